@@ -1,0 +1,41 @@
+"""The errors a person may meet.
+
+    BotError                  everything below
+    ├── UserError             the question is wrong; the asker can mend it
+    ├── EngineError           the lake failed; its own words, and what to do
+    │   └── EngineBusy        the lake is full; ask again later, keeping one's place
+    └── Stopped               someone cancelled the run, or its owner lost it
+
+Foreign exceptions are translated where they are met (`raise EngineError(…) from error`).
+Only two places catch these: the edge that took the question, and `Runner.step`.
+"""
+
+from __future__ import annotations
+
+
+class BotError(Exception):
+    """A failure told to a person: `message` says what is wrong, `hint` what to do next."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class UserError(BotError):
+    """The question, a setting or a file cannot be understood. Shown only to whoever gave it."""
+
+
+class EngineError(BotError):
+    """The engine could not answer. Asking the same again is not expected to help by itself."""
+
+
+class EngineBusy(EngineError):
+    """The engine has no room now. The same statement will be taken later."""
+
+
+class Stopped(BotError):
+    """The run is not wanted any more, or is no longer ours."""
