@@ -1,0 +1,49 @@
+"""Engines: the lakes that can answer. A new one is one file here and one line in `NAMES`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlglot import exp
+
+    from bot.statement import Statement
+    from bot.table import Table
+    from bot.views import Column
+
+NAMES: Final = ("local",)
+
+
+class Progress(Protocol):
+    """Told of every step of a run by the engine that runs it."""
+
+    def __call__(self, ref: str | None, state: str, scanned: int, /) -> None:
+        """Keep `ref`, the engine's own name for the run, before anything else is done with it.
+
+        `state` is the engine's word for people ("running"), `scanned` the bytes read so far. Raises
+        Stopped when the run is not wanted any more; the engine then cancels it and lets Stopped pass.
+        """
+
+
+class Engine(Protocol):
+    """Whatever can run a view. Implement the three, add the name to `NAMES`, pass `tests/engines`."""
+
+    name: str
+    """As in `engine=` and `TLS_AUDIT_ENGINE`."""
+
+    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
+        """The engine's own text of `select`, a tree in Lake's dialect. Does no input or output.
+
+        Raises UserError where the engine cannot say it, in words about the asker's question.
+        """
+
+    def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
+        """Every row of `statement`, typed as its columns say.
+
+        `token` names this asking for good: a second run with it must not be paid for twice. `resume` is
+        the `ref` of an earlier attempt, to be fetched instead of asked again. Raises EngineBusy when
+        there is no room now, EngineError in the engine's own words when it fails, and Stopped as
+        `progress` raised it.
+        """

@@ -1,0 +1,222 @@
+"""tls-audit in a terminal. Exit code 0 for an answer, 2 for a bad question, 1 for a failure."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+from uuid import uuid4
+
+import typer
+
+from bot.errors import BotError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import tzinfo
+
+    from bot.archive import Archive
+    from bot.settings import Settings
+    from bot.table import Table
+
+app = typer.Typer(
+    help="Which clients still call AWS with old TLS?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+BAD_QUESTION = 2
+FAILURE = 1
+INTERRUPTED = 130
+"""128 and the number of SIGINT, as shells have it."""
+
+
+class Format(StrEnum):
+    """How `ask` writes an answer."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+def main() -> None:
+    """The console script: whatever goes wrong is told in a line or two, and by the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except BotError as error:
+        typer.echo(f"{error.message}" + (f"\n{error.hint}" if error.hint else ""), err=True)
+        sys.exit(BAD_QUESTION if isinstance(error, UserError) else FAILURE)
+    except BrokenPipeError:
+        # whoever read us has read enough, as `head` does; nothing is left to say it to
+        sys.stdout = None  # keeps the interpreter from flushing it once more
+        sys.exit(FAILURE)
+    except KeyboardInterrupt:
+        typer.echo("Stopped.", err=True)
+        sys.exit(INTERRUPTED)
+
+
+@app.command()
+def ask(
+    question: Annotated[list[str], typer.Argument(help="As in Slack: `last 7d service=s3`.")],
+    *,
+    format_: Annotated[Format, typer.Option("--format", help="How to write the rows.")] = Format.table,
+    output: Annotated[Path | None, typer.Option(help="Write the rows to this file.")] = None,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the SQL and ask nothing.")] = False,
+    sample: Annotated[bool, typer.Option("--sample", help="Ask built-in sample events.")] = False,
+) -> None:
+    """Ask one question. The table goes to stdout, progress to stderr."""
+    from bot import app as parts
+    from bot import engines, findings, settings, statement, terminal, views
+    from bot.question import parse
+
+    started, now, zone = time.monotonic(), datetime.now(UTC), _zone()
+    chosen = settings.load()
+    catalogue = views.load(chosen.views)
+    asked = parse(
+        " ".join(question),
+        now=now,
+        zone=zone,
+        views=catalogue,
+        engines=engines.NAMES,
+        max_days=chosen.max_window,
+    )
+    with _archive(chosen, sample=sample) as events:
+        engine = parts.engine(chosen, asked.engine or chosen.engine, events)
+        answer, covered = (
+            engine.translate(statement.build(each, cap=chosen.max_rows), each.view.columns)
+            for each in (asked, statement.coverage(asked, catalogue))
+        )
+        if sql:
+            typer.echo(answer.sql)
+            return
+        _fill(events, chosen, now, sample=sample)
+        with terminal.query_progress() as progress:
+            table = engine.run(answer, token=uuid4().hex, resume=None, progress=progress)
+            coverage = engine.run(covered, token=uuid4().hex, resume=None, progress=progress)
+        with table, coverage:
+            found = findings.read(asked, table, coverage, cap=chosen.max_rows)
+            title = f"{asked.words()[:1].upper()}{asked.words()[1:]} · {asked.window.words(zone, now)}"
+            if sample:
+                title = f"SAMPLE DATA, invented for trying things out\n{title}"
+            report = terminal.report(table, found, zone=zone, now=now, seconds=time.monotonic() - started)
+            _write(table, format_, output, title, report, zone, now)
+
+
+@app.command()
+def ingest(
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Folders, files or s3://bucket/prefix; else TLS_AUDIT_LOGS.")
+    ] = None,
+) -> None:
+    """Read CloudTrail log files into the archive that the embedded engine asks."""
+    from bot import app as parts
+    from bot import settings, terminal
+
+    chosen = settings.load()
+    sources = paths or ([chosen.logs] if chosen.logs else [])
+    if not sources:
+        raise UserError("No log files to read.", "Name a folder, or set TLS_AUDIT_LOGS.")
+    with terminal.ingest_progress() as progress:
+        done = parts.archive(chosen).ingest(sources, progress=progress)
+    typer.echo(terminal.ingested(done))
+    if done.bad:
+        raise typer.Exit(FAILURE)
+
+
+@app.command()
+def views() -> None:
+    """List the questions that can be asked."""
+    from bot import settings
+    from bot import views as catalogue
+
+    for view in catalogue.load(settings.load().views).values():
+        policy = "" if view.has_policy else " (whatever the policy)"
+        typer.echo(f"{view.name}\n    {view.title}. {view.about}{policy}")
+        typer.echo(f"    {', '.join(column.name for column in view.columns)}")
+        if view.source:
+            typer.echo(f"    From: {view.source}")
+
+
+def _zone() -> tzinfo:
+    """The zone of this machine, as TZ or /etc/localtime say."""
+    from dateutil import tz
+
+    return tz.gettz() or UTC
+
+
+@contextmanager
+def _archive(chosen: Settings, *, sample: bool) -> Iterator[Archive]:
+    from bot import app as parts
+    from bot.archive import Archive
+
+    if not sample:
+        yield parts.archive(chosen)
+        return
+    with tempfile.TemporaryDirectory(prefix="tls-audit-sample-") as folder:
+        yield Archive(Path(folder) / "archive")
+
+
+def _fill(events: Archive, chosen: Settings, now: datetime, *, sample: bool) -> None:
+    """Read what is new in the log files before the archive is asked."""
+    from bot import samples, terminal
+
+    if sample:
+        logs = events.folder.parent / "logs"
+        samples.write(logs, now)
+        events.ingest([str(logs)], progress=lambda _: None)
+    elif chosen.logs:
+        with terminal.ingest_progress() as progress:
+            done = events.ingest([chosen.logs], progress=progress)
+        if done.bad:
+            typer.echo(terminal.ingested(done), err=True)
+    elif not events.has_events():
+        raise UserError(
+            "There are no events to ask yet.",
+            "Set TLS_AUDIT_LOGS to a folder of CloudTrail log files or to s3://bucket/prefix, read some with "
+            "`tls-audit ingest PATH`, or try `tls-audit ask --sample`.",
+        )
+
+
+def _write(
+    table: Table,
+    format_: Format,
+    output: Path | None,
+    title: str,
+    report: str,
+    zone: tzinfo,
+    now: datetime,
+) -> None:
+    """The rows go to the file or to stdout; the words about them to whichever of the two is for people."""
+    from bot import terminal
+    from bot.table import to_csv, to_json
+
+    with _open(output) as file:
+        words = sys.stdout if format_ is Format.table or output else sys.stderr
+        print(title, end="\n\n", file=words)
+        if format_ is Format.csv:
+            to_csv(table, file)
+        elif format_ is Format.json:
+            to_json(table, file)
+        elif table.row_count:
+            width = terminal.width() if output is None else None
+            print(terminal.render(table, width=width, zone=zone, now=now), file=file)
+        print(report, file=words)
+
+
+def _open(output: Path | None) -> AbstractContextManager[TextIO]:
+    if output is None:
+        return nullcontext(sys.stdout)
+    try:
+        return output.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise UserError(f"Cannot write {output}: {error.strerror}.") from error

@@ -1,0 +1,83 @@
+"""Settings: the only reader of the environment. AWS's own variables are boto3's alone."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.errors import UserError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+PREFIX: Final = "TLS_AUDIT_"
+
+
+def _data_folder() -> Path:
+    # the XDG base directory specification, 0.8
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "tls-audit"
+
+
+class Settings(BaseSettings):
+    """What the environment asks for. Every field is `TLS_AUDIT_` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True, extra="ignore")
+
+    engine: Literal["local"] = Field(default="local", description="The engine that answers.")
+    logs: str = Field(default="", description="CloudTrail log files: a folder, or `s3://bucket/prefix`.")
+    data: Path = Field(default_factory=_data_folder, description="The folder for what the bot keeps.")
+    archive: Path | None = Field(
+        default=None, description="The embedded engine's Parquet; `archive` in the data folder."
+    )
+    views: Path | None = Field(default=None, description="A folder of your own views, `.sql` files.")
+    max_window: int = Field(
+        default=366, ge=1, le=3653, description="The longest window of a question, in days."
+    )
+    max_rows: int = Field(default=1_000_000, ge=1, description="The most rows an answer may have.")
+    local_memory: str = Field(
+        default="2GB", pattern=r"^\d+ ?[KMGT]i?B$", description="The memory an embedded query may use."
+    )
+    local_seconds: float = Field(default=600, gt=0, description="The seconds an embedded query may take.")
+
+    @field_validator("data", "archive", "views")
+    @classmethod
+    def _expand(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
+
+    @property
+    def archive_folder(self) -> Path:
+        """Where the archive is."""
+        return self.archive or self.data / "archive"
+
+
+def load() -> Settings:
+    """The settings of this process. UserError names every setting that is wrong, at once."""
+    problems = [_unknown(name) for name in os.environ if name.startswith(PREFIX) and not _known(name)]
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        problems += [_explain(problem) for problem in error.errors()]
+    if problems:
+        raise UserError("\n".join(problems), "The README lists every setting.")
+    return settings
+
+
+def _known(name: str) -> bool:
+    return name.removeprefix(PREFIX).lower() in Settings.model_fields
+
+
+def _unknown(name: str) -> str:
+    known = [PREFIX + field.upper() for field in Settings.model_fields]
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"No setting {name}" + (f": did you mean {near[0]}?" if near else ".")
+
+
+def _explain(problem: ErrorDetails) -> str:
+    field, message = str(problem["loc"][0]), problem["msg"]
+    return f"{PREFIX}{field.upper()}={problem['input']!r}: {message[:1].lower()}{message[1:]}."

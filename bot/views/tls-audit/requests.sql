@@ -1,0 +1,15 @@
+-- title: Single requests over outdated TLS
+-- about: One row an event, oldest first.
+-- source: aws-samples/cloud-trail-lake-query-samples, tls-version.sql (MIT-0)
+-- by: request
+SELECT
+    eventName,
+    awsRegion,
+    sourceIPAddress,
+    recipientAccountId,
+    tlsDetails.tlsVersion AS tlsVersion
+FROM $EDS_ID
+WHERE :outdated
+    AND eventTime >= :start
+    AND eventTime < :end
+ORDER BY eventTime, eventID
