@@ -102,11 +102,11 @@ class Table:
             yield from batch
 
     def constants(self) -> dict[int, Cell]:
-        """The columns that say the same in every row, by position; none where there are under two rows."""
+        """The text columns that say the same in every row, by position; none for fewer than two rows."""
         if self.row_count < 2:
             return {}
         first = self.head[0]
-        same = set(range(len(self.columns)))
+        same = {position for position, column in enumerate(self.columns) if column.type == "TEXT"}
         for row in self.rows():
             same = {position for position in same if row[position] == first[position]}
             if not same:

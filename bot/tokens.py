@@ -98,7 +98,7 @@ def _values(text: str, pair: re.Match[str]) -> Iterator[Value]:
 
 
 def literal(raw: str) -> str | None:
-    """What a value as typed stands for; within quotes, a doubled quote is one. None: a quote is not closed."""
+    """What a value as typed stands for; in quotes, a doubled quote is one. None: a quote is not closed."""
     if not raw.startswith(_QUOTES):
         return raw
     if not re.fullmatch(_QUOTED, raw):

@@ -123,7 +123,7 @@ class Local:
             ("enable_external_access", False),
         ):
             connection.execute(f"SET {setting} = $1", [value])
-        connection.execute(f"CREATE VIEW events AS {self._archive.relation()}")
+        connection.execute(self._archive.events_sql())
         connection.execute("SET lock_configuration = true")
         return connection
 
@@ -164,6 +164,10 @@ def _narrow_days(tree: exp.Select) -> None:
 
 
 def _to_duckdb(tree: exp.Select) -> None:
+    # Lake names a nested column by its last part, so that ORDER BY may say that
+    for projection in list(tree.expressions):
+        if isinstance(projection, exp.Column) and projection.table:
+            projection.replace(exp.alias_(projection.copy(), projection.name))
     # Trino divides integers as integers
     whole = [node for node in tree.find_all(exp.Div) if infer_type(node) == "INTEGER"]
     for division in whole:

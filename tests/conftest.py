@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bot import engines, samples, views
+from bot.archive import Archive
+from bot.engines.local import Local
+from bot.question import Question, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tests.oracle import Record
+
+NOW = datetime(2026, 11, 23, 8, 14, 30, tzinfo=UTC)
+"""When the tests ask: a Monday morning."""
+
+FIRST_DAY = date(2026, 11, 9)
+"""The first of the two weeks of sample events the tests ask about."""
+
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> dict[str, views.View]:
+    return views.load()
+
+
+@pytest.fixture(scope="session")
+def ask(catalogue: dict[str, views.View]) -> Callable[..., Question]:
+    """The Question of a text, asked at `NOW` from UTC."""
+
+    def asked(text: str) -> Question:
+        return parse(text, now=NOW, zone=UTC, views=catalogue, engines=engines.NAMES)
+
+    return asked
+
+
+@pytest.fixture(scope="session")
+def records() -> list[Record]:
+    """Two weeks of samples, and the odd events that real trails hold."""
+    days = [FIRST_DAY + timedelta(days=n) for n in range(14)]
+    return [record for day in days for record in samples.day(day)] + odd_records()
+
+
+def odd_records() -> list[Record]:
+    """Events as services and strangers write them: fields missing, null or chosen to do harm."""
+    plain = next(record for record in samples.day(FIRST_DAY) if record["eventSource"] == "s3.amazonaws.com")
+    old = {"tlsVersion": "TLSv1.1", "cipherSuite": "AES128-SHA"}
+    changes: list[dict[str, Any]] = [
+        {"userAgent": None},
+        {"userAgent": "", "tlsDetails": {"tlsVersion": "TLSv1", "cipherSuite": "RC4-MD5"}},
+        {"userAgent": "100%_sure\\back 'quote' \"double\" /* */ -- :start", "tlsDetails": old},
+        {"userAgent": "=cmd|' /C calc'!A0", "tlsDetails": old},
+        {"userAgent": "line\nbreak \u202etxt.exe \x00nul", "tlsDetails": old},
+        {"userAgent": "agent " + "x" * 1000, "tlsDetails": old},
+        {"userIdentity": {"type": "IdentityCenterUser", "userName": "carol@example.com"}, "tlsDetails": old},
+        {"userIdentity": {"type": "AWSAccount", "principalId": "AIDAODD", "accountId": "999"}, "tlsDetails": old},
+        {"userIdentity": {"type": "AWSService", "invokedBy": "config.amazonaws.com"}},
+        {"tlsDetails": {"tlsVersion": "TLSv1.2", "cipherSuite": "ECDHE-RSA-DES-CBC3-SHA"}},
+        {"tlsDetails": {"tlsVersion": "TLSv1.2"}},
+        {"tlsDetails": {"cipherSuite": "AES256-SHA256", "keyExchange": "secp256r1"}},
+        {"tlsDetails": {"tlsVersion": "TLSv1.3", "cipherSuite": "TLS_CHACHA20_POLY1305_SHA256"}},
+        {"tlsDetails": None},
+        {"requestParameters": "no object", "tlsDetails": old},
+    ]
+    return [
+        plain | change | {"eventID": f"odd-{n}", "eventTime": f"2026-11-{10 + n % 12:02}T{n:02}:30:00Z"}
+        for n, change in enumerate(changes)
+    ]
+
+
+def write_logs(folder: Path, records: Iterable[Record]) -> Path:
+    """One log file with `records`, as CloudTrail writes it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "111122223333_CloudTrail_us-east-1_20261123T0800Z_test.json.gz"
+    path.write_bytes(gzip.compress(json.dumps({"Records": list(records)}).encode()))
+    return path
+
+
+def quietly(*_: object) -> None:
+    """A progress that tells nobody."""
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory, records: list[Record]) -> Archive:
+    """The embedded engine's archive, holding `records`."""
+    folder = tmp_path_factory.mktemp("events")
+    filled = Archive(folder / "archive")
+    filled.ingest([str(write_logs(folder / "logs", records))], progress=quietly)
+    return filled
+
+
+@pytest.fixture(scope="session")
+def local(archive: Archive) -> Local:
+    return Local(archive, memory="1GB", seconds=60)
