@@ -4,6 +4,7 @@
     ├── UserError             the question is wrong; the asker can mend it
     ├── EngineError           the lake failed; its own words, and what to do
     │   └── EngineBusy        the lake is full; ask again later, keeping one's place
+    ├── Unreachable           whoever shows answers cannot be reached; it is tried again
     └── Stopped               someone cancelled the run, or its owner lost it
 
 Foreign exceptions are translated where they are met (`raise EngineError(…) from error`).
@@ -35,6 +36,10 @@ class EngineError(BotError):
 
 class EngineBusy(EngineError):
     """The engine has no room now. The same statement will be taken later."""
+
+
+class Unreachable(BotError):
+    """The answer could not be shown for now. Nothing is given up."""
 
 
 class Stopped(BotError):

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bot.tokens import shown
+from bot.tokens import quoted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,6 +22,10 @@ class Filter:
     word: str
     values: tuple[str, ...]
     negated: bool
+
+    def __str__(self) -> str:
+        """As it is typed: `service!=s3.amazonaws.com,kms.amazonaws.com`."""
+        return f"{self.word}{'!=' if self.negated else '='}{','.join(map(quoted, self.values))}"
 
     def words(self) -> str:
         """As in `to s3 or kms` and `not in us-east-1`."""

@@ -93,10 +93,7 @@ class Question:
 
     def __str__(self) -> str:
         """Text that `parse` reads back as an equal question, whenever and in whatever zone."""
-        said = [str(self.window), f"by={self.view.name}"]
-        said += [
-            f"{f.word}{'!=' if f.negated else '='}{','.join(map(quoted, f.values))}" for f in self.filters
-        ]
+        said = [str(self.window), f"by={self.view.name}", *map(str, self.filters)]
         if self.policy and self.policy.min_tls:
             said.append(f"min={self.policy.min_tls}")
         if self.policy and self.policy.weak_cipher:

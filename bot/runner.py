@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from uuid import uuid4
 
 from bot import findings, statement
-from bot.errors import BotError, EngineBusy, EngineError, Stopped, UserError
+from bot.errors import BotError, EngineBusy, EngineError, Stopped, Unreachable
 from bot.question import parse
 from bot.runs import ATTEMPTS, ENDED, Run, Step
 
@@ -47,8 +47,8 @@ _FAR_WEST: Final = timezone(timedelta(hours=-12))
 class Publisher(Protocol):
     """Whoever shows runs to people. Each method may be called again after a crash and must bear it."""
 
-    def open(self, run: Run, question: Question) -> tuple[str, str]:
-        """Announce the run; the channel and the timestamp of its parent message."""
+    def open(self, run: Run, question: Question, ahead: int) -> tuple[str, str]:
+        """Announce the run, `ahead` others before it; the channel and timestamp of its parent message."""
 
     def progress(self, run: Run, question: Question, state: str, seconds: float, scanned: int) -> None:
         """Say how it goes. May be left out when there is no time for it."""
@@ -104,6 +104,10 @@ class Runner:
 
     # --- taking questions
 
+    def now(self) -> datetime:
+        """The moment at which a question would be asked."""
+        return self._clock()
+
     def parse(self, text: str, *, now: datetime, zone: tzinfo) -> Question:
         """The question of `text`; UserError."""
         return parse(
@@ -140,6 +144,7 @@ class Runner:
             user=user,
             channel=channel,
             reply_to=reply_to,
+            typed=text,
             text=str(question),
             engine=engine.name,
             steps=steps,
@@ -205,18 +210,27 @@ class Runner:
         except EngineBusy as error:
             log.info("run %s waits: %s", run.id, error.message)
             self._save(run, state="queued", due=self._clock() + BUSY_WAIT, attempts=run.attempts - 1)
+        except Unreachable as error:
+            # the lease runs out, then whoever is free tries again; it does not count as an attempt
+            log.warning("run %s: %s", run.id, error)
+            self._save(run, attempts=run.attempts - 1)
         except BotError as error:
             self._fail(run, question, error)
         return True
 
     def _carry(self, run: Run, question: Question) -> None:
         if run.attempts > ATTEMPTS:
-            raise EngineError(f"This run ended the bot {ATTEMPTS} times and is given up.", "Ask for less at once.")
+            raise EngineError(
+                f"This run ended the bot {ATTEMPTS} times and is given up.", "Ask for less at once."
+            )
         if not run.wanted:
             raise Stopped("Cancelled.")
         if run.thread is None:
-            home, thread = self._publisher.open(run, question)
+            home, thread = self._publisher.open(run, question, self.runs.ahead(run))
             run = self._save(run, home=home, thread=thread)
+        if run.state == "queued":
+            self._save(run, state="queued", attempts=run.attempts - 1)
+            return
         with self._ask(run, question, "answer") as table:
             run = self._current(run)
             due = table.row_count == 0 or not self._engines[run.engine].metered
@@ -248,7 +262,9 @@ class Runner:
             run = self._save(run, steps=steps, scanned=scanned)
             if not run.wanted:
                 raise Stopped("Cancelled.")
-            self._publisher.progress(run, question, state, (now - (run.started or now)).total_seconds(), scanned)
+            self._publisher.progress(
+                run, question, state, (now - (run.started or now)).total_seconds(), scanned
+            )
 
         engine = self._engines[run.engine]
         return engine.run(step.statement, token=f"{run.id}/{name}", resume=step.ref, progress=progress)
@@ -275,6 +291,3 @@ class Runner:
             return
         self._publisher.apologise(now, question, error)
         self._save(now, state="failed", error=str(error), finished=self._clock())
-
-
-__all__ = ["Publisher", "Runner", "UserError"]

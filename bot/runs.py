@@ -54,8 +54,10 @@ class Run:
     """Where it was asked."""
     reply_to: str | None
     """The thread it was asked in, which then gets the answer; else the answer opens one."""
+    typed: str
+    """The question as it was typed: what Rerun asks anew."""
     text: str
-    """The question as `parse` reads it back, whenever it is read."""
+    """The same as `parse` reads it back, whenever it is read."""
     engine: str
     steps: tuple[Step, ...]
     created: datetime
@@ -131,6 +133,7 @@ _runs = sa.Table(
     sa.Column("user", sa.String, nullable=False),
     sa.Column("channel", sa.String, nullable=False),
     sa.Column("reply_to", sa.String),
+    sa.Column("typed", sa.Text, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("engine", sa.String, nullable=False),
     sa.Column("steps", _Steps, nullable=False),
@@ -192,37 +195,22 @@ class Runs:
             return [_run(found) for found in connection.execute(newest)]
 
     def claim(self, owner: str, now: datetime, limits: Mapping[str, int]) -> Run | None:
-        """Take the next run for `owner`: queued, or left by an owner whose lease has ended.
+        """Take the next run for `owner`: a new one, to be announced; one whose engine has room, to be run;
+        or one left by an owner whose lease has ended.
 
-        Users take turns. An engine gets no more than its `limits` at once; one not in there gets none.
+        Users take turns. An engine runs no more than its `limits` at once: without room, a new run is handed out
+        still `queued`.
         """
-        other = _runs.alias()
-        busy = (
-            sa.select(sa.func.count())
-            .where(other.c.engine == _runs.c.engine, other.c.state == "running", other.c.lease > now)
-            .scalar_subquery()
-        )
-        room = sa.or_(
-            sa.false(), *(sa.and_(_runs.c.engine == name, busy < limit) for name, limit in limits.items())
-        )
-        theirs = _runs.alias()
-        turn = (
-            sa.select(sa.func.count())
-            .where(
-                theirs.c.user == _runs.c.user,
-                sa.or_(
-                    theirs.c.state == "running",
-                    sa.and_(theirs.c.state == "queued", theirs.c.created < _runs.c.created),
-                ),
-            )
-            .scalar_subquery()
-        )
-        queued = sa.and_(_runs.c.state == "queued", sa.or_(_runs.c.due.is_(None), _runs.c.due <= now), room)
-        left = sa.and_(_runs.c.state.in_(AT_WORK), _runs.c.lease <= now)
+        room = self._room(now, limits)
+        free = sa.or_(_runs.c.lease.is_(None), _runs.c.lease <= now)
+        due = sa.or_(_runs.c.due.is_(None), _runs.c.due <= now)
+        new = _runs.c.thread.is_(None)
+        queued = sa.and_(_runs.c.state == "queued", free, due, sa.or_(new, room))
+        left = sa.and_(_runs.c.state.in_(AT_WORK), free)
         next_one = (
             sa.select(_runs.c.id)
             .where(sa.or_(queued, left))
-            .order_by(turn, _runs.c.created, _runs.c.id)
+            .order_by(new.desc(), self._turn(), _runs.c.created, _runs.c.id)
             .limit(1)
             .scalar_subquery()
         )
@@ -230,18 +218,44 @@ class Runs:
             sa.update(_runs)
             .where(_runs.c.id == next_one)
             .values(
-                state=sa.case((_runs.c.state == "queued", "running"), else_=_runs.c.state),
+                state=sa.case((sa.and_(_runs.c.state == "queued", room), "running"), else_=_runs.c.state),
                 owner=owner,
                 lease=now + LEASE,
                 fence=_runs.c.fence + 1,
                 attempts=_runs.c.attempts + 1,
-                started=sa.func.coalesce(_runs.c.started, sa.literal(now, _Moment)),
+                started=sa.case(
+                    (sa.and_(room, _runs.c.started.is_(None)), sa.literal(now, _Moment)),
+                    else_=_runs.c.started,
+                ),
             )
             .returning(_runs)
         )
         with self._engine.begin() as connection:
             found = connection.execute(take).one_or_none()
             return None if found is None else _run(found)
+
+    @staticmethod
+    def _room(now: datetime, limits: Mapping[str, int]) -> sa.ColumnElement[bool]:
+        """Whether the engine of a run has room for one more."""
+        other = _runs.alias()
+        busy = (
+            sa.select(sa.func.count())
+            .where(other.c.engine == _runs.c.engine, other.c.state == "running", other.c.lease > now)
+            .scalar_subquery()
+        )
+        each = [sa.and_(_runs.c.engine == name, busy < limit) for name, limit in limits.items()]
+        return sa.or_(sa.false(), *each)
+
+    @staticmethod
+    def _turn() -> sa.ScalarSelect[int]:
+        """How many runs of the same user go before a run."""
+        other = _runs.alias()
+        earlier = sa.and_(other.c.state == "queued", other.c.created < _runs.c.created)
+        return (
+            sa.select(sa.func.count())
+            .where(other.c.user == _runs.c.user, sa.or_(other.c.state == "running", earlier))
+            .scalar_subquery()
+        )
 
     def save(self, run: Run, now: datetime, **changes: Any) -> Run:
         """Write `changes` as the run's owner, and renew the lease. Stopped, if it is ours no more."""

@@ -1,0 +1,73 @@
+"""Slack's side of the bot. Handlers translate and call; they decide nothing."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_sdk import WebClient
+from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, ServerErrorRetryHandler
+
+from bot.errors import BotError, UserError
+from handlers import actions, commands, forms, home
+from handlers.desk import Desk, Zones
+from handlers.publisher import SLACK_ERRORS, SlackPublisher, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from slack_bolt import Respond
+
+    from bot.runner import Runner
+
+__all__ = ["SlackPublisher", "connect", "listen", "register"]
+
+log = logging.getLogger(__name__)
+
+RETRIES: Final = 5
+"""How often a call that Slack refused for now is made again, after the time that Slack names."""
+
+ZONE_SECONDS: Final = 1
+"""How long a command may wait for its asker's zone, of the three seconds Slack gives it."""
+
+
+def connect(token: str, api_url: str) -> WebClient:
+    """A client of the Web API that waits out rate limits and Slack's passing failures.
+
+    A cut connection is not retried here: the call may have been carried out.
+    """
+    retries = [
+        RateLimitErrorRetryHandler(max_retry_count=RETRIES),
+        ServerErrorRetryHandler(max_retry_count=RETRIES),
+    ]
+    return WebClient(token, base_url=api_url, retry_handlers=retries)
+
+
+def register(app: App, desk: Desk) -> None:
+    """Everything the app answers to."""
+    for part in (commands, forms, actions, home):
+        part.register(app, desk)
+    app.error(_unforeseen)
+
+
+def listen(client: WebClient, app_token: str, runner: Runner, admins: Iterable[str]) -> SocketModeHandler:
+    """Connect to Slack in Socket Mode and answer until the handler is closed. UserError: a token is wrong."""
+    quick = WebClient(client.token, base_url=client.base_url, timeout=ZONE_SECONDS, retry_handlers=[])
+    try:
+        app = App(client=client)
+        register(app, Desk(runner, Zones(quick), frozenset(admins)))
+        handler = SocketModeHandler(app, app_token)
+        handler.connect()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
+    except SLACK_ERRORS as error:
+        raise UserError(str(translated(error)), "`tls-audit doctor` checks the tokens.") from error
+    return handler
+
+
+def _unforeseen(error: Exception, body: dict[str, Any], respond: Respond) -> None:
+    """The edge: whatever a handler did not foresee is logged, and told to who asked."""
+    log.error("a handler failed", exc_info=error)
+    if body.get("response_url"):
+        known = isinstance(error, BotError)
+        respond(str(error) if known else "Something went wrong here. The bot's log says what; ask again.")

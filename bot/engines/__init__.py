@@ -33,6 +33,9 @@ class Engine(Protocol):
     name: str
     """As in `engine=` and `TLS_AUDIT_ENGINE`."""
 
+    metered: bool
+    """Whether what it reads is paid for: what was covered is then asked only where it is needed."""
+
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
         """The engine's own text of `select`, a tree in Lake's dialect. Does no input or output.
 

@@ -1,7 +1,7 @@
 """The embedded engine: DuckDB over the archive's Parquet. The default; no AWS account needed.
 
-Read-only by construction: it runs only SELECTs that `statement.build` made, in a DuckDB that may open
-nothing but the archive and a folder for spilling, and whose settings are locked.
+Read-only by construction: it runs a single SELECT, in a DuckDB that may open nothing but the archive
+and a folder for spilling, and whose settings are locked.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlglot import exp
 
 from bot.errors import EngineError, UserError
-from bot.events import COLUMNS, MAP
-from bot.statement import Statement
-from bot.table import Row, Table
-from bot.views import infer_type
+from bot.events import COLUMNS, KEY_EXCHANGE_PATH, MAP
+from bot.statement import Statement, narrow
+from bot.table import Cell, Row, Table
+from bot.views import find_type, infer_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +43,7 @@ class Local:
     """Engine over one archive. `memory` is in DuckDB's words ("2GB"), `seconds` the most a query may take."""
 
     name = "local"
+    metered = False
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class Local:
         """As `Engine.run`. An embedded query leaves nothing behind, so it is always asked anew."""
         del token, resume
         with (
+            self._plain_errors(),
             tempfile.TemporaryDirectory(prefix="tls-audit-") as spill,
             closing(self._connect(spill)) as connection,
             ThreadPoolExecutor(1) as pool,
@@ -81,7 +84,7 @@ class Local:
                 if answer.exception() is None:
                     answer.result().close()
                 raise
-            return self._result(answer)
+            return answer.result()
 
     def _watch(self, answer: Future[Table], progress: Progress) -> None:
         deadline = self._monotonic() + self._seconds
@@ -94,11 +97,12 @@ class Local:
                     "Ask for a shorter window or name a service; TLS_AUDIT_LOCAL_SECONDS sets the limit.",
                 )
 
-    def _result(self, answer: Future[Table]) -> Table:
+    @contextmanager
+    def _plain_errors(self) -> Iterator[None]:
         import duckdb
 
         try:
-            return answer.result()
+            yield
         except duckdb.OutOfMemoryException as error:
             raise EngineError(
                 f"The question needs more than the {self._memory} of memory it may use.",
@@ -129,38 +133,52 @@ class Local:
 
 
 def _fetch(connection: duckdb.DuckDBPyConnection, statement: Statement) -> Table:
-    result = connection.execute(statement.sql)
+    import duckdb
+
+    parsed = connection.extract_statements(statement.sql)
+    # inside the archive, COPY and ATTACH could write
+    if [each.type for each in parsed] != [duckdb.StatementType.SELECT]:
+        raise EngineError("The embedded engine runs a single SELECT and nothing else.")
+    result = connection.execute(parsed[0])
     return Table(statement.columns, _batches(result, statement.columns))
 
 
 def _batches(result: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> Iterator[list[Row]]:
-    times = [position for position, column in enumerate(columns) if column.type == "TIME"]
+    odd = [position for position, column in enumerate(columns) if column.type in {"TIME", "NUMBER"}]
     while batch := result.fetchmany(BATCH_ROWS):
-        yield [_in_utc(row, times) for row in batch] if times else batch
+        yield [_with_cells(row, odd) for row in batch] if odd else batch
 
 
-def _in_utc(row: Row, times: Sequence[int]) -> Row:
-    cells = list(row)
-    for position in times:
+def _with_cells(row: Sequence[Cell | Decimal], odd: Sequence[int]) -> Row:
+    """The row with its `odd` places as a Table has them: times in UTC, shares as float."""
+    cells: list[Any] = list(row)
+    for position in odd:
         cell = cells[position]
         if isinstance(cell, datetime):
             cells[position] = cell.replace(tzinfo=UTC)
+        elif isinstance(cell, (int, Decimal)):
+            cells[position] = float(cell)
     return tuple(cells)
 
 
 # --- from Lake's Trino to DuckDB: sqlglot maps the names; here is what differs in meaning
 
-_MAPS: Final = frozenset(name.lower() for name, type_ in COLUMNS.items() if type_ == MAP)
 _NOT_KEPT: Final = frozenset({"eventjson", "eventjsonchecksum"})
+_TLS_DETAILS: Final = frozenset({*COLUMNS["tlsDetails"], KEY_EXCHANGE_PATH.rpartition(".")[2]})
 
 
 def _narrow_days(tree: exp.Select) -> None:
     """Say the window in `day` too, the archive's folders, so that no other folder is opened."""
-    for node in list(tree.args["where"].this.flatten()):
-        if isinstance(node, (exp.GTE, exp.LT)) and node.left.name.lower() == "eventtime":
-            day = exp.cast(exp.Literal.string(node.right.name[:10]), "DATE")
-            kind = exp.GTE if isinstance(node, exp.GTE) else exp.LTE
-            tree.where(kind(this=exp.column("day"), expression=day), copy=False)
+    days = []
+    for node in tree.args["where"].this.flatten():
+        if not isinstance(node, (exp.GTE, exp.LT)) or not isinstance(node.right, exp.Literal):
+            continue
+        if node.left.name.lower() == "eventtime":
+            date, _, clock = node.right.name.partition(" ")
+            upto = exp.LT if clock == "00:00:00" else exp.LTE
+            kind = exp.GTE if isinstance(node, exp.GTE) else upto
+            days.append(kind(this=exp.column("day"), expression=exp.cast(exp.Literal.string(date), "DATE")))
+    narrow(tree, *days)
 
 
 def _to_duckdb(tree: exp.Select) -> None:
@@ -185,14 +203,13 @@ def _in_duckdb(node: exp.Expr) -> exp.Expr | None:
             return None
         raise UserError(
             "The embedded engine keeps no eventJson as a whole.",
-            "JSON_EXTRACT_SCALAR(eventJson, '$.tlsDetails.…') works; the rest has columns of its own.",
+            "JSON_EXTRACT_SCALAR(eventJson, '$.tlsDetails.keyExchange') works, as do the other TLS details; "
+            "the rest has columns of its own.",
         )
     if isinstance(node, exp.JSONExtractScalar):
         return _json_scalar(node)
-    if isinstance(node, exp.Bracket) and node.this.name.lower() in _MAPS:
-        # text as it is, anything deeper as JSON text; NULL where there is no such key, or no object
-        key = node.expressions[0].name.replace("~", "~0").replace("/", "~1")
-        return _try(exp.func("JSON_EXTRACT_STRING", node.this.copy(), exp.Literal.string(f"/{key}")))
+    if isinstance(node, exp.Bracket) and _is_map(node.this):
+        return _in_map(node)
     if isinstance(node, exp.RegexpExtract):
         # Trino answers NULL where nothing matches, DuckDB an empty text
         found = exp.RegexpLike(this=node.this.copy(), expression=node.expression.copy())
@@ -204,22 +221,34 @@ def _in_duckdb(node: exp.Expr) -> exp.Expr | None:
     return None
 
 
+def _is_map(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Column) and find_type([part.name for part in node.parts]) == MAP
+
+
+def _in_map(node: exp.Bracket) -> exp.Expr:
+    """Text as it is, anything deeper as JSON text; NULL where there is no such key, or no object."""
+    (key,) = node.expressions
+    if not isinstance(key, exp.Literal):
+        raise UserError(f"The embedded engine looks up one fixed key of {node.this.sql()}.", "Name the key.")
+    pointer = key.name.replace("~", "~0").replace("/", "~1")
+    return _try(exp.func("JSON_EXTRACT_STRING", node.this.copy(), exp.Literal.string(f"/{pointer}")))
+
+
 def _json_scalar(node: exp.JSONExtractScalar) -> exp.Expr:
     if detail := _tls_detail(node):
         return exp.column(detail, table="tlsDetails")
     # Trino answers NULL for text that is no JSON, and for an object or an array
     path = exp.Literal.string(node.expression.sql("duckdb").strip("'"))
-    kind = exp.func("JSON_TYPE", node.this.copy(), path)
+    kind = _try(exp.func("JSON_TYPE", node.this.copy(), path))
     scalar = exp.func("JSON_EXTRACT_STRING", node.this.copy(), path.copy())
-    return _try(exp.Case().when(kind.isin("OBJECT", "ARRAY").not_(), scalar))
+    return exp.Case().when(kind.isin("OBJECT", "ARRAY").not_(), scalar)  # TRY(CASE …) would not catch
 
 
 def _tls_detail(node: exp.JSONExtractScalar) -> str:
     """The key for `$.tlsDetails.key` of `eventJson`, which the archive keeps as a column; else nothing."""
     path = [part.name for part in node.expression.find_all(exp.JSONPathKey)]
-    if node.this.name.lower() == "eventjson" and len(path) == 2 and path[0] == "tlsDetails":
-        return str(path[1])
-    return ""
+    kept = len(path) == 2 and path[0] == "tlsDetails" and path[1] in _TLS_DETAILS
+    return str(path[1]) if kept and node.this.name.lower() == "eventjson" else ""
 
 
 def _try(expression: exp.Expr) -> exp.Expr:

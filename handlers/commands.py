@@ -1,0 +1,184 @@
+"""/tls-audit, and the same words where slash commands cannot go: mentions and direct messages."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.errors import BotError, UserError
+from handlers import blocks, forms
+from handlers.desk import typed
+from handlers.forms import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from slack_bolt import Ack, App
+    from slack_sdk import WebClient
+
+    from bot.runs import Run
+    from handlers.blocks import Block
+    from handlers.desk import Desk
+
+log = logging.getLogger(__name__)
+
+COMMAND: Final = "/tls-audit"
+
+RUNS_SHOWN: Final = 10
+"""Runs in a list: more are history, not something to go on from."""
+
+EXAMPLES: Final = (
+    ("last 7d", "calls over TLS older than 1.2, by service"),
+    ("last 7d service=s3", "who calls S3 with it, in full"),
+    ("yesterday min=1.3 by=clients", "which clients are not on TLS 1.3 yet"),
+    ("last 30d by=principals cipher=weak", "who also uses weak cipher suites"),
+    ("2026-11-01..2026-11-08 versions", "every TLS version's share, whatever the policy"),
+    ("private today agent=boto", "answered only to you"),
+)
+
+STATES: Final = {"done": "✅", "failed": "⚠️", "cancelled": "⚠️"}
+
+
+def register(app: App, desk: Desk) -> None:
+    """Answer the command, mentions of the app, and messages to it."""
+
+    def command(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+        text = typed(body.get("text", "")).strip()
+        user, channel = body["user_id"], body["channel_id"]
+        if not text:
+            made = forms.view(desk, {}, user=user, place=Place(channel))
+            client.views_open(trigger_id=body["trigger_id"], view=made)
+            ack()
+            return
+        try:
+            answer = _answer(desk, text, user)
+            if answer is None:
+                desk.submit(text, user=user, channel=channel, key=body["trigger_id"])
+        except UserError as error:
+            answer = mistake(error, text)
+        if answer is None:
+            ack()
+        else:
+            ack(response_type="ephemeral", blocks=answer, text=words_of(answer))
+
+    def mentioned(body: dict[str, Any], event: dict[str, Any], client: WebClient) -> None:
+        text = typed(re.sub(r"^\s*<@[^>]+>", "", event["text"])).strip()
+        _asked_in_words(desk, client, body["event_id"], event, text)
+
+    def messaged(body: dict[str, Any], event: dict[str, Any], client: WebClient) -> None:
+        if event.get("channel_type") == "im" and "subtype" not in event and "bot_id" not in event:
+            _asked_in_words(desk, client, body["event_id"], event, typed(event["text"]).strip())
+
+    app.command(COMMAND)(command)
+    app.event("app_mention")(mentioned)
+    app.event("message")(messaged)
+
+
+def _asked_in_words(desk: Desk, client: WebClient, key: str, event: dict[str, Any], text: str) -> None:
+    user, channel = event["user"], event["channel"]
+    thread = event.get("thread_ts") or event["ts"]
+    text = re.sub(r"^/?tls-audit\s+", "", text)
+    try:
+        answer = _answer(desk, text or "help", user)
+        if answer is None:
+            desk.submit(text, user=user, channel=channel, key=key, reply_to=thread)
+            return
+    except UserError as error:
+        answer = mistake(error, text)
+    client.chat_postEphemeral(
+        channel=channel, user=user, thread_ts=event.get("thread_ts"), blocks=answer, text=words_of(answer)
+    )
+
+
+def _answer(desk: Desk, text: str, user: str) -> list[Block] | None:
+    """What the words other than questions get; None for a question. UserError."""
+    word, _, rest = text.partition(" ")
+    answers: dict[str, Callable[[], list[Block]]] = {
+        "help": lambda: help_(),
+        "views": lambda: _views(desk),
+        "runs": lambda: runs(desk, user),
+        "cancel": lambda: _cancel(desk, user, rest.strip()),
+    }
+    answer = answers.get(word.lower())
+    return None if answer is None else answer()
+
+
+def help_() -> list[Block]:
+    """How to ask, by examples."""
+    lines = [
+        blocks.paragraph(blocks.said(f"{COMMAND} {example}", code=True), blocks.said(f"  {what}"))
+        for example, what in EXAMPLES
+    ]
+    words = (
+        "Words: service account region principal agent event ip version cipher host, each with = or !=, "
+        "several values with commas, * for any characters; min=1.3, cipher=weak, kx=classical; "
+        "by= a view; top=20."
+    )
+    return [
+        blocks.paragraph(blocks.said("Ask which clients still call AWS with old TLS.", bold=True)),
+        *lines,
+        blocks.paragraph(blocks.said(words)),
+        blocks.paragraph(
+            blocks.said(f"{COMMAND}", code=True),
+            blocks.said(
+                " alone opens a form; also: views, runs, cancel ID. In a thread, mention me instead."
+            ),
+        ),
+    ]
+
+
+def _views(desk: Desk) -> list[Block]:
+    return [
+        blocks.paragraph(blocks.said(view.name, code=True), blocks.said(f"  {view.title}. {view.about}"))
+        for view in desk.runner.views.values()
+    ]
+
+
+def runs(desk: Desk, user: str) -> list[Block]:
+    """The asker's own runs, latest first, each to be asked again."""
+    mine = desk.runner.runs.latest(user, RUNS_SHOWN)
+    if not mine:
+        return [blocks.paragraph(blocks.said(f"You have asked nothing yet. Try {COMMAND} last 7d"))]
+    return [block for run in mine for block in _listed(run)]
+
+
+def _listed(run: Run) -> list[Block]:
+    count = "" if run.rows is None else f" · {run.rows:,} rows"
+    paragraph = blocks.paragraph(
+        blocks.said(f"{STATES.get(run.state, '⏳')} "),
+        blocks.said(run.typed),
+        blocks.said(" · "),
+        blocks.moment(run.created),
+        blocks.said(f" · {run.state}{count} · "),
+        blocks.said(f"run {run.id}", code=True),
+    )
+    return [paragraph, blocks.actions(blocks.button("Rerun", "rerun", run.id))]
+
+
+def _cancel(desk: Desk, user: str, run_id: str) -> list[Block]:
+    run = desk.runner.runs.get(run_id.removeprefix("run ").strip("`"))
+    if run is None or not desk.may_end(user, run.user):
+        raise UserError(f"No run {run_id!r} of yours.", f"`{COMMAND} runs` lists them.")
+    if desk.runner.cancel(run.id) is None:
+        return [blocks.paragraph(blocks.said(f"Run {run.id} has ended already."))]
+    return [blocks.paragraph(blocks.said(f"Run {run.id} is being cancelled."))]
+
+
+def mistake(error: BotError, text: str) -> list[Block]:
+    """What is wrong with a question, what would be right, and a way to mend it. Only the asker sees it."""
+    made = [blocks.paragraph(blocks.said(error.message))]
+    if error.hint:
+        made.append(blocks.paragraph(blocks.said(error.hint)))
+    made.append(blocks.actions(blocks.button("Edit", "edit_text", text or " ")))
+    return made
+
+
+def words_of(made: list[Block]) -> str:
+    """The words of paragraphs, as the fallback that stands behind them."""
+    lines = []
+    for block in made:
+        for section in block.get("elements", []):
+            parts = [each.get("text") or each.get("fallback") or "" for each in section.get("elements", [])]
+            lines.append("".join(part for part in parts if isinstance(part, str)))
+    return blocks.fallback(*lines)

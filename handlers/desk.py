@@ -1,0 +1,79 @@
+"""Desk: what every handler works with, and what they all need to know of an asker."""
+
+from __future__ import annotations
+
+import html
+import re
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from handlers.publisher import SLACK_ERRORS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from slack_sdk import WebClient
+
+    from bot.runner import Runner
+
+ZONE_SECONDS: Final = 3_600
+"""People move; an hour later they are asked for again."""
+
+
+class Zones:
+    """The zones of askers, as Slack knows them, fetched with a client that gives up within a second."""
+
+    def __init__(self, client: WebClient, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, tzinfo]] = {}
+
+    def of(self, user: str) -> tzinfo:
+        """The asker's zone; UTC where Slack does not answer in time. The answer spells the window out."""
+        with self._lock:
+            known = self._known.get(user)
+        if known is not None and self._monotonic() - known[0] < ZONE_SECONDS:
+            return known[1]
+        try:
+            zone = ZoneInfo(self._client.users_info(user=user)["user"]["tz"])
+        except (*SLACK_ERRORS, KeyError, TypeError, ValueError, ZoneInfoNotFoundError):
+            return UTC
+        with self._lock:
+            self._known[user] = self._monotonic(), zone
+        return zone
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The runner, who may do more than others, and the askers' zones."""
+
+    runner: Runner
+    zones: Zones
+    admins: frozenset[str]
+
+    def may_end(self, user: str, owner: str) -> bool:
+        """Whether `user` may cancel or delete what `owner` asked for."""
+        return user == owner or user in self.admins
+
+    def submit(self, text: str, *, user: str, channel: str, key: str, reply_to: str | None = None) -> None:
+        """Take a question; UserError where it is none."""
+        self.runner.submit(
+            text, user=user, channel=channel, key=key, reply_to=reply_to, zone=lambda: self.zones.of(user)
+        )
+
+
+_LABELLED = re.compile(r"<[^<>|]*\|([^<>]*)>")
+_MENTIONED = re.compile(r"<[@#!]([^<>|]+)>")
+_LINKED = re.compile(r"<(?:https?://|mailto:)?([^<>|]+)>")
+
+
+def typed(text: str) -> str:
+    """What was typed, without what Slack made of it: `<http://x|x>`, `<@U1|alice>`, `&amp;`."""
+    for slacks in (_LABELLED, _MENTIONED, _LINKED):
+        text = slacks.sub(r"\1", text)
+    return html.unescape(text)
