@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import socket
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
+
+from pydantic import SecretStr
 
 from bot import engines, views
 from bot.archive import Archive
@@ -15,7 +20,15 @@ if TYPE_CHECKING:
 
     from bot.engines import Engine
     from bot.runner import Runner
+    from bot.sandbox import Sandbox
     from bot.settings import Settings
+
+ALICE: Final = "U_ALICE"
+SECURITY: Final = "C_SECURITY"
+"""Who types a demo's script, and where, as the sandbox knows them."""
+
+PLAY_SECONDS: Final = 60.0
+"""How long a line of a script may take."""
 
 THREADS: Final = 16
 """Runs at work at once: a few at their engine, the others waiting for their turn to post."""
@@ -32,6 +45,102 @@ def engine(settings: Settings, name: str, events: Archive) -> Engine:
 
     made = {"local": lambda: Local(events, memory=settings.local_memory, seconds=settings.local_seconds)}
     return made[name]()
+
+
+@contextmanager
+def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Runner]]:
+    """The whole bot at work against a Slack of its own, on sample events, keeping nothing.
+
+    UserError where `port` is taken; 0 takes a free one.
+    """
+    from datetime import UTC, datetime
+
+    import handlers
+    from bot import samples
+    from bot.sandbox import Command, Options, Sandbox
+    from handlers.commands import COMMAND, DESCRIPTION, USAGE
+
+    options = Options(
+        scopes=frozenset(handlers.SCOPES),
+        events=frozenset(handlers.EVENTS),
+        commands=(Command(COMMAND, DESCRIPTION, USAGE),),
+    )
+    sandbox = Sandbox(options=options)
+    with TemporaryDirectory(prefix="tls-audit-demo-") as folder:
+        data = Path(folder)
+        samples.write(data / "logs", datetime.now(UTC))
+        Archive(data / "archive").ingest([str(data / "logs")], progress=lambda _: None)
+        try:
+            sandbox.start(host, port)
+        except OSError as error:
+            raise UserError(
+                f"Port {port} of {host} cannot be used: {error.strerror}.", "Try --port 0."
+            ) from error
+        here = {
+            "data": data,
+            "archive": None,
+            "engine": "local",
+            "database_url": "",
+            "slack_bot_token": SecretStr(options.bot_token),
+            "slack_app_token": SecretStr(options.app_token),
+            "slack_api_url": sandbox.api_url,
+        }
+        try:
+            with bot(settings.model_copy(update=here)) as runner:
+                yield sandbox, runner
+        finally:
+            sandbox.stop()
+
+
+def play(sandbox: Sandbox, runner: Runner, line: str) -> str:
+    """Type `line` as Alice in #security of a demo, wait for all that comes of it, and return it as text."""
+    from bot.sandbox.transcript import transcript
+
+    name, _, text = line.partition(" ")
+    seen = {message.ts for message in sandbox.messages(SECURITY)}
+    told = len(sandbox.ephemerals(ALICE))
+    delivery = sandbox.command(ALICE, SECURITY, name, text)
+    sandbox.wait_for(lambda: delivery.over, what="the acknowledgement")
+    for run in runner.runs.latest(ALICE, 1):
+        runner.wait(run.id, PLAY_SECONDS)
+    shown = [message for message in sandbox.messages(SECURITY) if message.ts not in seen]
+    shown += sandbox.ephemerals(ALICE)[told:]
+    return "\n".join([f"> {line}", *(transcript(sandbox, message) for message in shown), ""])
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing `doctor` looked at, and what to do when it is not right."""
+
+    what: str
+    passed: bool
+    mend: str = ""
+
+
+def check(settings: Settings) -> Iterator[Check]:
+    """Everything the bot needs, one after the other: Slack, the views, the database, the engine."""
+    from sqlalchemy import make_url
+
+    import handlers
+    from bot.runs import Runs
+
+    bot_token = settings.slack_bot_token.get_secret_value()
+    app_token = settings.slack_app_token.get_secret_value()
+    client = handlers.connect(bot_token, settings.slack_api_url)
+    for what, passed, mend in handlers.check(client, app_token):
+        yield Check(what, passed, mend)
+    yield Check(f"{len(views.load(settings.views))} views", passed=True)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    Runs(settings.database).close()
+    yield Check(
+        f"runs are kept in {make_url(settings.database).render_as_string(hide_password=True)}", passed=True
+    )
+    events = archive(settings)
+    yield Check(
+        f"the embedded engine has {'' if events.has_events() else 'no '}events in {events.folder}",
+        events.has_events(),
+        "Read some log files: `tls-audit ingest PATH`, or set TLS_AUDIT_LOGS.",
+    )
 
 
 @contextmanager

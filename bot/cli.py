@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
+import threading
 import time
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING, Annotated, TextIO
 from uuid import uuid4
 
@@ -53,16 +56,14 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
+    except SystemExit as done:
+        # typer makes this of a KeyboardInterrupt
+        if done.code == INTERRUPTED:
+            typer.echo("Stopped.", err=True)
+        raise
     except BotError as error:
         typer.echo(f"{error.message}" + (f"\n{error.hint}" if error.hint else ""), err=True)
         sys.exit(BAD_QUESTION if isinstance(error, UserError) else FAILURE)
-    except BrokenPipeError:
-        # whoever read us has read enough, as `head` does; nothing is left to say it to
-        sys.stdout = None  # keeps the interpreter from flushing it once more
-        sys.exit(FAILURE)
-    except KeyboardInterrupt:
-        typer.echo("Stopped.", err=True)
-        sys.exit(INTERRUPTED)
 
 
 @app.command()
@@ -147,6 +148,81 @@ def views() -> None:
             typer.echo(f"    From: {view.source}")
 
 
+@app.command()
+def serve() -> None:
+    """Run the bot: connect to Slack in Socket Mode, and answer until stopped."""
+    from bot import app as parts
+    from bot import settings
+
+    with parts.bot(settings.load()), _until_stopped() as stopped:
+        typer.echo("Connected to Slack. Ctrl-C stops.", err=True)
+        stopped.wait()
+
+
+@app.command()
+def demo(
+    *,
+    host: Annotated[str, typer.Option(help="Where the page is served.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="On which port; 0 takes a free one.")] = 8765,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+    script: Annotated[
+        Path | None, typer.Option(help="Send this file's commands, print the threads, and end.")
+    ] = None,
+) -> None:
+    """Try the bot in a small Slack of its own, on sample events. Needs no account, and keeps nothing."""
+    from bot import app as parts
+    from bot import settings
+
+    lines = None if script is None else _read_script(script)
+    with parts.demo(settings.load(), host, 0 if lines else port) as (sandbox, runner):
+        if lines is not None:
+            for line in lines:
+                typer.echo(parts.play(sandbox, runner, line))
+            return
+        with _until_stopped() as stopped:
+            typer.echo(f"A Slack to try TLS Audit in: {sandbox.page_url}  (SAMPLE DATA; Ctrl-C stops)")
+            if browser:
+                typer.launch(sandbox.page_url)
+            stopped.wait()
+
+
+def _read_script(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"Cannot read {path}: {error.strerror}.") from error
+    lines = [line.strip() for line in text.splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+@app.command()
+def doctor() -> None:
+    """Check tokens, scopes, channels, the engine and the database; say how to mend what is wrong."""
+    from bot import app as parts
+    from bot import settings
+
+    failed = False
+    for check in parts.check(settings.load()):
+        typer.echo(f"{'✓' if check.passed else '✗'} {check.what}")
+        if not check.passed:
+            typer.echo(f"  → {check.mend}")
+            failed = True
+    if failed:
+        raise typer.Exit(FAILURE)
+
+
+@contextmanager
+def _until_stopped() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set."""
+    stopped = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (SIGINT, SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _zone() -> tzinfo:
     """The zone of this machine, as TZ or /etc/localtime say."""
     from dateutil import tz
@@ -200,7 +276,7 @@ def _write(
     from bot import terminal
     from bot.table import to_csv, to_json
 
-    with _open(output) as file:
+    with _plain_errors(), _open(output) as file:
         words = sys.stdout if format_ is Format.table or output else sys.stderr
         print(title, end="\n\n", file=words)
         if format_ is Format.csv:
@@ -210,7 +286,19 @@ def _write(
         elif table.row_count:
             width = terminal.width() if output is None else None
             print(terminal.render(table, width=width, zone=zone, now=now), file=file)
-        print(report, file=words)
+        file.flush()
+        print(report, file=words, flush=True)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # whoever read us has read enough, as `head` does: typer ends quietly
+    except OSError as error:
+        sys.stdout = None  # what it still holds would fail again
+        raise BotError(f"The answer could not be written: {error.strerror}.") from error
 
 
 def _open(output: Path | None) -> AbstractContextManager[TextIO]:

@@ -152,7 +152,7 @@ class Runner:
         )
         run = self.runs.add(run)
         with self._news:
-            self._news.notify()
+            self._news.notify_all()
         return run
 
     def question(self, run: Run) -> Question:
@@ -164,7 +164,19 @@ class Runner:
         run = self.runs.withdraw(run_id, self._clock())
         if run is not None and run.state == "cancelled":
             self._publisher.cancelled(run, self.question(run))
+        with self._news:
+            self._news.notify_all()
         return run
+
+    def wait(self, run_id: str, seconds: float) -> Run | None:
+        """The run, once this process has brought it to its end; as it is when `seconds` have passed."""
+        with self._news:
+            self._news.wait_for(lambda: self._ended(run_id), seconds)
+        return self.runs.get(run_id)
+
+    def _ended(self, run_id: str) -> bool:
+        run = self.runs.get(run_id)
+        return run is None or run.state in ENDED
 
     # --- working on them
 
@@ -191,10 +203,11 @@ class Runner:
             except Exception:  # the edge of a thread: one run's bug must not end the others
                 log.exception("a step failed in a way nobody foresaw")
                 worked = False
-            if not worked:
-                with self._news:
-                    if not self._stopping:
-                        self._news.wait(IDLE_SECONDS)
+            with self._news:
+                if worked:
+                    self._news.notify_all()
+                elif not self._stopping:
+                    self._news.wait(IDLE_SECONDS)
 
     def step(self) -> bool:
         """Claim one run and carry it as far as it goes; False when there is none to claim."""

@@ -198,8 +198,8 @@ class Runs:
         """Take the next run for `owner`: a new one, to be announced; one whose engine has room, to be run;
         or one left by an owner whose lease has ended.
 
-        Users take turns. An engine runs no more than its `limits` at once: without room, a new run is handed out
-        still `queued`.
+        Users take turns. An engine runs no more than its `limits` at once: without room, a new run is
+        handed out still `queued`.
         """
         room = self._room(now, limits)
         free = sa.or_(_runs.c.lease.is_(None), _runs.c.lease <= now)
@@ -214,6 +214,7 @@ class Runs:
             .limit(1)
             .scalar_subquery()
         )
+        first = sa.and_(_runs.c.started.is_(None), room)
         take = (
             sa.update(_runs)
             .where(_runs.c.id == next_one)
@@ -223,10 +224,7 @@ class Runs:
                 lease=now + LEASE,
                 fence=_runs.c.fence + 1,
                 attempts=_runs.c.attempts + 1,
-                started=sa.case(
-                    (sa.and_(room, _runs.c.started.is_(None)), sa.literal(now, _Moment)),
-                    else_=_runs.c.started,
-                ),
+                started=sa.case((first, sa.literal(now, _Moment)), else_=_runs.c.started),
             )
             .returning(_runs)
         )

@@ -16,15 +16,32 @@ from handlers.desk import Desk, Zones
 from handlers.publisher import SLACK_ERRORS, SlackPublisher, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from slack_bolt import Respond
 
     from bot.runner import Runner
 
-__all__ = ["SlackPublisher", "connect", "listen", "register"]
+__all__ = ["EVENTS", "SCOPES", "SlackPublisher", "check", "connect", "listen", "register"]
 
 log = logging.getLogger(__name__)
+
+SCOPES: Final = (
+    "app_mentions:read",
+    "channels:join",
+    "channels:read",
+    "chat:write",
+    "commands",
+    "files:write",
+    "groups:read",
+    "im:history",
+    "im:write",
+    "users:read",
+)
+"""What the bot's token must be granted; manifest.yml says why, scope by scope."""
+
+EVENTS: Final = ("app_home_opened", "app_mention", "message.im")
+"""What the app must be told of."""
 
 RETRIES: Final = 5
 """How often a call that Slack refused for now is made again, after the time that Slack names."""
@@ -63,6 +80,51 @@ def listen(client: WebClient, app_token: str, runner: Runner, admins: Iterable[s
     except SLACK_ERRORS as error:
         raise UserError(str(translated(error)), "`tls-audit doctor` checks the tokens.") from error
     return handler
+
+
+def check(client: WebClient, app_token: str) -> Iterator[tuple[str, bool, str]]:
+    """What `doctor` asks of Slack: for each, what it is, whether it is right, and how to mend it."""
+    try:
+        known = client.auth_test()
+    except SLACK_ERRORS as error:
+        yield (
+            f"the bot's token: {translated(error)}",
+            False,
+            "Set SLACK_BOT_TOKEN: OAuth & Permissions, Bot User.",
+        )
+        return
+    yield f"the bot's token: {known['user']} in {known['team']}", True, ""
+    granted = set(str(known.headers.get("x-oauth-scopes", "")).replace(",", " ").split())
+    lacking = [scope for scope in SCOPES if scope not in granted]
+    what = f"scopes: {', '.join(lacking)} missing" if lacking else "scopes: all granted"
+    yield what, not lacking, "Paste manifest.yml into App Manifest again, then install the app again."
+    try:
+        client.apps_connections_open(app_token=app_token)
+        yield "the app-level token: Socket Mode can be opened", True, ""
+    except SLACK_ERRORS as error:
+        mend = "Set SLACK_APP_TOKEN: Basic Information, App-Level Tokens, with connections:write."
+        yield f"the app-level token: {translated(error)}", False, mend
+    yield _channels(client)
+
+
+def _channels(client: WebClient) -> tuple[str, bool, str]:
+    try:
+        pages = client.conversations_list(
+            types="public_channel,private_channel", exclude_archived=True, limit=CHANNELS
+        )
+        names = [f"#{each['name']}" for page in pages for each in page["channels"] if each.get("is_member")]
+    except SLACK_ERRORS as error:
+        return f"channels: {translated(error)}", False, "See the scopes above."
+    what = f"channels: in {', '.join(names)}" if names else "channels: in none yet"
+    return (
+        what,
+        bool(names),
+        "Type `/invite @TLS Audit` in a channel; public ones I also join when asked there.",
+    )
+
+
+CHANNELS: Final = 200
+"""Channels a page, as Slack advises (docs: conversations.list)."""
 
 
 def _unforeseen(error: Exception, body: dict[str, Any], respond: Respond) -> None:

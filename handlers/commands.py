@@ -25,6 +25,10 @@ log = logging.getLogger(__name__)
 
 COMMAND: Final = "/tls-audit"
 
+DESCRIPTION: Final = "Ask which clients still call AWS with old TLS"
+USAGE: Final = "last 7d service=s3"
+"""What Slack shows while the command is typed, as manifest.yml has it."""
+
 RUNS_SHOWN: Final = 10
 """Runs in a list: more are history, not something to go on from."""
 
