@@ -18,6 +18,8 @@ from bot.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from slack_bolt.adapter.socket_mode import SocketModeHandler
+
     from bot.engines import Engine
     from bot.runner import Runner
     from bot.sandbox import Sandbox
@@ -47,8 +49,20 @@ def engine(settings: Settings, name: str, events: Archive) -> Engine:
     return made[name]()
 
 
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """The bot at work."""
+
+    runner: Runner
+    listening: SocketModeHandler
+
+    def is_well(self) -> bool:
+        """Whether Slack reaches it and its workers are alive."""
+        return bool(self.listening.client.is_connected()) and self.runner.is_alive()
+
+
 @contextmanager
-def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Runner]]:
+def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bot]]:
     """The whole bot at work against a Slack of its own, on sample events, keeping nothing.
 
     UserError where `port` is taken; 0 takes a free one.
@@ -86,8 +100,8 @@ def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Ru
             "slack_api_url": sandbox.api_url,
         }
         try:
-            with bot(settings.model_copy(update=here)) as runner:
-                yield sandbox, runner
+            with bot(settings.model_copy(update=here)) as at_work:
+                yield sandbox, at_work
         finally:
             sandbox.stop()
 
@@ -144,7 +158,7 @@ def check(settings: Settings) -> Iterator[Check]:
 
 
 @contextmanager
-def bot(settings: Settings) -> Iterator[Runner]:
+def bot(settings: Settings) -> Iterator[Bot]:
     """The whole bot, connected to Slack and at work. UserError: a setting or a token is wrong."""
     import handlers
     from bot.runner import Runner
@@ -180,7 +194,7 @@ def bot(settings: Settings) -> Iterator[Runner]:
         listening = handlers.listen(client, app_token, runner, admins)
         try:
             runner.start(THREADS)
-            yield runner
+            yield Bot(runner, listening)
         finally:
             listening.close()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
             runner.stop()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import tzinfo
 
+    from bot.app import Bot
     from bot.archive import Archive
     from bot.settings import Settings
     from bot.table import Table
@@ -39,6 +40,10 @@ BAD_QUESTION = 2
 FAILURE = 1
 INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""
+
+
+HEARTBEAT = "heartbeat"
+BEAT_SECONDS = 10.0
 
 
 class Format(StrEnum):
@@ -154,9 +159,10 @@ def serve() -> None:
     from bot import app as parts
     from bot import settings
 
-    with parts.bot(settings.load()), _until_stopped() as stopped:
+    chosen = settings.load()
+    with parts.bot(chosen) as bot, _until_stopped() as stopped:
         typer.echo("Connected to Slack. Ctrl-C stops.", err=True)
-        stopped.wait()
+        _beat(bot, chosen, stopped)
 
 
 @app.command()
@@ -174,16 +180,17 @@ def demo(
     from bot import settings
 
     lines = None if script is None else _read_script(script)
-    with parts.demo(settings.load(), host, 0 if lines else port) as (sandbox, runner):
+    chosen = settings.load()
+    with parts.demo(chosen, host, 0 if lines else port) as (sandbox, bot):
         if lines is not None:
             for line in lines:
-                typer.echo(parts.play(sandbox, runner, line))
+                typer.echo(parts.play(sandbox, bot.runner, line))
             return
         with _until_stopped() as stopped:
             typer.echo(f"A Slack to try TLS Audit in: {sandbox.page_url}  (SAMPLE DATA; Ctrl-C stops)")
             if browser:
                 typer.launch(sandbox.page_url)
-            stopped.wait()
+            _beat(bot, chosen, stopped)
 
 
 def _read_script(path: Path) -> list[str]:
@@ -193,6 +200,28 @@ def _read_script(path: Path) -> list[str]:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from error
     lines = [line.strip() for line in text.splitlines()]
     return [line for line in lines if line and not line.startswith("#")]
+
+
+@app.command(hidden=True)
+def health() -> None:
+    """Tell by the exit code whether the bot on this machine is well; for the container's health check."""
+    from bot import settings
+
+    beat = settings.load().data / HEARTBEAT
+    if not beat.exists() or time.time() - beat.stat().st_mtime > 3 * BEAT_SECONDS:
+        raise typer.Exit(FAILURE)
+
+
+def _beat(bot: Bot, chosen: Settings, stopped: threading.Event) -> None:
+    """Until stopped, leave a mark every few seconds that the bot is well; `health` looks for it."""
+    beat = chosen.data / HEARTBEAT
+    beat.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        if bot.is_well():
+            beat.touch()
+        if stopped.wait(BEAT_SECONDS):
+            beat.unlink(missing_ok=True)
+            return
 
 
 @app.command()

@@ -196,6 +196,10 @@ class Runner:
         for thread in self._threads:
             thread.join()
 
+    def is_alive(self) -> bool:
+        """Whether every worker that was started still works."""
+        return all(thread.is_alive() for thread in self._threads)
+
     def _work(self) -> None:
         while not self._stopping:
             try:
