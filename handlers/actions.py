@@ -179,7 +179,7 @@ def _thread_of(body: dict[str, Any]) -> Place:
 def _tell(client: WebClient, body: dict[str, Any], words: str) -> None:
     """Say something to who clicked, alone; at Home there is no place to say it but their messages."""
     there, user = _thread_of(body), body["user"]["id"]
-    made, text = [blocks.paragraph(blocks.said(words))], blocks.fallback(words)
+    made, text = [blocks.paragraph(*blocks.prose(words))], blocks.fallback(words)
     if there.channel:
         client.chat_postEphemeral(
             channel=there.channel, user=user, thread_ts=there.reply_to, blocks=made, text=text

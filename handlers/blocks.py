@@ -78,6 +78,11 @@ def said(words: str, *, bold: bool = False, code: bool = False) -> Block:
     return {"type": "text", "text": literal(words), **({"style": style} if style else {})}
 
 
+def prose(words: str) -> list[Block]:
+    """Runs of our own text, in which `backticks` mark what can be typed."""
+    return [said(part, code=bool(at % 2)) for at, part in enumerate(words.split("`")) if part]
+
+
 def person(user: str) -> Block:
     """A mention; it notifies when it is posted, never when it is edited in."""
     return {"type": "user", "user_id": user}
@@ -141,7 +146,8 @@ def actions(*elements: Block) -> Block:
 def parent(run: Run, question: Question, state: str, *, cancel: bool) -> list[Block]:
     """Who asks what, over which window, and how it stands: a message's blocks."""
     window = question.window
-    utc = f" ({window.start:%H:%M} – {window.end:%H:%M} UTC)"
+    clocks = dict.fromkeys((f"{window.start:%H:%M}", f"{window.end:%H:%M}"))
+    utc = f" ({' – '.join(clocks)} UTC)"
     clipped = [said(" · it ended in the future, and was cut to now")] if window.clipped else []
     lines = [
         paragraph(person(run.user), said(" asks: "), said(question.words(), bold=True)),
@@ -170,7 +176,7 @@ def headline(found: Findings, table: Table) -> str:
 def trouble(error: BotError, run: Run) -> list[Block]:
     """What went wrong, what to do next, and the run's id."""
     words = " ".join(part for part in (error.message, error.hint) if part)
-    return [paragraph(said(f"⚠️ {words} "), said(f"run {run.id}", code=True))]
+    return [paragraph(*prose(f"⚠️ {words} "), said(f"run {run.id}", code=True))]
 
 
 # --- the answer's table
@@ -310,7 +316,7 @@ def below(shown: Shown | None, found: Findings, run: Run) -> list[Block]:
     if shown is not None and shown.left_out:
         lines.append(paragraph(said(shown.left_out)))
     if found.proof:
-        lines.append(paragraph(said(found.proof)))
+        lines.append(paragraph(*prose(found.proof)))
     parts = []
     if found.coverage is not None:
         parts.append(said(f"{found.coverage.read_words()} · "))

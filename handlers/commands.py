@@ -171,11 +171,8 @@ def _cancel(desk: Desk, user: str, run_id: str) -> list[Block]:
 
 def mistake(error: BotError, text: str) -> list[Block]:
     """What is wrong with a question, what would be right, and a way to mend it. Only the asker sees it."""
-    made = [blocks.paragraph(blocks.said(error.message))]
-    if error.hint:
-        made.append(blocks.paragraph(blocks.said(error.hint)))
-    made.append(blocks.actions(blocks.button("Edit", "edit_text", text or " ")))
-    return made
+    made = [blocks.paragraph(*blocks.prose(said)) for said in (error.message, error.hint) if said]
+    return [*made, blocks.actions(blocks.button("Edit", "edit_text", text or " "))]
 
 
 def words_of(made: list[Block]) -> str:

@@ -106,7 +106,7 @@ def view(desk: Desk, fields: Fields, *, user: str, place: Place) -> Block:
             _line("more", "More words", "principal=alice agent!=boto top=20", fields),
             _checks("private", "Answer", _PRIVATE, fields),
             {"type": "divider"},
-            blocks.paragraph(blocks.said(said)),
+            blocks.paragraph(*blocks.prose(said)),
             blocks.paragraph(blocks.said(f"/tls-audit {text}".strip(), code=True)),
         ],
     }
