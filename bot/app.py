@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,7 @@ from pydantic import SecretStr
 
 from bot import engines, views
 from bot.archive import Archive
-from bot.errors import UserError
+from bot.errors import BotError, Stopped, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +27,14 @@ if TYPE_CHECKING:
     from bot.sandbox import Sandbox
     from bot.settings import Settings
 
+log = logging.getLogger(__name__)
+
 ALICE: Final = "U_ALICE"
 SECURITY: Final = "C_SECURITY"
 """Who types a demo's script, and where, as the sandbox knows them."""
+
+READ_SECONDS: Final = 300.0
+"""How often new log files are looked for: CloudTrail delivers about every five minutes (user guide)."""
 
 PLAY_SECONDS: Final = 60.0
 """How long a line of a script may take."""
@@ -194,9 +201,44 @@ def bot(settings: Settings) -> Iterator[Bot]:
         listening = handlers.listen(client, app_token, runner, admins)
         try:
             runner.start(THREADS)
-            yield Bot(runner, listening)
+            with _reading(events, settings.logs):
+                yield Bot(runner, listening)
         finally:
             listening.close()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
             runner.stop()
     finally:
         runs.close()
+
+
+@contextmanager
+def _reading(events: Archive, logs: str) -> Iterator[None]:
+    """Meanwhile, read what is new in `logs` into the archive, at once and then every `READ_SECONDS`."""
+    if not logs:
+        yield
+        return
+    stopped = threading.Event()
+
+    def heed(_: object) -> None:
+        if stopped.is_set():
+            raise Stopped("The bot is stopping.")
+
+    def read() -> None:
+        while True:
+            try:
+                done = events.ingest([logs], progress=heed)
+                if done.files or done.bad:
+                    log.info("read %s files, %s events, %s bad", done.files, done.events, len(done.bad))
+            except Stopped:
+                return
+            except BotError as error:
+                log.error("the logs could not be read: %s", error)  # noqa: TRY400 - it says what to do
+            if stopped.wait(READ_SECONDS):
+                return
+
+    thread = threading.Thread(target=read, name="reading logs")
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+import handlers
+from handlers.commands import COMMAND, DESCRIPTION, USAGE
+
+ROOT = Path(__file__).parents[1]
+SCHEMA = ROOT.parent / "shared" / "data" / "slack-manifest.schema.2.0.0.json"
+
+
+@pytest.fixture
+def manifest() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "manifest.yml").read_text())
+    return loaded
+
+
+@pytest.mark.skipif(not SCHEMA.exists(), reason="Slack's schema lies beside the project, and is not here")
+def test_the_manifest_is_valid_by_slacks_own_schema(manifest: dict[str, Any]) -> None:
+    jsonschema.validate(manifest, json.loads(SCHEMA.read_text()))
+
+
+def test_the_manifest_is_what_the_code_registers(manifest: dict[str, Any]) -> None:
+    (command,) = manifest["features"]["slash_commands"]
+
+    assert (command["command"], command["description"], command["usage_hint"]) == (
+        COMMAND,
+        DESCRIPTION,
+        USAGE,
+    )
+    assert manifest["oauth_config"]["scopes"]["bot"] == list(handlers.SCOPES)
+    assert manifest["settings"]["event_subscriptions"]["bot_events"] == list(handlers.EVENTS)
+    assert manifest["settings"]["socket_mode_enabled"]
+    assert manifest["settings"]["interactivity"]["is_enabled"]
+
+
+def test_every_scope_says_why_it_is_wanted() -> None:
+    lines = (ROOT / "manifest.yml").read_text().splitlines()
+
+    for scope in handlers.SCOPES:
+        (line,) = (line for line in lines if line.strip().startswith(f"- {scope} "))
+        assert "# " in line
