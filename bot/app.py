@@ -20,12 +20,11 @@ from bot.errors import BotError, Stopped, UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from slack_bolt.adapter.socket_mode import SocketModeHandler
-
     from bot.engines import Engine
     from bot.runner import Runner
     from bot.sandbox import Sandbox
     from bot.settings import Settings
+    from handlers import Listening
 
 log = logging.getLogger(__name__)
 
@@ -61,11 +60,11 @@ class Bot:
     """The bot at work."""
 
     runner: Runner
-    listening: SocketModeHandler
+    listening: Listening
 
     def is_well(self) -> bool:
         """Whether Slack reaches it and its workers are alive."""
-        return bool(self.listening.client.is_connected()) and self.runner.is_alive()
+        return self.listening.is_connected() and self.runner.is_alive()
 
 
 @contextmanager
@@ -204,7 +203,7 @@ def bot(settings: Settings) -> Iterator[Bot]:
             with _reading(events, settings.logs):
                 yield Bot(runner, listening)
         finally:
-            listening.close()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
+            listening.close()
             runner.stop()
     finally:
         runs.close()

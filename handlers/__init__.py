@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from bot.runner import Runner
 
-__all__ = ["EVENTS", "SCOPES", "SlackPublisher", "check", "connect", "listen", "register"]
+__all__ = ["EVENTS", "SCOPES", "Listening", "SlackPublisher", "check", "connect", "listen", "register"]
 
 log = logging.getLogger(__name__)
 
@@ -69,17 +69,31 @@ def register(app: App, desk: Desk) -> None:
     app.error(_unforeseen)
 
 
-def listen(client: WebClient, app_token: str, runner: Runner, admins: Iterable[str]) -> SocketModeHandler:
-    """Connect to Slack in Socket Mode and answer until the handler is closed. UserError: a token is wrong."""
+class Listening:
+    """The bot's connection to Slack, from `listen` until `close`."""
+
+    def __init__(self, handler: SocketModeHandler) -> None:
+        self._handler = handler
+        self._handler.connect()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
+
+    def is_connected(self) -> bool:
+        """Whether Slack can reach the bot now."""
+        return bool(self._handler.client.is_connected())
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._handler.close()  # type: ignore[no-untyped-call]  # as above
+
+
+def listen(client: WebClient, app_token: str, runner: Runner, admins: Iterable[str]) -> Listening:
+    """Connect to Slack in Socket Mode and answer until closed. UserError: a token is wrong."""
     quick = WebClient(client.token, base_url=client.base_url, timeout=ZONE_SECONDS, retry_handlers=[])
     try:
         app = App(client=client)
         register(app, Desk(runner, Zones(quick), frozenset(admins)))
-        handler = SocketModeHandler(app, app_token)
-        handler.connect()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
+        return Listening(SocketModeHandler(app, app_token))
     except SLACK_ERRORS as error:
         raise UserError(str(translated(error)), "`tls-audit doctor` checks the tokens.") from error
-    return handler
 
 
 def check(client: WebClient, app_token: str) -> Iterator[tuple[str, bool, str]]:
