@@ -1,7 +1,7 @@
 """The text of a log file → its events, each one line of JSON that fits the archive's columns.
 
-The usual file costs two passes of msgspec. What it refuses (lost line ends, lone surrogates, nesting past Python's
-limit, fields of another type) takes slower ways that keep every event that JSON allows.
+The usual file costs two passes of msgspec. What it refuses (lost line ends, lone surrogates, nesting past
+Python's limit, fields of another type) takes slower ways that keep every event that JSON allows.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.events import COLUMNS as LAKE_COLUMNS
 from bot.events import FLAG, MAP, TEXT, TIME, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 COLUMNS: Final[dict[str, Type]] = {
     **{name: kind for name, kind in LAKE_COLUMNS.items() if not name.startswith("eventJson")},
@@ -29,10 +30,10 @@ COLUMNS: Final[dict[str, Type]] = {
         "keyExchange": TEXT,
     },
 }
-"""What is stored, in this order: Lake's columns without `eventJson` and its checksum, and `keyExchange` besides."""
+"""What is stored, in this order: Lake's columns without `eventJson` and its checksum, and `keyExchange`."""
 
 Row = tuple[str, "str | None", Any]
-"""eventTime as `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`, eventID, and the event as one line of JSON (bytes or msgspec.Raw)."""
+"""eventTime as `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`, eventID, the event as a line of JSON (bytes or a Raw)."""
 
 RECORD_BYTES: Final = 16 << 20  # CloudTrail's own limit is 1 MB; a bound keeps memory bounded
 PYTHON_INT_DIGITS: Final = 4300  # longer ones int() refuses (CVE-2020-10735)
@@ -41,6 +42,9 @@ MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ"
 TEXT_OR_BRACKET: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["{}\[\]]', re.DOTALL)
 TEXT_OR_SIGN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]:,]', re.DOTALL)
 QUOTE, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST, COLON, COMMA = b'"{}[]:,'
+NOWHERE: Final = -1
+BETWEEN_EVENTS: Final = b'},{"eventVersion"'  # as CloudTrail writes them
+FIRST_LOOK: Final = 1 << 16  # enough to see how a long file begins
 BETWEEN: Final = b" \t\r\n,"
 WRAPPERS: Final = (b'"Records"', b'"Events"')  # of log files, and of LookupEvents
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -69,12 +73,11 @@ def _codec() -> _Codec:
 
     def shape(kind: Type) -> Any:
         if isinstance(kind, dict):
-            return msgspec.defstruct(
-                "Fields", [(name, shape(field) | None, None) for name, field in kind.items()]
-            )
+            fields = [(name, shape(field), None) for name, field in kind.items()]
+            return msgspec.defstruct("Fields", fields) | None
         if isinstance(kind, list):
-            return list[shape(kind[0]) | None]  # type: ignore[misc]
-        return {FLAG: bool, TIME: datetime}.get(kind, msgspec.Raw)
+            return list[shape(kind[0])] | None  # type: ignore[misc]
+        return {FLAG: bool | None, TIME: datetime | None}.get(kind, msgspec.Raw)  # Raw takes null too
 
     log: Any = msgspec.json.Decoder(msgspec.defstruct("Log", [("Records", list[msgspec.Raw])]))
     return _Codec(
@@ -94,9 +97,9 @@ def split(data: bytes) -> Iterable[Any]:
     flat = data.replace(
         b"\n", b" "
     )  # a line feed in JSON is only white space, and would end a line of the spool
-    for decode, text in ((codec.log, flat), (codec.array, flat), (codec.lines, data)):
+    for decode in (codec.log, codec.array, codec.lines):
         try:
-            records = decode(text)
+            records = decode(flat)
             if records:
                 codec.key(records[0])
         except (ValueError, RecursionError):
@@ -106,48 +109,102 @@ def split(data: bytes) -> Iterable[Any]:
 
 
 def scan(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The records of JSON of any length and depth, slowly: values one after another with or without line ends, the
-    elements of arrays, and in place of a wrapper what is in it. Looks at strings and brackets only."""
-    floors, depth, before = [0], 0, b""  # a floor is a depth at which records begin
-    buffer = b""
-    for block in blocks:
-        buffer += block
-        start, end = -1, 0
+    """The records of JSON of any length and depth: values one after another, the elements of arrays, in
+    place of a wrapper what is in it. Where msgspec cannot help, only strings and brackets are looked at."""
+    scanner = _Scanner()
+    rest = b""
+    blocks = iter(blocks)
+    first = next(blocks, b"")
+    for block in chain([first[:FIRST_LOOK], first[FIRST_LOOK:]], blocks):
+        buffer = rest + block
+        at = 0
+        if scanner.is_between():
+            records, taken = _many(buffer, within_array=len(scanner.floors) > 1)
+            yield from records
+            buffer = buffer[taken:]
         for token in TEXT_OR_BRACKET.finditer(buffer):
-            at, stop = token.span()
-            mark, floor = buffer[at], floors[-1]
-            if depth == floor and buffer[end:at].strip(BETWEEN):
+            start, end = token.span()
+            if buffer[start] == QUOTE and end == start + 1:
+                break  # the string ends in a later block
+            if scanner.is_between() and buffer[at:start].strip(BETWEEN):
                 raise Unusable("it is not JSON")
-            if mark == QUOTE:
-                if stop == at + 1:
-                    break  # the string ends in a later block
-                if depth == floor:
-                    yield buffer[at:stop]
-                before = buffer[at:stop] if depth == floor + 1 else b""
-            else:
-                opens = mark in (OPEN, OPEN_LIST)
-                if opens and depth == floor:
-                    start = at
-                if mark == OPEN_LIST and (depth == floor or (depth == floor + 1 and before in WRAPPERS)):
-                    floors.append(depth + 1)
-                    start = -1
-                depth += 1 if opens else -1
-                if not opens and depth + 1 == floor:
-                    if not depth + 1:
-                        raise Unusable("it is not JSON: a bracket closes that was never opened")
-                    floors.pop()
-                elif not opens and depth == floor and start >= 0:
-                    yield buffer[start:stop].replace(b"\n", b" ")
-                    start = -1
-                before = b""
-            end = stop
-        if start >= 0:
-            depth, end = floors[-1], start  # this record begins again when more of it is here
-        buffer = buffer[end:]
-        if len(buffer) > RECORD_BYTES:
+            if scanner.take(buffer[start], token):
+                yield buffer[scanner.start : end].replace(b"\n", b" ")
+            at = end
+        rest = buffer[scanner.rewind(at) :]
+        if len(rest) > RECORD_BYTES:
             raise Unusable(f"it is not JSON, or one record is larger than {RECORD_BYTES >> 20} MB")
-    if depth or buffer.strip(BETWEEN):
+    if scanner.depth or rest.strip(BETWEEN):
         raise Unusable("it is not JSON, or it is cut short")
+
+
+def _many(buffer: bytes, *, within_array: bool) -> tuple[Sequence[Any], int]:
+    """As many records as msgspec can take from the buffer at once, and where it left off. If all up to a
+    place parses, that place is between two records."""
+    codec = _codec()
+    cut = buffer.rfind(BETWEEN_EVENTS) + 1 if within_array else buffer.rfind(b"\n")
+    text = buffer[: max(cut, 0)].strip(BETWEEN).replace(b"\n", b" ")
+    try:
+        records = codec.array(b"[" + text + b"]") if within_array else codec.lines(text)
+        codec.key(records[0])
+    except (ValueError, RecursionError, IndexError):
+        return [], 0
+    return records, cut
+
+
+class _Scanner:
+    """Where in nested brackets records begin and end. A floor is a depth at which records begin."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.floors = [0]
+        self.start = NOWHERE
+        self.before = b""
+
+    def is_between(self) -> bool:
+        return self.depth == self.floors[-1]
+
+    def take(self, mark: int, token: re.Match[bytes]) -> bool:
+        """Whether a record, begun at `start`, ends with this token."""
+        before, self.before = self.before, b""
+        if mark == QUOTE:
+            if self.is_between():
+                self.start = token.start()
+                return True
+            if self.depth == self.floors[-1] + 1:
+                self.before = token[0]
+            return False
+        if mark in (OPEN, OPEN_LIST):
+            self._open(mark, token.start(), before)
+            return False
+        return self._close()
+
+    def _open(self, mark: int, at: int, before: bytes) -> None:
+        above = self.depth - self.floors[-1]
+        self.depth += 1
+        if mark == OPEN_LIST and (above == 0 or (above == 1 and before in WRAPPERS)):
+            self.floors.append(self.depth)
+            self.start = NOWHERE
+        elif above == 0:
+            self.start = at
+
+    def _close(self) -> bool:
+        if not self.depth:
+            raise Unusable("it is not JSON: a bracket closes that was never opened")
+        if self.is_between():
+            self.floors.pop()
+            self.depth -= 1
+            self.start = NOWHERE
+            return False
+        self.depth -= 1
+        return self.is_between() and self.start != NOWHERE
+
+    def rewind(self, at: int) -> int:
+        """From where the next block needs this one: the start of the record now open, else `at`."""
+        if self.is_between() or self.start == NOWHERE:
+            return at
+        self.depth = self.floors[-1]
+        return self.start
 
 
 def rows(records: Iterable[Any]) -> Iterator[Row]:
@@ -187,8 +244,8 @@ def fits(line: bytes) -> bool:
 
 
 def mend(line: bytes) -> Row:
-    """The event with every field made to fit: a text column takes any value as JSON, elsewhere what does not fit
-    becomes null. Takes an event out of what LookupEvents puts around it."""
+    """The event with every field made to fit: a text column takes any value as JSON, elsewhere what does not
+    fit becomes null. Takes an event out of what LookupEvents puts around it."""
     try:
         try:
             return _fitted(_loads(line))
@@ -232,7 +289,7 @@ def _fit(value: Any, kind: Type) -> Any:
 
 
 def _moment(value: Any) -> str | None:
-    """An ISO 8601 time in UTC, as MOMENT or with a fraction; without an offset it is UTC, as CloudTrail's are."""
+    """An ISO 8601 time in UTC, as MOMENT or with a fraction; without an offset it is UTC, as CloudTrail's."""
     try:
         moment = datetime.fromisoformat(value.strip())
         moment = moment.astimezone(UTC) if moment.tzinfo else moment
@@ -271,7 +328,7 @@ def _shallow(line: bytes) -> dict[str, Any]:
             value = line[begin : token.start()]
             try:
                 record[name] = _loads(value)
-                json.dumps([[[record[name]]]])  # it must also fit where `_fitted` writes it, deeper down
+                json.dumps([[[record[name]]]])  # `_fitted` writes it from deeper down
             except RecursionError:
                 record[name] = value.decode("utf-8", "replace").strip()
             name = None

@@ -1,7 +1,7 @@
 """Where CloudTrail log files are, and their text: folders, files, `s3://bucket/prefix`; gzip or plain.
 
-In a folder or under a prefix, what has the name of a log is read, and its content decides the rest. A file that
-is named itself is always read.
+In a folder or under a prefix, what has the name of a log is read, and its content decides the rest. A file
+that is named itself is always read.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ from bot.records import Unusable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    Content = (
+        bytes | Iterator[bytes]
+    )  # the text of a source, inflated; of a long one its blocks, yet to be read
+
 MB: Final = 1 << 20
 WHOLE_BYTES: Final = 48 * MB  # of text; a longer file is streamed. CloudTrail's own files stay far below
 AHEAD_BYTES: Final = 4 * MB  # of files being read ahead, as stored: logs inflate 7 to 20 times
@@ -32,13 +36,10 @@ S3_READERS: Final = 8  # each waits some 30 ms for its first byte
 LOG_NAME: Final = re.compile(r"\.(json|jsonl|ndjson)(\.gz)?$", re.IGNORECASE)
 OTHER_TRAIL_FILES: Final = re.compile(r"CloudTrail-(Digest|Insight)")
 DELIVERY_DAY: Final = re.compile(
-    r"(\d{4})/?(\d\d)/?(\d\d)(?:/|T\d{4}Z)"
+    r"(?<!\d)(\d{4})/?(\d\d)/?(\d\d)(?:/|T\d{4}Z)"
 )  # in the folders, or in the file's name
 GZIP: Final = b"\x1f\x8b"
 BOM: Final = b"\xef\xbb\xbf"
-
-Content = bytes | "Iterator[bytes]"
-"""The text of a source, inflated; of a long one its blocks, still to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Source:
 
 @dataclass(slots=True)
 class Found:
-    """Log files in the order of their delivery, each once; how many others there were; places out of reach."""
+    """Log files in the order of their delivery, each once; how many other files; what is out of reach."""
 
     sources: list[Source] = field(default_factory=list)
     ignored: int = 0
@@ -65,7 +66,7 @@ class Found:
 
 
 def find(places: Sequence[str], *, but: Path) -> Found:
-    """Everything to read in `places`, leaving out the folder `but`. UserError for a place that does not exist."""
+    """What is to be read in `places`, but the folder `but`. UserError for a place that does not exist."""
     found = Found()
     for place in places:
         if place.startswith("s3://"):
@@ -89,7 +90,7 @@ def _is_log(path: str) -> bool:
     return bool(LOG_NAME.search(name)) and not name.startswith(".") and not OTHER_TRAIL_FILES.search(path)
 
 
-# ── files ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# --- files
 
 
 def _find_files(place: Path, but: Path, found: Found) -> None:
@@ -135,7 +136,7 @@ def _file(path: Path) -> Source:
     return Source(_text(path), about.st_size, str(about.st_mtime_ns), read)
 
 
-# ── S3 ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# --- S3
 
 
 def _find_objects(place: str, found: Found) -> None:
@@ -147,7 +148,7 @@ def _find_objects(place: str, found: Found) -> None:
         raise UserError(f"{place} names no bucket.", "Write s3://bucket/prefix.")
     count = 0
     with _s3_errors(place, "s3:ListBucket"):
-        client = boto3.client("s3", config=Config(max_pool_connections=S3_READERS))
+        client = boto3.Session().client("s3", config=Config(max_pool_connections=S3_READERS))
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for item in page.get("Contents", []):
                 count += 1
@@ -198,18 +199,19 @@ def _s3_errors(place: str, action: str) -> Iterator[None]:
         ) from error
 
 
-# ── content ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# --- content
 
 
 def read_ahead(sources: Sequence[Source]) -> Iterator[tuple[Source, Future[Content]]]:
     """Every source in turn, with its content being read in other threads. `result()` may raise Unusable."""
     remote = any(source.name.startswith("s3://") for source in sources)
-    pool = ThreadPoolExecutor(S3_READERS if remote else DISK_READERS)
+    readers = S3_READERS if remote else DISK_READERS
+    pool = ThreadPoolExecutor(readers)
     waiting: deque[tuple[Source, Future[Content]]] = deque()
     weight = 0
     try:
         for source in sources:
-            while waiting and weight + source.size > AHEAD_BYTES:
+            while waiting and (len(waiting) > readers or weight + source.size > AHEAD_BYTES):
                 weight -= waiting[0][0].size
                 yield waiting.popleft()
             waiting.append((source, pool.submit(_content, source)))
@@ -241,21 +243,21 @@ def _content(source: Source) -> Content:
 
 def _inflate(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """The text of gzip members one after another, in blocks of WHOLE_BYTES at most."""
-    from isal.igzip_lib import DECOMP_GZIP, IgzipDecompressor, IsalError
+    from isal import igzip_lib
 
     member: Any = None
     try:
         for block in blocks:
             rest = block
             while rest:
-                member = member or IgzipDecompressor(flag=DECOMP_GZIP)
+                member = member or igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
                 yield member.decompress(rest, max_length=WHOLE_BYTES)
                 while not member.eof and not member.needs_input:
                     yield member.decompress(b"", max_length=WHOLE_BYTES)
                 rest = b""
                 if member.eof:
                     rest, member = member.unused_data.lstrip(b"\0"), None  # zeros may pad the end
-    except IsalError as error:
+    except igzip_lib.IsalError as error:  # type: ignore[misc] # its stub calls it an instance
         raise Unusable(f"its gzip data is damaged ({error})") from error
     if member:
         raise Unusable("its gzip data is cut short")
