@@ -114,7 +114,7 @@ def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bo
 
 def play(sandbox: Sandbox, runner: Runner, line: str) -> str:
     """Type `line` as Alice in #security of a demo, wait for all that comes of it, and return it as text."""
-    from bot.sandbox.transcript import transcript
+    from bot.sandbox.transcript import threaded
 
     name, _, text = line.partition(" ")
     seen = {message.ts for message in sandbox.messages(SECURITY)}
@@ -125,7 +125,8 @@ def play(sandbox: Sandbox, runner: Runner, line: str) -> str:
         runner.wait(run.id, PLAY_SECONDS)
     shown = [message for message in sandbox.messages(SECURITY) if message.ts not in seen]
     shown += sandbox.ephemerals(ALICE)[told:]
-    return "\n".join([f"> {line}", *(transcript(sandbox, message) for message in shown), ""])
+    said = ("\n".join(threaded(message, sandbox.workspace)) for message in shown)
+    return "\n".join([f"> {line}", *said, ""])
 
 
 @dataclass(frozen=True, slots=True)
