@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
+from bot.table import literal
+
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
     from bot.question import Question
     from bot.table import Table
+
+OLDEST_TAKEN: Final = "1.2"
+"""AWS's API endpoints take nothing older since 31 December 2023 (Elastic Beanstalk developer guide)."""
 
 DISTINCT_CAP: Final = 100_000
 """Distinct values counted exactly; beyond, "over 100,000" says enough and keeps memory flat."""
@@ -44,14 +49,19 @@ class Coverage:
     """Services none of whose events carry TLS details, shortened: `health`, `sso`."""
     newest: datetime | None
 
-    def words(self, zone: tzinfo, now: datetime) -> str:
-        """ "4,959,792 events read, 2.1 % without TLS details, newest 09:02"."""
-        if self.events == 0 or self.newest is None:
-            return "0 events read"
+    def read_words(self) -> str:
+        """ "4,959,792 events read, 2.1 % without TLS details"."""
+        read_ = f"{counted(self.events, 'event')} read"
+        if self.events == 0:
+            return read_
         share = 100 * self.without_tls / self.events
         without = "none" if self.without_tls == 0 else "under 0.1 %" if share < 0.1 else f"{share:.1f} %"
-        newest = clock(self.newest, zone, now)
-        return f"{_count(self.events, 'event')} read, {without} without TLS details, newest {newest}"
+        return f"{read_}, {without} without TLS details"
+
+    def words(self, zone: tzinfo, now: datetime) -> str:
+        """`read_words`, and "newest 09:02" for a reader in `zone`."""
+        newest = "" if self.newest is None else f", newest {clock(self.newest, zone, now)}"
+        return self.read_words() + newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +87,7 @@ def read(question: Question, table: Table, coverage: Table | None, *, cap: int) 
 
 def _read_coverage(table: Table) -> Coverage:
     # coverage.sql promises these types
-    rows = cast("list[tuple[str, int, int, datetime]]", list(table.rows()))
+    rows = cast("list[tuple[str | None, int, int, datetime]]", list(table.rows()))
     return Coverage(
         events=sum(events for _, events, _, _ in rows),
         without_tls=sum(without for _, _, without, _ in rows),
@@ -89,14 +99,26 @@ def _read_coverage(table: Table) -> Coverage:
 def _proof(question: Question, coverage: Coverage) -> str:
     if coverage.events == 0:
         return "No event at all was read for this window and these filters, so this zero proves nothing."
+    if coverage.events == coverage.without_tls:
+        return "None of these events carries TLS details, so this zero proves nothing."
     sentences = []
     if coverage.silent:
         names = ", ".join(coverage.silent[:5]) + (", …" if len(coverage.silent) > 5 else "")
         carry = "carries" if len(coverage.silent) == 1 else "carry"
-        sentences.append(f"{_count(len(coverage.silent), 'service')} ({names}) {carry} no TLS details.")
-    if question.policy is not None and question.policy.min_tls in {"1.1", "1.2"}:
+        sentences.append(f"{counted(len(coverage.silent), 'service')} ({names}) {carry} no TLS details.")
+    if _asks_for_refused(question):
         sentences.append(f"{_REFUSED}: ask `min=1.3` for who comes next.")
     return " ".join(sentences)
+
+
+def _asks_for_refused(question: Question) -> bool:
+    """Whether only versions that AWS refuses are asked for, by the policy or by name."""
+    if question.policy is None:
+        return False
+    for filter_ in question.filters:
+        if filter_.word == "version" and not filter_.negated:
+            return all(version < OLDEST_TAKEN for version in filter_.values)
+    return question.policy.min_tls is not None and question.policy.min_tls <= OLDEST_TAKEN
 
 
 def _totals(question: Question, table: Table, cap: int) -> str:
@@ -112,29 +134,30 @@ def _totals(question: Question, table: Table, cap: int) -> str:
         for values, place in zip(seen, places, strict=True):
             if row[place] is not None and len(values) <= DISTINCT_CAP:
                 values.add(row[place])
-    parts = [_count(calls, "event" if question.view.name == "coverage" else "call")]
+    parts = [counted(calls, "event" if question.view.name == "coverage" else "call")]
     parts += [_said(_NOUNS[name], len(values)) for name, values in zip(said, seen, strict=True) if values]
     total = " ".join(parts)
-    if question.top is not None and table.row_count == question.top:
-        return f"The first {table.row_count:,} rows hold {total}"
+    if table.row_count == question.top:
+        return f"{total} in the top {question.top:,}"
     if table.row_count == cap:
-        return f"The first {cap:,} rows, the most an answer may have, hold {total}"
+        return f"{total} in the first {cap:,} rows, the most an answer may have"
     return total
 
 
 def _said(noun: str, number: int) -> str:
-    counted = f"over {DISTINCT_CAP:,}" if number > DISTINCT_CAP else f"{number:,}"
+    amount = f"over {DISTINCT_CAP:,}" if number > DISTINCT_CAP else f"{number:,}"
     plural = "" if number == 1 else "es" if noun.endswith("s") else "s"
-    return noun.format(counted) + plural
+    return noun.format(amount) + plural
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """`1 call`, `1,234 calls`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def short_service(source: str) -> str:
+def short_service(source: str | None) -> str:
     """`s3` for `s3.amazonaws.com`."""
-    return source.removesuffix(".amazonaws.com")
+    return "unnamed" if source is None else literal(source.removesuffix(".amazonaws.com"))
 
 
 def clock(moment: datetime, zone: tzinfo, now: datetime) -> str:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import UserError
@@ -41,14 +41,41 @@ class Settings(BaseSettings):
     )
     max_rows: int = Field(default=1_000_000, ge=1, description="The most rows an answer may have.")
     local_memory: str = Field(
-        default="2GB", pattern=r"^\d+ ?[KMGT]i?B$", description="The memory an embedded query may use."
+        default="2GB",
+        pattern=r"^[1-9]\d* ?[KMGT]i?B$",
+        examples=["2GB"],
+        description="The memory an embedded query may use.",
     )
     local_seconds: float = Field(default=600, gt=0, description="The seconds an embedded query may take.")
+
+    local_concurrency: int = Field(default=2, ge=1, description="How many embedded queries may run at once.")
+    database_url: str = Field(
+        default="", description="`sqlite:///…` or `postgresql://…`; `runs.sqlite` in the data folder."
+    )
+    admins: str = Field(
+        default="", description="Who may cancel and delete what others asked: ids, separated by commas."
+    )
+    slack_bot_token: SecretStr = Field(
+        default=SecretStr(""), validation_alias="SLACK_BOT_TOKEN", description="The bot's token, `xoxb-…`."
+    )
+    slack_app_token: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias="SLACK_APP_TOKEN",
+        description="The app-level token for Socket Mode, `xapp-…`.",
+    )
+    slack_api_url: str = Field(
+        default="https://slack.com/api/", validation_alias="SLACK_API_URL", description="The Web API's base."
+    )
 
     @field_validator("data", "archive", "views")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()
+
+    @property
+    def database(self) -> str:
+        """The URL of the database of runs, for SQLAlchemy."""
+        return self.database_url or f"sqlite:///{self.data / 'runs.sqlite'}"
 
     @property
     def archive_folder(self) -> Path:
@@ -68,16 +95,27 @@ def load() -> Settings:
     return settings
 
 
+def names() -> dict[str, str]:
+    """Every setting's name in the environment, by its field's."""
+    return {
+        field: str(about.validation_alias or PREFIX + field.upper())
+        for field, about in Settings.model_fields.items()
+    }
+
+
 def _known(name: str) -> bool:
-    return name.removeprefix(PREFIX).lower() in Settings.model_fields
+    return name in names().values()
 
 
 def _unknown(name: str) -> str:
-    known = [PREFIX + field.upper() for field in Settings.model_fields]
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"No setting {name}" + (f": did you mean {near[0]}?" if near else ".")
+    # without the prefix, which makes any two names look alike
+    known = {own.removeprefix(PREFIX): own for own in names().values()}
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1)
+    return f"No setting {name}" + (f": did you mean {known[near[0]]}?" if near else ".")
 
 
 def _explain(problem: ErrorDetails) -> str:
     field, message = str(problem["loc"][0]), problem["msg"]
-    return f"{PREFIX}{field.upper()}={problem['input']!r}: {message[:1].lower()}{message[1:]}."
+    if field in Settings.model_fields and (examples := Settings.model_fields[field].examples):
+        message = f"write it as {' or '.join(examples)}"
+    return f"{names().get(field, field)}={problem['input']!r}: {message[:1].lower()}{message[1:]}."

@@ -62,13 +62,19 @@ def build(question: Question, *, cap: int) -> exp.Select:
     view = question.view
     select: exp.Select = view.select.copy()
     _fill(select, question)
-    for filter_ in question.filters:
-        select.where(_predicate(filter_), copy=False)
+    narrow(select, *(_predicate(filter_) for filter_ in question.filters))
     if question.top is not None and view.measure:
         by_measure = exp.Ordered(this=exp.column(view.measure), desc=True)
-        order = [item for item in select.args["order"].expressions if item.name != view.measure]
-        select.set("order", exp.Order(expressions=[by_measure, *order]))
+        order = select.args.get("order")
+        rest = [item for item in order.expressions if item.name != view.measure] if order else []
+        select.set("order", exp.Order(expressions=[by_measure, *rest]))
     return select.limit(min(question.top or cap, cap), copy=False)
+
+
+def narrow(select: exp.Select, *conditions: exp.Expr) -> None:
+    """Add `conditions` to the WHERE, which stays one flat AND."""
+    where = select.args["where"]
+    where.set("this", exp.and_(*where.this.flatten(), *conditions))
 
 
 def coverage(question: Question, views: Mapping[str, View]) -> Question:

@@ -6,10 +6,12 @@ import shutil
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.findings import clock
+from bot.findings import clock as time_of_day
+from bot.findings import counted, short_service
 from bot.table import literal, text
 
 if TYPE_CHECKING:
@@ -35,40 +37,66 @@ _GAP: Final = 2
 
 
 def render(table: Table, *, width: int | None, zone: tzinfo, now: datetime) -> str:
-    """The table for people: labels, separators, times in `zone`, at most `width` characters a line.
+    """The table for people: labels, separators, times in `zone`, its lines at most `width` characters long.
 
     Columns that say the same in every row stand above it, once. What is left out is said below.
     """
     from tabulate import tabulate
 
     constants = table.constants()
-    places = [place for place in range(len(table.columns)) if place not in constants]
-    columns = [table.columns[place] for place in places]
-    rows = [[_shown(row[place], zone, now) for place in places] for row in table.head[:SCREEN_ROWS]]
-    widths = [max(len(cell) for cell in cells) for cells in zip(*rows, strict=True)]
-    widths = [max(width_, len(column.label)) for width_, column in zip(widths, columns, strict=True)]
+    columns = [
+        _OnScreen.of(table, place, zone, now) for place in range(len(table.columns)) if place not in constants
+    ]
+    kept = columns if width is None else _kept(columns, width)
+    widths = [column.width for column in kept]
     fitted = widths if width is None else _fit(widths, width)
     lines = []
     if constants:
-        same = [
-            f"{table.columns[place].label} {_shown(cell, zone, now)}" for place, cell in constants.items()
-        ]
-        lines.append(f"All rows: {' · '.join(same)}\n")
-    if columns:
-        cut = [[_cut(cell, most) for cell, most in zip(row, fitted, strict=True)] for row in rows]
-        labels = [_cut(column.label, most) for column, most in zip(columns, fitted, strict=True)]
-        align = ["right" if _is_number(column) else "left" for column in columns]
-        lines.append(tabulate(cut, labels, "simple", disable_numparse=True, colalign=align))
-    left_out = _left_out(table, was_cut=fitted != widths)
-    return "\n".join([*lines, *left_out])
+        same = [(table.columns[place], cell) for place, cell in constants.items()]
+        said = [f"{column.label} {_shown(column, cell, zone, now)}" for column, cell in same]
+        lines.append(f"All rows: {' · '.join(said)}\n")
+    if kept:
+        cut = [[_cut(cell, most) for cell in column.cells] for column, most in zip(kept, fitted, strict=True)]
+        labels = [_cut(column.label, most) for column, most in zip(kept, fitted, strict=True)]
+        align = ["right" if column.is_number else "left" for column in kept]
+        rows = list(zip(*cut, strict=True))
+        lines.append(tabulate(rows, labels, "simple", disable_numparse=True, colalign=align))
+    dropped = [column.label for column in columns if column not in kept]
+    return "\n".join([*lines, *_left_out(table, dropped, was_cut=fitted != widths)])
 
 
-def _left_out(table: Table, *, was_cut: bool) -> list[str]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _OnScreen:
+    """A column as it is shown: its label, the cells of the first rows, and how wide that is."""
+
+    label: str
+    cells: list[str]
+    is_number: bool
+    width: int
+
+    @classmethod
+    def of(cls, table: Table, place: int, zone: tzinfo, now: datetime) -> _OnScreen:
+        column = table.columns[place]
+        cells = [_shown(column, row[place], zone, now) for row in table.head[:SCREEN_ROWS]]
+        return cls(column.label, cells, _is_number(column), max(map(len, [column.label, *cells])))
+
+
+def _kept(columns: Sequence[_OnScreen], width: int) -> list[_OnScreen]:
+    """As many of `columns` as fit beside each other; what tells the fewest rows apart goes first."""
+    kept = list(columns)
+    while len(kept) > 1 and sum(min(column.width, NARROWEST) + _GAP for column in kept) - _GAP > width:
+        kept.remove(min(kept, key=lambda column: (column.is_number, len(set(column.cells)))))
+    return kept
+
+
+def _left_out(table: Table, dropped: Sequence[str], *, was_cut: bool) -> list[str]:
     said = []
     if table.row_count > SCREEN_ROWS:
         said.append(f"Showing the first {SCREEN_ROWS} of {table.row_count:,} rows.")
+    if dropped:
+        said.append(f"No room for {', '.join(dropped)}.")
     if was_cut:
-        said.append("Cells marked … are cut to fit the screen.")
+        said.append("Cells with … are cut to fit the screen.")
     return [" ".join([*said, "`--format csv` has all of it."])] if said else []
 
 
@@ -76,11 +104,13 @@ def _is_number(column: Column) -> bool:
     return column.type in {"INTEGER", "NUMBER"}
 
 
-def _shown(cell: Cell, zone: tzinfo, now: datetime) -> str:
+def _shown(column: Column, cell: Cell, zone: tzinfo, now: datetime) -> str:
     if cell is None:
         return "–"
+    if column.name == "eventSource" and isinstance(cell, str):
+        return short_service(cell)
     if isinstance(cell, datetime):
-        return clock(cell, zone, now)
+        return time_of_day(cell, zone, now)
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
         return f"{cell:,}"
     return text(cell)
@@ -109,7 +139,7 @@ def _cut(cell: str, most: int) -> str:
 
 def report(table: Table, found: Findings, *, zone: tzinfo, now: datetime, seconds: float) -> str:
     """The line under a table: totals, what was read, how long it took; for no rows, why to believe it."""
-    rows = f"{table.row_count:,} {'row' if table.row_count == 1 else 'rows'}, " if table.row_count else ""
+    rows = f"{counted(table.row_count, 'row')}, " if table.row_count else ""
     said = [f"{rows}{found.headline}."]
     if found.coverage is not None:
         said.append(f"{found.coverage.words(zone, now)}.")
@@ -121,11 +151,14 @@ def report(table: Table, found: Findings, *, zone: tzinfo, now: datetime, second
 def ingested(done: Ingested) -> str:
     """What an ingest did, in a line; then a line for each file that could not be read."""
     lines = [
-        f"{done.files:,} files read, {done.known:,} known already, {done.ignored:,} not log files. "
-        f"{done.events:,} events, {done.duplicates:,} duplicates dropped. {done.seconds:.1f} s"
+        f"{counted(done.files, 'file')} read, {done.known:,} known already, {done.ignored:,} not logs. "
+        f"{counted(done.events, 'event')}, {counted(done.duplicates, 'duplicate')} dropped. "
+        f"{done.seconds:.1f} s"
     ]
     if done.bad:
-        lines.append(f"{len(done.bad):,} files could not be read, and will be tried again next time:")
+        lines.append(
+            f"{counted(len(done.bad), 'file')} could not be read, and will be tried again next time:"
+        )
         lines += [f"    {literal(bad.path)}: {literal(bad.why)}" for bad in done.bad]
     return "\n".join(lines)
 
@@ -136,10 +169,12 @@ def width() -> int | None:
 
 
 @contextmanager
-def ingest_progress() -> Iterator[Callable[[IngestProgress], None]]:
+def ingest_progress(
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Callable[[IngestProgress], None]]:
     """Shows how an ingest goes, on stderr: files, events a second, time left."""
     if not sys.stderr.isatty():
-        yield _by_line(lambda done: _ingest_words(done))
+        yield _by_line(_ingest_words, clock)
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
@@ -166,16 +201,18 @@ def _duration(seconds: float) -> str:
 
 
 @contextmanager
-def query_progress() -> Iterator[Callable[[str | None, str, int], None]]:
+def query_progress(
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Callable[[str | None, str, int], None]]:
     """Shows that a query runs, and for how long, on stderr. What it yields is an engine's `Progress`."""
-    started = time.monotonic()
+    started = clock()
 
     def words(state: str, scanned: int) -> str:
         read = f" · {scanned / 1e9:.1f} GB read" if scanned else ""
-        return f"{state} {_duration(time.monotonic() - started)}{read}"
+        return f"{state} {_duration(clock() - started)}{read}"
 
     if not sys.stderr.isatty():
-        by_line = _by_line(lambda step: words(*step))
+        by_line = _by_line(lambda step: words(*step), clock)
         yield lambda _ref, state, scanned: by_line((state, scanned))
         return
     from rich.console import Console
@@ -184,13 +221,13 @@ def query_progress() -> Iterator[Callable[[str | None, str, int], None]]:
         yield lambda _ref, state, scanned: status.update(words(state, scanned))
 
 
-def _by_line(words: Callable[[Any], str]) -> Callable[[Any], None]:
-    due = time.monotonic() + LINE_SECONDS
+def _by_line(words: Callable[[Any], str], clock: Callable[[], float]) -> Callable[[Any], None]:
+    due = clock() + LINE_SECONDS
 
     def tell(step: Any) -> None:
         nonlocal due
-        if time.monotonic() >= due:
-            due = time.monotonic() + LINE_SECONDS
+        if clock() >= due:
+            due = clock() + LINE_SECONDS
             print(words(step), file=sys.stderr)
 
     return tell

@@ -3,7 +3,6 @@ from __future__ import annotations
 import gzip
 import json
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +14,7 @@ from bot.question import Question, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from tests.oracle import Record
 
@@ -24,6 +24,11 @@ NOW = datetime(2026, 11, 23, 8, 14, 30, tzinfo=UTC)
 FIRST_DAY = date(2026, 11, 9)
 """The first of the two weeks of sample events the tests ask about."""
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--renew-golden", action="store_true", help="write tests/golden anew; then read the diff"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +65,10 @@ def odd_records() -> list[Record]:
         {"userAgent": "line\nbreak \u202etxt.exe \x00nul", "tlsDetails": old},
         {"userAgent": "agent " + "x" * 1000, "tlsDetails": old},
         {"userIdentity": {"type": "IdentityCenterUser", "userName": "carol@example.com"}, "tlsDetails": old},
-        {"userIdentity": {"type": "AWSAccount", "principalId": "AIDAODD", "accountId": "999"}, "tlsDetails": old},
+        {
+            "userIdentity": {"type": "AWSAccount", "principalId": "AIDAODD", "accountId": "999"},
+            "tlsDetails": old,
+        },
         {"userIdentity": {"type": "AWSService", "invokedBy": "config.amazonaws.com"}},
         {"tlsDetails": {"tlsVersion": "TLSv1.2", "cipherSuite": "ECDHE-RSA-DES-CBC3-SHA"}},
         {"tlsDetails": {"tlsVersion": "TLSv1.2"}},

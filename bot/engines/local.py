@@ -121,6 +121,7 @@ class Local:
         # the order matters: paths first, then no other path, then no other setting
         for setting, value in (
             ("TimeZone", "UTC"),
+            ("enable_progress_bar", False),
             ("memory_limit", self._memory),
             ("allowed_directories", folders),
             ("temp_directory", spill),

@@ -1,0 +1,205 @@
+"""How fast the bot is in Slack, against the sandbox: `python -m tests.benchmarks.slack`.
+
+Acknowledgements of 200 commands at once beside a bare Bolt app that only acknowledges; from an
+engine's last row to the posted table; memory; from start to the first `hello`.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import partial
+from operator import attrgetter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+
+import handlers
+from bot import app, samples, settings
+from bot.sandbox import Command, Options, Sandbox
+from handlers.commands import COMMAND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bot.engines import Progress
+    from bot.statement import Statement
+    from bot.table import Table
+
+TLS_AUDIT = Path(sys.executable).with_name("tls-audit")
+COMMANDS = 200
+ROUNDS = 3
+ALICE, SECURITY = "U_ALICE", "C_SECURITY"
+
+
+def memory(process: int | str = "self") -> float:
+    """Resident memory of a process, in MB."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def sandbox() -> Sandbox:
+    """A Slack that answers at once and limits nothing."""
+    options = Options(
+        scopes=frozenset(handlers.SCOPES), events=frozenset(handlers.EVENTS), commands=(Command(COMMAND),)
+    )
+    return Sandbox(options=options, rate_limits=False)
+
+
+def acknowledged(slack: Sandbox) -> list[float]:
+    """Seconds until each of `COMMANDS` commands, sent at once, was acknowledged."""
+    start = threading.Barrier(16)
+
+    def send(number: int) -> Any:
+        if number < 16:
+            start.wait()
+        return slack.command(ALICE, SECURITY, COMMAND, f"last 7d top={number + 1}")
+
+    with ThreadPoolExecutor(16) as senders:
+        sent = list(senders.map(send, range(COMMANDS)))
+    slack.wait_for(lambda: all(each.over for each in sent), seconds=60)
+    refused = [each.state for each in sent if each.state != "acked"]
+    if refused:
+        print(f"  not acknowledged in time: {len(refused)}")
+    return sorted(each.seconds for each in sent)
+
+
+def bare() -> list[float]:
+    """The same of an app that only acknowledges."""
+    with sandbox() as slack:
+        client = handlers.connect("xoxb-sandbox", slack.api_url)
+        bolt = App(client=client)
+        bolt.command(COMMAND)(lambda ack: ack())
+        handler = SocketModeHandler(bolt, "xapp-sandbox")
+        handler.connect()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
+        try:
+            return acknowledged(slack)
+        finally:
+            handler.close()  # type: ignore[no-untyped-call]  # as above
+
+
+class Waiting:
+    """The embedded engine, but nothing is answered before `free` is set; it notes when rows were ready."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self.name, self.metered, self.translate = engine.name, engine.metered, engine.translate
+        self.free = threading.Event()
+        self.ready: list[float] = []
+
+    def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
+        """As Engine.run."""
+        progress(None, "running", 0)
+        while not self.free.wait(0.25):
+            progress(None, "running", 0)
+        table: Table = self._engine.run(statement, token=token, resume=resume, progress=progress)
+        self.ready.append(time.time())
+        return table
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value below which `share` of the sorted `values` lie."""
+    return values[min(len(values) - 1, int(len(values) * share))]
+
+
+def line(what: str, times: list[float]) -> None:
+    """Print one measurement."""
+    print(
+        f"  {what:<34} p50 {statistics.median(times) * 1e3:7.1f} ms   p99 {percentile(times, 0.99) * 1e3:7.1f} ms"
+    )
+
+
+def environment(slack: Sandbox, folder: str) -> dict[str, str]:
+    """What a bot must be told to work against `slack` and keep its things in `folder`."""
+    return {
+        "TLS_AUDIT_DATA": folder,
+        "SLACK_BOT_TOKEN": "xoxb-sandbox",
+        "SLACK_APP_TOKEN": "xapp-sandbox",
+        "SLACK_API_URL": slack.api_url,
+    }
+
+
+def started() -> Iterator[tuple[float, float]]:
+    """Seconds from starting `tls-audit serve` to Slack's first hello, and its memory when idle."""
+    for _ in range(ROUNDS):
+        with sandbox() as slack, TemporaryDirectory() as folder:
+            began = time.perf_counter()
+            bot = subprocess.Popen(
+                [TLS_AUDIT, "serve"], env=os.environ | environment(slack, folder), stderr=subprocess.DEVNULL
+            )
+            slack.wait_for(partial(attrgetter("sockets"), slack))
+            seconds = time.perf_counter() - began
+            time.sleep(2)  # whatever is loaded at leisure is counted too
+            yield seconds, memory(bot.pid)
+            bot.terminate()
+            bot.wait()
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    seconds, idle = min(started())
+    print(f"from start to the first hello: {seconds:.2f} s (best of {ROUNDS})")
+    print(f"memory of `tls-audit serve` when idle: {idle:.0f} MB")
+    with sandbox() as slack, TemporaryDirectory() as folder:
+        data = Path(folder)
+        samples.write(data / "logs", datetime.now(UTC))
+        subprocess.run(
+            [TLS_AUDIT, "ingest", str(data / "logs")],
+            env=os.environ | {"TLS_AUDIT_DATA": folder},
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )  # in a process of its own, so that its memory is not counted here
+        os.environ.update(environment(slack, folder))
+        with app.bot(settings.load()) as bot:
+            engine = Waiting(bot.runner.engines["local"])
+            bot.runner.engines = {"local": engine}
+            print(f"acknowledgement of {COMMANDS} commands at once:")
+            line("a bare Bolt app", bare())
+            before = memory()
+            line("the bot", acknowledged(slack))
+            print(
+                f"memory that {COMMANDS} waiting runs add (with the sandbox's own): {memory() - before:.0f} MB"
+            )
+            before = memory()
+            engine.free.set()
+            for run in bot.runner.runs.latest(ALICE, COMMANDS):
+                bot.runner.wait(run.id, 120)
+            print(f"memory that {COMMANDS} embedded queries add: {memory() - before:.0f} MB")
+            one_by_one(slack, bot, engine)
+
+
+def posted(slack: Sandbox, seen: int) -> bool:
+    """Whether more than `seen` messages were posted."""
+    return len(slack.calls("chat.postMessage")) > seen
+
+
+def one_by_one(slack: Sandbox, bot: app.Bot, engine: Waiting) -> None:
+    """From the last row of an answer to its table in Slack, with nothing else going on."""
+    gaps = []
+    for number in range(10):
+        seen = len(slack.calls("chat.postMessage"))
+        engine.free.clear()
+        engine.ready.clear()
+        slack.command("U_BOB", "C_ONCALL", COMMAND, f"last 7d service=s3 top={number + 1}")
+        slack.wait_for(partial(posted, slack, seen))
+        time.sleep(1.5)  # the channel takes one message a second, and the first one has just been posted
+        engine.free.set()
+        (run,) = bot.runner.runs.latest("U_BOB", 1)
+        bot.runner.wait(run.id, 30)
+        gaps.append(slack.calls("chat.postMessage")[seen + 1].at - engine.ready[0])
+    line("from the last row to the table", sorted(gaps))
+
+
+if __name__ == "__main__":
+    with closing(sys.stdout):
+        main()

@@ -1,0 +1,412 @@
+"""The embedded engine: that it means what Trino means, reads only, and stops when told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from bot import samples, statement, views
+from bot.archive import Archive
+from bot.engines.local import Local
+from bot.errors import EngineError, Stopped, UserError
+from bot.statement import Statement
+from bot.views import Column
+from tests.conftest import FIRST_DAY, quietly, write_logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from bot.question import Question
+    from bot.table import Cell, Row
+    from tests.oracle import Record
+
+NUMBER = (Column("n", "INTEGER"),)
+TOKEN = "7f3a"  # noqa: S105 - names an asking, opens nothing
+ENDLESS = Statement(
+    "SELECT COUNT(*) AS n FROM range(10_000_000) a, range(10_000_000) b WHERE a.range <> b.range", NUMBER
+)
+"""A query that nobody lives long enough to see the end of."""
+
+BUCKET = "TRY(JSON_EXTRACT_STRING(requestParameters, '/bucketName'))"
+ATTRIBUTES = "userIdentity.sessionContext.webIdFederationData.attributes"
+ODD_MAP = {
+    "bucketName": "a",
+    "nested": {"b": [1]},
+    "number": 7,
+    "nothing": None,
+    "a/b~c": "slash",
+    "sp ace": "x",
+}
+
+
+@pytest.fixture(scope="module")
+def event() -> Record:
+    """The one event of a tiny archive: 10 November 2026, a Tuesday, at 22:30 UTC."""
+    plain = next(record for record in samples.day(FIRST_DAY) if record["eventSource"] == "s3.amazonaws.com")
+    identity = plain["userIdentity"] | {
+        "sessionContext": {"webIdFederationData": {"attributes": {"oidc:sub": "system"}}}
+    }
+    return plain | {
+        "eventTime": "2026-11-10T22:30:00Z",
+        "userIdentity": identity,
+        "userAgent": "Boto/2.38.0 Python/2.6.6",
+        "requestParameters": ODD_MAP,
+        "responseElements": "no object",
+        "additionalEventData": None,
+        "tlsDetails": {"tlsVersion": "TLSv1", "keyExchange": "x25519"},
+        "resources": [{"ARN": "arn:one"}, {"ARN": "arn:two"}],
+    }
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory, event: Record) -> Local:
+    folder = tmp_path_factory.mktemp("tiny")
+    archive = Archive(folder / "archive")
+    archive.ingest([str(write_logs(folder / "logs", [event]))], progress=quietly)
+    return Local(archive, memory="1GB", seconds=60)
+
+
+def rows(engine: Local, asked: Statement) -> list[Row]:
+    with engine.run(asked, token=TOKEN, resume=None, progress=quietly) as table:
+        return list(table.rows())
+
+
+def translate(engine: Local, trino: str) -> Statement:
+    """The engine's SQL for one expression of Lake's dialect, over two days."""
+    select = sqlglot.parse_one(
+        f"SELECT {trino} AS x FROM $EDS_ID WHERE eventTime >= '2026-11-10 00:00:00' "  # noqa: S608 - ours
+        "AND eventTime < '2026-11-12 00:00:00'",
+        read="trino",
+    )
+    assert isinstance(select, exp.Select)
+    type_ = views.infer_type(select.expressions[0].unalias())
+    return engine.translate(select, (Column("x", type_ or "TEXT"),))
+
+
+def value(engine: Local, trino: str) -> Cell:
+    ((cell,),) = rows(engine, translate(engine, trino))
+    return cell
+
+
+def said(engine: Local, trino: str) -> str:
+    line = " ".join(translate(engine, trino).sql.split())
+    return line.removeprefix("SELECT ").partition(" AS x FROM")[0]
+
+
+# --- what Trino means
+
+
+@pytest.mark.parametrize(
+    ("trino", "duckdb", "answer"),
+    [
+        # maps: text as it is, anything deeper as JSON text
+        ("element_at(requestParameters, 'bucketName')", BUCKET, "a"),
+        ("requestParameters['bucketName']", BUCKET, "a"),
+        ("element_at(requestParameters, 'a/b~c')", None, "slash"),
+        ("element_at(requestParameters, 'sp ace')", None, "x"),
+        ("element_at(requestParameters, 'nested')", None, '{"b":[1]}'),
+        ("element_at(requestParameters, 'number')", None, "7"),
+        ("element_at(requestParameters, 'nothing')", None, None),
+        ("element_at(requestParameters, 'missing')", None, None),
+        ("element_at(responseElements, 'k')", None, None),
+        ("element_at(additionalEventData, 'k')", None, None),
+        (f"element_at({ATTRIBUTES}, 'oidc:sub')", None, "system"),
+        ("element_at(resources, 2).ARN", "resources[2].ARN", "arn:two"),
+        # JSON: scalars as text, NULL for all else
+        ("json_extract_scalar(requestParameters, '$.bucketName')", None, "a"),
+        ("json_extract_scalar(requestParameters, '$.number')", None, "7"),
+        ("json_extract_scalar(requestParameters, '$.nested.b[0]')", None, "1"),
+        ("json_extract_scalar(requestParameters, '$[\"sp ace\"]')", None, "x"),
+        ("json_extract_scalar(requestParameters, '$.nested')", None, None),
+        ("json_extract_scalar(requestParameters, '$.nested.b')", None, None),
+        ("json_extract_scalar(requestParameters, '$.nothing')", None, None),
+        ("json_extract_scalar(requestParameters, '$.missing')", None, None),
+        ("json_extract_scalar(userAgent, '$.k')", None, None),
+        ("json_extract_scalar(eventJson, '$.tlsDetails.keyExchange')", "tlsDetails.keyExchange", "x25519"),
+        ("json_extract_scalar(eventJson, '$.tlsDetails.tlsVersion')", "tlsDetails.tlsVersion", "TLSv1"),
+        ("json_extract_scalar(element_at(requestParameters, 'nested'), '$.b[0]')", None, "1"),
+        ("json_extract_scalar(element_at(requestParameters, 'bucketName'), '$.b')", None, None),
+        # integers divide towards zero, anything else as usual
+        ("7 / 2", "7 // 2", 3),
+        ("-7 / 2", "-7 // 2", -3),
+        ("COUNT(*) / 2", "COUNT(*) // 2", 0),
+        ("SUM(7) / 2", None, 3),
+        ("1E2 * COUNT(*) / 8", "1E2 * COUNT(*) / 8", 12.5),
+        ("100.0 * COUNT(*) / 8", None, 12.5),
+        ("ROUND(7 / 2)", None, 3.0),
+        # whole units that have passed, as many as the clock says
+        ("date_diff('day', CAST('2026-11-09 23:00:00' AS TIMESTAMP), eventTime)", None, 0),
+        ("date_diff('day', CAST('2026-11-09 22:30:00' AS TIMESTAMP), eventTime)", None, 1),
+        ("date_diff('hour', eventTime, CAST('2026-11-10 20:31:00' AS TIMESTAMP))", None, -1),
+        ("date_diff('month', CAST('2026-10-11 00:00:00' AS TIMESTAMP), eventTime)", None, 0),
+        # Monday is 1, Sunday 7
+        ("day_of_week(eventTime)", "ISODOW(eventTime)", 2),
+        ("day_of_week(CAST('2026-11-15 00:00:00' AS TIMESTAMP))", None, 7),
+        # NULL where nothing matches
+        ("regexp_extract(userAgent, 'Python/(\\d+)\\.(\\d+)', 2)", None, "6"),
+        ("regexp_extract(userAgent, 'Python/[0-9.]+')", None, "Python/2.6.6"),
+        ("regexp_extract(userAgent, 'Java/(\\d+)', 1)", None, None),
+        ("regexp_extract(errorCode, 'x')", None, None),
+        ("regexp_like(userAgent, '^Python')", "REGEXP_MATCHES(userAgent, '^Python')", False),
+        ("regexp_like(userAgent, 'Python')", None, True),
+        # times are in UTC and know it
+        ("eventTime", None, datetime(2026, 11, 10, 22, 30, tzinfo=UTC)),
+        ("date_trunc('hour', eventTime)", None, datetime(2026, 11, 10, 22, tzinfo=UTC)),
+        ("CAST(eventTime AS DATE)", None, date(2026, 11, 10)),
+        ("year(eventTime) * 100 + month(eventTime)", None, 202611),
+        ("lower(userAgent)", None, "boto/2.38.0 python/2.6.6"),
+    ],
+)  # fmt: skip
+def test_a_function_means_what_it_means_in_trino(
+    trino: str, duckdb: str | None, answer: Cell, tiny: Local
+) -> None:
+    cell = value(tiny, trino)
+
+    assert (cell, type(cell)) == (answer, type(answer))
+    if duckdb is not None:
+        assert said(tiny, trino) == duckdb
+
+
+def test_special_cases_within_each_other_are_each_translated(tiny: Local) -> None:
+    within = "regexp_extract(json_extract_scalar(requestParameters, '$.bucketName'), '(b)', 1)"
+
+    assert value(tiny, within) is None
+    assert value(tiny, within.replace("(b)", "(a)")) == "a"
+    assert value(tiny, f"COALESCE({within}, element_at(requestParameters, 'number'))") == "7"
+
+
+@pytest.mark.parametrize(
+    ("trino", "why"),
+    [
+        ("eventJson", "keeps no eventJson as a whole"),
+        ("lower(eventJson)", "keeps no eventJson as a whole"),
+        ("json_extract_scalar(eventJson, '$.eventName')", "keeps no eventJson as a whole"),
+        ("json_extract_scalar(eventJson, '$.tlsDetails.future')", "keeps no eventJson as a whole"),
+        ("eventJsonChecksum", "keeps no eventJson as a whole"),
+        ("element_at(requestParameters, eventName)", "one fixed key of requestParameters"),
+    ],
+)
+def test_what_the_archive_does_not_keep_is_refused_in_words(trino: str, why: str, tiny: Local) -> None:
+    with pytest.raises(UserError, match=why) as caught:
+        translate(tiny, trino)
+
+    assert caught.value.hint
+
+
+def test_translating_leaves_the_question_as_it_was(tiny: Local, ask: Callable[[str], Question]) -> None:
+    select = statement.build(ask("last 7d"), cap=5)
+    before = select.sql("trino")
+
+    tiny.translate(select, ())
+
+    assert select.sql("trino") == before
+
+
+# --- only what is needed is read
+
+
+@pytest.mark.parametrize(
+    ("window", "days"),
+    [
+        ("2026-11-10..2026-11-12", "day >= CAST('2026-11-10' AS DATE) AND day < CAST('2026-11-12' AS DATE)"),
+        (
+            "2026-11-10T06:00Z..2026-11-12T18:45Z",
+            "day >= CAST('2026-11-10' AS DATE) AND day <= CAST('2026-11-12' AS DATE)",
+        ),
+    ],
+)
+def test_the_window_is_said_in_days_too_whatever_the_filters(
+    window: str, days: str, tiny: Local, ask: Callable[[str], Question]
+) -> None:
+    for words in ("", "service=s3 agent!=x by=clients min=1.3"):
+        select = statement.build(ask(f"{window} {words}"), cap=5)
+        where = sqlglot.parse_one(tiny.translate(select, ()).sql, read="duckdb").args["where"]
+
+        assert where.sql("duckdb").endswith(days)
+
+
+def test_a_broken_file_of_another_day_does_no_harm(
+    tmp_path: Path, event: Record, ask: Callable[[str], Question]
+) -> None:
+    later = event | {"eventID": "later", "eventTime": "2026-11-11T00:30:00Z"}
+    archive = Archive(tmp_path / "archive")
+    archive.ingest([str(write_logs(tmp_path / "logs", [event, later]))], progress=quietly)
+    (broken,) = archive.folder.glob("day=2026-11-11/*.parquet")
+    broken.write_bytes(b"PAR1 this is no Parquet PAR1")
+    engine = Local(archive, memory="1GB", seconds=60)
+
+    def answer(window: str) -> list[Row]:
+        question = ask(f"{window} by=services")
+        return rows(engine, engine.translate(statement.build(question, cap=5), question.view.columns))
+
+    assert answer("2026-11-10..2026-11-11") == [("s3.amazonaws.com", 1)]
+    with pytest.raises(EngineError, match="The embedded engine failed"):
+        answer("2026-11-11..2026-11-12")
+
+
+def test_an_archive_of_nothing_but_broken_files_is_a_plain_error(tmp_path: Path) -> None:
+    (tmp_path / "day=2026-11-10").mkdir()
+    (tmp_path / "day=2026-11-10" / "x.parquet").write_bytes(b"PAR1 this is no Parquet PAR1")
+
+    with pytest.raises(EngineError, match="The embedded engine failed"):
+        rows(Local(Archive(tmp_path), memory="1GB", seconds=60), Statement("SELECT 1", NUMBER))
+
+
+@pytest.mark.parametrize("name", sorted(views.load()))
+def test_an_empty_archive_answers_with_no_rows_under_the_views_columns(
+    name: str, tmp_path: Path, ask: Callable[[str], Question]
+) -> None:
+    engine = Local(Archive(tmp_path / "nothing"), memory="1GB", seconds=60)
+    question = ask(f"last 7d by={name}")
+    asked = engine.translate(statement.build(question, cap=5), question.view.columns)
+
+    with engine.run(asked, token=TOKEN, resume=None, progress=quietly) as table:
+        assert table.columns == question.view.columns
+        assert table.row_count == 0
+    assert not (tmp_path / "nothing").exists()
+
+
+# --- read-only
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "COPY (SELECT 1) TO '{archive}/day=2026-11-10/new.parquet'",
+        "ATTACH '{archive}/new.db'",
+        "CREATE TABLE x AS SELECT 1",
+        "DROP VIEW events",
+        "SET memory_limit = '64GB'",
+        "PRAGMA enable_profiling",
+        "INSTALL httpfs",
+        "SELECT 1; COPY (SELECT 1) TO '{archive}/x.csv'",
+        "EXPLAIN ANALYZE SELECT 1",
+        "",
+    ],
+)
+def test_anything_but_a_single_select_is_refused(sql: str, tiny: Local) -> None:
+    before = contents(tiny)
+
+    with pytest.raises(EngineError, match="a single SELECT and nothing else"):
+        rows(tiny, Statement(sql.format(archive=archive_of(tiny)), NUMBER))
+
+    assert contents(tiny) == before
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SELECT * FROM read_csv('{outside}/secret.csv')",
+        "SELECT * FROM read_parquet('http://127.0.0.1/x.parquet')",
+        "SELECT * FROM glob('/etc/*')",
+        "SELECT getenv('HOME')",
+    ],
+)
+def test_a_select_reaches_nothing_outside_the_archive(sql: str, tiny: Local, tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+
+    with pytest.raises(EngineError, match="The embedded engine failed"):
+        rows(tiny, Statement(sql.format(outside=tmp_path), NUMBER))
+
+
+def archive_of(engine: Local) -> Path:
+    return engine._archive.folder  # noqa: SLF001 - to see what it holds
+
+
+def contents(engine: Local) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in archive_of(engine).rglob("*") if path.is_file()}
+
+
+# --- stopping
+
+
+@dataclass
+class Impatient:
+    """A progress that wants no more at the `after`th telling."""
+
+    after: int
+    told: int = 0
+
+    def __call__(self, ref: str | None, state: str, scanned: int) -> None:
+        self.told += 1
+        assert (ref, state) == (None, "running")
+        assert scanned >= 0
+        if self.told >= self.after:
+            raise Stopped("enough")
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_stopped_by_progress_ends_a_query_that_would_never_end(after: int, tiny: Local) -> None:
+    progress = Impatient(after)
+
+    with pytest.raises(Stopped, match="enough"):
+        tiny.run(ENDLESS, token=TOKEN, resume=None, progress=progress)
+
+    assert progress.told == after
+
+
+def test_a_query_stopped_while_its_rows_are_fetched_leaves_no_spool_open(tiny: Local) -> None:
+    many = Statement("SELECT range AS n FROM range(1_000_000_000)", NUMBER)
+
+    with pytest.raises(Stopped):
+        tiny.run(many, token=TOKEN, resume=None, progress=Impatient(2))
+
+
+def test_the_engine_answers_after_a_stopped_query(tiny: Local) -> None:
+    with pytest.raises(Stopped):
+        tiny.run(ENDLESS, token=TOKEN, resume=None, progress=Impatient(1))
+
+    assert rows(tiny, Statement("SELECT 1 AS n", NUMBER)) == [(1,)]
+
+
+def test_a_query_over_its_time_is_stopped_and_says_which_setting(tiny: Local) -> None:
+    hours = count(step=3600)
+    engine = Local(Archive(archive_of(tiny)), memory="1GB", seconds=600, monotonic=lambda: next(hours))
+
+    with pytest.raises(EngineError, match="longer than 600 seconds") as caught:
+        rows(engine, ENDLESS)
+
+    assert "TLS_AUDIT_LOCAL_SECONDS" in caught.value.hint
+
+
+def test_a_query_over_its_memory_is_stopped_and_says_which_setting(tiny: Local) -> None:
+    engine = Local(Archive(archive_of(tiny)), memory="20MB", seconds=600)
+    greedy = Statement("SELECT len(list(range * 1.0)) AS n FROM range(20_000_000)", NUMBER)
+
+    with pytest.raises(EngineError, match="more than the 20MB of memory") as caught:
+        rows(engine, greedy)
+
+    assert "TLS_AUDIT_LOCAL_MEMORY" in caught.value.hint
+
+
+def test_a_failing_query_says_why_in_a_line(tiny: Local) -> None:
+    with pytest.raises(EngineError) as caught:
+        rows(tiny, Statement("SELECT nonsense FROM events", NUMBER))
+
+    assert "nonsense" in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_nothing_is_left_behind_where_it_spills(
+    tiny: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+    rows(tiny, Statement("SELECT range AS n FROM range(5_000)", NUMBER))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_map_values_stay_as_they_were_recorded(tiny: Local) -> None:
+    recorded: dict[str, Any] = json.loads(str(value(tiny, "requestParameters")))
+
+    assert recorded == ODD_MAP

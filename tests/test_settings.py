@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot import settings
+from bot.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in settings.names().values():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+
+
+def test_without_any_setting_the_embedded_engine_answers_from_the_data_folder(tmp_path: Path) -> None:
+    chosen = settings.load()
+
+    assert chosen.engine == "local"
+    assert chosen.logs == ""
+    assert chosen.views is None
+    assert chosen.archive_folder == tmp_path / ".local/share/tls-audit/archive"
+
+
+def test_the_data_folder_follows_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", "/somewhere")
+
+    assert settings.load().archive_folder == Path("/somewhere/tls-audit/archive")
+
+
+def test_the_archive_can_be_elsewhere_than_the_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TLS_AUDIT_DATA", "~/data")
+    assert settings.load().archive_folder == tmp_path / "data/archive"
+
+    monkeypatch.setenv("TLS_AUDIT_ARCHIVE", "~/parquet")
+    assert settings.load().archive_folder == tmp_path / "parquet"
+
+
+def test_a_folder_is_where_it_was_when_the_process_began(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TLS_AUDIT_VIEWS", "mine")
+
+    assert settings.load().views == tmp_path / "mine"
+
+
+def test_an_empty_setting_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TLS_AUDIT_MAX_ROWS", "")
+    monkeypatch.setenv("TLS_AUDIT_VIEWS", "")
+
+    assert settings.load().max_rows == 1_000_000
+    assert settings.load().views is None
+
+
+@pytest.mark.parametrize("memory", ["2GB", "500MB", "1GiB", "800 MB"])
+def test_memory_is_said_as_people_say_it(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TLS_AUDIT_LOCAL_MEMORY", memory)
+
+    assert settings.load().local_memory == memory
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("ENGINE", "oracle", "input should be 'local'"),
+        ("MAX_WINDOW", "0", "greater than or equal to 1"),
+        ("MAX_WINDOW", "a year", "a valid integer"),
+        ("MAX_ROWS", "-1", "greater than or equal to 1"),
+        ("LOCAL_SECONDS", "0", "greater than 0"),
+        ("LOCAL_MEMORY", "lots", "write it as 2GB"),
+        ("LOCAL_MEMORY", "0GB", "write it as 2GB"),
+        ("LOCAL_MEMORY", "80%", "write it as 2GB"),
+    ],
+)
+def test_a_wrong_setting_names_itself_its_value_and_the_reason(
+    name: str, value: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"TLS_AUDIT_{name}", value)
+
+    with pytest.raises(UserError) as caught:
+        settings.load()
+
+    assert caught.value.message.startswith(f"TLS_AUDIT_{name}={value!r}: ")
+    assert why in caught.value.message
+    assert "README" in caught.value.hint
+
+
+def test_every_wrong_setting_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TLS_AUDIT_LOG", "logs")
+    monkeypatch.setenv("TLS_AUDIT_ENGINE", "oracle")
+    monkeypatch.setenv("TLS_AUDIT_MAX_ROWS", "many")
+
+    with pytest.raises(UserError) as caught:
+        settings.load()
+
+    lines = caught.value.message.splitlines()
+    assert lines[0] == "No setting TLS_AUDIT_LOG: did you mean TLS_AUDIT_LOGS?"
+    assert [line.partition("=")[0] for line in lines[1:]] == ["TLS_AUDIT_ENGINE", "TLS_AUDIT_MAX_ROWS"]
+
+
+def test_a_setting_like_no_other_is_named_without_a_guess(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TLS_AUDIT_QWXZ", "1")
+
+    with pytest.raises(UserError, match=r"^No setting TLS_AUDIT_QWXZ\."):
+        settings.load()
+
+
+def test_settings_do_not_change_once_read() -> None:
+    chosen = settings.load()
+
+    with pytest.raises(ValueError, match="frozen"):
+        chosen.max_rows = 5
