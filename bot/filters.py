@@ -57,7 +57,7 @@ def _service(value: str) -> str:
         raise BadValue(
             f"`{shown(value)}` is not a service", hint="They look like `s3` or `s3.amazonaws.com`."
         )
-    return name if "." in name or "*" in name else f"{name}.amazonaws.com"
+    return name if "." in name or name.endswith("*") else f"{name}.amazonaws.com"
 
 
 def _account(value: str) -> str:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import uuid4
 
 from bot import findings, statement
-from bot.errors import BotError, EngineBusy, EngineError, Stopped, Unreachable
+from bot.errors import BotError, EngineBusy, EngineError, Stopped, Unreachable, UserError
 from bot.question import parse
-from bot.runs import ATTEMPTS, ENDED, Run, Step
+from bot.runs import ATTEMPTS, ENDED, LEASE, Run, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -90,7 +91,7 @@ class Runner:
         """`engine` is the default one, `limits` how many runs each may have at once, `cap` the most rows."""
         self.runs = runs
         self.views = views
-        self._engines = engines
+        self.engines = engines
         self._publisher = publisher
         self._engine = engine
         self._limits = limits
@@ -99,8 +100,12 @@ class Runner:
         self._owner = owner
         self._clock = clock
         self._news = threading.Condition()
-        self._stopping = False
-        self._threads: list[threading.Thread] = []
+        """Told when there is something to claim."""
+        self._ends = threading.Condition()
+        """Told when a run has ended."""
+        self._claimed: set[_Claimed] = set()
+        self._stopping = threading.Event()
+        self._stopped = threading.Event()
 
     # --- taking questions
 
@@ -111,7 +116,7 @@ class Runner:
     def parse(self, text: str, *, now: datetime, zone: tzinfo) -> Question:
         """The question of `text`; UserError."""
         return parse(
-            text, now=now, zone=zone, views=self.views, engines=self._engines, max_days=self._max_days
+            text, now=now, zone=zone, views=self.views, engines=self.engines, max_days=self._max_days
         )
 
     def submit(
@@ -129,15 +134,7 @@ class Runner:
         `zone`, the asker's, is asked for only when the words depend on it. The same `key` is the same run.
         """
         now = self._clock()
-        question = self.parse(text, now=now, zone=_FAR_EAST)
-        if question != self.parse(text, now=now, zone=_FAR_WEST):
-            question = self.parse(text, now=now, zone=zone())
-        engine = self._engines[question.engine or self._engine]
-        asked = {"answer": question, "coverage": statement.coverage(question, self.views)}
-        steps = tuple(
-            Step(name, engine.translate(statement.build(each, cap=self._cap), each.view.columns))
-            for name, each in asked.items()
-        )
+        question = self._read(text, now, zone)
         run = Run(
             id=uuid4().hex[:8],
             key=key,
@@ -146,32 +143,46 @@ class Runner:
             reply_to=reply_to,
             typed=text,
             text=str(question),
-            engine=engine.name,
-            steps=steps,
+            engine=question.engine or self._engine,
+            steps=(),
             created=now,
         )
         run = self.runs.add(run)
         with self._news:
-            self._news.notify_all()
+            self._news.notify()
         return run
+
+    def _read(self, text: str, now: datetime, zone: Callable[[], tzinfo]) -> Question:
+        """The question, in the asker's zone where that changes anything, be it whether there is a mistake."""
+        read: list[Question | tuple[str, str]] = []
+        for edge in (_FAR_EAST, _FAR_WEST):
+            try:
+                read.append(self.parse(text, now=now, zone=edge))
+            except UserError as error:
+                read.append((error.message, error.hint))
+        east, west = read
+        if east == west and not isinstance(east, tuple):
+            return east
+        return self.parse(text, now=now, zone=UTC if east == west else zone())
 
     def question(self, run: Run) -> Question:
         """What a run asks."""
         return self.parse(run.text, now=run.created, zone=UTC)
 
     def cancel(self, run_id: str) -> Run | None:
-        """Cancel a run, at once if it waits, else at its engine's next step; None when there is none."""
-        run = self.runs.withdraw(run_id, self._clock())
-        if run is not None and run.state == "cancelled":
-            self._publisher.cancelled(run, self.question(run))
+        """Have a run cancelled: by the next free worker if it waits, else at its engine's next step.
+
+        None when there is nothing to cancel.
+        """
+        run = self.runs.withdraw(run_id)
         with self._news:
-            self._news.notify_all()
+            self._news.notify()
         return run
 
     def wait(self, run_id: str, seconds: float) -> Run | None:
         """The run, once this process has brought it to its end; as it is when `seconds` have passed."""
-        with self._news:
-            self._news.wait_for(lambda: self._ended(run_id), seconds)
+        with self._ends:
+            self._ends.wait_for(lambda: self._ended(run_id), seconds)
         return self.runs.get(run_id)
 
     def _ended(self, run_id: str) -> bool:
@@ -183,128 +194,171 @@ class Runner:
     def start(self, threads: int) -> None:
         """Work in the background; first take up what this owner left behind when it died."""
         self.runs.release(self._owner)
-        for number in range(threads):
-            thread = threading.Thread(target=self._work, name=f"runner-{number}")
+        self._workers = [threading.Thread(target=self._work, name=f"runner-{n}") for n in range(threads)]
+        self._keeper = threading.Thread(target=self._keep_leases, name="runner-leases")
+        for thread in (*self._workers, self._keeper):
             thread.start()
-            self._threads.append(thread)
 
     def stop(self) -> None:
         """Claim nothing more, and wait until what is under way has ended."""
         with self._news:
-            self._stopping = True
+            self._stopping.set()
             self._news.notify_all()
-        for thread in self._threads:
-            thread.join()
+        for worker in self._workers:
+            worker.join()
+        self._stopped.set()
+        self._keeper.join()
 
     def is_alive(self) -> bool:
-        """Whether every worker that was started still works."""
-        return all(thread.is_alive() for thread in self._threads)
+        """Whether every thread that was started still works."""
+        return all(thread.is_alive() for thread in (*self._workers, self._keeper))
 
     def _work(self) -> None:
-        while not self._stopping:
+        while not self._stopping.is_set():
             try:
                 worked = self.step()
             except Exception:  # the edge of a thread: one run's bug must not end the others
                 log.exception("a step failed in a way nobody foresaw")
                 worked = False
-            with self._news:
-                if worked:
-                    self._news.notify_all()
-                elif not self._stopping:
-                    self._news.wait(IDLE_SECONDS)
+            if not worked:
+                with self._news:
+                    if not self._stopping.is_set():
+                        self._news.wait(IDLE_SECONDS)
+
+    def _keep_leases(self) -> None:
+        """Renew the leases of what is under way, however long it waits for its engine or for Slack."""
+        while not self._stopped.wait(LEASE.total_seconds() / 3):
+            with self._ends:
+                under_way = list(self._claimed)
+            for claimed in under_way:
+                try:
+                    claimed.renew()
+                except Exception:  # the database may be away for a moment
+                    log.exception("the lease of run %s was not renewed", claimed.run.id)
 
     def step(self) -> bool:
         """Claim one run and carry it as far as it goes; False when there is none to claim."""
         run = self.runs.claim(self._owner, self._clock(), self._limits)
         if run is None:
             return False
-        question = None
+        claimed = _Claimed(self.runs, run, self._clock)
+        with self._ends:
+            self._claimed.add(claimed)
         try:
-            question = self.question(run)
-            self._carry(run, question)
+            self._try(claimed)
         except Stopped:
-            self._stopped(run, question)
-        except EngineBusy as error:
-            log.info("run %s waits: %s", run.id, error.message)
-            self._save(run, state="queued", due=self._clock() + BUSY_WAIT, attempts=run.attempts - 1)
-        except Unreachable as error:
-            # the lease runs out, then whoever is free tries again; it does not count as an attempt
-            log.warning("run %s: %s", run.id, error)
-            self._save(run, attempts=run.attempts - 1)
-        except BotError as error:
-            self._fail(run, question, error)
+            log.info("run %s is another worker's now", run.id)
+        finally:
+            with self._ends:
+                self._claimed.discard(claimed)
+                self._ends.notify_all()
         return True
 
-    def _carry(self, run: Run, question: Question) -> None:
+    def _try(self, claimed: _Claimed) -> None:
+        """Carry a run as far as it goes, and write down what came between. Stopped, if it is ours no more."""
+        attempts = claimed.run.attempts
+        question = None
+        try:
+            question = self.question(claimed.run)
+            self._carry(claimed, question)
+        except Stopped:
+            claimed.save()  # raises again where another worker has it
+            if question is not None:
+                self._publisher.cancelled(claimed.run, question)
+            claimed.save(state="cancelled", finished=self._clock())
+        except EngineBusy as error:
+            log.info("run %s waits: %s", claimed.run.id, error.message)
+            claimed.save(state="queued", due=self._clock() + BUSY_WAIT, attempts=attempts - 1)
+        except Unreachable as error:
+            # the lease runs out, then whoever is free tries again; it does not count as an attempt
+            log.warning("run %s: %s", claimed.run.id, error)
+            claimed.save(attempts=attempts - 1)
+        except BotError as error:
+            log.warning("run %s failed: %s", claimed.run.id, error, exc_info=error)
+            claimed.save()
+            self._publisher.apologise(claimed.run, question, error)
+            claimed.save(state="failed", error=str(error), finished=self._clock())
+
+    def _carry(self, claimed: _Claimed, question: Question) -> None:
+        run = claimed.run
+        if not run.wanted:
+            raise Stopped("Cancelled.")
         if run.attempts > ATTEMPTS:
             raise EngineError(
                 f"This run ended the bot {ATTEMPTS} times and is given up.", "Ask for less at once."
             )
-        if not run.wanted:
-            raise Stopped("Cancelled.")
         if run.thread is None:
             home, thread = self._publisher.open(run, question, self.runs.ahead(run))
-            run = self._save(run, home=home, thread=thread)
+            run = claimed.save(home=home, thread=thread)
         if run.state == "queued":
-            self._save(run, state="queued", attempts=run.attempts - 1)
+            claimed.save(state="queued", attempts=run.attempts - 1)
             return
-        with self._ask(run, question, "answer") as table:
-            run = self._current(run)
-            due = table.row_count == 0 or not self._engines[run.engine].metered
-            coverage = self._ask(run, question, "coverage") if due else None
+        if not run.steps:
+            run = claimed.save(steps=self._steps(question, run.engine))
+        with self._ask(claimed, question, "answer") as table:
+            due = table.row_count == 0 or not self.engines[run.engine].metered
+            coverage = self._ask(claimed, question, "coverage") if due else None
             found = findings.read(question, table, coverage, cap=self._cap)
-            run = self._save(self._current(run), state="posting", scanned=table.scanned, rows=table.row_count)
-            self._post(run, question, table, found)
+            run = claimed.save(state="posting", scanned=table.scanned, rows=table.row_count)
+            self._publisher.answer(run, question, table, found, claimed.posted)
+        claimed.save(state="done", finished=self._clock())
 
-    def _post(self, run: Run, question: Question, table: Table, found: Findings) -> None:
-        def posted(part: str, ref: str) -> None:
-            nonlocal run
-            run = self._save(run, parts={**run.posted, part: ref})
+    def _steps(self, question: Question, engine: str) -> tuple[Step, ...]:
+        """What is asked of the engine: the question, and what was read for it."""
+        asked = {"answer": question, "coverage": statement.coverage(question, self.views)}
+        return tuple(
+            Step(
+                name,
+                self.engines[engine].translate(statement.build(each, cap=self._cap), each.view.columns),
+            )
+            for name, each in asked.items()
+        )
 
-        self._publisher.answer(run, question, table, found, posted)
-        self._save(run, state="done", finished=self._clock())
-
-    def _ask(self, run: Run, question: Question, name: str) -> Table:
+    def _ask(self, claimed: _Claimed, question: Question, name: str) -> Table:
         """Run one step, writing down what the engine tells, at most every `RENEW_SECONDS`."""
-        step = next(step for step in run.steps if step.name == name)
-        renewed = None
+        step = next(step for step in claimed.run.steps if step.name == name)
+        told: datetime | None = None
 
         def progress(ref: str | None, state: str, scanned: int) -> None:
-            nonlocal run, step, renewed
+            nonlocal step, told
             now = self._clock()
-            if ref == step.ref and renewed is not None and (now - renewed).total_seconds() < RENEW_SECONDS:
+            if ref == step.ref and told is not None and (now - told).total_seconds() < RENEW_SECONDS:
                 return
-            step, renewed = replace(step, ref=ref), now
-            steps = tuple(step if each.name == name else each for each in run.steps)
-            run = self._save(run, steps=steps, scanned=scanned)
+            step, told = replace(step, ref=ref), now
+            steps = tuple(step if each.name == name else each for each in claimed.run.steps)
+            run = claimed.save(steps=steps, scanned=scanned)
             if not run.wanted:
                 raise Stopped("Cancelled.")
-            self._publisher.progress(
-                run, question, state, (now - (run.started or now)).total_seconds(), scanned
-            )
+            seconds = (now - (run.started or now)).total_seconds()
+            self._publisher.progress(run, question, state, seconds, scanned)
 
-        engine = self._engines[run.engine]
-        return engine.run(step.statement, token=f"{run.id}/{name}", resume=step.ref, progress=progress)
+        engine = self.engines[claimed.run.engine]
+        token = f"{claimed.run.id}/{name}"
+        return engine.run(step.statement, token=token, resume=step.ref, progress=progress)
 
-    def _save(self, run: Run, **changes: object) -> Run:
-        return self.runs.save(run, self._clock(), **changes)
 
-    def _current(self, run: Run) -> Run:
-        return self._save(run)
+class _Claimed:
+    """A run while it is ours: its latest record, and the only way to change it. Safe from any thread."""
 
-    def _stopped(self, run: Run, question: Question | None) -> None:
-        now = self.runs.get(run.id)
-        if now is None or now.fence != run.fence or now.state in ENDED:
-            log.info("run %s is another worker's now", run.id)
-            return
-        if not now.wanted and question is not None:
-            self._save(now, state="cancelled", finished=self._clock())
-            self._publisher.cancelled(now, question)
+    def __init__(self, runs: Runs, run: Run, clock: Callable[[], datetime]) -> None:
+        self.run = run
+        self._runs = runs
+        self._clock = clock
+        self._lock = threading.Lock()
 
-    def _fail(self, run: Run, question: Question | None, error: BotError) -> None:
-        log.warning("run %s failed: %s", run.id, error, exc_info=error)
-        now = self.runs.get(run.id)
-        if now is None or now.fence != run.fence:
-            return
-        self._publisher.apologise(now, question, error)
-        self._save(now, state="failed", error=str(error), finished=self._clock())
+    def save(self, **changes: object) -> Run:
+        """Write `changes`, and renew the lease. Stopped, if it is ours no more."""
+        with self._lock:
+            self.run = self._runs.save(self.run, self._clock(), **changes)
+            return self.run
+
+    def renew(self) -> None:
+        """Keep the lease, if there still is one; who works on the run learns from `save` when it is lost."""
+        with self._lock:
+            if self.run.lease is not None:
+                with suppress(Stopped):
+                    self.run = self._runs.save(self.run, self._clock())
+
+    def posted(self, part: str, ref: str) -> None:
+        """Write down that a part of the answer was posted."""
+        self.save(parts={**self.run.posted, part: ref})

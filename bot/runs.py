@@ -83,6 +83,11 @@ class Run:
     error: str | None = None
 
     @property
+    def waited(self) -> timedelta:
+        """How long its asker has waited, when it was last written down at work."""
+        return timedelta() if self.lease is None else self.lease - LEASE - self.created
+
+    @property
     def posted(self) -> Mapping[str, str]:
         """`parts`, never None."""
         return self.parts or {}
@@ -195,8 +200,8 @@ class Runs:
             return [_run(found) for found in connection.execute(newest)]
 
     def claim(self, owner: str, now: datetime, limits: Mapping[str, int]) -> Run | None:
-        """Take the next run for `owner`: a new one, to be announced; one whose engine has room, to be run;
-        or one left by an owner whose lease has ended.
+        """Take the next run for `owner`: one to be cancelled; a new one, to be announced; one whose engine
+        has room, to be run; or one left by an owner whose lease has ended.
 
         Users take turns. An engine runs no more than its `limits` at once: without room, a new run is
         handed out still `queued`.
@@ -205,21 +210,24 @@ class Runs:
         free = sa.or_(_runs.c.lease.is_(None), _runs.c.lease <= now)
         due = sa.or_(_runs.c.due.is_(None), _runs.c.due <= now)
         new = _runs.c.thread.is_(None)
-        queued = sa.and_(_runs.c.state == "queued", free, due, sa.or_(new, room))
+        unwanted = sa.not_(_runs.c.wanted)
+        waiting = sa.or_(unwanted, sa.and_(due, sa.or_(new, room)))
+        queued = sa.and_(_runs.c.state == "queued", free, waiting)
         left = sa.and_(_runs.c.state.in_(AT_WORK), free)
         next_one = (
             sa.select(_runs.c.id)
             .where(sa.or_(queued, left))
-            .order_by(new.desc(), self._turn(), _runs.c.created, _runs.c.id)
+            .order_by(unwanted.desc(), new.desc(), self._turn(), _runs.c.created, _runs.c.id)
             .limit(1)
             .scalar_subquery()
         )
-        first = sa.and_(_runs.c.started.is_(None), room)
+        runs_now = sa.and_(_runs.c.state == "queued", _runs.c.wanted, due, room)
+        first = sa.and_(_runs.c.started.is_(None), runs_now)
         take = (
             sa.update(_runs)
             .where(_runs.c.id == next_one)
             .values(
-                state=sa.case((sa.and_(_runs.c.state == "queued", room), "running"), else_=_runs.c.state),
+                state=sa.case((runs_now, "running"), else_=_runs.c.state),
                 owner=owner,
                 lease=now + LEASE,
                 fence=_runs.c.fence + 1,
@@ -270,17 +278,12 @@ class Runs:
             raise Stopped("Another worker has this run now.")
         return _run(found)
 
-    def withdraw(self, run_id: str, now: datetime) -> Run | None:
-        """Mark a run as not wanted: a queued one ends at once, a running one at its next step."""
-        queued = _runs.c.state == "queued"
+    def withdraw(self, run_id: str) -> Run | None:
+        """Mark a run as not wanted: whoever works on it, or claims it next, ends it. None once it ended."""
         mark = (
             sa.update(_runs)
             .where(_runs.c.id == run_id, _runs.c.state.not_in(ENDED))
-            .values(
-                wanted=False,
-                state=sa.case((queued, "cancelled"), else_=_runs.c.state),
-                finished=sa.case((queued, sa.literal(now, _Moment)), else_=_runs.c.finished),
-            )
+            .values(wanted=False)
             .returning(_runs)
         )
         with self._engine.begin() as connection:
@@ -291,12 +294,16 @@ class Runs:
         """End the leases of `owner`, a worker that is known to be gone: its runs are taken up at once."""
         with self._engine.begin() as connection:
             epoch = datetime.fromtimestamp(0, UTC)
-            mine = sa.and_(_runs.c.owner == owner, _runs.c.state.in_(AT_WORK))
+            mine = sa.and_(_runs.c.owner == owner, _runs.c.lease.is_not(None), _runs.c.state.not_in(ENDED))
             connection.execute(sa.update(_runs).where(mine).values(lease=epoch))
 
     def ahead(self, run: Run) -> int:
-        """How many queued runs are older than this one."""
-        older = sa.select(sa.func.count()).where(_runs.c.state == "queued", _runs.c.created < run.created)
+        """How many queued runs are older than this one; none once it runs itself."""
+        if run.state != "queued":
+            return 0
+        older = sa.select(sa.func.count()).where(
+            _runs.c.state == "queued", _runs.c.wanted, _runs.c.created < run.created
+        )
         with self._engine.begin() as connection:
             return int(connection.execute(older).scalar_one())
 

@@ -11,7 +11,7 @@ from slack_sdk import WebClient
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, ServerErrorRetryHandler
 
 from bot.errors import BotError, UserError
-from handlers import actions, commands, forms, home
+from handlers import actions, blocks, commands, forms, home
 from handlers.desk import Desk, Zones
 from handlers.publisher import SLACK_ERRORS, SlackPublisher, translated
 
@@ -87,6 +87,8 @@ class Listening:
 
 def listen(client: WebClient, app_token: str, runner: Runner, admins: Iterable[str]) -> Listening:
     """Connect to Slack in Socket Mode and answer until closed. UserError: a token is wrong."""
+    # Bolt finds the token in the environment too, and would warn that the client's goes before it
+    logging.getLogger("slack_bolt.App").addFilter(lambda record: "`token`" not in record.getMessage())
     quick = WebClient(client.token, base_url=client.base_url, timeout=ZONE_SECONDS, retry_handlers=[])
     try:
         app = App(client=client)
@@ -145,5 +147,6 @@ def _unforeseen(error: Exception, body: dict[str, Any], respond: Respond) -> Non
     """The edge: whatever a handler did not foresee is logged, and told to who asked."""
     log.error("a handler failed", exc_info=error)
     if body.get("response_url"):
-        known = isinstance(error, BotError)
-        respond(str(error) if known else "Something went wrong here. The bot's log says what; ask again.")
+        known = translated(error) if isinstance(error, SLACK_ERRORS) else error
+        words = "Something went wrong here. The bot's log says what; ask again."
+        respond(blocks.fallback(str(known) if isinstance(known, BotError) else words))

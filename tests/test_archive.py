@@ -616,7 +616,7 @@ print(done.files, done.known, done.events, done.duplicates)
 
 def child(logs: Path, archive: Archive, kind: str = "", number: int = 0) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", CHILD, str(logs), str(archive.folder), kind, str(number)]
-    return subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own code
+    return subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.mark.parametrize(
@@ -697,7 +697,7 @@ except EngineError as error:
 def test_a_full_disk_is_told_plainly_and_the_next_ingest_goes_on(logs: Path, archive: Archive) -> None:
     put(logs / "a.json", [event(n, userAgent=str(n) * 100) for n in range(2_000)])
     command = [sys.executable, "-c", FULL_DISK, str(logs), str(archive.folder)]
-    said = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    said = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True).stdout
     assert "The archive could not be written" in said
     assert ingest(archive, logs).events == 2_000
     assert len(set(ids(archive))) == 2_000

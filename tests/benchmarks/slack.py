@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 TLS_AUDIT = Path(sys.executable).with_name("tls-audit")
 COMMANDS = 200
 ROUNDS = 3
+ANSWERED = 5
 ALICE, SECURITY = "U_ALICE", "C_SECURITY"
 
 
@@ -114,9 +115,8 @@ def percentile(values: list[float], share: float) -> float:
 
 def line(what: str, times: list[float]) -> None:
     """Print one measurement."""
-    print(
-        f"  {what:<34} p50 {statistics.median(times) * 1e3:7.1f} ms   p99 {percentile(times, 0.99) * 1e3:7.1f} ms"
-    )
+    middle, most = statistics.median(times) * 1e3, percentile(times, 0.99) * 1e3
+    print(f"  {what:<34} p50 {middle:7.1f} ms   p99 {most:7.1f} ms")
 
 
 def environment(slack: Sandbox, folder: str) -> dict[str, str]:
@@ -167,14 +167,15 @@ def main() -> None:
             line("a bare Bolt app", bare())
             before = memory()
             line("the bot", acknowledged(slack))
-            print(
-                f"memory that {COMMANDS} waiting runs add (with the sandbox's own): {memory() - before:.0f} MB"
-            )
+            print(f"memory that {COMMANDS} waiting runs add, sandbox included: {memory() - before:.0f} MB")
             before = memory()
             engine.free.set()
+            for number, run in enumerate(reversed(bot.runner.runs.latest(ALICE, COMMANDS))):
+                if number >= ANSWERED:
+                    bot.runner.cancel(run.id)  # a channel takes one message a second
             for run in bot.runner.runs.latest(ALICE, COMMANDS):
-                bot.runner.wait(run.id, 120)
-            print(f"memory that {COMMANDS} embedded queries add: {memory() - before:.0f} MB")
+                bot.runner.wait(run.id, 600)
+            print(f"memory that {ANSWERED} embedded queries add: {memory() - before:.0f} MB")
             one_by_one(slack, bot, engine)
 
 
