@@ -76,7 +76,7 @@ def test_filters_are_added_to_the_views_own_conditions(ask: Callable[[str], Ques
           AND eventTime < '2026-11-02 00:00:00'
           AND (
             eventSource IN ('kms.amazonaws.com', 's3.amazonaws.com')
-            OR eventSource LIKE 's%t'
+            OR eventSource LIKE 's%t.amazonaws.com'
           )
           AND (
             userAgent IS NULL OR NOT (
