@@ -195,7 +195,7 @@ class Runner:
         """Work in the background; first take up what this owner left behind when it died."""
         self.runs.release(self._owner)
         self._workers = [threading.Thread(target=self._work, name=f"runner-{n}") for n in range(threads)]
-        self._keeper = threading.Thread(target=self._keep_leases, name="runner-leases")
+        self._keeper = threading.Thread(target=self._keep, name="runner-leases")
         for thread in (*self._workers, self._keeper):
             thread.start()
 
@@ -225,16 +225,19 @@ class Runner:
                     if not self._stopping.is_set():
                         self._news.wait(IDLE_SECONDS)
 
-    def _keep_leases(self) -> None:
-        """Renew the leases of what is under way, however long it waits for its engine or for Slack."""
+    def _keep(self) -> None:
         while not self._stopped.wait(LEASE.total_seconds() / 3):
-            with self._ends:
-                under_way = list(self._claimed)
-            for claimed in under_way:
-                try:
-                    claimed.renew()
-                except Exception:  # the database may be away for a moment
-                    log.exception("the lease of run %s was not renewed", claimed.run.id)
+            self.keep_leases()
+
+    def keep_leases(self) -> None:
+        """Renew the leases of what is under way here, however long it waits for its engine or for Slack."""
+        with self._ends:
+            under_way = list(self._claimed)
+        for claimed in under_way:
+            try:
+                claimed.renew()
+            except Exception:  # the database may be away for a moment
+                log.exception("the lease of run %s was not renewed", claimed.run.id)
 
     def step(self) -> bool:
         """Claim one run and carry it as far as it goes; False when there is none to claim."""

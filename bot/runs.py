@@ -160,6 +160,7 @@ _runs = sa.Table(
     sa.Column("error", sa.Text),
     sa.Index("runs_by_state", "state", "created"),
     sa.Index("runs_by_user", "user", "created"),
+    sa.Index("runs_by_turn", "user", "started"),
 )
 
 
@@ -217,7 +218,7 @@ class Runs:
         next_one = (
             sa.select(_runs.c.id)
             .where(sa.or_(queued, left))
-            .order_by(unwanted.desc(), new.desc(), self._turn(), _runs.c.created, _runs.c.id)
+            .order_by(unwanted.desc(), new.desc(), self._turn(), self._served(), _runs.c.created, _runs.c.id)
             .limit(1)
             .scalar_subquery()
         )
@@ -262,6 +263,13 @@ class Runs:
             .where(other.c.user == _runs.c.user, sa.or_(other.c.state == "running", earlier))
             .scalar_subquery()
         )
+
+    @staticmethod
+    def _served() -> sa.ScalarSelect[float]:
+        """When the user of a run last had one started: whoever has waited longest is next."""
+        other = _runs.alias()
+        last = sa.func.coalesce(sa.func.max(sa.type_coerce(other.c.started, sa.Float)), 0.0)
+        return sa.select(last).where(other.c.user == _runs.c.user).scalar_subquery()
 
     def save(self, run: Run, now: datetime, **changes: Any) -> Run:
         """Write `changes` as the run's owner, and renew the lease. Stopped, if it is ours no more."""

@@ -50,6 +50,11 @@ ZONE_SECONDS: Final = 1
 """How long a command may wait for its asker's zone, of the three seconds Slack gives it."""
 
 
+PING_SECONDS: Final = 2.0
+"""How often the connection is tried. slack_sdk opens a broken one anew after five failures: with its own ten
+seconds, nobody is heard for most of a minute."""
+
+
 def connect(token: str, api_url: str) -> WebClient:
     """A client of the Web API that waits out rate limits and Slack's passing failures.
 
@@ -85,7 +90,14 @@ class Listening:
         self._handler.close()  # type: ignore[no-untyped-call]  # as above
 
 
-def listen(client: WebClient, app_token: str, runner: Runner, admins: Iterable[str]) -> Listening:
+def listen(
+    client: WebClient,
+    app_token: str,
+    runner: Runner,
+    admins: Iterable[str],
+    *,
+    ping_seconds: float = PING_SECONDS,
+) -> Listening:
     """Connect to Slack in Socket Mode and answer until closed. UserError: a token is wrong."""
     # Bolt finds the token in the environment too, and would warn that the client's goes before it
     logging.getLogger("slack_bolt.App").addFilter(lambda record: "`token`" not in record.getMessage())
@@ -93,7 +105,7 @@ def listen(client: WebClient, app_token: str, runner: Runner, admins: Iterable[s
     try:
         app = App(client=client)
         register(app, Desk(runner, Zones(quick), frozenset(admins)))
-        return Listening(SocketModeHandler(app, app_token))
+        return Listening(SocketModeHandler(app, app_token, ping_interval=ping_seconds))
     except SLACK_ERRORS as error:
         raise UserError(str(translated(error)), "`tls-audit doctor` checks the tokens.") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import logging
 from dataclasses import replace
 from datetime import UTC
@@ -11,7 +12,6 @@ from slack_sdk.errors import SlackApiError
 
 from bot.errors import UserError
 from handlers import blocks, forms
-from handlers.desk import typed
 from handlers.forms import Place
 from handlers.publisher import code_of
 
@@ -53,7 +53,7 @@ def register(app: App, desk: Desk) -> None:
     app.action("delete")(buttons.delete)
     app.action("show_sql")(buttons.show_sql)
     app.action("edit_run")(buttons.opens(buttons.as_asked))
-    app.action("edit_text")(buttons.opens(lambda action, _: {"more": typed(action["value"]).strip()}))
+    app.action("edit_text")(buttons.opens(lambda action, _: {"more": html.unescape(action["value"]).strip()}))
     app.action("ask")(buttons.opens(lambda *_: {}))
 
 
@@ -92,7 +92,9 @@ class _Buttons:
 
     def another_view(self, run: Run, name: str) -> str:
         question, view = self._desk.runner.question(run), self._desk.runner.views[name]
-        usual = self._desk.runner.parse(f"by={name}", now=run.created, zone=UTC).policy
+        # which versions are asked for changes what is usual
+        versions = " ".join(str(each) for each in question.filters if each.word == "version")
+        usual = self._desk.runner.parse(f"by={name} {versions}", now=run.created, zone=UTC).policy
         policy = (question.policy or usual) if view.has_policy else None
         return str(replace(question, view=view, policy=policy))
 
@@ -112,7 +114,11 @@ class _Buttons:
         def handle(ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
             ack()
             user = body["user"]["id"]
-            made = forms.view(self._desk, fields(action, user), user=user, place=_thread_of(body))
+            try:
+                made = forms.view(self._desk, fields(action, user), user=user, place=_thread_of(body))
+            except UserError as error:
+                _tell(client, body, str(error))
+                return
             client.views_open(trigger_id=body["trigger_id"], view=made)
 
         return handle
@@ -192,14 +198,13 @@ def _tell(client: WebClient, body: dict[str, Any], words: str) -> None:
 def _delete(client: WebClient, run: Run) -> None:
     """Take an answer's messages and file away, the parent last, so that nothing is left hanging."""
     home = run.home or run.channel
-    for ref in [*run.posted.values(), run.thread]:
-        if not ref:
-            continue
+    replies = [ref for ref in run.posted.values() if ref and ref != run.thread]
+    for ref in [*replies, run.thread or ""]:
         try:
             if ref.startswith("F"):
                 client.files_delete(file=ref)
             else:
                 client.chat_delete(channel=home, ts=ref)
         except SlackApiError as error:
-            # the headline's ref is the parent's; a message may be gone already
+            # it may be gone already
             log.info("run %s: %s was not deleted: %s", run.id, ref, code_of(error))

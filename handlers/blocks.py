@@ -7,6 +7,7 @@ Nothing strangers wrote goes through Slack's markup: text is `rich_text`, cells 
 from __future__ import annotations
 
 import heapq
+import re
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -31,6 +32,9 @@ TEXT_CHARS: Final = 3_900
 TABLE_ROWS: Final = 99
 """100 rows with the header (docs: table block; data_table allows 100 and the header)."""
 
+TABLE_COLUMNS: Final = 20
+"""Cells a row of either table (docs: table block, data_table block)."""
+
 TABLE_CHARS: Final = 9_500
 """10,000 characters over all cells of a message refuse all of it (measured: nao#1178); with a margin."""
 
@@ -45,7 +49,8 @@ CODE_CHARS: Final = 2_900
 
 BARS: Final = 12
 POINTS: Final = 20
-"""20 categories a chart (docs: data_visualization block); more than a dozen bars are not read."""
+"""20 categories, 12 series and 12 segments a chart (docs: data_visualization block); more than a dozen bars
+are not read."""
 
 LABEL_CHARS: Final = 20
 TITLE_CHARS: Final = 50
@@ -53,6 +58,9 @@ TITLE_CHARS: Final = 50
 
 OPTION_CHARS: Final = 75
 """An option's text (SDK models)."""
+
+OPTIONS: Final = 30
+"""Of the 100 options a menu may have (SDK models): their text counts among a message's 13,000 characters."""
 
 VALUE_CHARS: Final = 2_000
 """A button's value (SDK models)."""
@@ -69,18 +77,27 @@ def escape(words: str) -> str:
 def fallback(*lines: str) -> str:
     """The words behind the blocks: for notifications, screen readers and clients that lack a block."""
     said = "\n".join(escape(line) for line in lines if line)
-    return said if len(said) <= TEXT_CHARS else f"{said[:TEXT_CHARS]}…"
+    if len(said) <= TEXT_CHARS:
+        return said
+    return re.sub("&[a-z]*$", "", said[:TEXT_CHARS]) + "…"
+
+
+def cut(words: str, most: int) -> str:
+    """The two ends of a text that is longer than `most`: what tells ARNs and agents apart is at the end."""
+    half = most // 2
+    return words if len(words) <= most else f"{words[:half]}…{words[-half:]}"
 
 
 def said(words: str, *, bold: bool = False, code: bool = False) -> Block:
-    """A run of text in a paragraph, shown as it is."""
+    """A run of text in a paragraph, shown as it is; never empty, since Slack refuses that."""
     style = {name: True for name, wanted in (("bold", bold), ("code", code)) if wanted}
-    return {"type": "text", "text": literal(words), **({"style": style} if style else {})}
+    return {"type": "text", "text": literal(words) or " ", **({"style": style} if style else {})}
 
 
 def prose(words: str) -> list[Block]:
     """Runs of our own text, in which `backticks` mark what can be typed."""
-    return [said(part, code=bool(at % 2)) for at, part in enumerate(words.split("`")) if part]
+    runs = [said(part, code=bool(at % 2)) for at, part in enumerate(words.split("`")) if part]
+    return runs or [said(words)]
 
 
 def person(user: str) -> Block:
@@ -186,8 +203,14 @@ class Shown:
     """The rows of a table that fit a message, chosen once for every rung of the ladder."""
 
     def __init__(self, table: Table, view: View) -> None:
-        self.constants = {table.columns[at].label: _plain(cell) for at, cell in table.constants().items()}
-        places = [at for at, column in enumerate(table.columns) if column.label not in self.constants]
+        self.was_cut = False
+        same = table.constants()
+        if len(same) == len(table.columns):
+            same.popitem()  # a table has a column
+        self.constants = [(table.columns[at].label, _plain(self._fitted(cell))) for at, cell in same.items()]
+        places = [at for at in range(len(table.columns)) if at not in same]
+        self.columns_left_out = max(0, len(places) - TABLE_COLUMNS)
+        places = places[:TABLE_COLUMNS]
         self.columns = [table.columns[at] for at in places]
         self.total = table.row_count
         self.by_measure = bool(view.measure) and table.row_count > TABLE_ROWS
@@ -195,9 +218,9 @@ class Shown:
         if self.by_measure:
             at = table.index(view.measure)
             rows = heapq.nlargest(TABLE_ROWS, table.rows(), key=lambda row: cast("int", row[at]))
-        self.was_cut = False
         self.rows: list[list[Cell]] = []
-        room = TABLE_CHARS - sum(len(column.label) for column in self.columns)
+        lifted = sum(len(label) + len(words) for label, words in self.constants)
+        room = TABLE_CHARS - lifted - sum(len(column.label) for column in self.columns)
         for row in list(rows)[:TABLE_ROWS]:
             cells = [self._fitted(row[at]) for at in places]
             room -= sum(len(_plain(cell)) for cell in cells)
@@ -206,11 +229,10 @@ class Shown:
             self.rows.append(cells)
 
     def _fitted(self, cell: Cell) -> Cell:
-        if not isinstance(cell, str) or len(cell) <= CELL_CHARS:
+        if not isinstance(cell, str) or len(shown := literal(cell)) <= CELL_CHARS:
             return cell
         self.was_cut = True
-        half = CELL_CHARS // 2
-        return f"{cell[:half]}…{cell[-half:]}"
+        return cut(shown, CELL_CHARS)
 
     @property
     def left_out(self) -> str:
@@ -219,6 +241,8 @@ class Shown:
         if len(self.rows) < self.total:
             order = ", most calls first" if self.by_measure else ""
             lines.append(f"Showing {len(self.rows):,} of {self.total:,} rows{order}.")
+        if self.columns_left_out:
+            lines.append(f"The last {self.columns_left_out:,} columns are left out.")
         if self.was_cut:
             lines.append("Cells with … are cut.")
         return " ".join([*lines, f"All {self.total:,} rows are in the file."]) if lines else ""
@@ -306,7 +330,7 @@ def above(shown: Shown) -> list[Block]:
     """What is the same in every row, said once."""
     if not shown.constants:
         return []
-    same = " · ".join(f"{label} {value}" for label, value in shown.constants.items())
+    same = " · ".join(f"{label} {value}" for label, value in shown.constants)
     return [paragraph(said(f"All rows: {same}"))]
 
 
@@ -333,6 +357,7 @@ BYTES_PER_GB: Final = 1_000_000_000
 
 def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bool) -> Block:
     """The buttons under an answer."""
+    others = [view for view in views if view.name != question.view.name]
     elements = [
         button("Show SQL", "show_sql", run.id),
         button("Rerun", "rerun", run.id),
@@ -346,14 +371,13 @@ def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bo
                     "text": {"type": "plain_text", "text": view.title[:OPTION_CHARS]},
                     "value": f"{run.id} {view.name}",
                 }
-                for view in views
-                if view.name != question.view.name
+                for view in others[:OPTIONS]
             ],
         },
     ]
     if empty and question.policy is not None and question.policy.min_tls != "1.3":
         elements.insert(0, button("Ask with min=1.3", "ask_stricter", run.id, style="primary"))
-    if question.private:
+    if question.private and run.channel not in (run.home, run.user):
         elements.append(button("Share in the channel", "share", run.id))
     elements.append(
         button("Delete", "delete", run.id, style="danger", confirm="The answer goes away for everyone.")
@@ -368,29 +392,29 @@ def chart(table: Table, view: View) -> tuple[Block, str] | None:
     """The view's chart as Slack draws it, and the same in words; None where there is nothing to draw."""
     if view.chart is None or table.row_count < 2:
         return None
-    at = table.index(view.chart.x)
     most = POINTS if view.chart.kind == "line" else BARS
     rows = table.head[-most:] if view.chart.kind == "line" else table.head[:most]
+    at, places = table.index(view.chart.x), [table.index(name) for name in view.chart.series[:BARS]]
     labels = _unique_labels([row[at] for row in rows])
-    series = [
-        {
-            "name": table.columns[place].label[:LABEL_CHARS],
-            "data": [
-                {"label": label, "value": row[place] or 0} for label, row in zip(labels, rows, strict=True)
-            ],
-        }
-        for place in map(table.index, view.chart.series)
+    names = _unique_labels([table.columns[place].label for place in places])
+    points = [
+        [{"label": label, "value": row[place] or 0} for label, row in zip(labels, rows, strict=True)]
+        for place in places
     ]
-    block: Block = {
-        "type": "data_visualization",
-        "title": view.title[:TITLE_CHARS],
-        "chart": {"type": view.chart.kind, "series": series, "axis_config": {"categories": labels}},
-    }
+    drawn: Block = {"type": view.chart.kind}
+    if view.chart.kind == "pie":
+        drawn["segments"] = [point for point in points[0] if cast("float", point["value"]) > 0]
+        if not drawn["segments"]:
+            return None
+    else:
+        drawn["series"] = [{"name": name, "data": data} for name, data in zip(names, points, strict=True)]
+        drawn["axis_config"] = {"categories": labels}
     words = [
-        f"{label}: " + ", ".join(_plain(row[place]) for place in map(table.index, view.chart.series))
+        f"{label}: " + ", ".join(_plain(row[place]) for place in places)
         for label, row in zip(labels, rows, strict=True)
     ]
-    return block, fallback(view.title, *words)
+    title = view.title[:TITLE_CHARS]
+    return {"type": "data_visualization", "title": title, "chart": drawn}, "\n".join([view.title, *words])
 
 
 def _unique_labels(cells: Sequence[Cell]) -> list[str]:
@@ -402,6 +426,7 @@ def _unique_labels(cells: Sequence[Cell]) -> list[str]:
         else:
             name = short_service(_plain(cell))
             name = name.rsplit(":", 1)[-1] if name.startswith("arn:") else name
+        name = name.strip() or "–"
         label, number = name[:LABEL_CHARS], 2
         while label in labels:
             mark = f" ({number})"

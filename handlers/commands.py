@@ -32,6 +32,9 @@ USAGE: Final = "last 7d service=s3"
 RUNS_SHOWN: Final = 10
 """Runs in a list: more are history, not something to go on from."""
 
+TYPED_SHOWN: Final = 250
+"""Characters of a question in a list of runs: ten in full could be more than a message may hold."""
+
 EXAMPLES: Final = (
     ("last 7d", "calls over TLS older than 1.2, by service"),
     ("last 7d service=s3", "who calls S3 with it, in full"),
@@ -51,9 +54,9 @@ def register(app: App, desk: Desk) -> None:
         text = typed(body.get("text", "")).strip()
         user, channel = body["user_id"], body["channel_id"]
         if not text:
+            ack()
             made = forms.view(desk, {}, user=user, place=Place(channel))
             client.views_open(trigger_id=body["trigger_id"], view=made)
-            ack()
             return
         try:
             answer = _answer(desk, text, user)
@@ -151,7 +154,7 @@ def _listed(run: Run) -> list[Block]:
     count = "" if run.rows is None else f" · {run.rows:,} rows"
     paragraph = blocks.paragraph(
         blocks.said(f"{STATES.get(run.state, '⏳')} "),
-        blocks.said(run.typed),
+        blocks.said(blocks.cut(run.typed or run.text, TYPED_SHOWN)),
         blocks.said(" · "),
         blocks.moment(run.created),
         blocks.said(f" · {run.state}{count} · "),
@@ -161,9 +164,16 @@ def _listed(run: Run) -> list[Block]:
 
 
 def _cancel(desk: Desk, user: str, run_id: str) -> list[Block]:
+    if not run_id:
+        return [
+            blocks.paragraph(
+                *blocks.prose(f"Say which: `{COMMAND} cancel ID`. `{COMMAND} runs` lists yours.")
+            )
+        ]
     run = desk.runner.runs.get(run_id.removeprefix("run ").strip("`"))
     if run is None or not desk.may_end(user, run.user):
-        raise UserError(f"No run {run_id!r} of yours.", f"`{COMMAND} runs` lists them.")
+        words = [blocks.said(f"No run {run_id!r} of yours. "), *blocks.prose(f"`{COMMAND} runs` lists them.")]
+        return [blocks.paragraph(*words)]
     if desk.runner.cancel(run.id) is None:
         return [blocks.paragraph(blocks.said(f"Run {run.id} has ended already."))]
     return [blocks.paragraph(blocks.said(f"Run {run.id} is being cancelled."))]
@@ -172,6 +182,9 @@ def _cancel(desk: Desk, user: str, run_id: str) -> list[Block]:
 def mistake(error: BotError, text: str) -> list[Block]:
     """What is wrong with a question, what would be right, and a way to mend it. Only the asker sees it."""
     made = [blocks.paragraph(*blocks.prose(said)) for said in (error.message, error.hint) if said]
+    # a longer text would lose its end in the form, and nobody would notice
+    if len(text) > blocks.VALUE_CHARS:
+        return made
     return [*made, blocks.actions(blocks.button("Edit", "edit_text", text or " "))]
 
 

@@ -72,12 +72,20 @@ def register(app: App, desk: Desk) -> None:
     app.view(CALLBACK)(submitted)
 
 
+LINE_CHARS: Final = 3_000
+"""What a line of a form may hold (SDK models)."""
+
 ERROR_CHARS: Final = 150
 """An error under an input is one line; Slack names no limit, and cuts nothing this short."""
 
 
 def view(desk: Desk, fields: Fields, *, user: str, place: Place) -> Block:
-    """The modal with `fields` filled in, and below them the question in words, or why it is none yet."""
+    """The modal with `fields` filled in, and below them the question in words, or why it is none yet.
+
+    UserError where an input cannot hold its field.
+    """
+    if any(len(value) > LINE_CHARS for value in fields.values()):
+        raise UserError("That question is too long for the form.", "Type it again, or ask for less at once.")
     text = words(fields)
     try:
         now, zone = desk.runner.now(), desk.zones.of(user)
@@ -147,11 +155,16 @@ def words(fields: Mapping[str, str]) -> str:
         parts.append(f"since {fields.get('from', '')}{until}")
     elif fields.get("window"):
         parts.append(fields["window"])
-    parts += [f"{word}={''.join(fields[word].split())}" for word in _WORDS if fields.get(word)]
+    parts += [f"{word}={','.join(_values(fields[word]))}" for word in _WORDS if _values(fields.get(word, ""))]
     if fields.get("min"):
         parts.append(f"min={fields['min']}")
     parts += [fields[name] for name in ("policy", "more", "private") if fields.get(name)]
     return " ".join(parts)
+
+
+def _values(typed: str) -> list[str]:
+    """The values of a line, whether commas or spaces are between them."""
+    return typed.replace(",", " ").split()
 
 
 def read(shown: Mapping[str, Any]) -> Fields:

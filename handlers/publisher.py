@@ -10,7 +10,7 @@ import urllib.request
 from datetime import timedelta
 from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID, uuid5
 
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from handlers.blocks import Block
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 PROGRESS_SECONDS: Final = 3.0
 """A message is edited no more often than this while its run goes on."""
@@ -59,6 +61,9 @@ TROUBLE: Final[Mapping[str, tuple[str, str]]] = {
         "If it is private, type `/invite @TLS Audit` there and ask again; or ask with `private`.",
     ),
     "is_archived": ("That channel is archived.", "Ask in another channel, or with `private`."),
+    "message_not_found": ("The message I was to answer under is gone.", "Ask again."),
+    "thread_not_found": ("The thread I was to answer in is gone.", "Ask again."),
+    "expired_trigger_id": ("Slack's three seconds for opening a form were over.", "Press it again."),
     "restricted_action": ("That channel lets only some people post.", "Ask in another channel."),
     "token_revoked": ("Slack has revoked the bot's token.", "Install the app again and set SLACK_BOT_TOKEN."),
     "account_inactive": ("The app was removed from the workspace.", "Install it again."),
@@ -102,13 +107,16 @@ class SlackPublisher:
         client: WebClient,
         views: Mapping[str, View],
         *,
+        posts: Pace | None = None,
+        edits: Pace | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`posts` and `edits` keep below Slack's rate limits; by default, the documented ones."""
         self._client = client
         self._views = views
         self._monotonic = monotonic
-        self._posts = Pace(POSTS_PER_SECOND)
-        self._edits = Pace(EDITS_PER_SECOND, EDITS_BURST)
+        self._posts = posts or Pace(POSTS_PER_SECOND)
+        self._edits = edits or Pace(EDITS_PER_SECOND, EDITS_BURST)
         self._edited: dict[str, float] = {}
         self._rung = 0
         """How far down the ladder of tables this workspace sent us."""
@@ -119,15 +127,10 @@ class SlackPublisher:
         try:
             home = self._direct(run.user) if question.private else run.channel
             state = "⏳ queued" + (f", {ahead:,} before it" if ahead else "")
-            reply_to = None if question.private else run.reply_to
-            return home, self._post(
-                run,
-                "parent",
-                blocks.parent(run, question, state, cancel=True),
-                blocks.parent_text(question, state),
-                home,
-                reply_to,
-            )
+            made = blocks.parent(run, question, state, cancel=True)
+            words = blocks.parent_text(question, state)
+            reply_to = run.reply_to if home == run.channel else None
+            return self._post(run, "parent", made, words, home, reply_to)
         except SLACK_ERRORS as error:
             raise translated(error) from error
 
@@ -168,14 +171,24 @@ class SlackPublisher:
             raise translated(error) from error
 
     def apologise(self, run: Run, question: Question | None, error: BotError) -> None:
+        self._edited.pop(run.id, None)
         try:
-            if run.thread is None or question is None:
+            if run.thread is None or not self._apologised_there(run, question, error):
                 self._tell_alone(run, error)
-                return
-            self._edit(run, question, "⚠️ No answer: see the thread")
-            self._reply(run, "trouble", blocks.trouble(error, run), blocks.fallback(str(error)))
         except SLACK_ERRORS as refused:
             log.error("run %s: the apology was refused: %s", run.id, code_of(refused) or refused)  # noqa: TRY400 - the reason is in the words
+
+    def _apologised_there(self, run: Run, question: Question | None, error: BotError) -> bool:
+        """Whether a run's thread took the apology; its parent may be gone, or the bot sent away."""
+        made = [*_told(run, "no answer:"), *blocks.trouble(error, run)]
+        try:
+            if question is not None:
+                self._edit(run, question, "⚠️ No answer: see the thread")
+            self._reply(run, "trouble", made, blocks.fallback(str(error)))
+        except SlackApiError as refused:
+            log.warning("run %s: its thread took no apology: %s", run.id, code_of(refused))
+            return False
+        return True
 
     def cancelled(self, run: Run, question: Question) -> None:
         self._edited.pop(run.id, None)
@@ -189,9 +202,10 @@ class SlackPublisher:
     # --- the parts
 
     def _post_table(self, run: Run, question: Question, table: Table, found: Findings) -> str:
-        waited = run.started is not None and run.lease is not None and run.lease - run.started > LONG
-        told = [blocks.paragraph(blocks.person(run.user), blocks.said(" your answer:"))] if waited else []
-        buttons = blocks.follow_ups(run, question, self._views.values(), empty=not table.row_count)
+        told = _told(run, "your answer:")
+        read = found.coverage is None or found.coverage.events > 0
+        empty = read and not table.row_count
+        buttons = blocks.follow_ups(run, question, self._views.values(), empty=empty)
         if not table.row_count:
             below = blocks.below(None, found, run)
             return self._reply(
@@ -225,12 +239,12 @@ class SlackPublisher:
             return ""
         block, words = drawn
         try:
-            return self._reply(run, "chart", [block], words)
+            return self._reply(run, "chart", [block], blocks.fallback(words))
         except SlackApiError as error:
             if code_of(error) not in REFUSED_BLOCKS:
                 raise
             log.warning("Slack refused a chart: %s", error.response.data)
-            return self._reply(run, "chart", [blocks.code(words)], words)
+            return self._reply(run, "chart", [blocks.code(words)], blocks.fallback(words))
 
     def _post_file(self, run: Run, question: Question, table: Table) -> str:
         """The CSV; where it is refused, why. The table is there already, and stays."""
@@ -243,7 +257,8 @@ class SlackPublisher:
             except SLACK_ERRORS as error:
                 log.warning("run %s: Slack refused the file: %s", run.id, code_of(error) or error)
                 refused = translated(error)
-                why = BotError(f"The table is above; Slack refused the file. {refused.message}", refused.hint)
+                hint = "Rerun sends it anew." if isinstance(refused, Unreachable) else refused.hint
+                why = BotError(f"The table is above; the file could not be sent. {refused.message}", hint)
                 return self._reply(run, "file", blocks.trouble(why, run), blocks.fallback(str(why)))
 
     def _upload(self, run: Run, path: Path, name: str) -> str:
@@ -273,11 +288,12 @@ class SlackPublisher:
         return run.thread if run.reply_to is None or run.home != run.channel else run.reply_to
 
     def _reply(self, run: Run, part: str, made: list[Block], words: str) -> str:
-        return self._post(run, part, made, words, run.home or run.channel, self._thread(run))
+        return self._post(run, part, made, words, run.home or run.channel, self._thread(run))[1]
 
     def _post(
         self, run: Run, part: str, made: list[Block], words: str, channel: str, thread: str | None
-    ) -> str:
+    ) -> tuple[str, str]:
+        """Post, and return where: Slack's own word for the channel, since a person's id names one too."""
         arguments: dict[str, Any] = {
             "channel": channel,
             "thread_ts": thread,
@@ -290,9 +306,10 @@ class SlackPublisher:
             "metadata": {"event_type": "tls_audit", "event_payload": {"run": run.id, "part": part}},
         }
         self._posts.wait(channel)
-        return self._as_member(channel, lambda: str(self._client.chat_postMessage(**arguments)["ts"]))
+        sent = self._as_member(channel, lambda: self._client.chat_postMessage(**arguments))
+        return str(sent["channel"]), str(sent["ts"])
 
-    def _as_member(self, channel: str, call: Callable[[], str]) -> str:
+    def _as_member(self, channel: str, call: Callable[[], T]) -> T:
         """The call's answer; where only members may make it, after joining a public channel."""
         try:
             return call()
@@ -327,6 +344,13 @@ class SlackPublisher:
         self._post(
             run, "trouble", words, blocks.fallback(run.typed, str(error)), self._direct(run.user), None
         )
+
+
+def _told(run: Run, words: str) -> list[Block]:
+    """A line that tells whoever waited long, by naming them."""
+    if run.waited <= LONG:
+        return []
+    return [blocks.paragraph(blocks.person(run.user), blocks.said(f" {words}"))]
 
 
 REFUSED_BLOCKS: Final = frozenset(

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import NOW
+from tests.scenarios.office import Broken, Office, Patient, open_office
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from bot.engines.local import Local
+    from bot.views import View
+
+
+@pytest.fixture(scope="session")
+def closing() -> Iterator[list[threading.Thread]]:
+    """Offices that are being closed: the SDK takes a second to hang up, which no test needs to wait for."""
+    threads: list[threading.Thread] = []
+    yield threads
+    for thread in threads:
+        thread.join()
+
+
+@pytest.fixture
+def patient() -> Patient:
+    """An engine whose answers wait; at the test's end all are let go."""
+    return Patient()
+
+
+@pytest.fixture
+def opened(
+    tmp_path: Path,
+    catalogue: dict[str, View],
+    local: Local,
+    patient: Patient,
+    closing: list[threading.Thread],
+) -> Iterator[Callable[..., Office]]:
+    """Opens an office with the sample events; `engines` are more of them, all else as `open_office`."""
+    stack = ExitStack()
+
+    def open_one(*, engines: tuple[Any, ...] = (), **more: Any) -> Office:
+        all_engines = (local, patient, Broken(), *engines)
+        return stack.enter_context(open_office(tmp_path, catalogue, all_engines, NOW, **more))
+
+    yield open_one
+    patient.go.set()
+    thread = threading.Thread(target=stack.close)
+    thread.start()
+    closing.append(thread)
+
+
+@pytest.fixture
+def office(opened: Callable[..., Office]) -> Iterator[Office]:
+    """An office in which no rule of Slack's may be broken."""
+    office = opened()
+    yield office
+    assert office.sandbox.broken == []

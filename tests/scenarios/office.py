@@ -1,0 +1,341 @@
+"""An office: the real bot at a small Slack, and what people there do and see."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import handlers
+from bot.errors import EngineError
+from bot.runner import Runner
+from bot.runs import Runs
+from bot.sandbox import Command, Options, Sandbox
+from bot.statement import Statement
+from bot.table import Table
+from handlers.commands import COMMAND, DESCRIPTION, USAGE
+from handlers.pace import Pace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from sqlglot import exp
+
+    from bot.engines import Engine, Progress
+    from bot.runs import Run
+    from bot.sandbox import Delivery, File, Message
+    from bot.table import Row
+    from bot.views import Column, View
+
+ALICE: Final = "U_ALICE"
+BOB: Final = "U_BOB"
+BOT: Final = "U_TLSAUDIT"
+SECURITY: Final = "C_SECURITY"
+RANDOM: Final = "C_RANDOM"
+HIDDEN: Final = "C_SECRET"
+OLD: Final = "C_OLD"
+TO_ALICE: Final = "D_ALICE"
+
+PATIENCE: Final = 20.0
+
+UNHURRIED: Final = 10_000.0
+"""Calls a second: a pace that never makes a test wait."""
+
+
+class Clock:
+    """The test's clock: it stands still until it is told to go on."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class Patient:
+    """An engine whose answers wait until they are let go.
+
+    It tells a new ref each time, so that every word of it is written down at once.
+    """
+
+    name = "patient"
+    metered = True
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.asked: list[str] = []
+        self.stopped: list[str] = []
+
+    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
+        return Statement(select.sql("trino"), tuple(columns))
+
+    def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
+        del resume
+        self.asked.append(token)
+        words = 0
+        try:
+            while True:
+                progress(f"{token}-{words}", "running", 1_800_000_000)
+                if self.go.wait(0.01):
+                    break
+                words += 1
+        except Exception:
+            self.stopped.append(token)
+            raise
+        return Table(statement.columns, [])
+
+
+class Canned:
+    """An engine that answers every question with the same rows, as far as the view has such columns."""
+
+    metered = True
+
+    def __init__(self, name: str, rows: Mapping[str, Sequence[Row]]) -> None:
+        self.name = name
+        self._rows = rows
+
+    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
+        return Statement(select.sql("trino"), tuple(columns))
+
+    def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
+        del token, resume
+        progress(None, "running", 0)
+        first = statement.columns[0].name
+        return Table(statement.columns, [self._rows.get(first, [])])
+
+
+class Broken:
+    """An engine that fails."""
+
+    name = "broken"
+    metered = True
+
+    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
+        return Statement(select.sql("trino"), tuple(columns))
+
+    def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
+        del statement, token, resume, progress
+        raise EngineError("Lake stopped this after an hour.", "Try a shorter window or name a service.")
+
+
+class Office:
+    """The bot at work, a Slack, and short words for what people do there."""
+
+    def __init__(self, sandbox: Sandbox, runner: Runner, clock: Clock) -> None:
+        self.sandbox = sandbox
+        self.runner = runner
+        self.clock = clock
+
+    # --- doing
+
+    def type(self, text: str, *, user: str = ALICE, channel: str = SECURITY) -> Delivery:
+        """Run /tls-audit, and wait until it was acknowledged."""
+        return self.sandbox.acknowledged(self.sandbox.command(user, channel, COMMAND, text))
+
+    def ask(self, text: str, *, user: str = ALICE, channel: str = SECURITY) -> Run:
+        """Run /tls-audit with a question; the run, which may still be under way."""
+        before = {run.id for run in self.runner.runs.latest(user, 1_000)}
+        self.clock.advance(1)
+        self.type(text, user=user, channel=channel)
+        (run,) = [run for run in self.runner.runs.latest(user, 1_000) if run.id not in before]
+        return run
+
+    def new_run(self, before: set[str], user: str = ALICE) -> Run:
+        """A run that is not one of `before`, once something was posted for it."""
+
+        def look() -> Run | None:
+            posted = {message.metadata["event_payload"]["run"] for message in self.posted()}
+            mine = [run for run in self.runner.runs.latest(user, 1_000) if run.id not in before]
+            return next((run for run in mine if run.id in posted), None)
+
+        return self.sandbox.wait_for(look, what="a new run")
+
+    def posted(self) -> list[Any]:
+        """Every message that says of which run it is."""
+        channels = self.sandbox.workspace.channels
+        every = [
+            message for channel in list(channels) for message in self.sandbox.workspace.in_channel(channel)
+        ]
+        return [message for message in every if message.metadata]
+
+    def answered(self, text: str, *, user: str = ALICE, channel: str = SECURITY) -> Run:
+        """Ask, and wait for the end."""
+        return self.ended(self.ask(text, user=user, channel=channel))
+
+    def ended(self, run: Run) -> Run:
+        done = self.runner.wait(run.id, PATIENCE)
+        assert done is not None
+        assert done.state in {"done", "failed", "cancelled"}, done
+        return done
+
+    def opened(self, run: Run) -> Run:
+        """The run, once its parent message stands."""
+
+        def look() -> Run | None:
+            for message in self.posted():
+                if message.metadata["event_payload"] == {"run": run.id, "part": "parent"}:
+                    return replace(run, home=message.channel, thread=message.ts)
+            return None
+
+        return self.sandbox.wait_for(look, what="the parent message")
+
+    def click(self, message: Message, action: str, value: Any = None, *, user: str = ALICE) -> Delivery:
+        return self.sandbox.acknowledged(self.sandbox.click(user, message, action, value))
+
+    def clicked_run(self, message: Message, action: str, value: Any = None, *, user: str = ALICE) -> Run:
+        """Press a button that asks, and wait for the end of the run that comes of it."""
+        before = {run.id for run in self.runner.runs.latest(user, 1_000)}
+        self.click(message, action, value, user=user)
+        return self.ended(self.new_run(before, user))
+
+    # --- seeing
+
+    def parent(self, run: Run) -> Message:
+        assert run.thread is not None
+        found = self.sandbox.message(run.home or run.channel, run.thread)
+        assert found is not None, "the parent is gone"
+        return found
+
+    def thread(self, run: Run) -> list[Message]:
+        """What was posted under a run's parent, once its file has come."""
+        now = self.runner.runs.get(run.id)
+        assert now is not None
+        assert now.thread is not None
+        home, root = now.home or now.channel, self.root(now)
+        file = now.posted.get("file", "")
+        if file.startswith("F"):
+            self.sandbox.wait_for(
+                lambda: any(file in reply.files for reply in self.sandbox.thread(home, root)), what="the file"
+            )
+        return self.sandbox.thread(home, root)
+
+    @staticmethod
+    def root(run: Run) -> str:
+        """The timestamp of the thread's root: the run's parent, or what that answers."""
+        root = run.reply_to if run.reply_to and run.home == run.channel else run.thread
+        assert root is not None
+        return root
+
+    def table(self, run: Run) -> Message:
+        """The message that holds the answer and its buttons."""
+        return next(reply for reply in self.thread(run) if "[Show SQL]" in words(reply))
+
+    def csv(self, run: Run) -> str:
+        now = self.runner.runs.get(run.id)
+        assert now is not None
+        (file,) = [file for file in self.sandbox.files if file.id == now.posted["file"]]
+        assert file.content is not None
+        return file.content.decode("utf-8-sig")
+
+    def file(self, run: Run) -> File:
+        now = self.runner.runs.get(run.id)
+        assert now is not None
+        return next(file for file in self.sandbox.files if file.id == now.posted["file"])
+
+    def whisper(self, user: str = ALICE) -> Message:
+        """The newest thing that only one person sees."""
+        return self.sandbox.wait_for(
+            lambda: next(iter(reversed(self.sandbox.ephemerals(user))), None), what="a word to one alone"
+        )
+
+    def direct(self, count: int, channel: str = TO_ALICE) -> list[Message]:
+        """The direct messages, once there are so many."""
+
+        def look() -> list[Message] | None:
+            found = self.sandbox.messages(channel)
+            return found if len(found) >= count else None
+
+        return self.sandbox.wait_for(look, what=f"{count} direct messages")
+
+
+def words(message: Message) -> str:
+    """All that a message says, as plain text; buttons as [label], mentions as @id."""
+    return "\n".join(_words(block) for block in message.blocks) or message.text
+
+
+def _words(block: dict[str, Any]) -> str:
+    kind = block["type"]
+    if kind == "rich_text":
+        return "".join(
+            f"@{run['user_id']}" if run["type"] == "user" else str(run.get("text") or run.get("fallback"))
+            for section in block["elements"]
+            for run in section["elements"]
+        )
+    if kind == "actions":
+        return " ".join(
+            f"[{(each.get('text') or each.get('placeholder'))['text']}]" for each in block["elements"]
+        )
+    if kind in {"table", "data_table"}:
+        return "\n".join(" | ".join(cell["text"] for cell in row) for row in block["rows"])
+    return str(block.get("title") or block.get("text", {}).get("text", kind))
+
+
+def kinds(message: Message) -> list[str]:
+    """The types of a message's blocks."""
+    return [str(block["type"]) for block in message.blocks]
+
+
+@contextmanager
+def open_office(
+    folder: Path,
+    views: Mapping[str, View],
+    engines: Sequence[Engine],
+    now: datetime,
+    *,
+    admins: Sequence[str] = (),
+    threads: int = 4,
+    limits: Mapping[str, int] | None = None,
+    while_opening: Callable[[Sandbox], None] = lambda _: None,
+    **more: Any,
+) -> Iterator[Office]:
+    """The bot at work at a Slack; `more` goes into the Slack's Options. The first engine is the default."""
+    options = Options(
+        scopes=frozenset(handlers.SCOPES),
+        events=frozenset({*handlers.EVENTS, "message"}),
+        commands=(Command(COMMAND, DESCRIPTION, USAGE),),
+        **more,
+    )
+    sandbox = Sandbox(options=options, rate_limits=False)
+    clock = Clock(now)
+    with ExitStack() as stack:
+        stack.enter_context(sandbox)
+        while_opening(sandbox)
+        runs = Runs(f"sqlite:///{folder / 'runs.sqlite'}")
+        stack.callback(runs.close)
+        client = handlers.connect(options.bot_token, sandbox.api_url)
+        publisher = handlers.SlackPublisher(
+            client, views, posts=Pace(UNHURRIED, int(UNHURRIED)), edits=Pace(UNHURRIED, int(UNHURRIED))
+        )
+        runner = Runner(
+            runs,
+            {engine.name: engine for engine in engines},
+            publisher,
+            views,
+            engine=engines[0].name,
+            limits={engine.name: 2 for engine in engines} | dict(limits or {}),
+            cap=1_000_000,
+            max_days=366,
+            owner="office",
+            clock=clock,
+        )
+        listening = handlers.listen(client, options.app_token, runner, admins, ping_seconds=0.1)
+        stack.callback(runner.stop)
+        stack.callback(_hang_up, listening, sandbox)
+        runner.start(threads)
+        sandbox.wait_for(lambda: sandbox.sockets, what="the app's connection")
+        yield Office(sandbox, runner, clock)
+
+
+def _hang_up(listening: handlers.Listening, sandbox: Sandbox) -> None:
+    closing = threading.Thread(target=listening.close)
+    closing.start()
+    # the SDK looks up from its socket every three seconds, or when that breaks
+    sandbox.cut_sockets()
+    closing.join()

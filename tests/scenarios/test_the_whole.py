@@ -1,0 +1,67 @@
+"""The bot as it is delivered: put together by `app`, at its own pace, at a Slack that counts calls."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import handlers
+from bot import app
+from bot.sandbox import Command, Options, Sandbox
+from bot.settings import Settings
+from handlers.commands import COMMAND
+from tests.scenarios.office import ALICE, BOB, SECURITY, words
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from bot.archive import Archive
+
+
+def test_several_questions_at_once_stay_below_every_limit_of_slacks(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = Options(
+        scopes=frozenset(handlers.SCOPES),
+        events=frozenset(handlers.EVENTS),
+        commands=(Command(COMMAND),),
+    )
+    with Sandbox(options=options) as sandbox:
+        for name, value in {
+            "SLACK_BOT_TOKEN": options.bot_token,
+            "SLACK_APP_TOKEN": options.app_token,
+            "SLACK_API_URL": sandbox.api_url,
+            "TLS_AUDIT_DATA": str(tmp_path),
+            "TLS_AUDIT_ARCHIVE": str(archive.folder),
+        }.items():
+            monkeypatch.setenv(name, value)
+        with app.bot(Settings()) as bot:
+            assert bot.is_well()
+            for user, text in ((ALICE, "2026-11-09..2026-11-22"), (BOB, "2026-11-09..2026-11-22 service=s3")):
+                sandbox.acknowledged(sandbox.command(user, SECURITY, COMMAND, text))
+            runs = [run for user in (ALICE, BOB) for run in bot.runner.runs.latest(user, 1)]
+            assert [ended.state for run in runs if (ended := bot.runner.wait(run.id, 30))] == ["done", "done"]
+            parents = sandbox.messages(SECURITY)
+        assert not bot.is_well()
+
+    assert all("✅" in words(parent) for parent in parents)
+    assert sandbox.broken == []
+
+
+def test_nothing_is_left_running_after_a_demo(tmp_path: Path) -> None:
+    script = tmp_path / "script.txt"
+    script.write_text("/tls-audit last 7d service=s3\n/tls-audit help\n")
+    start = [sys.executable, "-W", "error", "-c", "from bot.cli import main; main()"]
+    done = subprocess.run(
+        [*start, "demo", "--no-browser", "--port", "0", "--script", str(script)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "✅" in done.stdout
+    assert "tls-audit_calls_" in done.stdout

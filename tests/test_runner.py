@@ -1,0 +1,625 @@
+"""The runner: from words to an answer, whatever happens between. The clock is the test's, step by step."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, tzinfo
+from threading import Thread
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.errors import BotError, EngineBusy, EngineError, Stopped, Unreachable, UserError
+from bot.runner import Runner
+from bot.runs import ATTEMPTS, Run, Runs
+from bot.statement import Statement
+from bot.table import Table
+from tests.conftest import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from sqlglot import exp
+
+    from bot.engines import Progress
+    from bot.findings import Findings
+    from bot.question import Question
+    from bot.views import Column, View
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class Script:
+    """An engine that does what a test lays before it, one thing each time it is asked; else it answers."""
+
+    name = "script"
+    metered = True
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str | None]] = []
+        self.next: list[Callable[[Progress], None]] = []
+
+    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
+        return Statement(select.sql("trino"), tuple(columns))
+
+    def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
+        self.asked.append((token, resume))
+        if self.next:
+            self.next.pop(0)(progress)
+        rows = [] if token.endswith("coverage") else [("s3.amazonaws.com", 7)]
+        return Table(statement.columns, [rows])
+
+
+class Diary:
+    """A publisher that writes down what it was asked to show; what a test lays before it comes first."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.next: list[Callable[[str], None]] = []
+        self.errors: list[BotError] = []
+
+    def _say(self, words: str) -> None:
+        if self.next:
+            self.next.pop(0)(words)
+        self.said.append(words)
+
+    def open(self, run: Run, question: Question, ahead: int) -> tuple[str, str]:
+        del question
+        self._say(f"open {run.typed}, {ahead} ahead")
+        return run.channel, f"thread of {run.id}"
+
+    def progress(self, run: Run, question: Question, state: str, seconds: float, scanned: int) -> None:
+        del question
+        self._say(f"{state} {seconds:.0f} s, {scanned} bytes of {run.typed}")
+
+    def answer(
+        self,
+        run: Run,
+        question: Question,
+        table: Table,
+        found: Findings,
+        posted: Callable[[str, str], None],
+    ) -> None:
+        del question, table
+        for part in ("headline", "table"):
+            if part not in run.posted:
+                self._say(f"{part}: {found.headline}")
+                posted(part, f"{part} of {run.id}")
+
+    def apologise(self, run: Run, question: Question | None, error: BotError) -> None:
+        del question
+        self.errors.append(error)
+        self._say(f"sorry for {run.typed}: {error}")
+
+    def cancelled(self, run: Run, question: Question) -> None:
+        del question
+        self._say(f"cancelled {run.typed}")
+
+
+class Bench:
+    """A runner with everything around it, worked by hand."""
+
+    def __init__(self, runs: Runs, views: dict[str, View], clock: Clock, owner: str = "one") -> None:
+        self.engine, self.diary, self.clock, self.runs = Script(), Diary(), clock, runs
+        self.runner = Runner(
+            runs,
+            {"script": self.engine},
+            self.diary,
+            views,
+            engine="script",
+            limits={"script": 1},
+            cap=1_000,
+            max_days=366,
+            owner=owner,
+            clock=clock,
+        )
+        self._count = 0
+
+    def ask(self, text: str = "last 7d", *, user: str = "alice", key: str = "", zone: tzinfo = UTC) -> Run:
+        self._count += 1
+        self.clock.advance(0.001)
+        return self.runner.submit(
+            text, channel="C", user=user, key=key or f"key {self._count}", zone=lambda: zone
+        )
+
+    def now(self, run: Run) -> Run:
+        found = self.runs.get(run.id)
+        assert found is not None
+        return found
+
+    def work(self) -> int:
+        """Steps until there is nothing to do now."""
+        steps = 0
+        while self.runner.step():
+            steps += 1
+            assert steps < 100, "it never rests"
+        return steps
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[Runs]:
+    kept = Runs(f"sqlite:///{tmp_path / 'runs.sqlite'}")
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def bench(runs: Runs, catalogue: dict[str, View]) -> Bench:
+    return Bench(runs, catalogue, Clock())
+
+
+def raises(error: BaseException) -> Callable[[object], None]:
+    def act(_: object) -> None:
+        raise error
+
+    return act
+
+
+def nothing(_: object) -> None:
+    """Go on as if nothing had been laid before."""
+
+
+# --- asking
+
+
+def test_a_question_is_opened_run_and_answered_once(bench: Bench) -> None:
+    run = bench.ask()
+    assert bench.work() == 1
+
+    done = bench.now(run)
+    assert (done.state, done.rows, done.parts) == (
+        "done",
+        1,
+        {"headline": f"headline of {run.id}", "table": f"table of {run.id}"},
+    )
+    assert bench.diary.said == [
+        "open last 7d, 0 ahead",
+        "headline: 7 calls to 1 service",
+        "table: 7 calls to 1 service",
+    ]
+    assert bench.engine.asked == [(f"{run.id}/answer", None)], "paid for coverage only where it is needed"
+
+
+def test_asking_twice_with_one_key_makes_one_run(bench: Bench) -> None:
+    first = bench.ask(key="event 1")
+    assert bench.ask(key="event 1").id == first.id
+    bench.work()
+    assert bench.ask(key="event 1").state == "done"
+    assert len(bench.engine.asked) == 1
+
+
+def test_a_mistake_is_the_askers_and_leaves_no_run(bench: Bench) -> None:
+    with pytest.raises(UserError):
+        bench.ask("last 7d servce=s3")
+    assert bench.runs.latest("alice", 9) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("last 7d", False),
+        ("last 7d servce=s3", False),
+        ("yesterday", True),
+        ("2026-11-01..2026-11-08", True),
+        ("2026-11-01T00:00Z..2026-11-08T00:00Z", False),
+    ],
+)
+def test_the_askers_zone_is_asked_for_only_where_it_matters(bench: Bench, text: str, *, asked: bool) -> None:
+    zones: list[str] = []
+
+    def zone() -> tzinfo:
+        zones.append("asked")
+        return UTC
+
+    with suppress(UserError):
+        bench.runner.submit(text, channel="C", user="alice", key="k", zone=zone)
+    assert bool(zones) is asked
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "start"),
+    [
+        # already begun in Tokyo, still to come in the far west
+        ("since 2026-11-23 16:00", ZoneInfo("Asia/Tokyo"), "2026-11-23T07:00"),
+        # a year and a few hours in the far east, less in Berlin
+        ("since 2025-11-22 12:00", ZoneInfo("Europe/Berlin"), "2025-11-22T11:00"),
+    ],
+)
+def test_a_window_that_is_right_where_the_asker_is_is_right(
+    bench: Bench, text: str, zone: tzinfo, start: str
+) -> None:
+    run = bench.ask(text, zone=zone)
+    assert f"{bench.runner.question(run).window.start:%Y-%m-%dT%H:%M}" == start
+
+
+def test_a_window_that_is_wrong_where_the_asker_is_is_refused(bench: Bench) -> None:
+    with pytest.raises(UserError):
+        bench.ask("since 2026-11-23 16:00", zone=UTC)
+
+
+def test_the_question_of_a_run_does_not_move_with_time_or_place(bench: Bench) -> None:
+    run = bench.ask("yesterday", zone=ZoneInfo("Asia/Tokyo"))
+    then = bench.runner.question(run)
+    bench.clock.advance(86_400)
+    assert bench.runner.question(bench.now(run)) == then
+
+
+# --- the engine
+
+
+def test_an_engine_that_fails_is_told_and_never_asked_again(bench: Bench) -> None:
+    bench.engine.next = [raises(EngineError("It broke.", "Ask for less."))]
+    run = bench.ask()
+    bench.work()
+    assert (bench.now(run).state, bench.now(run).error) == ("failed", "It broke. Ask for less.")
+    assert bench.diary.said[-1] == "sorry for last 7d: It broke. Ask for less."
+    bench.clock.advance(1_000)
+    assert bench.work() == 0
+
+
+def test_a_full_engine_puts_a_run_back_at_its_place(bench: Bench) -> None:
+    bench.engine.next = [raises(EngineBusy("Ten are running."))]
+    first = bench.ask("last 7d", user="alice")
+    second = bench.ask("last 8d", user="bob")
+    assert bench.runner.step()
+    assert (bench.now(first).state, bench.now(first).attempts) == ("queued", 0)
+    bench.work()
+    assert bench.now(second).state == "done"
+    assert bench.now(first).state == "queued"
+    bench.clock.advance(5)
+    bench.work()
+    assert bench.now(first).state == "done"
+    assert sum(words.startswith("open last 7d") for words in bench.diary.said) == 1
+
+
+def test_a_busy_engine_is_asked_for_as_long_as_it_takes(bench: Bench) -> None:
+    bench.engine.next = [raises(EngineBusy("Ten are running."))] * 20
+    run = bench.ask()
+    for _ in range(20):
+        bench.work()
+        assert bench.now(run).state == "queued"
+        bench.clock.advance(5)
+    bench.work()
+    assert bench.now(run).state == "done"
+
+
+def test_what_the_engine_calls_a_run_is_kept_at_once_and_handed_back_after_a_crash(
+    bench: Bench, runs: Runs, catalogue: dict[str, View]
+) -> None:
+    def dies(progress: Progress) -> None:
+        progress("ref-1", "running", 5)
+        raise KeyboardInterrupt
+
+    bench.engine.next = [dies]
+    run = bench.ask()
+    with pytest.raises(KeyboardInterrupt):
+        bench.runner.step()
+    assert bench.now(run).steps[0].ref == "ref-1"
+
+    other = Bench(runs, catalogue, bench.clock, owner="two")
+    assert other.work() == 0, "the lease has not ended"
+    bench.clock.advance(31)
+    other.work()
+    assert other.engine.asked == [(f"{run.id}/answer", "ref-1")]
+    assert bench.now(run).state == "done"
+
+
+def test_progress_is_written_down_at_most_every_second(bench: Bench) -> None:
+    def slow(progress: Progress) -> None:
+        for number in range(30):
+            progress("ref", "running", number)
+            bench.clock.advance(0.1)
+
+    bench.engine.next = [slow]
+    bench.ask()
+    bench.work()
+    told = [words for words in bench.diary.said if words.startswith("running")]
+    assert told == [
+        "running 0 s, 0 bytes of last 7d",
+        "running 1 s, 10 bytes of last 7d",
+        "running 2 s, 20 bytes of last 7d",
+    ]
+
+
+def test_a_run_that_ends_its_process_again_and_again_is_given_up_with_a_word(
+    runs: Runs, catalogue: dict[str, View]
+) -> None:
+    clock = Clock()
+    first = Bench(runs, catalogue, clock)
+    run = first.ask()
+    for number in range(ATTEMPTS):
+        bench = Bench(runs, catalogue, clock, owner=f"life {number}")
+        bench.engine.next = [raises(KeyboardInterrupt())]
+        with pytest.raises(KeyboardInterrupt):
+            bench.runner.step()
+        clock.advance(31)
+
+    last = Bench(runs, catalogue, clock, owner="last")
+    last.work()
+    assert last.engine.asked == []
+    assert last.now(run).state == "failed"
+    assert last.diary.said == [
+        "sorry for last 7d: This run ended the bot 3 times and is given up. Ask for less at once."
+    ]
+
+
+def test_a_start_takes_up_at_once_what_the_last_life_left(runs: Runs, catalogue: dict[str, View]) -> None:
+    clock = Clock()
+    before = Bench(runs, catalogue, clock)
+    before.engine.next = [raises(KeyboardInterrupt())]
+    run = before.ask()
+    with pytest.raises(KeyboardInterrupt):
+        before.runner.step()
+
+    after = Bench(runs, catalogue, clock)
+    after.runner.start(2)
+    done = after.runner.wait(run.id, 10)
+    after.runner.stop()
+    assert done is not None
+    assert done.state == "done"
+
+
+# --- losing a run
+
+
+def test_an_owner_that_was_paused_says_nothing_more(
+    bench: Bench, runs: Runs, catalogue: dict[str, View]
+) -> None:
+    other = Bench(runs, catalogue, bench.clock, owner="two")
+
+    def paused(progress: Progress) -> None:
+        bench.clock.advance(31)
+        other.work()
+        progress("late", "running", 1)
+
+    bench.engine.next = [paused]
+    run = bench.ask()
+    bench.work()
+    assert bench.diary.said == ["open last 7d, 0 ahead"]
+    assert other.diary.said == ["headline: 7 calls to 1 service", "table: 7 calls to 1 service"]
+    assert bench.now(run).owner == "two"
+
+
+@pytest.mark.parametrize(
+    "error", [EngineError("It broke."), EngineBusy("Full."), Unreachable("Slack is away.")]
+)
+def test_whatever_befalls_a_paused_owner_changes_nothing(
+    bench: Bench, runs: Runs, catalogue: dict[str, View], error: BotError
+) -> None:
+    other = Bench(runs, catalogue, bench.clock, owner="two")
+
+    def paused(_: Progress) -> None:
+        bench.clock.advance(31)
+        other.work()
+        raise error
+
+    bench.engine.next = [paused]
+    run = bench.ask()
+    bench.work()
+    assert bench.now(run).state == "done"
+    assert bench.diary.said == ["open last 7d, 0 ahead"]
+
+
+# --- the publisher
+
+
+@pytest.mark.parametrize("part", ["open", "headline", "table"])
+def test_when_slack_cannot_be_reached_the_same_is_tried_again_and_nothing_twice(
+    bench: Bench, part: str
+) -> None:
+    def away(words: str) -> None:
+        raise Unreachable(f"{words} is not heard.")
+
+    before = {"open": 0, "headline": 1, "table": 2}[part]
+    bench.diary.next = [*[nothing] * before, away]
+    run = bench.ask()
+    assert bench.work() == 1
+    assert bench.now(run).state in {"running", "posting"}
+    bench.clock.advance(29)
+    assert bench.work() == 0
+    bench.clock.advance(2)
+    bench.work()
+    assert bench.now(run).state == "done"
+    assert [words.split(" ")[0].strip(":") for words in bench.diary.said] == ["open", "headline", "table"]
+
+
+def test_however_long_slack_is_away_a_run_is_not_given_up(bench: Bench) -> None:
+    bench.diary.next = [raises(Unreachable("Away."))] * 20
+    run = bench.ask()
+    for _ in range(20):
+        bench.work()
+        bench.clock.advance(31)
+    bench.work()
+    assert bench.now(run).state == "done"
+
+
+def test_what_slack_refuses_for_good_fails_and_is_told(bench: Bench) -> None:
+    bench.diary.next = [raises(BotError("That channel is archived."))]
+    run = bench.ask()
+    bench.work()
+    assert (bench.now(run).state, bench.now(run).thread) == ("failed", None)
+    assert bench.diary.said == ["sorry for last 7d: That channel is archived."]
+
+
+def test_a_call_that_takes_long_is_no_death(bench: Bench, runs: Runs, catalogue: dict[str, View]) -> None:
+    other = Bench(runs, catalogue, bench.clock, owner="two")
+
+    def rate_limited(_: object) -> None:
+        for _ in range(6):
+            bench.clock.advance(10)
+            bench.runner.keep_leases()
+            assert other.work() == 0
+
+    bench.diary.next = [rate_limited] * 3
+    bench.engine.next = [rate_limited]
+    run = bench.ask()
+    bench.work()
+    assert bench.now(run).state == "done"
+    assert other.diary.said == []
+    assert len(bench.engine.asked) == 1
+
+
+def test_what_is_no_more_at_work_is_not_kept(bench: Bench, runs: Runs, catalogue: dict[str, View]) -> None:
+    other = Bench(runs, catalogue, bench.clock, owner="two")
+    bench.diary.next = [raises(ZeroDivisionError("a bug"))]
+    run = bench.ask()
+    with pytest.raises(ZeroDivisionError):
+        bench.runner.step()
+    bench.clock.advance(31)
+    bench.runner.keep_leases()
+    other.work()
+    assert other.now(run).owner == "two"
+
+    bench.engine.next = [raises(EngineBusy("Full."))]
+    waiting = bench.ask()
+    bench.work()
+    bench.runner.keep_leases()
+    assert bench.now(waiting).lease is None
+
+
+# --- cancelling
+
+
+def test_a_waiting_run_is_cancelled_by_the_next_free_worker(bench: Bench) -> None:
+    def cancel(_: Progress) -> None:
+        assert bench.runner.step(), "announce the second"
+        bench.runner.cancel(second.id)
+        assert bench.runner.step()
+        assert bench.now(second).state == "cancelled"
+
+    bench.engine.next = [cancel]
+    bench.ask("last 7d")
+    second = bench.ask("last 8d")
+    bench.work()
+    assert (
+        bench.diary.said[1:3] == ["open last 8d, 0 ahead", "cancelled last 8d"]
+        or "cancelled last 8d" in bench.diary.said
+    )
+    assert (bench.now(second).state, bench.now(second).finished) == ("cancelled", bench.clock())
+    assert [token for token, _ in bench.engine.asked if token.startswith(second.id)] == []
+
+
+def test_a_run_nobody_has_seen_yet_is_cancelled_without_asking_the_engine(bench: Bench) -> None:
+    run = bench.ask()
+    bench.runner.cancel(run.id)
+    bench.work()
+    assert bench.now(run).state == "cancelled"
+    assert bench.engine.asked == []
+    assert not [words for words in bench.diary.said if words.startswith("open")]
+
+
+def test_a_running_run_is_stopped_at_its_engines_next_word(bench: Bench) -> None:
+    def cancel(progress: Progress) -> None:
+        progress("ref", "running", 1)
+        bench.runner.cancel(run.id)
+        bench.clock.advance(1)
+        with pytest.raises(Stopped):
+            progress("ref", "running", 2)
+        raise Stopped("as the engine lets it pass")
+
+    bench.engine.next = [cancel]
+    run = bench.ask()
+    bench.work()
+    assert bench.now(run).state == "cancelled"
+    assert bench.diary.said[-1] == "cancelled last 7d"
+
+
+def test_an_engine_that_failed_while_it_was_being_cancelled_ends_the_run(bench: Bench) -> None:
+    def cancel(_: Progress) -> None:
+        bench.runner.cancel(run.id)
+        raise EngineError("It broke.")
+
+    bench.engine.next = [cancel]
+    run = bench.ask()
+    bench.work()
+    assert bench.now(run).state in {"failed", "cancelled"}
+
+
+def test_a_run_cancelled_while_it_posts_is_answered_to_its_end_or_cancelled(bench: Bench) -> None:
+    def cancel(_: str) -> None:
+        bench.runner.cancel(run.id)
+
+    bench.diary.next = [nothing, cancel]
+    run = bench.ask()
+    bench.work()
+    assert bench.now(run).state in {"done", "cancelled"}
+    assert bench.work() == 0
+
+
+def test_a_run_that_has_ended_cannot_be_cancelled(bench: Bench) -> None:
+    run = bench.ask()
+    bench.work()
+    assert bench.runner.cancel(run.id) is None
+    assert bench.runner.cancel("nobody") is None
+
+
+def test_a_cancelled_run_whose_worker_died_is_still_cancelled(bench: Bench) -> None:
+    def dies(_: Progress) -> None:
+        bench.runner.cancel(run.id)
+        raise KeyboardInterrupt
+
+    bench.engine.next = [dies]
+    run = bench.ask()
+    with pytest.raises(KeyboardInterrupt):
+        bench.runner.step()
+    bench.clock.advance(31)
+    bench.work()
+    assert bench.now(run).state == "cancelled"
+    assert len(bench.engine.asked) == 1
+
+
+# --- waiting and working in the background
+
+
+def test_whoever_waits_for_a_run_has_it_when_it_has_ended(bench: Bench) -> None:
+    run = bench.ask()
+    got: list[Run | None] = []
+    waiting = Thread(target=lambda: got.append(bench.runner.wait(run.id, 10)))
+    waiting.start()
+    bench.runner.start(1)
+    waiting.join()
+    bench.runner.stop()
+    (done,) = got
+    assert done is not None
+    assert done.state == "done"
+
+
+def test_waiting_ends_with_its_time_or_where_there_is_no_run(bench: Bench) -> None:
+    run = bench.ask()
+    still = bench.runner.wait(run.id, 0.01)
+    assert still is not None
+    assert still.state == "queued"
+    assert bench.runner.wait("nobody", 10) is None
+
+
+def test_a_bug_in_one_run_does_not_end_the_worker(bench: Bench) -> None:
+    bench.diary.next = [raises(ZeroDivisionError("a bug"))]
+    broken = bench.ask("last 7d")
+    bench.runner.start(1)
+    sound = bench.ask("last 8d")
+    bench.clock.advance(31)
+    for run in (broken, sound):
+        bench.runner.wait(run.id, 10)
+    bench.runner.stop()
+    assert (bench.now(broken).state, bench.now(sound).state) == ("done", "done")
+
+
+def test_two_workers_that_stop_finish_what_they_have(bench: Bench) -> None:
+    runs = [bench.ask(f"last {number + 1}d", user=f"u{number}") for number in range(6)]
+    bench.runner.start(2)
+    for run in runs:
+        bench.runner.wait(run.id, 10)
+    bench.runner.stop()
+    assert bench.runner.is_alive() is False
+    assert {bench.now(run).state for run in runs} == {"done"}
