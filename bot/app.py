@@ -7,6 +7,7 @@ import socket
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -15,10 +16,11 @@ from pydantic import SecretStr
 
 from bot import engines, views
 from bot.archive import Archive
-from bot.errors import BotError, Stopped, UserError
+from bot.cloudtrail import CloudTrail
+from bot.errors import BotError, EngineError, Stopped, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bot.engines import Engine
     from bot.runner import Runner
@@ -49,9 +51,13 @@ def archive(settings: Settings) -> Archive:
 
 def engine(settings: Settings, name: str, events: Archive) -> Engine:
     """The engine called `name`, one of `engines.NAMES`. `events` is what the embedded one reads."""
+    from bot.engines.lake import Lake
     from bot.engines.local import Local
 
-    made = {"local": lambda: Local(events, memory=settings.local_memory, seconds=settings.local_seconds)}
+    made: dict[str, Callable[[], Engine]] = {
+        "local": lambda: Local(events, memory=settings.local_memory, seconds=settings.local_seconds),
+        "lake": lambda: Lake(settings.stores, CloudTrail(), deliver_to=settings.lake_delivery),
+    }
     return made[name]()
 
 
@@ -100,6 +106,9 @@ def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bo
             "data": data,
             "archive": None,
             "engine": "local",
+            "event_data_store": "",
+            "lake_owner": "",
+            "lake_role": "",
             "database_url": "",
             "slack_bot_token": SecretStr(options.bot_token),
             "slack_app_token": SecretStr(options.app_token),
@@ -156,6 +165,10 @@ def check(settings: Settings) -> Iterator[Check]:
     yield Check(
         f"runs are kept in {make_url(settings.database).render_as_string(hide_password=True)}", passed=True
     )
+    if settings.engine == "lake" or settings.stores:
+        yield from check_stores(settings)
+    if settings.engine != "local":
+        return
     events = archive(settings)
     yield Check(
         f"the embedded engine has {'' if events.has_events() else 'no '}events in {events.folder}",
@@ -164,10 +177,39 @@ def check(settings: Settings) -> Iterator[Check]:
     )
 
 
+def check_stores(settings: Settings) -> Iterator[Check]:
+    """Whether each event data store can be asked, and holds what the bot asks for."""
+    from bot import stores
+    from bot.engines.lake import holds_events
+
+    if not settings.stores:
+        yield Check(
+            f"{stores.SETTING} is not set", False, "`tls-audit lake status` lists the stores there are."
+        )
+    aws = CloudTrail()
+    for store in settings.stores.values():
+        what = f"event data store {store.alias}"
+        try:
+            about = aws.read(store, "GetEventDataStore", EventDataStore=store.name)
+        except EngineError as error:
+            yield Check(f"{what}: {error.message}", False, error.hint)
+            continue
+        if about["Status"] == "PENDING_DELETION":
+            yield Check(f"{what}: it is being deleted", False, "`tls-audit lake restore` brings it back.")
+        elif not holds_events(about):
+            yield Check(f"{what}: it holds no CloudTrail events", False, f"Set {stores.SETTING} to another.")
+        else:
+            stopped = about["Status"] in {"STOPPED_INGESTION", "STOPPING_INGESTION"}
+            since = f"{about['CreatedTimestamp']:%Y-%m-%d}"
+            what += f": {about['Name']}, since {since}" + (", takes in no new events" if stopped else "")
+            yield Check(what, passed=True)
+
+
 @contextmanager
 def bot(settings: Settings) -> Iterator[Bot]:
     """The whole bot, connected to Slack and at work. UserError: a setting or a token is wrong."""
     import handlers
+    from bot.costs import Costs
     from bot.runner import Runner
     from bot.runs import Runs
 
@@ -191,10 +233,16 @@ def bot(settings: Settings) -> Iterator[Bot]:
         handlers.SlackPublisher(client, catalogue),
         catalogue,
         engine=settings.engine,
-        limits={"local": settings.local_concurrency},
+        limits={"local": settings.local_concurrency, "lake": settings.lake_concurrency},
         cap=settings.max_rows,
         max_days=settings.max_window,
         owner=socket.gethostname(),
+        stores=settings.stores,
+        costs=Costs(
+            {"lake": settings.lake_price},
+            reuse=timedelta(minutes=settings.reuse),
+            confirm_gb=settings.confirm_gb,
+        ),
     )
     admins = settings.admins.replace(",", " ").split()
     try:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +17,8 @@ from uuid import uuid4
 
 import typer
 
-from bot.errors import BotError, UserError
+from bot import lake_cli
+from bot.errors import BotError, EngineBusy, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
     from bot.app import Bot
     from bot.archive import Archive
+    from bot.engines import Engine, Progress
     from bot.settings import Settings
+    from bot.statement import Statement
     from bot.table import Table
 
 app = typer.Typer(
@@ -36,11 +39,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.add_typer(lake_cli.app, name="lake")
+
 BAD_QUESTION = 2
 FAILURE = 1
 INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""
 
+
+BUSY_SECONDS = 5.0
+"""How long to wait when the engine has no room."""
 
 HEARTBEAT = "heartbeat"
 BEAT_SECONDS = 10.0
@@ -94,10 +102,11 @@ def ask(
         zone=zone,
         views=catalogue,
         engines=engines.NAMES,
+        stores=chosen.stores,
         max_days=chosen.max_window,
     )
     with _archive(chosen, sample=sample) as events:
-        engine = parts.engine(chosen, asked.engine or chosen.engine, events)
+        engine = parts.engine(chosen, "local" if sample else asked.engine or chosen.engine, events)
         answer, covered = (
             engine.translate(statement.build(each, cap=chosen.max_rows), each.view.columns)
             for each in (asked, statement.coverage(asked, catalogue))
@@ -105,17 +114,42 @@ def ask(
         if sql:
             typer.echo(answer.sql)
             return
-        _fill(events, chosen, now, sample=sample)
-        with terminal.query_progress() as progress:
-            table = engine.run(answer, token=uuid4().hex, resume=None, progress=progress)
-            coverage = engine.run(covered, token=uuid4().hex, resume=None, progress=progress)
-        with table, coverage:
+        if engine.name == "local":
+            _fill(events, chosen, now, sample=sample)
+        with terminal.query_progress() as progress, ExitStack() as tables:
+            table = tables.enter_context(_patiently(engine, answer, progress))
+            coverage = None
+            if table.row_count == 0 or not engine.metered:
+                coverage = tables.enter_context(_patiently(engine, covered, progress))
+            keep = tables.pop_all()
+        with keep:
             found = findings.read(asked, table, coverage, cap=chosen.max_rows)
             title = f"{asked.words()[:1].upper()}{asked.words()[1:]} · {asked.window.words(zone, now)}"
             if sample:
                 title = f"SAMPLE DATA, invented for trying things out\n{title}"
-            report = terminal.report(table, found, zone=zone, now=now, seconds=time.monotonic() - started)
+            scanned = table.scanned + (0 if coverage is None else coverage.scanned)
+            cost = findings.cost(scanned, chosen.lake_price) if engine.metered else ""
+            seconds = time.monotonic() - started
+            report = terminal.report(table, found, zone=zone, now=now, seconds=seconds, cost=cost)
             _write(table, format_, output, title, report, zone, now)
+
+
+def _patiently(engine: Engine, asked: Statement, progress: Progress) -> Table:
+    """The answer, however often the engine has no room first. What Ctrl-C leaves running is cancelled."""
+    ref: str | None = None
+
+    def keep(ref_: str | None, state: str, scanned: int) -> None:
+        nonlocal ref
+        ref = ref_
+        progress(ref_, state, scanned)
+
+    token = uuid4().hex
+    while True:
+        try:
+            return engine.run(asked, token=token, resume=ref, progress=keep)
+        except EngineBusy:
+            progress(ref, "waiting for its turn", 0)
+            time.sleep(BUSY_SECONDS)
 
 
 @app.command()

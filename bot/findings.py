@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
 from bot.table import literal
@@ -11,7 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
     from bot.question import Question
-    from bot.table import Table
+    from bot.table import Cell, Table
+    from bot.views import Column
 
 OLDEST_TAKEN: Final = "1.2"
 """AWS's API endpoints take nothing older since 31 December 2023 (Elastic Beanstalk developer guide)."""
@@ -31,8 +33,19 @@ _NOUNS: Final = {
 }
 """What a column's distinct values are in a headline, by AWS's column names, in the order they are said."""
 
+_NOUN_WORDS: Final = {
+    "eventSource": "service",
+    "recipientAccountId": "account",
+    "awsRegion": "region",
+    "sourceIPAddress": "ip",
+}
+"""The filter that names a column's values already: "to 1 service" says nothing after `service=s3`."""
+
 NOUNS_SAID: Final = 3
 """More than three counts in a sentence are not read."""
+
+LATE: Final = timedelta(days=1)
+"""How long after the start of a window its oldest event may be: on a day off nothing may have been called."""
 
 _REFUSED: Final = (
     "AWS refuses older handshakes before any event is written, so a client that cannot connect is not in here"
@@ -47,6 +60,7 @@ class Coverage:
     without_tls: int
     silent: tuple[str, ...]
     """Services none of whose events carry TLS details, shortened: `health`, `sso`."""
+    oldest: datetime | None
     newest: datetime | None
 
     def read_words(self) -> str:
@@ -71,29 +85,67 @@ class Findings:
     headline: str
     proof: str
     coverage: Coverage | None
+    notes: tuple[str, ...] = ()
+    """What else is to be known of it, in sentences."""
+    cost: str = ""
+    """What was read for it and what that costs, where it costs anything."""
 
 
 def read(question: Question, table: Table, coverage: Table | None, *, cap: int) -> Findings:
     """What `table` says about `question`; `coverage` is the answer of `statement.coverage`."""
     read_ = None if coverage is None else _read_coverage(coverage)
+    notes = (*table.notes, *_before_the_store(question, table), *_starts_late(question, read_))
     if table.row_count:
-        return Findings(_totals(question, table, cap), "", read_)
+        totals = _totals(question, table, cap)
+        return Findings(f"Partial: at least {totals}" if table.is_partial else totals, "", read_, notes)
     words = question.words()
+    proof = "" if read_ is None else _proof(question, read_)
     if question.policy is None:
-        return Findings(f"Nothing found: {words}", "" if read_ is None else _proof(question, read_), read_)
-    headline = f"No {words.replace('calls', 'call', 1)}"
-    return Findings(headline, "" if read_ is None else _proof(question, read_), read_)
+        return Findings(f"Nothing found: {words}", proof, read_, notes)
+    return Findings(f"No {question.subject().replace('calls', 'call', 1)}", proof, read_, notes)
+
+
+def _before_the_store(question: Question, table: Table) -> tuple[str, ...]:
+    if table.since is None or question.window.start >= table.since:
+        return ()
+    day = f"{table.since.day} {table.since:%b %Y}"
+    return (f"The store exists since {day}: of the time before, it has only what was copied into it.",)
+
+
+BYTES_PER_GB: Final = 1_000_000_000
+"""AWS bills a gigabyte of 10^9 bytes scanned."""
+
+
+def cost(scanned: int, dollars_per_gb: float) -> str:
+    """ "1.8 GB, $0.009": what was read, and what that costs where it costs anything."""
+    size = f"{scanned / BYTES_PER_GB:,.1f} GB" if scanned >= BYTES_PER_GB / 10 else f"{scanned / 1e6:,.1f} MB"
+    return f"{size}, {money(scanned / BYTES_PER_GB * dollars_per_gb)}" if dollars_per_gb else size
+
+
+def money(dollars: float) -> str:
+    """ "$0.90", "$0.009", "under $0.001"."""
+    if dollars >= 0.1 or dollars == 0:
+        return f"${dollars:,.2f}"
+    return f"${dollars:.3f}" if dollars >= 0.001 else "under $0.001"
 
 
 def _read_coverage(table: Table) -> Coverage:
     # coverage.sql promises these types
-    rows = cast("list[tuple[str | None, int, int, datetime]]", list(table.rows()))
+    rows = cast("list[tuple[str | None, int, int, datetime, datetime]]", list(table.rows()))
     return Coverage(
-        events=sum(events for _, events, _, _ in rows),
-        without_tls=sum(without for _, _, without, _ in rows),
-        silent=tuple(sorted(short_service(name) for name, events, without, _ in rows if events == without)),
+        events=sum(events for _, events, *_ in rows),
+        without_tls=sum(without for _, _, without, *_ in rows),
+        silent=tuple(sorted(short_service(name) for name, events, without, *_ in rows if events == without)),
+        oldest=min((oldest for *_, oldest, _ in rows), default=None),
         newest=max((newest for *_, newest in rows), default=None),
     )
+
+
+def _starts_late(question: Question, coverage: Coverage | None) -> tuple[str, ...]:
+    if coverage is None or coverage.oldest is None or coverage.oldest - question.window.start < LATE:
+        return ()
+    day = f"{coverage.oldest.day} {coverage.oldest:%b %Y}"
+    return (f"The oldest event read is of {day}.",)
 
 
 def _proof(question: Question, coverage: Coverage) -> str:
@@ -124,7 +176,8 @@ def _asks_for_refused(question: Question) -> bool:
 def _totals(question: Question, table: Table, cap: int) -> str:
     """ "1,234 calls by 12 principals with 3 clients", as far as the view's columns allow."""
     names = [column.name for column in table.columns]
-    said = [name for name in _NOUNS if name in names][:NOUNS_SAID]
+    named = {filter_.word for filter_ in question.filters}
+    said = [name for name in _NOUNS if name in names and _NOUN_WORDS.get(name) not in named][:NOUNS_SAID]
     places = [names.index(name) for name in said]
     measure = names.index(question.view.measure) if question.view.measure else None
     seen: list[set[object]] = [set() for _ in said]
@@ -158,6 +211,21 @@ def counted(number: int, noun: str) -> str:
 def short_service(source: str | None) -> str:
     """`s3` for `s3.amazonaws.com`."""
     return "unnamed" if source is None else literal(source.removesuffix(".amazonaws.com"))
+
+
+_VERSIONS: Final = {"TLSv1": "1.0", "TLSv1.1": "1.1", "TLSv1.2": "1.2", "TLSv1.3": "1.3"}
+_ORDINALS: Final = frozenset({"year_date", "month_date"})
+
+
+def readable(column: Column, cell: Cell) -> Cell:
+    """A cell as people say it: `s3`, TLS `1.0`, the year 2026. Files carry what the engine answered."""
+    if column.name == "eventSource" and isinstance(cell, str):
+        return short_service(cell)
+    if column.name == "tlsVersion" and isinstance(cell, str):
+        return _VERSIONS.get(cell, cell)
+    if column.name in _ORDINALS and cell is not None:
+        return str(cell)
+    return cell
 
 
 def clock(moment: datetime, zone: tzinfo, now: datetime) -> str:

@@ -91,7 +91,7 @@ def drop_doubles(connection: duckdb.DuckDBPyConnection, parquet: Path, held: Seq
     new = READ.format("$new")
     held_ids = f"(SELECT eventID FROM {READ.format('$held')} WHERE eventID <> '')"  # noqa: S608 - constants
     known = f"{held_ids} USING (eventID)"
-    doubles = _count(connection.execute(f"SELECT count(*) FROM {new} SEMI JOIN {known}", files))  # noqa: S608
+    doubles = _count(connection.execute(f"SELECT count(*) FROM {new} SEMI JOIN {known}", files))  # noqa: S608 - constants
     if doubles:
         rest = parquet.with_suffix(".rest")
         query = f"SELECT * FROM {new} ANTI JOIN {known} ORDER BY eventTime"  # noqa: S608 - a join loses the order

@@ -84,12 +84,16 @@ class Question:
 
     def words(self) -> str:
         """The question without its window: `calls over TLS older than 1.2 to s3, by client`."""
+        suffix = f", by {self.view.by}" if self.policy and self.view.by else ""
+        return self.subject() + suffix + (f", top {self.top:,}" if self.top else "")
+
+    def subject(self) -> str:
+        """What it asks for, however it is shown: `calls over TLS older than 1.2 to s3`."""
         versions = next((f.values for f in self.filters if f.word == "version" and not f.negated), ())
         leading = versions if self.policy and self.policy.min_tls is None else ()
         said = [_subject(self.view, self.policy, leading)]
         said += [f.words() for f in self.filters if f.word != "version" or f.negated or not leading]
-        suffix = f", by {self.view.by}" if self.policy and self.view.by else ""
-        return " ".join(said) + suffix + (f", top {self.top:,}" if self.top else "")
+        return " ".join(said)
 
     def __str__(self) -> str:
         """Text that `parse` reads back as an equal question, whenever and in whatever zone."""

@@ -76,7 +76,7 @@ def _codec() -> _Codec:
             fields = [(name, shape(field), None) for name, field in kind.items()]
             return msgspec.defstruct("Fields", fields) | None
         if isinstance(kind, list):
-            return list[shape(kind[0])] | None  # type: ignore[misc]
+            return list[shape(kind[0])] | None  # type: ignore[misc]  # built here
         return {FLAG: bool | None, TIME: datetime | None}.get(kind, msgspec.Raw)  # Raw takes null too
 
     log: Any = msgspec.json.Decoder(msgspec.defstruct("Log", [("Records", list[msgspec.Raw])]))

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 from uuid import uuid4
 
 from bot import findings, statement
+from bot.costs import Costs, adopted, from_another
 from bot.errors import BotError, EngineBusy, EngineError, Stopped, Unreachable, UserError
 from bot.question import parse
 from bot.runs import ATTEMPTS, ENDED, LEASE, Run, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import tzinfo
 
     from bot.engines import Engine
@@ -87,8 +88,13 @@ class Runner:
         max_days: int,
         owner: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        stores: Collection[str] = (),
+        costs: Costs | None = None,
     ) -> None:
-        """`engine` is the default one, `limits` how many runs each may have at once, `cap` the most rows."""
+        """`engine` is the default one, `limits` how many runs each may have at once, `cap` the most rows.
+
+        `stores` are those a question may name.
+        """
         self.runs = runs
         self.views = views
         self.engines = engines
@@ -99,6 +105,8 @@ class Runner:
         self._max_days = max_days
         self._owner = owner
         self._clock = clock
+        self._stores = stores
+        self.costs = costs or Costs()
         self._news = threading.Condition()
         """Told when there is something to claim."""
         self._ends = threading.Condition()
@@ -116,7 +124,13 @@ class Runner:
     def parse(self, text: str, *, now: datetime, zone: tzinfo) -> Question:
         """The question of `text`; UserError."""
         return parse(
-            text, now=now, zone=zone, views=self.views, engines=self.engines, max_days=self._max_days
+            text,
+            now=now,
+            zone=zone,
+            views=self.views,
+            engines=self.engines,
+            stores=self._stores,
+            max_days=self._max_days,
         )
 
     def submit(
@@ -128,13 +142,24 @@ class Runner:
         key: str,
         zone: Callable[[], tzinfo],
         reply_to: str | None = None,
+        anew: bool = False,
+        sure: bool = False,
     ) -> Run:
         """Take a question: when this returns, the answer will come. UserError when it is none.
 
         `zone`, the asker's, is asked for only when the words depend on it. The same `key` is the same run.
+        An answer of a few minutes ago is taken again, unless it is asked `anew`; and what will cost much
+        raises Costly, unless the asker is `sure`.
         """
         now = self._clock()
-        question = self._read(text, now, zone)
+        question, where = self._read(text, now, zone)
+        engine = question.engine or self._engine
+        known = self.runs, question, engine, now, self.question
+        earlier = None if anew else self.costs.earlier(*known, self._window_typed)
+        if earlier is not None:
+            question = replace(question, window=self.question(earlier).window)
+        elif not sure:
+            self.costs.confirm(*known)
         run = Run(
             id=uuid4().hex[:8],
             key=key,
@@ -143,17 +168,18 @@ class Runner:
             reply_to=reply_to,
             typed=text,
             text=str(question),
-            engine=question.engine or self._engine,
-            steps=(),
+            engine=engine,
+            steps=() if earlier is None else adopted(earlier),
             created=now,
+            zone=str(where),
         )
         run = self.runs.add(run)
         with self._news:
             self._news.notify()
         return run
 
-    def _read(self, text: str, now: datetime, zone: Callable[[], tzinfo]) -> Question:
-        """The question, in the asker's zone where that changes anything, be it whether there is a mistake."""
+    def _read(self, text: str, now: datetime, zone: Callable[[], tzinfo]) -> tuple[Question, tzinfo]:
+        """The question, and the zone it was read in: the asker's, where that changes anything."""
         read: list[Question | tuple[str, str]] = []
         for edge in (_FAR_EAST, _FAR_WEST):
             try:
@@ -162,12 +188,20 @@ class Runner:
                 read.append((error.message, error.hint))
         east, west = read
         if east == west and not isinstance(east, tuple):
-            return east
-        return self.parse(text, now=now, zone=UTC if east == west else zone())
+            return east, UTC
+        where = UTC if east == west else zone()
+        return self.parse(text, now=now, zone=where), where
 
     def question(self, run: Run) -> Question:
         """What a run asks."""
         return self.parse(run.text, now=run.created, zone=UTC)
+
+    def _window_typed(self, run: Run) -> str:
+        """The words of a run's window; nothing where nobody typed it."""
+        try:
+            return self.parse(run.typed, now=run.created, zone=UTC).window.label
+        except UserError:
+            return ""
 
     def cancel(self, run_id: str) -> Run | None:
         """Have a run cancelled: by the next free worker if it waits, else at its engine's next step.
@@ -277,7 +311,7 @@ class Runner:
             log.warning("run %s: %s", claimed.run.id, error)
             claimed.save(attempts=attempts - 1)
         except BotError as error:
-            log.warning("run %s failed: %s", claimed.run.id, error, exc_info=error)
+            log.warning("run %s failed: %s (%r)", claimed.run.id, error, error.__cause__)
             claimed.save()
             self._publisher.apologise(claimed.run, question, error)
             claimed.save(state="failed", error=str(error), finished=self._clock())
@@ -302,7 +336,9 @@ class Runner:
             due = table.row_count == 0 or not self.engines[run.engine].metered
             coverage = self._ask(claimed, question, "coverage") if due else None
             found = findings.read(question, table, coverage, cap=self._cap)
-            run = claimed.save(state="posting", scanned=table.scanned, rows=table.row_count)
+            run = claimed.save(state="posting", rows=table.row_count)
+            notes = (*found.notes, *from_another(run, self._clock()))
+            found = replace(found, notes=notes, cost=self.costs.words(run.engine, run.scanned))
             self._publisher.answer(run, question, table, found, claimed.posted)
         claimed.save(state="done", finished=self._clock())
 
@@ -318,18 +354,25 @@ class Runner:
         )
 
     def _ask(self, claimed: _Claimed, question: Question, name: str) -> Table:
-        """Run one step, writing down what the engine tells, at most every `RENEW_SECONDS`."""
+        """Run one step, writing down what the engine tells, at most every `RENEW_SECONDS`.
+
+        What was another run's is asked anew where that is gone.
+        """
         step = next(step for step in claimed.run.steps if step.name == name)
         told: datetime | None = None
+
+        def write() -> Run:
+            steps = tuple(step if each.name == name else each for each in claimed.run.steps)
+            return claimed.save(steps=steps, scanned=sum(each.scanned for each in steps))
 
         def progress(ref: str | None, state: str, scanned: int) -> None:
             nonlocal step, told
             now = self._clock()
-            if ref == step.ref and told is not None and (now - told).total_seconds() < RENEW_SECONDS:
+            was = step.ref
+            step = replace(step, ref=ref, scanned=scanned if step.adopted is None else 0)
+            if ref == was and told is not None and (now - told).total_seconds() < RENEW_SECONDS:
                 return
-            step, told = replace(step, ref=ref), now
-            steps = tuple(step if each.name == name else each for each in claimed.run.steps)
-            run = claimed.save(steps=steps, scanned=scanned)
+            run, told = write(), now
             if not run.wanted:
                 raise Stopped("Cancelled.")
             seconds = (now - (run.started or now)).total_seconds()
@@ -337,7 +380,19 @@ class Runner:
 
         engine = self.engines[claimed.run.engine]
         token = f"{claimed.run.id}/{name}"
-        return engine.run(step.statement, token=token, resume=step.ref, progress=progress)
+        try:
+            table = engine.run(step.statement, token=token, resume=step.ref, progress=progress)
+        except EngineError as error:
+            if isinstance(error, EngineBusy) or step.adopted is None:
+                write()
+                raise
+            log.info("run %s asks anew: %s", claimed.run.id, error)
+            step = replace(step, ref=None, adopted=None)
+            write()
+            return self._ask(claimed, question, name)
+        step = replace(step, scanned=table.scanned if step.adopted is None else 0)
+        write()
+        return table
 
 
 class _Claimed:

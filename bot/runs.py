@@ -41,6 +41,10 @@ class Step:
     name: str
     statement: Statement
     ref: str | None = None
+    scanned: int = 0
+    """Bytes read for it, which are paid for; none for what another run has paid for."""
+    adopted: float | None = None
+    """When the run was asked whose result is taken, in seconds since 1970; None: it asks by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class Run:
     engine: str
     steps: tuple[Step, ...]
     created: datetime
+    zone: str = "UTC"
+    """The asker's zone, by its name, where the words depend on it."""
     state: State = "queued"
     home: str | None = None
     """The channel its messages are in: `channel`, or the asker's direct messages."""
@@ -126,7 +132,8 @@ class _Steps(sa.TypeDecorator[tuple[Step, ...]]):
 def _read_step(step: Mapping[str, Any]) -> Step:
     statement = step["statement"]
     columns = tuple(Column(**column) for column in statement["columns"])
-    return Step(step["name"], Statement(statement["sql"], columns), step["ref"])
+    read = Statement(statement["sql"], columns, statement.get("store", ""))
+    return Step(step["name"], read, step["ref"], step.get("scanned", 0), step.get("adopted"))
 
 
 _metadata = sa.MetaData()
@@ -143,6 +150,7 @@ _runs = sa.Table(
     sa.Column("engine", sa.String, nullable=False),
     sa.Column("steps", _Steps, nullable=False),
     sa.Column("created", _Moment, nullable=False),
+    sa.Column("zone", sa.String, nullable=False),
     sa.Column("state", sa.String, nullable=False),
     sa.Column("home", sa.String),
     sa.Column("thread", sa.String),
@@ -199,6 +207,24 @@ class Runs:
         newest = sa.select(_runs).where(_runs.c.user == user).order_by(_runs.c.created.desc()).limit(count)
         with self._engine.begin() as connection:
             return [_run(found) for found in connection.execute(newest)]
+
+    def answered(self, engine: str, since: datetime, count: int, *, view: str = "") -> list[Run]:
+        """What an engine has answered of all asked `since` then, newest first; of `view`, if named."""
+        wanted = [_runs.c.engine == engine, _runs.c.created >= since, _runs.c.state.in_(("posting", "done"))]
+        if view:
+            wanted.append(_runs.c.text.contains(f" by={view}", autoescape=True))
+        newest = sa.select(_runs).where(*wanted).order_by(_runs.c.created.desc()).limit(count)
+        with self._engine.begin() as connection:
+            found = [_run(each) for each in connection.execute(newest)]
+        return [run for run in found if not view or f"by={view}" in run.text.split()]
+
+    def scanned(self, engine: str, since: datetime) -> int:
+        """The bytes an engine has read for all runs asked `since` then, however they ended."""
+        total = sa.select(sa.func.sum(_runs.c.scanned)).where(
+            _runs.c.engine == engine, _runs.c.created >= since
+        )
+        with self._engine.begin() as connection:
+            return int(connection.execute(total).scalar_one() or 0)
 
     def claim(self, owner: str, now: datetime, limits: Mapping[str, int]) -> Run | None:
         """Take the next run for `owner`: one to be cancelled; a new one, to be announced; one whose engine

@@ -5,17 +5,24 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot import stores
 from bot.errors import UserError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+    from bot.stores import Store
+
 PREFIX: Final = "TLS_AUDIT_"
+
+DOLLARS_PER_GB: Final = 0.005
+"""What AWS asks for each gigabyte that a Lake query reads (aws.amazon.com/cloudtrail/pricing; it may differ
+by Region, hence the setting)."""
 
 
 def _data_folder() -> Path:
@@ -29,7 +36,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True, extra="ignore")
 
-    engine: Literal["local"] = Field(default="local", description="The engine that answers.")
+    engine: Literal["local", "lake"] = Field(default="local", description="The engine that answers.")
     logs: str = Field(default="", description="CloudTrail log files: a folder, or `s3://bucket/prefix`.")
     data: Path = Field(default_factory=_data_folder, description="The folder for what the bot keeps.")
     archive: Path | None = Field(
@@ -49,6 +56,35 @@ class Settings(BaseSettings):
     local_seconds: float = Field(default=600, gt=0, description="The seconds an embedded query may take.")
 
     local_concurrency: int = Field(default=2, ge=1, description="How many embedded queries may run at once.")
+    event_data_store: str = Field(
+        default="", description="Lake: the store's ARN or id, or several as `prod=ARN,dev=ARN`."
+    )
+    lake_owner: str = Field(
+        default="",
+        description="The account that shares its store with yours; `prod=ACCOUNT` for one of several.",
+    )
+    lake_role: str = Field(
+        default="", description="The role to take on for a store, by its ARN; `prod=ARN` for one of several."
+    )
+    lake_delivery: str = Field(
+        default="",
+        pattern=r"^(s3://[a-z0-9][.a-z0-9-]{1,61}[a-z0-9](/.*)?)?$",
+        examples=["s3://bucket/prefix"],
+        description="Where Lake delivers answers of over 20,000 rows, `s3://bucket/prefix`.",
+    )
+    lake_concurrency: int = Field(
+        default=8, ge=1, le=10, description="How many Lake queries may run at once; AWS allows ten."
+    )
+    lake_price: float = Field(
+        default=DOLLARS_PER_GB, ge=0, description="Dollars for each gigabyte that Lake reads."
+    )
+    reuse: float = Field(
+        default=10, ge=0, description="Minutes in which the same question gets the same answer, unpaid."
+    )
+    confirm_gb: float | None = Field(
+        default=None, gt=0, description="Gigabytes above which the asker is asked first; unset: never."
+    )
+
     database_url: str = Field(
         default="", description="`sqlite:///…` or `postgresql://…`; `runs.sqlite` in the data folder."
     )
@@ -71,6 +107,19 @@ class Settings(BaseSettings):
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _name_stores(self) -> Self:
+        try:
+            _ = self.stores
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def stores(self) -> dict[str, Store]:
+        """The event data stores by alias, the first of them the default."""
+        return stores.read(self.event_data_store, self.lake_owner, self.lake_role)
 
     @property
     def database(self) -> str:
@@ -115,6 +164,8 @@ def _unknown(name: str) -> str:
 
 
 def _explain(problem: ErrorDetails) -> str:
+    if not problem["loc"]:
+        return problem["msg"].removeprefix("Value error, ")
     field, message = str(problem["loc"][0]), problem["msg"]
     if field in Settings.model_fields and (examples := Settings.model_fields[field].examples):
         message = f"write it as {' or '.join(examples)}"

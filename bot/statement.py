@@ -26,6 +26,12 @@ class Statement:
 
     sql: str
     columns: tuple[Column, ...]
+    store: str = ""
+    """The store it is for, by its alias, where the engine has several."""
+
+
+STORE: Final = "$EDS_ID"
+"""What a SELECT is from when its question names no store; else it is from the store's alias."""
 
 
 SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -57,10 +63,13 @@ TLS_WORDS: Final = frozenset({"version", "cipher"})
 def build(question: Question, *, cap: int) -> exp.Select:
     """The SELECT that answers `question` with at most `cap` rows.
 
+    It reads from `STORE`, or from the store the question names.
     With `top`, the rows with the most calls come first; otherwise the view's own order holds.
     """
     view = question.view
     select: exp.Select = view.select.copy()
+    if question.store is not None:
+        select.set("from_", exp.From(this=exp.Table(this=exp.to_identifier(question.store, quoted=True))))
     _fill(select, question)
     narrow(select, *(_predicate(filter_) for filter_ in question.filters))
     if question.top is not None and view.measure:
@@ -198,12 +207,12 @@ def _part_any_case(build: Callable[[], exp.Expr], values: list[str]) -> Iterable
 
 
 def _name_in_path(build: Callable[[], exp.Expr], values: list[str]) -> Iterable[exp.Expr]:
-    """A whole ARN, a pattern, or one or more whole names within an ARN: `alice`, `role/ci`."""
+    """A whole ARN, or one or more whole names within one: `alice`, `role/ci`, `nightly-*`."""
     for value in values:
-        if value.startswith("arn:") or "*" in value:
+        if value.startswith("arn:"):
             yield from _whole(build, [value])
             continue
-        yield build().eq(value)
+        yield from _whole(build, [value, f"{value}/*"])
         for before in (":", "/", "-") if "/" in value else (":", "/"):
             yield _like(build(), f"*{before}{value}")
             yield _like(build(), f"*{before}{value}/*")

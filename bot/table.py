@@ -50,6 +50,12 @@ class Table:
         self.head: list[Row] = []
         self.row_count = 0
         self.scanned = scanned
+        self.notes: tuple[str, ...] = ()
+        """What else the engine has to say of it, in sentences."""
+        self.is_partial = False
+        """Whether the engine was stopped before it had every row."""
+        self.since: datetime | None = None
+        """Since when the engine has events, where it knows that."""
         self._spool: IO[bytes] | None = None
         try:
             self._read(batches)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.findings import clock as time_of_day
-from bot.findings import counted, short_service
+from bot.findings import counted, readable
 from bot.table import literal, text
 
 if TYPE_CHECKING:
@@ -107,8 +107,7 @@ def _is_number(column: Column) -> bool:
 def _shown(column: Column, cell: Cell, zone: tzinfo, now: datetime) -> str:
     if cell is None:
         return "–"
-    if column.name == "eventSource" and isinstance(cell, str):
-        return short_service(cell)
+    cell = readable(column, cell)
     if isinstance(cell, datetime):
         return time_of_day(cell, zone, now)
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
@@ -137,15 +136,21 @@ def _cut(cell: str, most: int) -> str:
     return f"{cell[: most - 1 - tail]}…{cell[len(cell) - tail :]}"
 
 
-def report(table: Table, found: Findings, *, zone: tzinfo, now: datetime, seconds: float) -> str:
-    """The line under a table: totals, what was read, how long it took; for no rows, why to believe it."""
+def report(
+    table: Table, found: Findings, *, zone: tzinfo, now: datetime, seconds: float, cost: str = ""
+) -> str:
+    """The line under a table: totals, what was read, how long it took; for no rows, why to believe it.
+
+    `cost` is what was paid for it, where anything was.
+    """
     rows = f"{counted(table.row_count, 'row')}, " if table.row_count else ""
     said = [f"{rows}{found.headline}."]
     if found.coverage is not None:
         said.append(f"{found.coverage.words(zone, now)}.")
     if found.proof:
         said.append(found.proof)
-    return " ".join([*said, f"{seconds:.1f} s"])
+    said += found.notes
+    return " ".join([*said, f"{cost} · {seconds:.1f} s" if cost else f"{seconds:.1f} s"])
 
 
 def ingested(done: Ingested) -> str:

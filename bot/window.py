@@ -296,7 +296,7 @@ class _Reader:
                 case uneven:
                     from dateutil.relativedelta import relativedelta
 
-                    return self._utc(local - relativedelta(**{uneven: count}))  # type: ignore[arg-type]
+                    return self._utc(local - relativedelta(**{uneven: count}))  # type: ignore[arg-type]  # months or years
         except (ValueError, OverflowError) as error:
             raise self._too_long() from error
 

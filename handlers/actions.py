@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slack_sdk.errors import SlackApiError
 
+from bot.costs import Costly
 from bot.errors import UserError
-from handlers import blocks, forms
+from handlers import blocks, commands, forms
 from handlers.forms import Place
 from handlers.publisher import code_of
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
 
     from bot.runs import Run
+    from handlers.blocks import Block
     from handlers.desk import Desk
 
 log = logging.getLogger(__name__)
@@ -45,10 +47,11 @@ def register(app: App, desk: Desk) -> None:
     def where_asked(_: dict[str, Any], run: Run) -> Place:
         return Place(run.channel)
 
-    app.action("rerun")(buttons.asks(lambda run, _: run.typed, here))
+    app.action("rerun")(buttons.asks(lambda run, _: run.typed, here, anew=True))
     app.action("view_as")(buttons.asks(buttons.another_view, here))
     app.action("ask_stricter")(buttons.asks(buttons.stricter, here))
     app.action("share")(buttons.asks(buttons.in_public, where_asked))
+    app.action("run_sure")(buttons.run_sure)
     app.action("cancel")(buttons.cancel)
     app.action("delete")(buttons.delete)
     app.action("show_sql")(buttons.show_sql)
@@ -66,7 +69,11 @@ class _Buttons:
     # --- asking something like the run
 
     def asks(
-        self, text: Callable[[Run, str], str], place: Callable[[dict[str, Any], Run], Place]
+        self,
+        text: Callable[[Run, str], str],
+        place: Callable[[dict[str, Any], Run], Place],
+        *,
+        anew: bool = False,
     ) -> Callable[..., None]:
         """A button that asks `text`, of the run and the rest of the value, at `place`."""
 
@@ -77,18 +84,42 @@ class _Buttons:
                 _tell(client, body, GONE)
                 return
             there, user = place(body, run), body["user"]["id"]
+            asked = ""
             try:
+                asked = text(run, choice)
                 self._desk.submit(
-                    text(run, choice),
+                    asked,
                     user=user,
                     channel=there.channel or user,
                     key=body["trigger_id"],
                     reply_to=there.reply_to,
+                    anew=anew,
                 )
+            except Costly as error:
+                words = commands.mistake(error, asked, reply_to=there.reply_to, anew=anew)
+                _tell(client, body, str(error), words)
             except UserError as error:
                 _tell(client, body, str(error))
 
         return handle
+
+    def run_sure(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
+        """Ask what its asker has confirmed, where it was to be asked."""
+        ack()
+        how, reply_to, text = html.unescape(action["value"]).split(" ", 2)
+        there, user = _thread_of(body), body["user"]["id"]
+        try:
+            self._desk.submit(
+                text,
+                user=user,
+                channel=there.channel or user,
+                key=body["trigger_id"],
+                reply_to=None if reply_to == "-" else reply_to,
+                anew=how == "anew",
+                sure=True,
+            )
+        except UserError as error:
+            _tell(client, body, str(error))
 
     def another_view(self, run: Run, name: str) -> str:
         question, view = self._desk.runner.question(run), self._desk.runner.views[name]
@@ -182,10 +213,10 @@ def _thread_of(body: dict[str, Any]) -> Place:
     return Place(channel, container.get("thread_ts") or container.get("message_ts"))
 
 
-def _tell(client: WebClient, body: dict[str, Any], words: str) -> None:
+def _tell(client: WebClient, body: dict[str, Any], words: str, shown: list[Block] | None = None) -> None:
     """Say something to who clicked, alone; at Home there is no place to say it but their messages."""
     there, user = _thread_of(body), body["user"]["id"]
-    made, text = [blocks.paragraph(*blocks.prose(words))], blocks.fallback(words)
+    made, text = shown or [blocks.paragraph(*blocks.prose(words))], blocks.fallback(words)
     if there.channel:
         client.chat_postEphemeral(
             channel=there.channel, user=user, thread_ts=there.reply_to, blocks=made, text=text

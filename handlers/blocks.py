@@ -11,7 +11,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from bot.findings import short_service
+from bot.findings import readable, short_service
 from bot.table import literal, text
 
 if TYPE_CHECKING:
@@ -166,9 +166,10 @@ def parent(run: Run, question: Question, state: str, *, cancel: bool) -> list[Bl
     clocks = dict.fromkeys((f"{window.start:%H:%M}", f"{window.end:%H:%M}"))
     utc = f" ({' – '.join(clocks)} UTC)"
     clipped = [said(" · it ended in the future, and was cut to now")] if window.clipped else []
+    store = [said(f" · store {question.store}")] if question.store else []
     lines = [
         paragraph(person(run.user), said(" asks: "), said(question.words(), bold=True)),
-        paragraph(moment(window.start), said(" – "), moment(window.end), said(utc), *clipped),
+        paragraph(moment(window.start), said(" – "), moment(window.end), said(utc), *clipped, *store),
         paragraph(said(state)),
     ]
     if cancel:
@@ -186,7 +187,8 @@ def parent_text(question: Question, state: str) -> str:
 
 def headline(found: Findings, table: Table) -> str:
     """What became of it: the last state of a parent message."""
-    sign = "✅ " if table.row_count or found.coverage is None or found.coverage.events else "⚠️ "
+    believed = table.row_count or found.coverage is None or found.coverage.events
+    sign = "✅ " if believed and not table.is_partial else "⚠️ "
     return sign + found.headline
 
 
@@ -194,6 +196,12 @@ def trouble(error: BotError, run: Run) -> list[Block]:
     """What went wrong, what to do next, and the run's id."""
     words = " ".join(part for part in (error.message, error.hint) if part)
     return [paragraph(*prose(f"⚠️ {words} "), said(f"run {run.id}", code=True))]
+
+
+def run_it(text: str, *, reply_to: str | None, anew: bool) -> Block:
+    """The button by which an asker confirms a costly question, to be asked in the thread `reply_to`."""
+    value = f"{'anew' if anew else 'usual'} {reply_to or '-'} {text}"
+    return button("Run it", "run_sure", value, style="primary")
 
 
 # --- the answer's table
@@ -207,13 +215,16 @@ class Shown:
         same = table.constants()
         if len(same) == len(table.columns):
             same.popitem()  # a table has a column
-        self.constants = [(table.columns[at].label, _plain(self._fitted(cell))) for at, cell in same.items()]
+        self.constants = [
+            (table.columns[at].label, _plain(self._fitted(table.columns[at], cell)))
+            for at, cell in same.items()
+        ]
         places = [at for at in range(len(table.columns)) if at not in same]
         self.columns_left_out = max(0, len(places) - TABLE_COLUMNS)
         places = places[:TABLE_COLUMNS]
         self.columns = [table.columns[at] for at in places]
         self.total = table.row_count
-        self.by_measure = bool(view.measure) and table.row_count > TABLE_ROWS
+        self.by_measure = bool(view.measure) and (view.has_policy or table.row_count > TABLE_ROWS)
         rows: Iterable[Row] = table.head
         if self.by_measure:
             at = table.index(view.measure)
@@ -222,13 +233,14 @@ class Shown:
         lifted = sum(len(label) + len(words) for label, words in self.constants)
         room = TABLE_CHARS - lifted - sum(len(column.label) for column in self.columns)
         for row in list(rows)[:TABLE_ROWS]:
-            cells = [self._fitted(row[at]) for at in places]
+            cells = [self._fitted(table.columns[at], row[at]) for at in places]
             room -= sum(len(_plain(cell)) for cell in cells)
             if room < 0:
                 break
             self.rows.append(cells)
 
-    def _fitted(self, cell: Cell) -> Cell:
+    def _fitted(self, column: Column, cell: Cell) -> Cell:
+        cell = readable(column, cell)
         if not isinstance(cell, str) or len(shown := literal(cell)) <= CELL_CHARS:
             return cell
         self.was_cut = True
@@ -341,18 +353,15 @@ def below(shown: Shown | None, found: Findings, run: Run) -> list[Block]:
         lines.append(paragraph(said(shown.left_out)))
     if found.proof:
         lines.append(paragraph(*prose(found.proof)))
+    lines += [paragraph(said(note)) for note in found.notes]
     parts = []
     if found.coverage is not None:
         parts.append(said(f"{found.coverage.read_words()} · "))
         if found.coverage.newest is not None:
             parts += [said("newest "), moment(found.coverage.newest), said(" · ")]
-    if run.scanned:
-        parts.append(said(f"{run.scanned / BYTES_PER_GB:.1f} GB · "))
+    if found.cost:
+        parts.append(said(f"{found.cost} · "))
     return [*lines, paragraph(*parts, said(f"run {run.id}", code=True))]
-
-
-BYTES_PER_GB: Final = 1_000_000_000
-"""AWS bills a gigabyte of 10^9 bytes scanned."""
 
 
 def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bool) -> Block:
@@ -413,8 +422,10 @@ def chart(table: Table, view: View) -> tuple[Block, str] | None:
         f"{label}: " + ", ".join(_plain(row[place]) for place in places)
         for label, row in zip(labels, rows, strict=True)
     ]
-    title = view.title[:TITLE_CHARS]
-    return {"type": "data_visualization", "title": title, "chart": drawn}, "\n".join([view.title, *words])
+    which = "last" if view.chart.kind == "line" else "first"
+    part = f", {which} {len(rows)} of {table.row_count:,}" if len(rows) < table.row_count else ""
+    title = view.title[: TITLE_CHARS - len(part)] + part
+    return {"type": "data_visualization", "title": title, "chart": drawn}, "\n".join([title, *words])
 
 
 def _unique_labels(cells: Sequence[Cell]) -> list[str]:

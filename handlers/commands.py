@@ -6,7 +6,9 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.costs import Costly
 from bot.errors import BotError, UserError
+from bot.findings import counted
 from handlers import blocks, forms
 from handlers.desk import typed
 from handlers.forms import Place
@@ -61,7 +63,9 @@ def register(app: App, desk: Desk) -> None:
         try:
             answer = _answer(desk, text, user)
             if answer is None:
-                desk.submit(text, user=user, channel=channel, key=body["trigger_id"])
+                run = desk.submit(text, user=user, channel=channel, key=body["trigger_id"])
+                if desk.runner.question(run).private:
+                    answer = [blocks.paragraph(blocks.said("The answer comes to your messages with me."))]
         except UserError as error:
             answer = mistake(error, text)
         if answer is None:
@@ -92,7 +96,7 @@ def _asked_in_words(desk: Desk, client: WebClient, key: str, event: dict[str, An
             desk.submit(text, user=user, channel=channel, key=key, reply_to=thread)
             return
     except UserError as error:
-        answer = mistake(error, text)
+        answer = mistake(error, text, reply_to=thread)
     client.chat_postEphemeral(
         channel=channel, user=user, thread_ts=event.get("thread_ts"), blocks=answer, text=words_of(answer)
     )
@@ -145,19 +149,24 @@ def _views(desk: Desk) -> list[Block]:
 def runs(desk: Desk, user: str) -> list[Block]:
     """The asker's own runs, latest first, each to be asked again."""
     mine = desk.runner.runs.latest(user, RUNS_SHOWN)
+    month = desk.runner.costs.month(desk.runner.runs, desk.runner.now())
+    sums = [blocks.paragraph(blocks.said(month))] if month else []
     if not mine:
         return [blocks.paragraph(blocks.said(f"You have asked nothing yet. Try {COMMAND} last 7d"))]
-    return [block for run in mine for block in _listed(run)]
+    return [
+        *sums,
+        *(block for run in mine for block in _listed(run, desk.runner.costs.words(run.engine, run.scanned))),
+    ]
 
 
-def _listed(run: Run) -> list[Block]:
-    count = "" if run.rows is None else f" · {run.rows:,} rows"
+def _listed(run: Run, cost: str = "") -> list[Block]:
+    count = "" if run.rows is None else f" · {counted(run.rows, 'row')}"
     paragraph = blocks.paragraph(
         blocks.said(f"{STATES.get(run.state, '⏳')} "),
         blocks.said(blocks.cut(run.typed or run.text, TYPED_SHOWN)),
         blocks.said(" · "),
         blocks.moment(run.created),
-        blocks.said(f" · {run.state}{count} · "),
+        blocks.said(f" · {run.state}{count}{f' · {cost}' if cost else ''} · "),
         blocks.said(f"run {run.id}", code=True),
     )
     return [paragraph, blocks.actions(blocks.button("Rerun", "rerun", run.id))]
@@ -172,20 +181,27 @@ def _cancel(desk: Desk, user: str, run_id: str) -> list[Block]:
         ]
     run = desk.runner.runs.get(run_id.removeprefix("run ").strip("`"))
     if run is None or not desk.may_end(user, run.user):
-        words = [blocks.said(f"No run {run_id!r} of yours. "), *blocks.prose(f"`{COMMAND} runs` lists them.")]
+        words = [blocks.said("No run "), blocks.said(run_id, code=True), blocks.said(" of yours. ")]
+        words += blocks.prose(f"`{COMMAND} runs` lists them.")
         return [blocks.paragraph(*words)]
     if desk.runner.cancel(run.id) is None:
         return [blocks.paragraph(blocks.said(f"Run {run.id} has ended already."))]
     return [blocks.paragraph(blocks.said(f"Run {run.id} is being cancelled."))]
 
 
-def mistake(error: BotError, text: str) -> list[Block]:
-    """What is wrong with a question, what would be right, and a way to mend it. Only the asker sees it."""
+def mistake(error: BotError, text: str, *, reply_to: str | None = None, anew: bool = False) -> list[Block]:
+    """What is wrong with a question, what would be right, and a way to mend it. Only the asker sees it.
+
+    What is only dear can be confirmed: it then goes on to be asked in the thread `reply_to`, and `anew`.
+    """
     made = [blocks.paragraph(*blocks.prose(said)) for said in (error.message, error.hint) if said]
     # a longer text would lose its end in the form, and nobody would notice
     if len(text) > blocks.VALUE_CHARS:
         return made
-    return [*made, blocks.actions(blocks.button("Edit", "edit_text", text or " "))]
+    buttons = [blocks.button("Edit", "edit_text", text or " ")]
+    if isinstance(error, Costly):
+        buttons.insert(0, blocks.run_it(text, reply_to=reply_to, anew=anew))
+    return [*made, blocks.actions(*buttons)]
 
 
 def words_of(made: list[Block]) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
 
     from bot.runner import Runner
+    from bot.runs import Run
 
 ZONE_SECONDS: Final = 3_600
 """People move; an hour later they are asked for again."""
@@ -60,10 +61,27 @@ class Desk:
         """Whether `user` may cancel or delete what `owner` asked for."""
         return user == owner or user in self.admins
 
-    def submit(self, text: str, *, user: str, channel: str, key: str, reply_to: str | None = None) -> None:
-        """Take a question; UserError where it is none."""
-        self.runner.submit(
-            text, user=user, channel=channel, key=key, reply_to=reply_to, zone=lambda: self.zones.of(user)
+    def submit(
+        self,
+        text: str,
+        *,
+        user: str,
+        channel: str,
+        key: str,
+        reply_to: str | None = None,
+        anew: bool = False,
+        sure: bool = False,
+    ) -> Run:
+        """Take a question; UserError where it is none, Costly where its asker is to confirm it."""
+        return self.runner.submit(
+            text,
+            user=user,
+            channel=channel,
+            key=key,
+            reply_to=reply_to,
+            zone=lambda: self.zones.of(user),
+            anew=anew,
+            sure=sure,
         )
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.costs import Costly
 from bot.errors import UserError
 from handlers import blocks
 
@@ -52,7 +53,7 @@ def register(app: App, desk: Desk) -> None:
         made = view(desk, fields, user=body["user"]["id"], place=_place(shown))
         client.views_update(view_id=shown["id"], hash=shown["hash"], view=made)
 
-    def submitted(ack: Ack, body: dict[str, Any]) -> None:
+    def submitted(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
         shown = body["view"]
         fields, place = read(shown), _place(shown)
         text = words(fields)
@@ -63,6 +64,18 @@ def register(app: App, desk: Desk) -> None:
             desk.submit(
                 text, user=user, channel=place.channel or user, key=shown["id"], reply_to=place.reply_to
             )
+        except Costly as error:
+            ack()
+            made = [
+                blocks.paragraph(*blocks.prose(str(error))),
+                blocks.actions(blocks.run_it(text, reply_to=place.reply_to, anew=False)),
+            ]
+            there = place.channel or str(client.conversations_open(users=[user])["channel"]["id"])
+            said = blocks.fallback(str(error))
+            client.chat_postEphemeral(
+                channel=there, user=user, thread_ts=place.reply_to, blocks=made, text=said
+            )
+            return
         except UserError as error:
             ack(response_action="errors", errors={_at_fault(fields, error): str(error)[:ERROR_CHARS]})
             return
@@ -93,6 +106,7 @@ def view(desk: Desk, fields: Fields, *, user: str, place: Place) -> Block:
         said = f"{question.words()} · {question.window.words(zone, now)}"
     except UserError as error:
         said = str(error)
+    floors = [(floor, floor) for floor in _FLOORS]
     views = [(name, each.title) for name, each in desk.runner.views.items()]
     return {
         "type": "modal",
@@ -102,14 +116,14 @@ def view(desk: Desk, fields: Fields, *, user: str, place: Place) -> Block:
         "submit": {"type": "plain_text", "text": "Ask"},
         "close": {"type": "plain_text", "text": "Close"},
         "blocks": [
-            _menu("by", "View", views, fields),
+            _menu("by", "View", views, fields, usual="As usual: by service"),
             _line("window", "Window", "last 7d, yesterday, 2026-11-01..2026-11-08", fields),
             _date("from", "or from", fields),
             _date("until", "until (that day is not in it)", fields),
             _line("service", "Service", "s3, kms", fields),
             _line("region", "Region", "us-east-1, eu-*", fields),
             _line("account", "Account", "111122223333", fields),
-            _menu("min", "TLS older than", [(floor, floor) for floor in _FLOORS], fields),
+            _menu("min", "TLS older than", floors, fields, usual="As usual: 1.2"),
             _checks("policy", "Count as outdated", _POLICY, fields),
             _line("more", "More words", "principal=alice agent!=boto top=20", fields),
             _checks("private", "Answer", _PRIVATE, fields),
@@ -221,8 +235,8 @@ def _date(name: str, label: str, fields: Fields) -> Block:
     return _input(name, label, element)
 
 
-def _menu(name: str, label: str, choices: Iterable[tuple[str, str]], fields: Fields) -> Block:
-    options = [_option(value, text) for value, text in ((_LEFT_OUT, "As usual"), *choices)]
+def _menu(name: str, label: str, choices: Iterable[tuple[str, str]], fields: Fields, *, usual: str) -> Block:
+    options = [_option(value, text) for value, text in ((_LEFT_OUT, usual), *choices)]
     chosen = next((option for option in options if option["value"] == fields.get(name)), options[0])
     return _input(name, label, {"type": "static_select", "options": options, "initial_option": chosen})
 

@@ -2,62 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from bot.pace import Pace
+
+__all__ = ["EDITS_BURST", "EDITS_PER_SECOND", "POSTS_BURST", "POSTS_PER_SECOND", "Pace"]
 
 POSTS_PER_SECOND: Final = 1.0
 """One message a second in a channel (docs: rate limits, chat.postMessage)."""
 
-EDITS_PER_SECOND: Final = 50 / 60
-"""chat.update is tier 3: 50 a minute in the workspace (docs: rate limits)."""
+POSTS_BURST: Final = 2
+"""Slack tolerates short bursts: a question and its table may come at once."""
 
 EDITS_BURST: Final = 10
-"""Edits that may come at once; a fifth of a minute's, so that a minute never sees more than 60."""
+"""Edits that may come at once after a rest."""
 
-RESERVE: Final = 0.5
-"""The part of a burst that optional calls leave for those that must be made."""
-
-
-class Pace:
-    """A budget of calls for each key: `per_second` of them, and `burst` at once after a rest."""
-
-    def __init__(
-        self,
-        per_second: float,
-        burst: int = 1,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._per_second = per_second
-        self._burst = burst
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._lock = threading.Lock()
-        self._left: dict[str, tuple[float, float]] = {}
-        """For each key what was left, and when; below nothing while callers wait for their turn."""
-
-    def wait(self, key: str) -> None:
-        """Take a call, waiting for its turn."""
-        with self._lock:
-            left = self._available(key) - 1
-            self._left[key] = left, self._monotonic()
-        if left < 0:
-            self._sleep(-left / self._per_second)
-
-    def spare(self, key: str) -> bool:
-        """Take a call that may be left out; False when only the reserve is left."""
-        with self._lock:
-            left = self._available(key)
-            if left < 1 or left - 1 < self._burst * RESERVE - 1:
-                return False
-            self._left[key] = left - 1, self._monotonic()
-            return True
-
-    def _available(self, key: str) -> float:
-        left, then = self._left.get(key, (float(self._burst), self._monotonic()))
-        return min(float(self._burst), left + (self._monotonic() - then) * self._per_second)
+EDITS_PER_SECOND: Final = (50 - EDITS_BURST) / 60
+"""chat.update is tier 3: 50 a minute in the workspace, a burst included (docs: rate limits)."""

@@ -12,17 +12,19 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
 
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.errors import BotError, Unreachable
-from bot.findings import short_service
+from bot.findings import BYTES_PER_GB, short_service
 from bot.table import to_csv
 from handlers import blocks
-from handlers.pace import EDITS_BURST, EDITS_PER_SECOND, POSTS_PER_SECOND, Pace
+from handlers.pace import EDITS_BURST, EDITS_PER_SECOND, POSTS_BURST, POSTS_PER_SECOND, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import tzinfo
 
     from slack_sdk import WebClient
 
@@ -42,6 +44,12 @@ PROGRESS_SECONDS: Final = 3.0
 
 LONG: Final = timedelta(minutes=1)
 """Whoever waited longer is looking elsewhere, and is named under the answer."""
+
+DIRECT: Final = "D"
+"""What the id of direct messages begins with (docs: conversations API)."""
+
+RUNG_SECONDS: Final = 3_600.0
+"""How long a workspace that refused a kind of table is not asked again: it may have been one odd table."""
 
 UPLOAD_SECONDS: Final = 300
 """How long an upload of the file may take before it counts as refused."""
@@ -115,11 +123,12 @@ class SlackPublisher:
         self._client = client
         self._views = views
         self._monotonic = monotonic
-        self._posts = posts or Pace(POSTS_PER_SECOND)
+        self._posts = posts or Pace(POSTS_PER_SECOND, POSTS_BURST)
         self._edits = edits or Pace(EDITS_PER_SECOND, EDITS_BURST)
         self._edited: dict[str, float] = {}
         self._rung = 0
-        """How far down the ladder of tables this workspace sent us."""
+        self._rung_since = 0.0
+        """How far down the ladder of tables this workspace sent us, and when."""
 
     # --- Publisher
 
@@ -132,6 +141,10 @@ class SlackPublisher:
             reply_to = run.reply_to if home == run.channel else None
             return self._post(run, "parent", made, words, home, reply_to)
         except SLACK_ERRORS as error:
+            if code_of(error) == "channel_not_found" and run.channel.startswith(DIRECT):
+                raise BotError(
+                    "I cannot see messages between people.", "Ask in a channel, or with `private`."
+                ) from error
             raise translated(error) from error
 
     def progress(self, run: Run, question: Question, state: str, seconds: float, scanned: int) -> None:
@@ -139,7 +152,7 @@ class SlackPublisher:
         if now - self._edited.get(run.id, 0.0) < PROGRESS_SECONDS or not self._edits.spare(""):
             return
         self._edited[run.id] = now
-        read = f" · {scanned / blocks.BYTES_PER_GB:.1f} GB read" if scanned else ""
+        read = f" · {scanned / BYTES_PER_GB:.1f} GB read" if scanned else ""
         words = f"⏳ {state} {seconds:.0f} s{read}"
         try:
             self._update(run, question, words, cancel=True)
@@ -213,12 +226,14 @@ class SlackPublisher:
             )
         shown = blocks.Shown(table, question.view)
         above, below = [*told, *blocks.above(shown)], blocks.below(shown, found, run)
-        caption = question.words()
+        caption = f"{question.words()[:1].upper()}{question.words()[1:]}"
         ladder: Sequence[Callable[[], Block]] = (
             lambda: blocks.data_table(shown, caption),
             lambda: blocks.plain_table(shown),
             lambda: blocks.code_table(shown),
         )
+        if self._monotonic() - self._rung_since > RUNG_SECONDS:
+            self._rung = 0
         for rung in range(self._rung, len(ladder)):
             try:
                 sent = self._reply(
@@ -229,7 +244,8 @@ class SlackPublisher:
                     raise
                 log.warning("Slack refused %s: %s", ladder[rung]()["type"], error.response.data)
             else:
-                self._rung = rung
+                if rung != self._rung:
+                    self._rung, self._rung_since = rung, self._monotonic()
                 return sent
         raise AssertionError("the last rung answers or raises")
 
@@ -248,12 +264,15 @@ class SlackPublisher:
 
     def _post_file(self, run: Run, question: Question, table: Table) -> str:
         """The CSV; where it is refused, why. The table is there already, and stays."""
+        name = file_name(question, ZoneInfo(run.zone))
         with tempfile.TemporaryDirectory(prefix="tls-audit-") as folder:
-            path = _write_csv(table, folder)
             try:
-                return self._as_member(
-                    run.home or run.channel, lambda: self._upload(run, path, file_name(question))
-                )
+                path = _write_csv(table, folder)
+            except OSError as error:
+                why = BotError(f"The table is above; there was no room for the file: {error.strerror}.")
+                return self._reply(run, "file", blocks.trouble(why, run), blocks.fallback(str(why)))
+            try:
+                return self._as_member(run.home or run.channel, lambda: self._upload(run, path, name))
             except SLACK_ERRORS as error:
                 log.warning("run %s: Slack refused the file: %s", run.id, code_of(error) or error)
                 refused = translated(error)
@@ -359,14 +378,14 @@ REFUSED_BLOCKS: Final = frozenset(
 """What Slack says of blocks it does not know or want; `only_one_table_allowed` comes as the last."""
 
 
-def file_name(question: Question) -> str:
-    """`tls-audit_calls_2026-11-16_2026-11-23_service-s3.csv`: what was asked, over which days."""
-    window = question.window
-    parts = ["tls-audit", question.view.name, f"{window.start:%Y-%m-%d}", f"{window.end:%Y-%m-%d}"]
+def file_name(question: Question, zone: tzinfo) -> str:
+    """`tls-audit_calls_2026-11-16_2026-11-23_service-s3.csv`: what was asked, over which days of `zone`."""
+    start, end = (moment.astimezone(zone) for moment in (question.window.start, question.window.end))
+    parts = ["tls-audit", question.view.name, f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}"]
     for each in question.filters:
         values = "-".join(short_service(value) for value in each.values)
         parts.append(f"{each.word}-{'not-' if each.negated else ''}{values}")
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", "_".join(parts))[:NAME_CHARS] + ".csv"
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", "_".join(parts))[:NAME_CHARS].rstrip("-_") + ".csv"
 
 
 def _write_csv(table: Table, folder: str) -> Path:

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot import engines, samples, views
+from bot import engines, samples, stores, views
 from bot.archive import Archive
+from bot.cloudtrail import CloudTrail
+from bot.engines.lake import Lake
 from bot.engines.local import Local
 from bot.question import Question, parse
+from tests.doubles import lake as double
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from bot.engines import Engine
     from tests.oracle import Record
 
 NOW = datetime(2026, 11, 23, 8, 14, 30, tzinfo=UTC)
@@ -28,6 +32,9 @@ FIRST_DAY = date(2026, 11, 9)
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--renew-golden", action="store_true", help="write tests/golden anew; then read the diff"
+    )
+    parser.addoption(
+        "--engine", choices=engines.NAMES, default="local", help="the engine that answers in tests/scenarios"
     )
 
 
@@ -107,3 +114,31 @@ def archive(tmp_path_factory: pytest.TempPathFactory, records: list[Record]) -> 
 @pytest.fixture(scope="session")
 def local(archive: Archive) -> Local:
     return Local(archive, memory="1GB", seconds=60)
+
+
+@pytest.fixture(scope="session")
+def lake_events(records: list[Record]) -> Iterator[double.Events]:
+    """`records` as the double of CloudTrail Lake holds them."""
+    held = double.Events(records)
+    yield held
+    held.close()
+
+
+@pytest.fixture(scope="session")
+def lake(lake_events: double.Events) -> Iterator[Lake]:
+    """Lake over boto3 and HTTP, asking the double, which holds `records`. No time passes but its own."""
+    clock = double.Clock(NOW)
+    with double.Lake(lake_events, now=clock.now) as served, pytest.MonkeyPatch.context() as env:
+        served.set_environment(env)
+        aws = CloudTrail(clock=clock.now, monotonic=clock.monotonic, sleep=clock.sleep)
+        known = stores.read(double.STORE_ID)
+        aws.client(known[stores.DEFAULT])
+        env.undo()
+        yield Lake(known, aws)
+
+
+@pytest.fixture(scope="session")
+def asked_engine(request: pytest.FixtureRequest) -> Engine:
+    """The engine of `--engine`."""
+    chosen: Engine = request.getfixturevalue(request.config.getoption("--engine"))
+    return chosen

@@ -120,9 +120,10 @@ def _same(word: str, value: str, wanted: str) -> bool:
         return _glob(f"*{wanted.lower()}*", value.lower())
     if word in {"event", "host"}:
         return _glob(wanted.lower(), value.lower())
-    if word == "principal" and not wanted.startswith("arn:") and "*" not in wanted:
+    if word == "principal" and not wanted.startswith("arn:"):
         ends = "[:/-]" if "/" in wanted else "[:/]"
-        return re.search(rf"(^|{ends}){re.escape(wanted)}(/|$)", value, re.DOTALL) is not None
+        name = ".*".join(re.escape(part) for part in wanted.split("*"))
+        return re.search(rf"(^|{ends}){name}(/|\Z)", value, re.DOTALL) is not None
     return _glob(wanted, value)
 
 
@@ -326,7 +327,13 @@ def key_exchange(records: Sequence[Record]) -> list[Row]:
 def coverage(records: Sequence[Record]) -> list[Row]:
     return _ordered(
         (
-            (*key, len(group), sum(tls(record) is None for record in group), max(map(when, group)))
+            (
+                *key,
+                len(group),
+                sum(tls(record) is None for record in group),
+                min(map(when, group)),
+                max(map(when, group)),
+            )
             for key, group in _group(records, service).items()
         ),
         -2,

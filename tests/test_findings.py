@@ -23,8 +23,10 @@ COVERAGE = (
     Column("eventSource", "TEXT"),
     Column("numEvents", "INTEGER"),
     Column("numWithoutTls", "INTEGER"),
+    Column("oldestEvent", "TIME"),
     Column("newestEvent", "TIME"),
 )
+OLDEST = datetime(2026, 11, 16, 9, 0, tzinfo=UTC)
 NEWEST = datetime(2026, 11, 23, 8, 2, tzinfo=UTC)
 BERLIN = tz.gettz("Europe/Berlin") or UTC
 
@@ -42,7 +44,7 @@ def _covering(rows: list[Row] | None) -> Table | None:
 
 
 def events(service: str | None, count: int, without_tls: int = 0) -> Row:
-    return (service, count, without_tls, NEWEST)
+    return (service, count, without_tls, OLDEST, NEWEST)
 
 
 # --- the headline
@@ -113,7 +115,7 @@ def test_a_total_of_some_rows_only_says_so(
 
 def test_no_rows_is_no_call_in_the_questions_own_words(ask: Callable[[str], Question]) -> None:
     assert found(ask("last 7d service=s3 by=clients"), []).headline == (
-        "No call over TLS older than 1.2 to s3, by client"
+        "No call over TLS older than 1.2 to s3"
     )
     assert found(ask("last 7d by=versions"), []).headline == "Nothing found: TLS versions per service"
 
@@ -208,17 +210,17 @@ def test_an_event_without_a_source_and_one_with_a_hostile_source_are_named_harml
     ],
 )
 def test_coverage_says_how_much_was_read(count: int, without_tls: int, words: str) -> None:
-    assert Coverage(count, without_tls, (), NEWEST).words(UTC, NOW) == f"{words}, newest 08:02"
+    assert Coverage(count, without_tls, (), OLDEST, NEWEST).words(UTC, NOW) == f"{words}, newest 08:02"
 
 
 def test_coverage_of_nothing_is_zero_events() -> None:
-    assert Coverage(0, 0, (), None).words(UTC, NOW) == "0 events read"
+    assert Coverage(0, 0, (), None, None).words(UTC, NOW) == "0 events read"
 
 
 def test_coverage_adds_up_the_services(ask: Callable[[str], Question]) -> None:
     covered = [events("a.amazonaws.com", 10, 1), events("b.amazonaws.com", 5, 5)]
 
-    assert found(ask("last 7d"), [], covered).coverage == Coverage(15, 6, ("b",), NEWEST)
+    assert found(ask("last 7d"), [], covered).coverage == Coverage(15, 6, ("b",), OLDEST, NEWEST)
 
 
 @pytest.mark.parametrize(
@@ -238,3 +240,9 @@ def test_every_noun_is_a_column_of_some_view(catalogue: dict[str, View]) -> None
     names = {column.name for view in catalogue.values() for column in view.columns}
 
     assert set(findings._NOUNS) <= names  # noqa: SLF001 - a renamed column would fall silent
+
+
+def test_a_window_that_begins_long_before_the_oldest_event_is_told_so(ask: Callable[[str], Question]) -> None:
+    covered = [events("a", 10)]
+    assert found(ask("last 30d"), [("a", 1)], covered).notes == ("The oldest event read is of 16 Nov 2026.",)
+    assert found(ask("last 7d"), [("a", 1)], covered).notes == ()

@@ -74,6 +74,9 @@ def test_memory_is_said_as_people_say_it(memory: str, monkeypatch: pytest.Monkey
         ("LOCAL_MEMORY", "lots", "write it as 2GB"),
         ("LOCAL_MEMORY", "0GB", "write it as 2GB"),
         ("LOCAL_MEMORY", "80%", "write it as 2GB"),
+        ("LAKE_CONCURRENCY", "11", "less than or equal to 10"),
+        ("LAKE_DELIVERY", "bucket/prefix", "write it as s3://bucket/prefix"),
+        ("CONFIRM_GB", "0", "greater than 0"),
     ],
 )
 def test_a_wrong_setting_names_itself_its_value_and_the_reason(
@@ -114,3 +117,13 @@ def test_settings_do_not_change_once_read() -> None:
 
     with pytest.raises(ValueError, match="frozen"):
         chosen.max_rows = 5
+
+
+def test_stores_are_read_with_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = "7e5d2c1a-9b3f-4e6d-8a70-0c1d2e3f4a5b"
+    monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", f"prod={store}")
+    assert list(settings.load().stores) == ["prod"]
+
+    monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", "prod=mine")
+    with pytest.raises(UserError, match="TLS_AUDIT_EVENT_DATA_STORE: `prod=mine` is no event data store"):
+        settings.load()

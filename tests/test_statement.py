@@ -151,8 +151,13 @@ def test_a_principal_is_a_whole_name_anywhere_in_its_arn(ask: Callable[[str], Qu
     )
 
     assert where(ask(f"{SERVICES} principal=alice")).endswith(
-        f" AND {who} = 'alice' OR {who} LIKE '%:alice' OR {who} LIKE '%:alice/%' OR "
+        f" AND {who} IN ('alice') OR {who} LIKE 'alice/%' OR "
+        f"{who} LIKE '%:alice' OR {who} LIKE '%:alice/%' OR "
         f"{who} LIKE '%/alice' OR {who} LIKE '%/alice/%'"
+    )
+    assert where(ask(f"{SERVICES} principal=ci-*")).endswith(
+        f" AND {who} LIKE 'ci-%' OR {who} LIKE 'ci-%/%' OR "
+        f"{who} LIKE '%:ci-%' OR {who} LIKE '%:ci-%/%' OR {who} LIKE '%/ci-%' OR {who} LIKE '%/ci-%/%'"
     )
     assert where(ask(f"{SERVICES} principal=arn:aws:iam::1:user/a")).endswith(
         f" {who} IN ('arn:aws:iam::1:user/a')"

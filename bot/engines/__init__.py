@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bot.table import Table
     from bot.views import Column
 
-NAMES: Final = ("local",)
+NAMES: Final = ("local", "lake")
 
 
 class Progress(Protocol):

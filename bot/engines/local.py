@@ -18,7 +18,7 @@ from sqlglot import exp
 
 from bot.errors import EngineError, UserError
 from bot.events import COLUMNS, KEY_EXCHANGE_PATH, MAP
-from bot.statement import Statement, narrow
+from bot.statement import STORE, Statement, narrow
 from bot.table import Cell, Row, Table
 from bot.views import find_type, infer_type
 
@@ -60,6 +60,8 @@ class Local:
 
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
         tree = select.copy()
+        if (store := tree.args["from_"].this.name) != STORE:
+            raise UserError(f"The embedded engine has no store `{store}`.", "Add `engine=lake`.")
         tree.set("from_", exp.From(this=exp.to_table("events")))
         _narrow_days(tree)
         _to_duckdb(tree)

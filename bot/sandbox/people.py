@@ -71,9 +71,9 @@ class People:
                 whisper(self._slack, channel.id, message.user, Content(words), author=SLACKBOT)
             elif "app_mentions:read" in self._slack.options.scopes:
                 self._slack.emit({**event, "type": "app_mention"})
-        kind = {"public": "message.channels", "private": "message.groups", "im": "message.im"}[channel.kind]
-        if kind in self._slack.options.events and BOT in channel.members:
-            self._slack.emit({**event, "type": "message", "channel_type": kind.removeprefix("message.")})
+        if BOT in channel.members:
+            kind = {"public": "channel", "private": "group", "im": "im"}[channel.kind]
+            self._slack.emit({**event, "type": "message", "channel_type": kind})
 
     @property
     def _bot_name(self) -> str:

@@ -189,8 +189,9 @@ class Slack:
         return f"{self.base}/respond/{key}"
 
     def emit(self, event: Json) -> None:
-        """Send the app an event, if it subscribed to it."""
-        if event["type"] not in self.options.events:
+        """Send the app an event, if it subscribed to it: to messages by the kind of their channel."""
+        kinds = {"channel": "message.channels", "group": "message.groups", "im": "message.im"}
+        if kinds.get(event.get("channel_type", ""), event["type"]) not in self.options.events:
             return
         payload = {
             "token": "sandbox",

@@ -47,6 +47,7 @@ LABELS: Final = {
     "arn": "Principal",
     "awsRegion": "Region",
     "cipherSuite": "Cipher suite",
+    "day": "Day (UTC)",
     "eventName": "Call",
     "eventSource": "Service",
     "month_date": "Month",

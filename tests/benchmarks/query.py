@@ -91,6 +91,7 @@ def stream(archive: Path, text: str) -> int:
     """The rows of the same SQL from DuckDB alone, counted without keeping them."""
     rows = 0
     with duckdb.connect() as connection:
+        connection.execute("SET enable_progress_bar = false")  # it would go to stdout
         connection.execute(f"SET memory_limit = '{MEMORY}'")
         result = connection.execute(_sql(archive, text))
         while batch := result.fetchmany(2048):

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot import statement, views
+from bot import engines, statement, views
+from bot.errors import UserError
 from bot.question import Filter
 from bot.table import to_csv
 from tests import oracle
@@ -42,6 +43,7 @@ QUESTIONS = [
     "last 14d agent!=boto by=clients",
     "last 14d account=4444* by=principals min=1.3",
     "last 14d principal=nightly-export",
+    "last 14d principal=nightly*,*-reports by=principals",
     "last 14d principal=role/billing-reports by=addresses",
     "last 14d principal!=arn:aws:iam::111122223333:user/nightly-export by=principals",
     "last 14d region=eu-* by=regions min=1.3",
@@ -62,6 +64,13 @@ QUESTIONS = [
 ]
 
 
+@pytest.fixture(params=engines.NAMES)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each engine in turn: the fixtures are named as they are."""
+    made: Engine = request.getfixturevalue(request.param)
+    return made
+
+
 def run(engine: Engine, question: Question) -> list[Row]:
     select = statement.build(question, cap=CAP)
     translated = engine.translate(select, question.view.columns)
@@ -72,21 +81,21 @@ def run(engine: Engine, question: Question) -> list[Row]:
 
 @pytest.mark.parametrize("name", sorted(views.load()))
 def test_every_view_answers_as_a_plain_loop_does(
-    name: str, local: Engine, ask: Callable[[str], Question], records: list[Record]
+    name: str, engine: Engine, ask: Callable[[str], Question], records: list[Record]
 ) -> None:
     question = ask(f"last 14d by={name}")
 
-    assert run(local, question) == oracle.answer(question, records)
+    assert run(engine, question) == oracle.answer(question, records)
 
 
 @pytest.mark.parametrize("name", sorted(views.load()))
 def test_every_view_has_its_golden_table(
-    name: str, local: Engine, ask: Callable[[str], Question], request: pytest.FixtureRequest
+    name: str, engine: Engine, ask: Callable[[str], Question], request: pytest.FixtureRequest
 ) -> None:
     question = ask(f"last 14d by={name}")
-    asked = local.translate(statement.build(question, cap=CAP), question.view.columns)
+    asked = engine.translate(statement.build(question, cap=CAP), question.view.columns)
     answer = io.StringIO(newline="")
-    with local.run(asked, token=TOKEN, resume=None, progress=quietly) as table:
+    with engine.run(asked, token=TOKEN, resume=None, progress=quietly) as table:
         to_csv(table, answer)
 
     golden = GOLDEN / f"{name}.csv"
@@ -101,24 +110,24 @@ def test_no_golden_table_has_lost_its_view() -> None:
 
 @pytest.mark.parametrize("text", QUESTIONS)
 def test_every_question_answers_as_a_plain_loop_does(
-    text: str, local: Engine, ask: Callable[[str], Question], records: list[Record]
+    text: str, engine: Engine, ask: Callable[[str], Question], records: list[Record]
 ) -> None:
     question = ask(text)
 
-    assert run(local, question) == oracle.answer(question, records)
+    assert run(engine, question) == oracle.answer(question, records)
 
 
 @pytest.mark.parametrize("text", QUESTIONS)
 def test_coverage_counts_what_was_read(
     text: str,
-    local: Engine,
+    engine: Engine,
     ask: Callable[[str], Question],
     records: list[Record],
     catalogue: dict[str, views.View],
 ) -> None:
     question = statement.coverage(ask(text), catalogue)
 
-    assert run(local, question) == oracle.answer(question, records)
+    assert run(engine, question) == oracle.answer(question, records)
 
 
 @pytest.mark.parametrize("word", ["agent", "principal", "event", "host", "service", "cipher", "ip"])
@@ -139,7 +148,7 @@ def test_coverage_counts_what_was_read(
     )
 )
 def test_hostile_values_are_plain_values(
-    word: str, value: str, local: Engine, ask: Callable[[str], Question], records: list[Record]
+    word: str, value: str, engine: Engine, ask: Callable[[str], Question], records: list[Record]
 ) -> None:
     if any("\ud800" <= character <= "\udfff" for character in value):
         return  # question.parse refuses half a character
@@ -155,10 +164,15 @@ def test_hostile_values_are_plain_values(
         private=False,
     )
 
-    assert run(local, question) == oracle.answer(question, records)
+    if engine.name == "lake" and len(value) > 2_000:
+        with pytest.raises(UserError, match="characters of SQL; Lake takes"):
+            run(engine, question)
+        return
+
+    assert run(engine, question) == oracle.answer(question, records)
 
 
-def test_the_blogs_granular_query_runs_as_it_was_printed(local: Engine, records: list[Record]) -> None:
+def test_the_blogs_granular_query_runs_as_it_was_printed(engine: Engine, records: list[Record]) -> None:
     # AWS Security Blog: no aliases, GROUP BY full names, ORDER BY a nested column's last part
     import sqlglot
 
@@ -177,7 +191,7 @@ def test_the_blogs_granular_query_runs_as_it_was_printed(local: Engine, records:
     assert isinstance(select, sqlglot.exp.Select)
 
     columns = views.load()["calls"].columns
-    with local.run(local.translate(select, columns), token=TOKEN, resume=None, progress=quietly) as table:
+    with engine.run(engine.translate(select, columns), token=TOKEN, resume=None, progress=quietly) as table:
         rows = list(table.rows())
 
     old = [record for record in records if oracle.tls(record) in {"TLSv1", "TLSv1.1"}]

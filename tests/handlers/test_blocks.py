@@ -137,6 +137,7 @@ findings = st.builds(
         events=st.integers(0, 10**12),
         without_tls=st.integers(0, 10),
         silent=st.just(()),
+        oldest=st.none() | st.just(NOW),
         newest=st.none() | st.just(NOW),
     ),
 )
@@ -309,7 +310,13 @@ def test_the_rows_with_most_calls_are_shown_and_how_many_are_not_is_said() -> No
 def test_a_table_that_fits_says_nothing_of_what_is_left_out() -> None:
     made = shown([(f"c{n}", "1.1" if n % 2 else "1.0", n) for n in range(99)])
     assert made.left_out == ""
-    assert [row[-1] for row in made.rows] == list(range(99)), "in the view's own order"
+    assert [row[-1] for row in made.rows] == list(range(98, -1, -1)), "most calls first"
+
+
+def test_a_view_without_a_policy_keeps_its_own_order() -> None:
+    days = [(date(2026, 11, 1 + n), *(n,) * 6) for n in range(14)]
+    made = blocks.Shown(table_of(VIEWS["trend"].columns, days), VIEWS["trend"])
+    assert [row[0] for row in made.rows] == [day[0] for day in days]
 
 
 def test_long_rows_leave_fewer_of_them_and_that_is_said_too() -> None:
@@ -337,11 +344,11 @@ def test_two_columns_of_one_name_are_not_mixed_up() -> None:
     columns = (Column("arn", "TEXT"), Column("principal", "TEXT"), CALLS[-1])
     made = shown([("same", "one", 1), ("same", "two", 2)], columns)
     assert made.constants == [("Principal", "same")]
-    assert made.rows == [["one", 1], ["two", 2]]
+    assert made.rows == [["two", 2], ["one", 1]]
 
 
 def test_a_table_in_which_everything_is_the_same_is_still_a_table() -> None:
-    made = shown([("a", "1.1"), ("a", "1.1")], CALLS[:2])
+    made = blocks.Shown(table_of(CALLS[:2], [("a", "1.1"), ("a", "1.1")]), VIEWS["requests"])
     assert made.rows == [["1.1"], ["1.1"]]
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from http.client import IncompleteRead
 from typing import TYPE_CHECKING
 from urllib.error import URLError
+from zoneinfo import ZoneInfo
 
 import pytest
 from slack_sdk.errors import SlackApiError
 
 import handlers
+from bot.engines import NAMES
 from bot.errors import BotError, Unreachable
 from bot.findings import Findings
+from bot.question import parse
 from bot.runs import LEASE, Run
 from bot.sandbox import Options, Sandbox
 from bot.table import Table
@@ -169,19 +172,25 @@ def test_a_missing_scope_is_named() -> None:
     assert "files:write" in translated(refusal("missing_scope", needed="files:write")).message
 
 
+def test_a_file_is_named_for_the_askers_own_days(catalogue: dict[str, View]) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    question = parse("on 2026-11-18", now=NOW, zone=berlin, views=catalogue, engines=NAMES)
+    assert file_name(question, berlin) == "tls-audit_services_2026-11-18_2026-11-19.csv"
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [
         ("2026-11-16..2026-11-23 service=s3", "tls-audit_calls_2026-11-16_2026-11-23_service-s3.csv"),
         (
             "2026-11-16..2026-11-23 by=clients service=s3,kms region!=eu-*",
-            "tls-audit_clients_2026-11-16_2026-11-23_service-kms-s3_region-not-eu--.csv",
+            "tls-audit_clients_2026-11-16_2026-11-23_service-kms-s3_region-not-eu.csv",
         ),
         (
             'by=clients 2026-11-16..2026-11-23 agent="../../etc/passwd\\n<x>"',
-            "tls-audit_clients_2026-11-16_2026-11-23_agent-..-..-etc-passwd-n-x-.csv",
+            "tls-audit_clients_2026-11-16_2026-11-23_agent-..-..-etc-passwd-n-x.csv",
         ),
     ],
 )
 def test_a_file_is_named_for_what_was_asked(ask: Callable[[str], Question], text: str, name: str) -> None:
-    assert file_name(ask(text)) == name
+    assert file_name(ask(text), UTC) == name

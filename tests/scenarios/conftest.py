@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from bot.engines.local import Local
+    from bot.engines import Engine
     from bot.views import View
 
 
@@ -36,7 +36,7 @@ def patient() -> Patient:
 def opened(
     tmp_path: Path,
     catalogue: dict[str, View],
-    local: Local,
+    asked_engine: Engine,
     patient: Patient,
     closing: list[threading.Thread],
 ) -> Iterator[Callable[..., Office]]:
@@ -44,7 +44,7 @@ def opened(
     stack = ExitStack()
 
     def open_one(*, engines: tuple[Any, ...] = (), **more: Any) -> Office:
-        all_engines = (local, patient, Broken(), *engines)
+        all_engines = (asked_engine, patient, Broken(), *engines)
         return stack.enter_context(open_office(tmp_path, catalogue, all_engines, NOW, **more))
 
     yield open_one

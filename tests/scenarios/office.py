@@ -19,12 +19,13 @@ from handlers.commands import COMMAND, DESCRIPTION, USAGE
 from handlers.pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from sqlglot import exp
 
+    from bot.costs import Costs
     from bot.engines import Engine, Progress
     from bot.runs import Run
     from bot.sandbox import Delivery, File, Message
@@ -293,12 +294,14 @@ def open_office(
     threads: int = 4,
     limits: Mapping[str, int] | None = None,
     while_opening: Callable[[Sandbox], None] = lambda _: None,
+    stores: Collection[str] = (),
+    costs: Costs | None = None,
     **more: Any,
 ) -> Iterator[Office]:
     """The bot at work at a Slack; `more` goes into the Slack's Options. The first engine is the default."""
     options = Options(
         scopes=frozenset(handlers.SCOPES),
-        events=frozenset({*handlers.EVENTS, "message"}),
+        events=frozenset(handlers.EVENTS),
         commands=(Command(COMMAND, DESCRIPTION, USAGE),),
         **more,
     )
@@ -324,6 +327,8 @@ def open_office(
             max_days=366,
             owner="office",
             clock=clock,
+            stores=stores,
+            costs=costs,
         )
         listening = handlers.listen(client, options.app_token, runner, admins, ping_seconds=0.1)
         stack.callback(runner.stop)

@@ -83,17 +83,23 @@ def test_where_posting_is_allowed_but_not_joining_the_table_stands_and_the_file_
     assert "/invite @TLS Audit" in words(why)
 
 
-@pytest.mark.parametrize("channel", [HIDDEN, "D_ALICE_BOB"])
-def test_in_a_place_the_bot_cannot_see_the_asker_is_told_how_to_invite_it(
-    office: Office, channel: str
-) -> None:
-    run = office.answered("last 7d service=s3", channel=channel)
+def test_in_a_channel_the_bot_cannot_see_the_asker_is_told_how_to_invite_it(office: Office) -> None:
+    run = office.answered("last 7d service=s3", channel=HIDDEN)
 
     assert run.state == "failed"
     told = told_directly(office)
     assert "I cannot see that channel." in told
     assert "/invite @TLS Audit" in told
     assert "private" in told
+
+
+def test_between_two_people_where_no_bot_can_be_invited_the_asker_is_told_what_works(office: Office) -> None:
+    run = office.answered("last 7d service=s3", channel="D_ALICE_BOB")
+
+    assert run.state == "failed"
+    told = told_directly(office)
+    assert "I cannot see messages between people. Ask in a channel, or with private." in told
+    assert "/invite" not in told
 
 
 def test_a_private_question_works_where_the_bot_cannot_see(office: Office) -> None:

@@ -248,7 +248,7 @@ function drawMain() {
     fill(main, head, list.node, h("div", { class: "foot" }));
     composer.aim(channel);
     list.draw(store.parents(channel.id));
-    list.node.scrollTop = list.node.scrollHeight;
+    list.toEnd();
   } else {
     heading(main.firstChild);
     list.draw(store.parents(channel.id));

@@ -2,13 +2,17 @@
 
 import { h, svg } from "./dom.js";
 
-const WIDTH = 640;
 const HEIGHT = 260;
-const LEFT = 56;
+const LEFT = 48;
 const BOTTOM = 46;
 const TOP = 12;
 const say = new Intl.NumberFormat("en-US");
 const brief = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
+
+// A drawing made for a desk would shrink its words to nothing on a phone.
+function width() {
+  return matchMedia("(max-width: 640px)").matches ? 320 : 640;
+}
 
 export function chart(block) {
   const spec = block.chart;
@@ -70,22 +74,23 @@ function axes(spec) {
   const left = LEFT + (up ? 14 : 0);
   const bottom = BOTTOM + (across ? 14 : 0);
   const y = (number) => TOP + (HEIGHT - TOP - bottom) * (1 - (number - low) / (high - low));
-  const slot = (WIDTH - left - 8) / categories.length;
+  const wide = width();
+  const slot = (wide - left - 8) / categories.length;
   const x = (index) => left + slot * (index + 0.5);
-  const every = Math.ceil(categories.length / 10);
+  const every = Math.ceil(categories.length / (wide / 64));
   const words = `${spec.type} chart: ${spec.series.map((one) => `${one.name}: ${categories.map((name) => `${name} ${value(one, name)}`).join(", ")}`).join("; ")}`;
-  const tilt = categories.length > 6;
+  const tilt = slot < 80;
   return svg(
     "svg",
-    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": words },
+    { viewBox: `0 0 ${wide} ${HEIGHT}`, role: "img", "aria-label": words },
     marks.map((mark) => [
-      svg("line", { class: mark === 0 ? "axis" : "gridline", x1: left, x2: WIDTH - 8, y1: y(mark), y2: y(mark) }),
+      svg("line", { class: mark === 0 ? "axis" : "gridline", x1: left, x2: wide - 8, y1: y(mark), y2: y(mark) }),
       svg("text", { class: "tick", x: left - 6, y: y(mark) + 4, "text-anchor": "end" }, brief.format(mark)),
     ]),
     categories.map((name, index) =>
       index % every ? null : svg("text", { class: "tick", x: x(index), y: HEIGHT - bottom + 16, "text-anchor": tilt ? "end" : "middle", transform: tilt ? `rotate(-30 ${x(index)} ${HEIGHT - bottom + 16})` : null }, name.length > 14 && tilt ? `${name.slice(0, 12)}…` : name),
     ),
-    across ? svg("text", { class: "tick", x: (left + WIDTH) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, across) : null,
+    across ? svg("text", { class: "tick", x: (left + wide) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, across) : null,
     up ? svg("text", { class: "tick", x: 12, y: HEIGHT / 2, "text-anchor": "middle", transform: `rotate(-90 12 ${HEIGHT / 2})` }, up) : null,
     spec.type === "bar" ? bars(spec, categories, x, y, slot) : lines(spec, categories, x, y),
   );

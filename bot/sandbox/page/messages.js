@@ -7,6 +7,7 @@ import { mrkdwn } from "./mrkdwn.js";
 import { csvPreview } from "./tables.js";
 
 const TOGETHER_SECONDS = 300;
+const NEAR = 80; // pixels from the end that still count as reading the newest
 const HUES = [262, 201, 152, 24, 338, 45, 180];
 
 export function avatar(user) {
@@ -30,7 +31,25 @@ export class MessageList {
     this.inThread = inThread;
     this.openThread = openThread;
     this.known = new Map();
+    this.atEnd = true;
     this.node = h("div", { class: "messages", role: "log", "aria-live": "polite", "aria-label": inThread ? "Replies" : "Messages", tabindex: "0", data: { hook: inThread ? "thread-messages" : "messages" } });
+    // a thread that opens beside it, a composer that grows: whoever read the newest goes on reading it
+    this.box = "";
+    const box = () => `${this.node.clientWidth} ${this.node.clientHeight}`;
+    this.node.addEventListener("scroll", () => box() === this.box && (this.atEnd = this.isAtEnd()));
+    new ResizeObserver(() => {
+      this.box = box();
+      if (this.atEnd && !inThread) this.toEnd();
+    }).observe(this.node);
+  }
+
+  isAtEnd() {
+    return this.node.scrollHeight - this.node.scrollTop - this.node.clientHeight < NEAR;
+  }
+
+  toEnd() {
+    this.atEnd = true;
+    this.node.scrollTop = this.node.scrollHeight;
   }
 
   clear() {
@@ -40,7 +59,7 @@ export class MessageList {
 
   // A thread opens at its start, where the answer stands.
   draw(list, atStart = false) {
-    const atEnd = !atStart && this.node.scrollHeight - this.node.scrollTop - this.node.clientHeight < 80;
+    const atEnd = !atStart && this.isAtEnd();
     const next = new Map();
     const nodes = [];
     let before = null;
@@ -70,7 +89,7 @@ export class MessageList {
     this.known = next;
     this.place(nodes);
     if (atStart) this.node.scrollTop = 0;
-    else if (atEnd) this.node.scrollTop = this.node.scrollHeight;
+    else if (atEnd) this.toEnd();
   }
 
   // Moves nothing that already stands right: focus and scrolling within stay.
@@ -101,6 +120,10 @@ export class MessageList {
     );
     const attached = (one.attachments || []).map((more) => h("div", { class: "attachment" }, more.text ? mrkdwn(more.text, store) : null, more.blocks ? blocks(more.blocks, desk) : null));
     const classes = ["message", joined ? "joined" : "", one.only_for ? "whisper" : "", one.subtype || "", one.notified?.includes(store.me) ? "pings-me" : ""];
+    const body = one.blocks?.length ? blocks(one.blocks, desk) : null;
+    const edited = one.edited ? h("small", { class: "edited", title: new Date(one.edited.ts * 1000).toUTCString() }, "(edited)") : null;
+    const tail = body?.lastChild.querySelector(".rich > p:last-child"); // where the last line has room
+    if (edited) tail?.append(edited);
     const replies = !this.inThread && one.reply_count ? this.replies(one) : null;
     return h(
       "article",
@@ -112,10 +135,10 @@ export class MessageList {
         one.only_for ? h("p", { class: "only-you" }, icon("eye"), "Only visible to you") : null,
         joined ? null : head,
         one.broadcast && !this.inThread ? h("p", { class: "only-you" }, "replied to a thread") : null,
-        one.blocks?.length ? blocks(one.blocks, desk) : one.text ? mrkdwn(one.text, store) : null,
+        body || (one.text ? mrkdwn(one.text, store) : null),
         attached,
         (one.files || []).map((file) => fileCard(file)),
-        one.edited ? h("small", { class: "edited", title: new Date(one.edited.ts * 1000).toUTCString() }, "(edited)") : null,
+        one.edited && !tail ? edited : null,
         replies,
       ),
       this.inThread || one.only_for ? null : h("button", { type: "button", class: "hover", data: { hook: "reply" }, "aria-label": "Reply in thread", onclick: () => this.openThread(one.ts) }, icon("reply"), "Reply"),

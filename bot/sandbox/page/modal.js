@@ -34,7 +34,9 @@ export class Modals {
     }
     if (!this.dialog.open) this.opener = document.activeElement;
     this.draw(views.length > 1);
-    if (!this.dialog.open) this.dialog.showModal();
+    if (this.dialog.open) return;
+    this.dialog.showModal();
+    this.dialog.querySelector(".modal-body :is(input, select, textarea)")?.focus();
   }
 
   key(block, element) {

@@ -3,15 +3,24 @@
 import { h, fill } from "./dom.js";
 import { richText } from "./rich.js";
 
+const SHORT = 24; // characters that are never worth a second line: dates, cipher suites, services
+const WIDE = 4; // columns; with more, the first is kept narrow so that others show beside it
+
 function shown(cell, world) {
   if (cell.type === "rich_text") return richText(cell, world);
-  return document.createTextNode(cell.text);
+  if (!cell.text.startsWith("arn:")) return document.createTextNode(cell.text);
+  const parts = cell.text.split(/(?<=[:/])(?=\w)/); // a line ends where a part of the ARN does
+  return parts.flatMap((part, index) => (index ? [h("wbr"), part] : [part]));
 }
 
 function words(cell) {
   if (cell.type !== "rich_text") return cell.text;
   const flat = (value) => (Array.isArray(value) ? value.map(flat).join(" ") : value.elements ? flat(value.elements) : value.text || value.user_id || value.url || "");
   return flat(cell.elements);
+}
+
+function classOf(align, text) {
+  return text.length <= SHORT ? `${align} short` : align;
 }
 
 export function table(block, world) {
@@ -48,7 +57,7 @@ export function dataTable(block, world) {
   const headers = head.map((one, column) =>
     h(
       "th",
-      { class: numeric[column] ? "right" : "left", scope: "col", "aria-sort": "none" },
+      { class: classOf(numeric[column] ? "right" : "left", one.text), scope: "col", "aria-sort": "none" },
       h("button", { type: "button", data: { hook: "sort", column }, onclick: () => sort(column) }, one.text, h("span", { class: "arrow", "aria-hidden": "true" })),
     ),
   );
@@ -100,7 +109,7 @@ export function dataTable(block, world) {
       body,
       part.map((row) =>
         h("tr", {}, row.map((one, column) =>
-          h(column === heading ? "th" : "td", { class: one.type === "raw_number" ? "right" : "left", scope: column === heading ? "row" : null }, shown(one, world)),
+          h(column === heading ? "th" : "td", { class: classOf(one.type === "raw_number" ? "right" : "left", words(one)), scope: column === heading ? "row" : null }, shown(one, world)),
         )),
       ),
       part.length ? null : h("tr", {}, h("td", { colspan: head.length, class: "none" }, "No row matches.")),
@@ -119,7 +128,7 @@ export function dataTable(block, world) {
   const paged = rows.length > size;
   return h(
     "div",
-    { class: "data-table", data: { hook: "data-table" } },
+    { class: head.length > WIDE ? "data-table wide" : "data-table", data: { hook: "data-table" } },
     h("div", { class: "bar" }, h("span", { class: "caption" }, block.caption), search),
     h(
       "div",
@@ -157,16 +166,20 @@ export function parseCsv(text) {
   return rows.filter((row) => row.length);
 }
 
+const FEW = 4;
+const MOST = 200;
+
 export function csvPreview(text) {
   const [head = [], ...rows] = parseCsv(text);
   let few = true;
   const body = h("tbody");
   const more = h("button", { type: "button", class: "quiet", data: { hook: "more-rows" }, onclick: () => ((few = !few), draw()) });
   function draw() {
-    fill(body, rows.slice(0, few ? 4 : 200).map((row) => h("tr", {}, row.map((cell) => h("td", {}, cell)))));
-    more.textContent = few ? `Show ${Math.min(rows.length, 200)} of ${rows.length} rows` : "Show fewer rows";
+    fill(body, rows.slice(0, few ? FEW : MOST).map((row) => h("tr", {}, row.map((cell) => h("td", {}, cell)))));
+    const all = rows.length > MOST ? `the first ${MOST} of ${rows.length}` : `all ${rows.length}`;
+    more.textContent = few ? `Show ${all} rows` : "Show fewer rows";
   }
   draw();
   const grid = h("table", { class: "grid file" }, h("thead", {}, h("tr", {}, head.map((cell) => h("th", { scope: "col" }, cell)))), body);
-  return h("div", { data: { hook: "csv" } }, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Preview of the file" }, grid), rows.length > 4 ? more : null);
+  return h("div", { data: { hook: "csv" } }, h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Preview of the file" }, grid), rows.length > FEW ? more : null);
 }
