@@ -21,16 +21,19 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 1360, 900
 
+# A bot at work uses `random` in its threads, which Hypothesis would take for a fault of tests that
+# come later: so everything here ends with this folder's one file.
+
 OWN = frozenset({"about", "blob", "chrome", "data"})
 """Schemes that ask nobody."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("downloads")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(downloads: Path) -> Iterator[Chrome]:
     if CHROMIUM is None or DRIVER is None:
         pytest.skip("Chromium is not here: apt-get install -y chromium chromium-driver")
@@ -38,7 +41,7 @@ def browser(downloads: Path) -> Iterator[Chrome]:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(browser: Chrome) -> Iterator[tuple[Sandbox, Bot]]:
     """What `tls-audit demo` starts."""
     del browser  # it was only asked for first, so that nothing starts where it is skipped
@@ -46,7 +49,7 @@ def demo(browser: Chrome) -> Iterator[tuple[Sandbox, Bot]]:
         yield slack, bot
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine(demo: tuple[Sandbox, Bot]) -> Engine:
     """The demo's engine, which can be told to wait."""
     _, bot = demo

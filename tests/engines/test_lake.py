@@ -160,15 +160,22 @@ def test_too_long_a_statement_is_refused_in_words(asked: Callable[[str], Stateme
         asked(f"last 7d principal={values}")
 
 
+def _ever_longer(asked: Callable[[str], Statement]) -> Iterator[str]:
+    """Statements that name one principal more each, until Lake would take no more."""
+    for count in range(1, 50):
+        names = ",".join(f"role/x{number}" for number in range(count))
+        try:
+            yield asked(f"last 7d by=services principal={names}").sql
+        except UserError:
+            return
+
+
 def test_a_statement_that_is_nearly_too_long_loses_its_line_breaks_first(
     asked: Callable[[str], Statement],
 ) -> None:
-    texts = []
-    with pytest.raises(UserError, match="Lake takes 9,900"):
-        for count in range(1, 50):
-            names = ",".join(f"role/x{number}" for number in range(count))
-            texts.append(asked(f"last 7d by=services principal={names}").sql)
+    texts = list(_ever_longer(asked))
 
+    assert len(texts) < 49, "at last it is too long"
     assert max(map(len, texts)) <= 9_900
     assert {"\n" in text for text in texts} == {True, False}
 
