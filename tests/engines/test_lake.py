@@ -800,7 +800,9 @@ def test_files_that_lack_rows_are_not_believed(
 
 
 @pytest.mark.parametrize(
-    "spoilt", [b"no gzip at all", b"", gzip.compress(b"other\nx\n")[:-6], gzip.compress(b"a,b\n1,2\n")]
+    "spoilt",
+    [b"no gzip at all", b"", gzip.compress(b"other\nx\n")[:-6], gzip.compress(b"a,b\n1,2\n")],
+    ids=["no gzip", "nothing", "cut short", "other columns"],
 )
 def test_files_that_cannot_be_read_are_not_needed(
     spoilt: bytes, delivering: Lake, served: double.Lake, asked: Callable[[str], Statement]
