@@ -106,7 +106,7 @@ def _seconds(question: Question) -> float:
 def _is_same(question: Question, earlier: Question) -> bool:
     """Whether both ask the same, but for the window."""
     apart = {"engine": None, "private": False}
-    return replace(question, window=earlier.window, **apart) == replace(earlier, **apart)  # type: ignore[arg-type]
+    return replace(question, window=earlier.window, **apart) == replace(earlier, **apart)  # type: ignore[arg-type]  # fields
 
 
 def _moved_along(question: Question, earlier: Question, typed: str, within: timedelta) -> bool:

@@ -84,7 +84,7 @@ def ask(archive: Path, text: str) -> Table:
     question = parse(text, now=NOW, zone=UTC, views=catalogue, engines=engines.NAMES)
     engine = Local(Archive(archive), memory=MEMORY, seconds=600)
     translated = engine.translate(statement.build(question, cap=CAP), question.view.columns)
-    return engine.run(translated, token="7f3a", resume=None, progress=lambda *_: None)  # noqa: S106
+    return engine.run(translated, token="7f3a", resume=None, progress=lambda *_: None)  # noqa: S106 - a run's
 
 
 def stream(archive: Path, text: str) -> int:

@@ -375,7 +375,7 @@ def test_null_may_be_a_missing_key_a_null_or_nothing(
 
 def test_every_type_is_read_from_text(engine: Lake, served: double.Lake) -> None:
     types = ["TEXT", "INTEGER", "NUMBER", "TIME", "DATE", "FLAG"]
-    columns = tuple(Column(type_.lower(), type_) for type_ in types)  # type: ignore[arg-type]
+    columns = tuple(Column(type_.lower(), type_) for type_ in types)  # type: ignore[arg-type]  # its own words
     row = ("", "9007199254740993", "1.25E7", "2025-07-01 02:23:52.007", "2025-07-01", "true")
     served.canned = ([column.name for column in columns], [row, (None,) * 6])
     sql = f"SELECT 1 FROM {STORE_ID} WHERE eventTime < '2026-01-01'"  # noqa: S608 - the test's own
