@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +18,7 @@ from pydantic import SecretStr
 from bot import engines, views
 from bot.archive import Archive
 from bot.cloudtrail import CloudTrail
-from bot.errors import BotError, EngineError, Stopped, UserError
+from bot.errors import BotError, EngineError, HandedOver, Stopped, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,23 +41,23 @@ READ_SECONDS: Final = 300.0
 PLAY_SECONDS: Final = 60.0
 """How long a line of a script may take."""
 
-THREADS: Final = 16
-"""Runs at work at once: a few at their engine, the others waiting for their turn to post."""
-
 
 def archive(settings: Settings) -> Archive:
     """The archive that the embedded engine asks and `ingest` fills."""
     return Archive(settings.archive_folder)
 
 
-def engine(settings: Settings, name: str, events: Archive) -> Engine:
-    """The engine called `name`, one of `engines.NAMES`. `events` is what the embedded one reads."""
+def engine(
+    settings: Settings, name: str, events: Archive, pause: Callable[[float], None] = time.sleep
+) -> Engine:
+    """The engine called `name`, one of `engines.NAMES`. `events` is what the embedded one reads; `pause`
+    is how it waits."""
     from bot.engines.lake import Lake
     from bot.engines.local import Local
 
     made: dict[str, Callable[[], Engine]] = {
         "local": lambda: Local(events, memory=settings.local_memory, seconds=settings.local_seconds),
-        "lake": lambda: Lake(settings.stores, CloudTrail(), deliver_to=settings.lake_delivery),
+        "lake": lambda: Lake(settings.stores, CloudTrail(sleep=pause), deliver_to=settings.lake_delivery),
     }
     return made[name]()
 
@@ -84,12 +85,11 @@ def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bo
     import handlers
     from bot import samples
     from bot.sandbox import Command, Options, Sandbox
-    from handlers.commands import COMMAND, DESCRIPTION, USAGE
 
     options = Options(
         scopes=frozenset(handlers.SCOPES),
         events=frozenset(handlers.EVENTS),
-        commands=(Command(COMMAND, DESCRIPTION, USAGE),),
+        commands=tuple(Command(*each) for each in handlers.COMMANDS),
     )
     sandbox = Sandbox(options=options)
     with TemporaryDirectory(prefix="tls-audit-demo-") as folder:
@@ -152,7 +152,7 @@ def check(settings: Settings) -> Iterator[Check]:
     from sqlalchemy import make_url
 
     import handlers
-    from bot.runs import Runs
+    from bot.database import Database
 
     bot_token = settings.slack_bot_token.get_secret_value()
     app_token = settings.slack_app_token.get_secret_value()
@@ -161,7 +161,7 @@ def check(settings: Settings) -> Iterator[Check]:
         yield Check(what, passed, mend)
     yield Check(f"{len(views.load(settings.views))} views", passed=True)
     settings.data.mkdir(parents=True, exist_ok=True)
-    Runs(settings.database).close()
+    Database(settings.database).close()
     yield Check(
         f"runs are kept in {make_url(settings.database).render_as_string(hide_password=True)}", passed=True
     )
@@ -210,6 +210,8 @@ def bot(settings: Settings) -> Iterator[Bot]:
     """The whole bot, connected to Slack and at work. UserError: a setting or a token is wrong."""
     import handlers
     from bot.costs import Costs
+    from bot.database import Database
+    from bot.digests import Digests
     from bot.runner import Runner
     from bot.runs import Runs
 
@@ -224,13 +226,20 @@ def bot(settings: Settings) -> Iterator[Bot]:
             'The README\'s "Connect your Slack" says where to get them; `tls-audit demo` needs neither.',
         )
     settings.data.mkdir(parents=True, exist_ok=True)
-    client = handlers.connect(bot_token, settings.slack_api_url)
-    catalogue, runs = views.load(settings.views), Runs(settings.database)
+    stopping = threading.Event()
+
+    def pause(seconds: float) -> None:
+        if stopping.wait(seconds):
+            raise HandedOver("The bot is stopping.")
+
+    client = handlers.connect(bot_token, settings.slack_api_url, pause=pause)
+    catalogue, database = views.load(settings.views), Database(settings.database)
     events = archive(settings)
     runner = Runner(
-        runs,
-        {name: engine(settings, name, events) for name in engines.NAMES},
-        handlers.SlackPublisher(client, catalogue),
+        Runs(database),
+        Digests(database),
+        {name: engine(settings, name, events, pause) for name in engines.NAMES},
+        handlers.SlackPublisher(client, catalogue, budget=handlers.Budget.of_slack(pause)),
         catalogue,
         engine=settings.engine,
         limits={"local": settings.local_concurrency, "lake": settings.lake_concurrency},
@@ -243,19 +252,22 @@ def bot(settings: Settings) -> Iterator[Bot]:
             reuse=timedelta(minutes=settings.reuse),
             confirm_gb=settings.confirm_gb,
         ),
+        stopping=stopping,
     )
     admins = settings.admins.replace(",", " ").split()
     try:
         listening = handlers.listen(client, app_token, runner, admins)
         try:
-            runner.start(THREADS)
+            runner.start()
             with _reading(events, settings.logs):
                 yield Bot(runner, listening)
         finally:
+            # what is under way is handed over while the connection to Slack closes, which takes seconds
+            stopping.set()
             listening.close()
             runner.stop()
     finally:
-        runs.close()
+        database.close()
 
 
 @contextmanager

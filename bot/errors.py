@@ -5,6 +5,9 @@
     ├── EngineError           the lake failed; its own words, and what to do
     │   └── EngineBusy        the lake is full; ask again later, keeping one's place
     ├── Unreachable           whoever shows answers cannot be reached; it is tried again
+    ├── Gone                  the place for answers is gone, or closed to the bot
+    ├── Unavailable           the database cannot be reached or written; nothing was promised
+    ├── HandedOver            the bot is stopping; another process takes the run up where it is
     └── Stopped               someone cancelled the run, or its owner lost it
 
 Foreign exceptions are translated where they are met (`raise EngineError(…) from error`).
@@ -40,6 +43,18 @@ class EngineBusy(EngineError):
 
 class Unreachable(BotError):
     """The answer could not be shown for now. Nothing is given up."""
+
+
+class Gone(BotError):
+    """Answers cannot be shown where they were to go, now or later."""
+
+
+class Unavailable(BotError):
+    """The database cannot be used for now."""
+
+
+class HandedOver(BotError):
+    """This process is stopping. What it was doing goes on elsewhere, or here when it is back."""
 
 
 class Stopped(BotError):

@@ -93,7 +93,7 @@ class Findings:
 
 def read(question: Question, table: Table, coverage: Table | None, *, cap: int) -> Findings:
     """What `table` says about `question`; `coverage` is the answer of `statement.coverage`."""
-    read_ = None if coverage is None else _read_coverage(coverage)
+    read_ = None if coverage is None else read_coverage(coverage)
     notes = (*table.notes, *_before_the_store(question, table), *_starts_late(question, read_))
     if table.row_count:
         totals = _totals(question, table, cap)
@@ -129,7 +129,8 @@ def money(dollars: float) -> str:
     return f"${dollars:.3f}" if dollars >= 0.001 else "under $0.001"
 
 
-def _read_coverage(table: Table) -> Coverage:
+def read_coverage(table: Table) -> Coverage:
+    """What the answer of `statement.coverage` says."""
     # coverage.sql promises these types
     rows = cast("list[tuple[str | None, int, int, datetime, datetime]]", list(table.rows()))
     return Coverage(

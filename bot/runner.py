@@ -1,75 +1,64 @@
 """The straight line: a question in, an answer out, whatever happens between.
 
-`submit` ends with the commit that promises an answer. `step` takes one run and carries it to its
-end; any number of threads and processes may do so at once. `Publisher` is whoever shows it to people.
+`submit` ends with the commit that promises an answer. `step` claims one run, of those that were asked and
+of those that digests ask by themselves, and carries it as far as it goes; any number of threads and
+processes may do so at once.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import uuid4
 
-from bot import findings, statement
-from bot.costs import Costs, adopted, from_another
-from bot.errors import BotError, EngineBusy, EngineError, Stopped, Unreachable, UserError
+from bot import reading
+from bot.answering import NOW, Answering
+from bot.claimed import AGAIN_SECONDS, Claimed
+from bot.costs import Costs, adopted
+from bot.errors import BotError, EngineBusy, Gone, HandedOver, Stopped, Unavailable, Unreachable, UserError
 from bot.question import parse
-from bot.runs import ATTEMPTS, ENDED, LEASE, Run, Step
+from bot.runs import ENDED, LEASE, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
-    from datetime import tzinfo
+    from datetime import date, tzinfo
 
+    from bot.answering import Publisher
+    from bot.digests import Digest, Digests
     from bot.engines import Engine
-    from bot.findings import Findings
     from bot.question import Question
     from bot.runs import Runs
-    from bot.table import Table
     from bot.views import View
+    from bot.window import Window
 
 log = logging.getLogger(__name__)
 
-RENEW_SECONDS: Final = 1.0
-"""How often progress is written down: often enough to be cancelled soon, seldom enough to cost nothing."""
+T = TypeVar("T")
 
 BUSY_WAIT: Final = timedelta(seconds=5)
 """How long a run waits when its engine has no room."""
 
+UNREACHABLE_WAIT: Final = timedelta(seconds=30)
+"""How long a run waits when Slack is away."""
+
 IDLE_SECONDS: Final = 1.0
-"""How long an idle worker sleeps before it looks for runs of other processes; its own wake it at once."""
+"""How long to sleep before looking for runs of other processes, and for digests; our own wake us at once."""
+
+STALE: Final = timedelta(hours=6)
+"""How long nothing new may come before a digest says so."""
+
+MOST_AT_WORK: Final = 64
+"""Runs at work at once. A few are at their engine; the others wait for their turn to post."""
+
+GRACE_SECONDS: Final = 8.0
+"""How long `stop` waits for what is under way to be handed over: containers get ten seconds as a rule."""
 
 _FAR_EAST: Final = timezone(timedelta(hours=14))
 _FAR_WEST: Final = timezone(timedelta(hours=-12))
-
-
-class Publisher(Protocol):
-    """Whoever shows runs to people. Each method may be called again after a crash and must bear it."""
-
-    def open(self, run: Run, question: Question, ahead: int) -> tuple[str, str]:
-        """Announce the run, `ahead` others before it; the channel and timestamp of its parent message."""
-
-    def progress(self, run: Run, question: Question, state: str, seconds: float, scanned: int) -> None:
-        """Say how it goes. May be left out when there is no time for it."""
-
-    def answer(
-        self,
-        run: Run,
-        question: Question,
-        table: Table,
-        found: Findings,
-        posted: Callable[[str, str], None],
-    ) -> None:
-        """Post what is not in `run.posted` yet; `posted(part, ref)` right after each part."""
-
-    def apologise(self, run: Run, question: Question | None, error: BotError) -> None:
-        """Say in the run's thread, or to the asker alone, what went wrong and what to do next."""
-
-    def cancelled(self, run: Run, question: Question) -> None:
-        """Say that the run was cancelled."""
 
 
 class Runner:
@@ -78,6 +67,7 @@ class Runner:
     def __init__(
         self,
         runs: Runs,
+        digests: Digests,
         engines: Mapping[str, Engine],
         publisher: Publisher,
         views: Mapping[str, View],
@@ -90,18 +80,20 @@ class Runner:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         stores: Collection[str] = (),
         costs: Costs | None = None,
+        stale_after: timedelta = STALE,
+        stopping: threading.Event | None = None,
     ) -> None:
         """`engine` is the default one, `limits` how many runs each may have at once, `cap` the most rows.
 
-        `stores` are those a question may name.
+        `stores` are those a question may name. `stopping`, which `stop` sets, ends the waits of all parts.
         """
         self.runs = runs
+        self.digests = digests
         self.views = views
         self.engines = engines
         self._publisher = publisher
         self._engine = engine
         self._limits = limits
-        self._cap = cap
         self._max_days = max_days
         self._owner = owner
         self._clock = clock
@@ -111,9 +103,21 @@ class Runner:
         """Told when there is something to claim."""
         self._ends = threading.Condition()
         """Told when a run has ended."""
-        self._claimed: set[_Claimed] = set()
-        self._stopping = threading.Event()
+        self._claimed: set[Claimed] = set()
+        self._stopping = stopping or threading.Event()
         self._stopped = threading.Event()
+        self._answering = Answering(
+            runs,
+            digests,
+            engines,
+            publisher,
+            views,
+            self.question,
+            costs=self.costs,
+            cap=cap,
+            stale_after=stale_after,
+            clock=clock,
+        )
 
     # --- taking questions
 
@@ -174,9 +178,12 @@ class Runner:
             zone=str(where),
         )
         run = self.runs.add(run)
-        with self._news:
-            self._news.notify()
+        self._wake()
         return run
+
+    def _wake(self) -> None:
+        with self._news:
+            self._news.notify_all()
 
     def _read(self, text: str, now: datetime, zone: Callable[[], tzinfo]) -> tuple[Question, tzinfo]:
         """The question, and the zone it was read in: the asker's, where that changes anything."""
@@ -209,8 +216,7 @@ class Runner:
         None when there is nothing to cancel.
         """
         run = self.runs.withdraw(run_id)
-        with self._news:
-            self._news.notify()
+        self._wake()
         return run
 
     def wait(self, run_id: str, seconds: float) -> Run | None:
@@ -223,200 +229,217 @@ class Runner:
         run = self.runs.get(run_id)
         return run is None or run.state in ENDED
 
+    # --- digests
+
+    def tell_due(self) -> None:
+        """Have told what is due; of what fell due while nobody was there, the latest, once."""
+        now = self._clock()
+        for digest in self.digests.due(now):
+            day = digest.schedule.latest(now)
+            self.tell(digest, day, key=f"digest/{digest.id}/{day}")
+            self.digests.put_off(digest, now)
+
+    def tell(self, digest: Digest, day: date, *, key: str, at_once: bool = False) -> Run:
+        """Have the digest of a local date told. The same `key` is told once; all digests that ask the same
+        over the same days share one reading."""
+        now = self._clock()
+        window, before = reading.windows(digest, day)
+        text = f"{window} by={reading.VIEW} {digest.question}"
+        asked = None
+        try:
+            question = self.parse(text, now=now, zone=UTC)
+        except UserError as error:
+            # told to its owner by whoever claims the run
+            log.warning("digest %s cannot be asked: %s", digest.id, error)
+        else:
+            text = str(question)
+            asked = self._reading(question, before, now)
+        run = Run(
+            id=uuid4().hex[:8],
+            key=key,
+            user="",
+            channel=digest.channel,
+            reply_to=None,
+            typed=NOW if at_once else "",
+            text=text,
+            engine="",
+            steps=(),
+            created=now,
+            zone=digest.schedule.zone,
+            kind="digest",
+            awaits=None if asked is None else asked.id,
+            digest=digest.id,
+            day=day.isoformat(),
+        )
+        run = self.runs.add(run)
+        self._wake()
+        return run
+
+    def _reading(self, question: Question, before: Window, now: datetime) -> Run:
+        """The reading of a question, which others may have begun; a new one where that failed."""
+        engine = question.engine or self._engine
+        asked = f"{engine} {question} {before}"
+        key = f"reading/{hashlib.sha256(asked.encode()).hexdigest()}"
+        run = Run(
+            id=uuid4().hex[:8],
+            key=key,
+            user="",
+            channel="",
+            reply_to=None,
+            typed=str(before),
+            text=str(question),
+            engine=engine,
+            steps=(),
+            created=now,
+            kind="reading",
+        )
+        while (there := self.runs.add(run)).state in {"failed", "cancelled"}:
+            run = replace(run, key=f"{there.key}+")
+        return there
+
     # --- working on them
 
-    def start(self, threads: int) -> None:
-        """Work in the background; first take up what this owner left behind when it died."""
+    def start(self, most: int = MOST_AT_WORK) -> None:
+        """Work in the background, on so many runs at once; first take up what this owner left behind."""
         self.runs.release(self._owner)
-        self._workers = [threading.Thread(target=self._work, name=f"runner-{n}") for n in range(threads)]
-        self._keeper = threading.Thread(target=self._keep, name="runner-leases")
-        for thread in (*self._workers, self._keeper):
+        jobs = {"dispatch": lambda: self._dispatch(most), "leases": self._keep, "digests": self._watch}
+        # daemons: what hangs must not keep the process from ending
+        self._threads = [
+            threading.Thread(target=job, name=f"runner-{name}", daemon=True) for name, job in jobs.items()
+        ]
+        for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Claim nothing more, and wait until what is under way has ended."""
-        with self._news:
-            self._stopping.set()
-            self._news.notify_all()
-        for worker in self._workers:
-            worker.join()
+        """Claim nothing more, hand over what is under way, and return when that is done, or time is up."""
+        self._stopping.set()
+        self._wake()
+        with self._ends:
+            self._ends.notify_all()
+            if not self._ends.wait_for(lambda: not self._claimed, GRACE_SECONDS):
+                # their leases run out, and others look before they post
+                log.warning("still under way: %s", ", ".join(one.run.id for one in self._claimed))
         self._stopped.set()
-        self._keeper.join()
+        for thread in self._threads:
+            thread.join()
 
     def is_alive(self) -> bool:
         """Whether every thread that was started still works."""
-        return all(thread.is_alive() for thread in (*self._workers, self._keeper))
+        return all(thread.is_alive() for thread in self._threads)
 
-    def _work(self) -> None:
+    def _dispatch(self, most: int) -> None:
         while not self._stopping.is_set():
-            try:
-                worked = self.step()
-            except Exception:  # the edge of a thread: one run's bug must not end the others
-                log.exception("a step failed in a way nobody foresaw")
-                worked = False
-            if not worked:
+            with self._ends:
+                self._ends.wait_for(lambda: len(self._claimed) < most or self._stopping.is_set())
+            claimed = self._safely(self._claim, "claiming")
+            if claimed is None:
                 with self._news:
                     if not self._stopping.is_set():
                         self._news.wait(IDLE_SECONDS)
+            else:
+                work = threading.Thread(
+                    target=self._work, args=(claimed,), name=f"run-{claimed.run.id}", daemon=True
+                )
+                work.start()
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(IDLE_SECONDS):
+            self._safely(self.tell_due, "the digests")
 
     def _keep(self) -> None:
         while not self._stopped.wait(LEASE.total_seconds() / 3):
             self.keep_leases()
+
+    def _safely(self, job: Callable[[], T], what: str) -> T | None:
+        """The edge of a thread: whatever one turn of its loop raises must not end the others."""
+        try:
+            return job()
+        except Unavailable as error:
+            log.warning("%s: %s", what, error.message)
+            self._stopping.wait(AGAIN_SECONDS)
+        except Exception:
+            log.exception("%s failed in a way nobody foresaw", what)
+            self._stopping.wait(AGAIN_SECONDS)
+        return None
 
     def keep_leases(self) -> None:
         """Renew the leases of what is under way here, however long it waits for its engine or for Slack."""
         with self._ends:
             under_way = list(self._claimed)
         for claimed in under_way:
-            try:
-                claimed.renew()
-            except Exception:  # the database may be away for a moment
-                log.exception("the lease of run %s was not renewed", claimed.run.id)
+            self._safely(claimed.renew, f"the lease of run {claimed.run.id}")
 
     def step(self) -> bool:
         """Claim one run and carry it as far as it goes; False when there is none to claim."""
+        claimed = self._claim()
+        if claimed is None:
+            return False
+        self._work(claimed)
+        return True
+
+    def _claim(self) -> Claimed | None:
         run = self.runs.claim(self._owner, self._clock(), self._limits)
         if run is None:
-            return False
-        claimed = _Claimed(self.runs, run, self._clock)
+            return None
+        claimed = Claimed(self.runs, run, self._clock, self._stopping)
         with self._ends:
             self._claimed.add(claimed)
+        return claimed
+
+    def _work(self, claimed: Claimed) -> None:
         try:
-            self._try(claimed)
-        except Stopped:
-            log.info("run %s is another worker's now", run.id)
+            self._safely(lambda: self._try(claimed), f"run {claimed.run.id}")
         finally:
             with self._ends:
                 self._claimed.discard(claimed)
                 self._ends.notify_all()
-        return True
+            self._wake()
 
-    def _try(self, claimed: _Claimed) -> None:
-        """Carry a run as far as it goes, and write down what came between. Stopped, if it is ours no more."""
-        attempts = claimed.run.attempts
-        question = None
-        try:
-            question = self.question(claimed.run)
-            self._carry(claimed, question)
-        except Stopped:
-            claimed.save()  # raises again where another worker has it
-            if question is not None:
-                self._publisher.cancelled(claimed.run, question)
-            claimed.save(state="cancelled", finished=self._clock())
-        except EngineBusy as error:
-            log.info("run %s waits: %s", claimed.run.id, error.message)
-            claimed.save(state="queued", due=self._clock() + BUSY_WAIT, attempts=attempts - 1)
-        except Unreachable as error:
-            # the lease runs out, then whoever is free tries again; it does not count as an attempt
-            log.warning("run %s: %s", claimed.run.id, error)
-            claimed.save(attempts=attempts - 1)
-        except BotError as error:
-            log.warning("run %s failed: %s (%r)", claimed.run.id, error, error.__cause__)
-            claimed.save()
-            self._publisher.apologise(claimed.run, question, error)
-            claimed.save(state="failed", error=str(error), finished=self._clock())
-
-    def _carry(self, claimed: _Claimed, question: Question) -> None:
+    def _try(self, claimed: Claimed) -> None:
+        """Carry a run as far as it goes, and write down what came between."""
         run = claimed.run
-        if not run.wanted:
-            raise Stopped("Cancelled.")
-        if run.attempts > ATTEMPTS:
-            raise EngineError(
-                f"This run ended the bot {ATTEMPTS} times and is given up.", "Ask for less at once."
-            )
-        if run.thread is None:
-            home, thread = self._publisher.open(run, question, self.runs.ahead(run))
-            run = claimed.save(home=home, thread=thread)
-        if run.state == "queued":
-            claimed.save(state="queued", attempts=run.attempts - 1)
-            return
-        if not run.steps:
-            run = claimed.save(steps=self._steps(question, run.engine))
-        with self._ask(claimed, question, "answer") as table:
-            due = table.row_count == 0 or not self.engines[run.engine].metered
-            coverage = self._ask(claimed, question, "coverage") if due else None
-            found = findings.read(question, table, coverage, cap=self._cap)
-            run = claimed.save(state="posting", rows=table.row_count)
-            notes = (*found.notes, *from_another(run, self._clock()))
-            found = replace(found, notes=notes, cost=self.costs.words(run.engine, run.scanned))
-            self._publisher.answer(run, question, table, found, claimed.posted)
-        claimed.save(state="done", finished=self._clock())
-
-    def _steps(self, question: Question, engine: str) -> tuple[Step, ...]:
-        """What is asked of the engine: the question, and what was read for it."""
-        asked = {"answer": question, "coverage": statement.coverage(question, self.views)}
-        return tuple(
-            Step(
-                name,
-                self.engines[engine].translate(statement.build(each, cap=self._cap), each.view.columns),
-            )
-            for name, each in asked.items()
-        )
-
-    def _ask(self, claimed: _Claimed, question: Question, name: str) -> Table:
-        """Run one step, writing down what the engine tells, at most every `RENEW_SECONDS`.
-
-        What was another run's is asked anew where that is gone.
-        """
-        step = next(step for step in claimed.run.steps if step.name == name)
-        told: datetime | None = None
-
-        def write() -> Run:
-            steps = tuple(step if each.name == name else each for each in claimed.run.steps)
-            return claimed.save(steps=steps, scanned=sum(each.scanned for each in steps))
-
-        def progress(ref: str | None, state: str, scanned: int) -> None:
-            nonlocal step, told
-            now = self._clock()
-            was = step.ref
-            step = replace(step, ref=ref, scanned=scanned if step.adopted is None else 0)
-            if ref == was and told is not None and (now - told).total_seconds() < RENEW_SECONDS:
-                return
-            run, told = write(), now
-            if not run.wanted:
-                raise Stopped("Cancelled.")
-            seconds = (now - (run.started or now)).total_seconds()
-            self._publisher.progress(run, question, state, seconds, scanned)
-
-        engine = self.engines[claimed.run.engine]
-        token = f"{claimed.run.id}/{name}"
         try:
-            table = engine.run(step.statement, token=token, resume=step.ref, progress=progress)
-        except EngineError as error:
-            if isinstance(error, EngineBusy) or step.adopted is None:
-                write()
+            try:
+                self._answering.carry(claimed)
+            except Stopped:
+                claimed.save()  # raises again where another worker has it
+                if run.kind == "question":
+                    self._publisher.cancelled(claimed, self.question(run))
+                claimed.end("cancelled")
+            except EngineBusy as error:
+                log.info("run %s waits: %s", run.id, error.message)
+                due = self._clock() + BUSY_WAIT
+                claimed.lay_back(state="queued", due=due, attempts=run.attempts - 1)
+            except HandedOver:
+                claimed.lay_back(attempts=run.attempts - 1)
+            except Unreachable as error:
+                # not counted as an attempt; and whatever Slack was told may have reached it
+                log.warning("run %s: %s", run.id, error)
+                due = self._clock() + UNREACHABLE_WAIT
+                claimed.lay_back(due=due, attempts=run.attempts - 1, doubt=True)
+            except Unavailable:
                 raise
-            log.info("run %s asks anew: %s", claimed.run.id, error)
-            step = replace(step, ref=None, adopted=None)
-            write()
-            return self._ask(claimed, question, name)
-        step = replace(step, scanned=table.scanned if step.adopted is None else 0)
-        write()
-        return table
+            except BotError as error:
+                log.warning("run %s failed: %s (%r)", run.id, error, error.__cause__)
+                claimed.save()
+                self._apologise(claimed, error)
+                claimed.end("failed", error=str(error))
+        except Stopped:
+            log.info("run %s is another worker's now", run.id)
 
-
-class _Claimed:
-    """A run while it is ours: its latest record, and the only way to change it. Safe from any thread."""
-
-    def __init__(self, runs: Runs, run: Run, clock: Callable[[], datetime]) -> None:
-        self.run = run
-        self._runs = runs
-        self._clock = clock
-        self._lock = threading.Lock()
-
-    def save(self, **changes: object) -> Run:
-        """Write `changes`, and renew the lease. Stopped, if it is ours no more."""
-        with self._lock:
-            self.run = self._runs.save(self.run, self._clock(), **changes)
-            return self.run
-
-    def renew(self) -> None:
-        """Keep the lease, if there still is one; who works on the run learns from `save` when it is lost."""
-        with self._lock:
-            if self.run.lease is not None:
-                with suppress(Stopped):
-                    self.run = self._runs.save(self.run, self._clock())
-
-    def posted(self, part: str, ref: str) -> None:
-        """Write down that a part of the answer was posted."""
-        self.save(parts={**self.run.posted, part: ref})
+    def _apologise(self, claimed: Claimed, error: BotError) -> None:
+        """Tell whoever waits for the run; of a reading, the digests that await it do."""
+        run = claimed.run
+        if run.kind == "question":
+            try:
+                question = self.question(run)
+            except UserError:
+                question = None
+            self._publisher.apologise(claimed, question, error)
+        elif run.kind == "digest" and (digest := self.digests.get(run.digest or 0)) is not None:
+            if isinstance(error, Gone):
+                self.digests.pause(digest.id)
+                error = BotError(
+                    error.message, f"{error.hint} The digest is paused until someone resumes it."
+                )
+            self._publisher.tell(claimed, digest.owner, error)

@@ -15,14 +15,21 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import sqlalchemy as sa
 
+from bot import schema
 from bot.errors import Stopped
+from bot.schema import Moment
 from bot.statement import Statement
 from bot.views import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+
+    from bot.database import Database
 
 State = Literal["queued", "running", "posting", "done", "failed", "cancelled"]
+
+Kind = Literal["question", "reading", "digest"]
+"""What someone asked; what is asked for digests, by nobody; and the telling of one digest."""
 
 ENDED: Final = ("done", "failed", "cancelled")
 AT_WORK: Final = ("running", "posting")
@@ -32,6 +39,19 @@ LEASE: Final = timedelta(seconds=30)
 
 ATTEMPTS: Final = 3
 """A run that ended its process this often is given up."""
+
+EACH_USER: Final = 8
+"""Runs of one user at work at once, and as many being announced: a pile of forty leaves room for others."""
+
+LOOKED_AT: Final = 8
+"""Runs that a claim chooses from: as many as others may hold for the moment."""
+
+CLAIM_LOCK: Final = 0x715_A0D18
+"""PostgreSQL's advisory lock under which runs are claimed: two replicas that count an engine's runs at
+once would both find room for the last one."""
+
+REPEATED: Final = timedelta(minutes=10)
+"""How long a request is known when it comes again; Slack repeats events for up to six minutes (docs)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +87,13 @@ class Run:
     created: datetime
     zone: str = "UTC"
     """The asker's zone, by its name, where the words depend on it."""
+    kind: Kind = "question"
+    awaits: str | None = None
+    """The run that has to end first."""
+    digest: int | None = None
+    """The digest that it tells."""
+    day: str | None = None
+    """The local date for which the digest is due, as in 2026-11-23."""
     state: State = "queued"
     home: str | None = None
     """The channel its messages are in: `channel`, or the asker's direct messages."""
@@ -78,6 +105,8 @@ class Run:
     lease: datetime | None = None
     fence: int = 0
     attempts: int = 0
+    doubt: bool = False
+    """Whether something may have been posted that is not written down: then one looks before one posts."""
     due: datetime | None = None
     """Not to be tried before this."""
     wanted: bool = True
@@ -99,36 +128,6 @@ class Run:
         return self.parts or {}
 
 
-class _Moment(sa.TypeDecorator[datetime]):
-    """A moment as seconds since 1970: the same, and in order, in every database."""
-
-    impl = sa.Float
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> float | None:
-        del dialect
-        return None if value is None else value.timestamp()
-
-    def process_result_value(self, value: float | None, dialect: sa.Dialect) -> datetime | None:
-        del dialect
-        return None if value is None else datetime.fromtimestamp(value, UTC)
-
-
-class _Steps(sa.TypeDecorator[tuple[Step, ...]]):
-    """Steps as JSON."""
-
-    impl = sa.JSON
-    cache_ok = True
-
-    def process_bind_param(self, value: Sequence[Step] | None, dialect: sa.Dialect) -> Any:
-        del dialect
-        return None if value is None else [asdict(step) for step in value]
-
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> tuple[Step, ...] | None:
-        del dialect
-        return None if value is None else tuple(_read_step(step) for step in value)
-
-
 def _read_step(step: Mapping[str, Any]) -> Step:
     statement = step["statement"]
     columns = tuple(Column(**column) for column in statement["columns"])
@@ -136,85 +135,50 @@ def _read_step(step: Mapping[str, Any]) -> Step:
     return Step(step["name"], read, step["ref"], step.get("scanned", 0), step.get("adopted"))
 
 
-_metadata = sa.MetaData()
-_runs = sa.Table(
-    "runs",
-    _metadata,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("key", sa.String, nullable=False, unique=True),
-    sa.Column("user", sa.String, nullable=False),
-    sa.Column("channel", sa.String, nullable=False),
-    sa.Column("reply_to", sa.String),
-    sa.Column("typed", sa.Text, nullable=False),
-    sa.Column("text", sa.Text, nullable=False),
-    sa.Column("engine", sa.String, nullable=False),
-    sa.Column("steps", _Steps, nullable=False),
-    sa.Column("created", _Moment, nullable=False),
-    sa.Column("zone", sa.String, nullable=False),
-    sa.Column("state", sa.String, nullable=False),
-    sa.Column("home", sa.String),
-    sa.Column("thread", sa.String),
-    sa.Column("parts", sa.JSON),
-    sa.Column("owner", sa.String),
-    sa.Column("lease", _Moment),
-    sa.Column("fence", sa.Integer, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("due", _Moment),
-    sa.Column("wanted", sa.Boolean, nullable=False),
-    sa.Column("started", _Moment),
-    sa.Column("finished", _Moment),
-    sa.Column("scanned", sa.BigInteger, nullable=False),
-    sa.Column("rows", sa.BigInteger),
-    sa.Column("error", sa.Text),
-    sa.Index("runs_by_state", "state", "created"),
-    sa.Index("runs_by_user", "user", "created"),
-    sa.Index("runs_by_turn", "user", "started"),
-)
+_runs = schema.runs
 
 
 class Runs:
     """The table of runs. Every method is one short transaction; safe from any thread."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = sa.create_engine(url)
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _set_up_sqlite)
-        _metadata.create_all(self._engine)
-
-    def close(self) -> None:
-        """Give the connections back."""
-        self._engine.dispose()
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def add(self, run: Run) -> Run:
         """Keep `run`; or the run that came with the same key before, which is returned as it is now."""
-        values = {field.name: getattr(run, field.name) for field in fields(Run)}
+        values = _written({field.name: getattr(run, field.name) for field in fields(Run)})
         try:
-            with self._engine.begin() as connection:
+            with self._database.write() as connection:
                 connection.execute(sa.insert(_runs).values(values))
         except sa.exc.IntegrityError:
-            with self._engine.begin() as connection:
+            with self._database.read() as connection:
                 return _run(connection.execute(sa.select(_runs).where(_runs.c.key == run.key)).one())
         return run
 
     def get(self, run_id: str) -> Run | None:
         """The run as it is now."""
-        with self._engine.begin() as connection:
+        with self._database.read() as connection:
             found = connection.execute(sa.select(_runs).where(_runs.c.id == run_id)).one_or_none()
             return None if found is None else _run(found)
 
     def latest(self, user: str, count: int) -> list[Run]:
         """The runs a user asked for, newest first."""
         newest = sa.select(_runs).where(_runs.c.user == user).order_by(_runs.c.created.desc()).limit(count)
-        with self._engine.begin() as connection:
+        with self._database.read() as connection:
             return [_run(found) for found in connection.execute(newest)]
 
     def answered(self, engine: str, since: datetime, count: int, *, view: str = "") -> list[Run]:
         """What an engine has answered of all asked `since` then, newest first; of `view`, if named."""
-        wanted = [_runs.c.engine == engine, _runs.c.created >= since, _runs.c.state.in_(("posting", "done"))]
+        wanted = [
+            _runs.c.engine == engine,
+            _runs.c.kind == "question",
+            _runs.c.created >= since,
+            _runs.c.state.in_(("posting", "done")),
+        ]
         if view:
             wanted.append(_runs.c.text.contains(f" by={view}", autoescape=True))
         newest = sa.select(_runs).where(*wanted).order_by(_runs.c.created.desc()).limit(count)
-        with self._engine.begin() as connection:
+        with self._database.read() as connection:
             found = [_run(each) for each in connection.execute(newest)]
         return [run for run in found if not view or f"by={view}" in run.text.split()]
 
@@ -223,72 +187,114 @@ class Runs:
         total = sa.select(sa.func.sum(_runs.c.scanned)).where(
             _runs.c.engine == engine, _runs.c.created >= since
         )
-        with self._engine.begin() as connection:
+        with self._database.read() as connection:
             return int(connection.execute(total).scalar_one() or 0)
 
     def claim(self, owner: str, now: datetime, limits: Mapping[str, int]) -> Run | None:
         """Take the next run for `owner`: one to be cancelled; a new one, to be announced; one whose engine
         has room, to be run; or one left by an owner whose lease has ended.
 
-        Users take turns. An engine runs no more than its `limits` at once: without room, a new run is
-        handed out still `queued`.
+        Users take turns, and none has more than `EACH_USER` at work. An engine runs no more than its
+        `limits` at once, over all replicas: without room, a new run is handed out still `queued`.
         """
-        room = self._room(now, limits)
+        with self._database.write() as connection:
+            self._database.lock(connection, CLAIM_LOCK)
+            found = connection.execute(self._next(now, limits)).all()
+            if not found:
+                return None
+            each = sa.select(_runs.c.id).where(_runs.c.id.in_([one.id for one in found]))
+            # whoever is just writing a run keeps it: another is as good
+            ours = set(connection.execute(each.with_for_update(skip_locked=True)).scalars())
+            for one in found:
+                if one.id in ours and (taken := self._take(connection, one, owner, now)) is not None:
+                    return taken
+            return None
+
+    def _next(self, now: datetime, limits: Mapping[str, int]) -> sa.Select[Any]:
+        """The runs to claim next, the first of them first, and whether each may be run at once."""
+        held = self._held(now)
         free = sa.or_(_runs.c.lease.is_(None), _runs.c.lease <= now)
         due = sa.or_(_runs.c.due.is_(None), _runs.c.due <= now)
-        new = _runs.c.thread.is_(None)
+        new = sa.and_(_runs.c.thread.is_(None), _runs.c.kind == "question")
         unwanted = sa.not_(_runs.c.wanted)
-        waiting = sa.or_(unwanted, sa.and_(due, sa.or_(new, room)))
-        queued = sa.and_(_runs.c.state == "queued", free, waiting)
-        left = sa.and_(_runs.c.state.in_(AT_WORK), free)
-        next_one = (
-            sa.select(_runs.c.id)
-            .where(sa.or_(queued, left))
-            .order_by(unwanted.desc(), new.desc(), self._turn(), self._served(), _runs.c.created, _runs.c.id)
-            .limit(1)
-            .scalar_subquery()
+        opening, working = sa.func.coalesce(held.c.opening, 0), sa.func.coalesce(held.c.working, 0)
+        runs_now = sa.and_(_runs.c.wanted, due, self._room(limits), working < EACH_USER)
+        announced = sa.and_(new, due, opening < EACH_USER)
+        queued = sa.and_(_runs.c.state == "queued", sa.or_(unwanted, announced, runs_now), self._ready())
+        left = sa.and_(_runs.c.state.in_(AT_WORK), due)
+        place = sa.func.row_number().over(
+            partition_by=_runs.c.user, order_by=(new.desc(), _runs.c.created, _runs.c.id)
         )
-        runs_now = sa.and_(_runs.c.state == "queued", _runs.c.wanted, due, room)
-        first = sa.and_(_runs.c.started.is_(None), runs_now)
+        return (
+            sa.select(_runs.c.id, _runs.c.fence, sa.and_(_runs.c.state == "queued", runs_now).label("now"))
+            .outerjoin(held, held.c.user == _runs.c.user)
+            .where(free, sa.or_(queued, left))
+            .order_by(
+                unwanted.desc(),
+                new.desc(),
+                (working + place),
+                self._served(),
+                _runs.c.created,
+                _runs.c.id,
+            )
+            .limit(LOOKED_AT)
+        )
+
+    @staticmethod
+    def _take(connection: sa.Connection, one: sa.Row[Any], owner: str, now: datetime) -> Run | None:
+        """Make a run `owner`'s; None where that has changed since it was chosen."""
+        free = sa.or_(_runs.c.lease.is_(None), _runs.c.lease <= now)
         take = (
             sa.update(_runs)
-            .where(_runs.c.id == next_one)
+            .where(_runs.c.id == one.id, _runs.c.fence == one.fence, free)
             .values(
-                state=sa.case((runs_now, "running"), else_=_runs.c.state),
+                state="running" if one.now else _runs.c.state,
                 owner=owner,
                 lease=now + LEASE,
                 fence=_runs.c.fence + 1,
                 attempts=_runs.c.attempts + 1,
-                started=sa.case((first, sa.literal(now, _Moment)), else_=_runs.c.started),
+                # a lease that nobody gave back: its owner died, at whatever it was doing
+                doubt=sa.or_(_runs.c.doubt, _runs.c.lease.is_not(None)),
+                started=sa.func.coalesce(_runs.c.started, sa.literal(now, Moment))
+                if one.now
+                else _runs.c.started,
             )
             .returning(_runs)
         )
-        with self._engine.begin() as connection:
-            found = connection.execute(take).one_or_none()
-            return None if found is None else _run(found)
+        found = connection.execute(take).one_or_none()
+        return None if found is None else _run(found)
 
     @staticmethod
-    def _room(now: datetime, limits: Mapping[str, int]) -> sa.ColumnElement[bool]:
-        """Whether the engine of a run has room for one more."""
+    def _held(now: datetime) -> sa.Subquery:
+        """How many runs of each user are being announced, and how many are at work."""
+        other = _runs.alias()
+        opening = sa.func.sum(sa.case((other.c.state == "queued", 1), else_=0))
+        working = sa.func.sum(sa.case((other.c.state == "queued", 0), else_=1))
+        return (
+            sa.select(other.c.user, opening.label("opening"), working.label("working"))
+            .where(other.c.state.in_(("queued", *AT_WORK)), other.c.lease > now)
+            .group_by(other.c.user)
+            .subquery()
+        )
+
+    @staticmethod
+    def _room(limits: Mapping[str, int]) -> sa.ColumnElement[bool]:
+        """Whether the engine of a run has room for one more; the telling of a digest needs no engine."""
         other = _runs.alias()
         busy = (
             sa.select(sa.func.count())
-            .where(other.c.engine == _runs.c.engine, other.c.state == "running", other.c.lease > now)
+            .where(other.c.engine == _runs.c.engine, other.c.state == "running")
             .scalar_subquery()
         )
         each = [sa.and_(_runs.c.engine == name, busy < limit) for name, limit in limits.items()]
-        return sa.or_(sa.false(), *each)
+        return sa.or_(_runs.c.kind == "digest", *each)
 
     @staticmethod
-    def _turn() -> sa.ScalarSelect[int]:
-        """How many runs of the same user go before a run."""
+    def _ready() -> sa.ColumnElement[bool]:
+        """Whether what a run awaits has ended."""
         other = _runs.alias()
-        earlier = sa.and_(other.c.state == "queued", other.c.created < _runs.c.created)
-        return (
-            sa.select(sa.func.count())
-            .where(other.c.user == _runs.c.user, sa.or_(other.c.state == "running", earlier))
-            .scalar_subquery()
-        )
+        ended = sa.exists().where(other.c.id == _runs.c.awaits, other.c.state.in_(ENDED))
+        return sa.or_(_runs.c.awaits.is_(None), ended)
 
     @staticmethod
     def _served() -> sa.ScalarSelect[float]:
@@ -299,14 +305,24 @@ class Runs:
 
     def save(self, run: Run, now: datetime, **changes: Any) -> Run:
         """Write `changes` as the run's owner, and renew the lease. Stopped, if it is ours no more."""
-        lease = None if changes.get("state") in {*ENDED, "queued"} else now + LEASE
+        return self._write(run, {"lease": now + LEASE, **changes})
+
+    def lay_back(self, run: Run, **changes: Any) -> Run:
+        """Write `changes`, and leave the run to whoever claims it next. Stopped, if it is ours no more."""
+        return self._write(run, {"doubt": False, **changes, "lease": None})
+
+    def end(self, run: Run, state: State, now: datetime, **changes: Any) -> Run:
+        """Bring a run to its end. Stopped, if it is ours no more."""
+        return self._write(run, {**changes, "state": state, "finished": now, "lease": None})
+
+    def _write(self, run: Run, changes: Mapping[str, Any]) -> Run:
         write = (
             sa.update(_runs)
             .where(_runs.c.id == run.id, _runs.c.fence == run.fence, _runs.c.state.not_in(ENDED))
-            .values(lease=lease, **changes)
+            .values(_written(changes))
             .returning(_runs)
         )
-        with self._engine.begin() as connection:
+        with self._database.write() as connection:
             found = connection.execute(write).one_or_none()
         if found is None:
             raise Stopped("Another worker has this run now.")
@@ -320,13 +336,13 @@ class Runs:
             .values(wanted=False)
             .returning(_runs)
         )
-        with self._engine.begin() as connection:
+        with self._database.write() as connection:
             found = connection.execute(mark).one_or_none()
             return None if found is None else _run(found)
 
     def release(self, owner: str) -> None:
         """End the leases of `owner`, a worker that is known to be gone: its runs are taken up at once."""
-        with self._engine.begin() as connection:
+        with self._database.write() as connection:
             epoch = datetime.fromtimestamp(0, UTC)
             mine = sa.and_(_runs.c.owner == owner, _runs.c.lease.is_not(None), _runs.c.state.not_in(ENDED))
             connection.execute(sa.update(_runs).where(mine).values(lease=epoch))
@@ -336,18 +352,51 @@ class Runs:
         if run.state != "queued":
             return 0
         older = sa.select(sa.func.count()).where(
-            _runs.c.state == "queued", _runs.c.wanted, _runs.c.created < run.created
+            _runs.c.state == "queued", _runs.c.wanted, _runs.c.kind != "digest", _runs.c.created < run.created
         )
-        with self._engine.begin() as connection:
+        with self._database.read() as connection:
             return int(connection.execute(older).scalar_one())
+
+    def states(self) -> dict[str, int]:
+        """How many runs are in each state."""
+        counted = sa.select(_runs.c.state, sa.func.count()).group_by(_runs.c.state)
+        with self._database.read() as connection:
+            return {state: int(count) for state, count in connection.execute(counted)}
+
+    def is_first(self, key: str, now: datetime) -> bool:
+        """Whether a request that makes no run comes for the first time; older ones are forgotten."""
+        with self._database.write() as connection:
+            connection.execute(sa.delete(schema.requests).where(schema.requests.c.at < now - REPEATED))
+            known = sa.select(schema.requests.c.key).where(schema.requests.c.key == key)
+            # of two replicas that are asked at once, the second waits here
+            self._database.lock(connection, CLAIM_LOCK)
+            if connection.execute(known).one_or_none() is not None:
+                return False
+            connection.execute(sa.insert(schema.requests).values(key=key, at=now))
+            return True
+
+    def old(self, before: datetime, count: int) -> list[Run]:
+        """Runs that ended before then, the oldest first."""
+        ended = sa.and_(_runs.c.state.in_(ENDED), _runs.c.created < before)
+        oldest = sa.select(_runs).where(ended).order_by(_runs.c.created).limit(count)
+        with self._database.read() as connection:
+            return [_run(found) for found in connection.execute(oldest)]
+
+    def forget(self, run: Run) -> None:
+        """Keep nothing of a run that has ended."""
+        with self._database.write() as connection:
+            connection.execute(sa.delete(schema.answers).where(schema.answers.c.run == run.id))
+            connection.execute(sa.delete(_runs).where(_runs.c.id == run.id, _runs.c.state.in_(ENDED)))
+
+
+def _written(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's fields as the table has them."""
+    written = dict(values)
+    if "steps" in written:
+        written["steps"] = [asdict(step) for step in written["steps"]]
+    return written
 
 
 def _run(found: sa.Row[Any]) -> Run:
-    return Run(**found._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
-
-
-def _set_up_sqlite(connection: Any, _: object) -> None:
-    # one writer, many readers, and nobody fails because another is writing
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA busy_timeout = 10000")
+    values = dict(found._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
+    return Run(**{**values, "steps": tuple(_read_step(step) for step in values["steps"])})

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
-from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, ServerErrorRetryHandler
 
 from bot.errors import BotError, UserError
-from handlers import actions, blocks, commands, forms, home
+from handlers import actions, blocks, commands, digests, forms, home
 from handlers.desk import Desk, Zones
-from handlers.publisher import SLACK_ERRORS, SlackPublisher, translated
+from handlers.pace import Budget
+from handlers.publisher import SlackPublisher
+from handlers.refusals import SLACK_ERRORS, translated
+from handlers.retries import Patient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from slack_bolt import Respond
 
     from bot.runner import Runner
 
-__all__ = ["EVENTS", "SCOPES", "Listening", "SlackPublisher", "check", "connect", "listen", "register"]
+__all__ = [
+    "EVENTS",
+    "SCOPES",
+    "Budget",
+    "Listening",
+    "SlackPublisher",
+    "check",
+    "connect",
+    "listen",
+    "register",
+]
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +49,19 @@ SCOPES: Final = (
     "groups:read",
     "im:history",
     "im:write",
+    "usergroups:read",
     "users:read",
 )
 """What the bot's token must be granted; manifest.yml says why, scope by scope."""
 
+COMMANDS: Final = (
+    (commands.COMMAND, commands.DESCRIPTION, commands.USAGE),
+    (digests.COMMAND, digests.DESCRIPTION, digests.USAGE),
+)
+"""The slash commands: each with its description, and the hint on how to use it."""
+
 EVENTS: Final = ("app_home_opened", "app_mention", "message.im")
 """What the app must be told of."""
-
-RETRIES: Final = 5
-"""How often a call that Slack refused for now is made again, after the time that Slack names."""
 
 ZONE_SECONDS: Final = 1
 """How long a command may wait for its asker's zone, of the three seconds Slack gives it."""
@@ -55,21 +72,23 @@ PING_SECONDS: Final = 2.0
 seconds, nobody is heard for most of a minute."""
 
 
-def connect(token: str, api_url: str) -> WebClient:
-    """A client of the Web API that waits out rate limits and Slack's passing failures.
+def connect(
+    token: str,
+    api_url: str,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+    told: Callable[[str, str], None] = lambda *_: None,
+) -> WebClient:
+    """A client of the Web API that waits out rate limits and Slack's passing failures, with `pause`.
 
-    A cut connection is not retried here: the call may have been carried out.
+    `told` hears of every such refusal: the method, and `ratelimited` or the HTTP status.
     """
-    retries = [
-        RateLimitErrorRetryHandler(max_retry_count=RETRIES),
-        ServerErrorRetryHandler(max_retry_count=RETRIES),
-    ]
-    return WebClient(token, base_url=api_url, retry_handlers=retries)
+    return WebClient(token, base_url=api_url, retry_handlers=[Patient(pause, told)])
 
 
 def register(app: App, desk: Desk) -> None:
     """Everything the app answers to."""
-    for part in (commands, forms, actions, home):
+    for part in (commands, forms, actions, digests, home):
         part.register(app, desk)
     app.error(_unforeseen)
 

@@ -14,7 +14,7 @@ from bot.costs import Costly
 from bot.errors import UserError
 from handlers import blocks, commands, forms
 from handlers.forms import Place
-from handlers.publisher import code_of
+from handlers.refusals import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -229,8 +229,8 @@ def _tell(client: WebClient, body: dict[str, Any], words: str, shown: list[Block
 def _delete(client: WebClient, run: Run) -> None:
     """Take an answer's messages and file away, the parent last, so that nothing is left hanging."""
     home = run.home or run.channel
-    replies = [ref for ref in run.posted.values() if ref and ref != run.thread]
-    for ref in [*replies, run.thread or ""]:
+    posted = dict.fromkeys(ref for ref in run.posted.values() if ref != run.thread and _is_ref(ref))
+    for ref in [*posted, run.thread or ""]:
         try:
             if ref.startswith("F"):
                 client.files_delete(file=ref)
@@ -239,3 +239,8 @@ def _delete(client: WebClient, run: Run) -> None:
         except SlackApiError as error:
             # it may be gone already
             log.info("run %s: %s was not deleted: %s", run.id, ref, code_of(error))
+
+
+def _is_ref(posted: str) -> bool:
+    """Whether what was written down of a part names a message or a file."""
+    return posted.startswith("F") or posted.replace(".", "").isdigit()

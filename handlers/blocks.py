@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import heapq
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from bot.findings import readable, short_service
+from bot.findings import readable
 from bot.table import literal, text
 
 if TYPE_CHECKING:
@@ -46,15 +46,6 @@ CELL_CHARS: Final = 250
 
 CODE_CHARS: Final = 2_900
 """3,000 characters a section (SDK models); a table of plain characters keeps below."""
-
-BARS: Final = 12
-POINTS: Final = 20
-"""20 categories, 12 series and 12 segments a chart (docs: data_visualization block); more than a dozen bars
-are not read."""
-
-LABEL_CHARS: Final = 20
-TITLE_CHARS: Final = 50
-"""Labels and titles of a chart (docs: data_visualization block)."""
 
 OPTION_CHARS: Final = 75
 """An option's text (SDK models)."""
@@ -103,6 +94,11 @@ def prose(words: str) -> list[Block]:
 def person(user: str) -> Block:
     """A mention; it notifies when it is posted, never when it is edited in."""
     return {"type": "user", "user_id": user}
+
+
+def place(channel: str) -> Block:
+    """A channel, by its name where the reader may know it."""
+    return {"type": "channel", "channel_id": channel}
 
 
 def moment(when: datetime, *, day: bool = True) -> Block:
@@ -155,6 +151,16 @@ def button(label: str, action: str, value: str, *, style: str = "", confirm: str
 def actions(*elements: Block) -> Block:
     """A row of buttons and menus."""
     return {"type": "actions", "elements": list(elements)}
+
+
+def words_of(made: list[Block]) -> str:
+    """The words of paragraphs, as the fallback that stands behind them."""
+    lines = []
+    for block in made:
+        for section in block.get("elements", []):
+            parts = [each.get("text") or each.get("fallback") or "" for each in section.get("elements", [])]
+            lines.append("".join(part for part in parts if isinstance(part, str)))
+    return fallback(*lines)
 
 
 # --- the parent message
@@ -210,13 +216,14 @@ def run_it(text: str, *, reply_to: str | None, anew: bool) -> Block:
 class Shown:
     """The rows of a table that fit a message, chosen once for every rung of the ladder."""
 
-    def __init__(self, table: Table, view: View) -> None:
+    def __init__(self, table: Table, view: View | None = None) -> None:
+        """Without a view, the rows stay in their order."""
         self.was_cut = False
         same = table.constants()
         if len(same) == len(table.columns):
             same.popitem()  # a table has a column
         self.constants = [
-            (table.columns[at].label, _plain(self._fitted(table.columns[at], cell)))
+            (table.columns[at].label, plain(self._fitted(table.columns[at], cell)))
             for at, cell in same.items()
         ]
         places = [at for at in range(len(table.columns)) if at not in same]
@@ -224,9 +231,10 @@ class Shown:
         places = places[:TABLE_COLUMNS]
         self.columns = [table.columns[at] for at in places]
         self.total = table.row_count
-        self.by_measure = bool(view.measure) and (view.has_policy or table.row_count > TABLE_ROWS)
         rows: Iterable[Row] = table.head
-        if self.by_measure:
+        self.by_measure = False
+        if view is not None and view.measure and (view.has_policy or table.row_count > TABLE_ROWS):
+            self.by_measure = True
             at = table.index(view.measure)
             rows = heapq.nlargest(TABLE_ROWS, table.rows(), key=lambda row: cast("int", row[at]))
         self.rows: list[list[Cell]] = []
@@ -234,7 +242,7 @@ class Shown:
         room = TABLE_CHARS - lifted - sum(len(column.label) for column in self.columns)
         for row in list(rows)[:TABLE_ROWS]:
             cells = [self._fitted(table.columns[at], row[at]) for at in places]
-            room -= sum(len(_plain(cell)) for cell in cells)
+            room -= sum(len(plain(cell)) for cell in cells)
             if room < 0:
                 break
             self.rows.append(cells)
@@ -278,7 +286,7 @@ def plain_table(shown: Shown) -> Block:
         "column_settings": [{"align": "right" if _is_number(column) else "left"} for column in shown.columns],
         "rows": [
             [_raw(column.label) for column in shown.columns],
-            *([_raw(_plain(cell)) for cell in row] for row in shown.rows),
+            *([_raw(plain(cell)) for cell in row] for row in shown.rows),
         ],
     }
 
@@ -289,7 +297,7 @@ def code_table(shown: Shown) -> Block:
 
     labels = [column.label for column in shown.columns]
     align = ["right" if _is_number(column) else "left" for column in shown.columns]
-    rows = [[_plain(cell) for cell in row] for row in shown.rows]
+    rows = [[plain(cell) for cell in row] for row in shown.rows]
     while True:
         drawn = tabulate(rows, labels, "simple", disable_numparse=True, colalign=align)
         if len(drawn) <= CODE_CHARS or len(rows) == 1:
@@ -303,7 +311,7 @@ def code_table(shown: Shown) -> Block:
 def table_text(shown: Shown) -> str:
     """The first rows in words, for who cannot see the table."""
     lines = [
-        ", ".join(f"{column.label} {_plain(cell)}" for column, cell in zip(shown.columns, row, strict=True))
+        ", ".join(f"{column.label} {plain(cell)}" for column, cell in zip(shown.columns, row, strict=True))
         for row in shown.rows[:5]
     ]
     return fallback(*lines, shown.left_out or f"{shown.total:,} rows.")
@@ -313,7 +321,7 @@ def _is_number(column: Column) -> bool:
     return column.type in {"INTEGER", "NUMBER"}
 
 
-def _plain(cell: Cell) -> str:
+def plain(cell: Cell) -> str:
     """A cell for people; never empty, since Slack refuses an empty cell."""
     if isinstance(cell, datetime):
         return f"{cell:%Y-%m-%d %H:%M} UTC"
@@ -328,9 +336,9 @@ def _raw(words: str) -> Block:
 
 def _data_cells(row: Sequence[Cell]) -> list[Block]:
     return [
-        {"type": "raw_number", "value": cell, "text": _plain(cell)}
+        {"type": "raw_number", "value": cell, "text": plain(cell)}
         if isinstance(cell, (int, float)) and not isinstance(cell, bool)
-        else _raw(_plain(cell))
+        else _raw(plain(cell))
         for cell in row
     ]
 
@@ -386,61 +394,10 @@ def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bo
     ]
     if empty and question.policy is not None and question.policy.min_tls != "1.3":
         elements.insert(0, button("Ask with min=1.3", "ask_stricter", run.id, style="primary"))
+    elements.append(button("Send daily", "daily", run.id))
     if question.private and run.channel not in (run.home, run.user):
         elements.append(button("Share in the channel", "share", run.id))
     elements.append(
         button("Delete", "delete", run.id, style="danger", confirm="The answer goes away for everyone.")
     )
     return actions(*elements)
-
-
-# --- charts
-
-
-def chart(table: Table, view: View) -> tuple[Block, str] | None:
-    """The view's chart as Slack draws it, and the same in words; None where there is nothing to draw."""
-    if view.chart is None or table.row_count < 2:
-        return None
-    most = POINTS if view.chart.kind == "line" else BARS
-    rows = table.head[-most:] if view.chart.kind == "line" else table.head[:most]
-    at, places = table.index(view.chart.x), [table.index(name) for name in view.chart.series[:BARS]]
-    labels = _unique_labels([row[at] for row in rows])
-    names = _unique_labels([table.columns[place].label for place in places])
-    points = [
-        [{"label": label, "value": row[place] or 0} for label, row in zip(labels, rows, strict=True)]
-        for place in places
-    ]
-    drawn: Block = {"type": view.chart.kind}
-    if view.chart.kind == "pie":
-        drawn["segments"] = [point for point in points[0] if cast("float", point["value"]) > 0]
-        if not drawn["segments"]:
-            return None
-    else:
-        drawn["series"] = [{"name": name, "data": data} for name, data in zip(names, points, strict=True)]
-        drawn["axis_config"] = {"categories": labels}
-    words = [
-        f"{label}: " + ", ".join(_plain(row[place]) for place in places)
-        for label, row in zip(labels, rows, strict=True)
-    ]
-    which = "last" if view.chart.kind == "line" else "first"
-    part = f", {which} {len(rows)} of {table.row_count:,}" if len(rows) < table.row_count else ""
-    title = view.title[: TITLE_CHARS - len(part)] + part
-    return {"type": "data_visualization", "title": title, "chart": drawn}, "\n".join([title, *words])
-
-
-def _unique_labels(cells: Sequence[Cell]) -> list[str]:
-    """A label for each, short and unlike the others: an ARN by its end, a service without its domain."""
-    labels: list[str] = []
-    for cell in cells:
-        if isinstance(cell, date):
-            name = f"{cell.day} {cell:%b}"
-        else:
-            name = short_service(_plain(cell))
-            name = name.rsplit(":", 1)[-1] if name.startswith("arn:") else name
-        name = name.strip() or "–"
-        label, number = name[:LABEL_CHARS], 2
-        while label in labels:
-            mark = f" ({number})"
-            label, number = name[: LABEL_CHARS - len(mark)] + mark, number + 1
-        labels.append(label)
-    return labels

@@ -71,7 +71,7 @@ def register(app: App, desk: Desk) -> None:
         if answer is None:
             ack()
         else:
-            ack(response_type="ephemeral", blocks=answer, text=words_of(answer))
+            ack(response_type="ephemeral", blocks=answer, text=blocks.words_of(answer))
 
     def mentioned(body: dict[str, Any], event: dict[str, Any], client: WebClient) -> None:
         text = typed(re.sub(r"^\s*<@[^>]+>", "", event["text"])).strip()
@@ -98,7 +98,11 @@ def _asked_in_words(desk: Desk, client: WebClient, key: str, event: dict[str, An
     except UserError as error:
         answer = mistake(error, text, reply_to=thread)
     client.chat_postEphemeral(
-        channel=channel, user=user, thread_ts=event.get("thread_ts"), blocks=answer, text=words_of(answer)
+        channel=channel,
+        user=user,
+        thread_ts=event.get("thread_ts"),
+        blocks=answer,
+        text=blocks.words_of(answer),
     )
 
 
@@ -202,13 +206,3 @@ def mistake(error: BotError, text: str, *, reply_to: str | None = None, anew: bo
     if isinstance(error, Costly):
         buttons.insert(0, blocks.run_it(text, reply_to=reply_to, anew=anew))
     return [*made, blocks.actions(*buttons)]
-
-
-def words_of(made: list[Block]) -> str:
-    """The words of paragraphs, as the fallback that stands behind them."""
-    lines = []
-    for block in made:
-        for section in block.get("elements", []):
-            parts = [each.get("text") or each.get("fallback") or "" for each in section.get("elements", [])]
-            lines.append("".join(part for part in parts if isinstance(part, str)))
-    return blocks.fallback(*lines)

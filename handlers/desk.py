@@ -11,7 +11,7 @@ from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from handlers.publisher import SLACK_ERRORS
+from handlers.refusals import SLACK_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,13 +26,13 @@ ZONE_SECONDS: Final = 3_600
 
 
 class Zones:
-    """The zones of askers, as Slack knows them, fetched with a client that gives up within a second."""
+    """The zones and names of askers, as Slack knows them; its client gives up within a second."""
 
     def __init__(self, client: WebClient, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._client = client
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, tzinfo]] = {}
+        self._known: dict[str, tuple[float, tzinfo, str]] = {}
 
     def of(self, user: str) -> tzinfo:
         """The asker's zone; UTC where Slack does not answer in time. The answer spells the window out."""
@@ -41,12 +41,27 @@ class Zones:
         if known is not None and self._monotonic() - known[0] < ZONE_SECONDS:
             return known[1]
         try:
-            zone = ZoneInfo(self._client.users_info(user=user)["user"]["tz"])
+            told = self._client.users_info(user=user)["user"]
+            zone = ZoneInfo(told["tz"])
         except (*SLACK_ERRORS, KeyError, TypeError, ValueError, ZoneInfoNotFoundError):
             return UTC
         with self._lock:
-            self._known[user] = self._monotonic(), zone
+            self._known[user] = self._monotonic(), zone, str(told.get("name") or user)
         return zone
+
+    def group(self, handle: str) -> str | None:
+        """The id of a user group by its handle; None where there is none, or Slack does not answer in time."""
+        try:
+            groups = self._client.usergroups_list()["usergroups"]
+        except SLACK_ERRORS:
+            return None
+        return next((str(group["id"]) for group in groups if group["handle"] == handle), None)
+
+    def name_of(self, user: str) -> str:
+        """The name that people type for someone; the id, where Slack does not answer in time."""
+        self.of(user)
+        with self._lock:
+            return self._known[user][2] if user in self._known else user
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,16 @@ class Desk:
     runner: Runner
     zones: Zones
     admins: frozenset[str]
+
+    def name_of(self, user: str) -> str:
+        """A person's name, for where no mention can be; the id, where Slack does not say."""
+        return self.zones.name_of(user)
+
+    def order(self, text: str) -> str:
+        """An order as `schedule.read` takes it. Slack marks people and channels, and leaves groups as typed."""
+        return _TYPED_GROUP.sub(
+            lambda typed: typed[1] + (self.zones.group(typed[2]) or typed[2]), ordered(text)
+        )
 
     def may_end(self, user: str, owner: str) -> bool:
         """Whether `user` may cancel or delete what `owner` asked for."""
@@ -88,6 +113,21 @@ class Desk:
 _LABELLED = re.compile(r"<[^<>|]*\|([^<>]*)>")
 _MENTIONED = re.compile(r"<[@#!]([^<>|]+)>")
 _LINKED = re.compile(r"<(?:https?://|mailto:)?([^<>|]+)>")
+
+
+_TYPED_GROUP = re.compile(r"\b(mention=)@([\w.-]+)", re.IGNORECASE)
+_CHANNEL = re.compile(r"<#([^<>|]+)(?:\|[^<>]*)?>")
+_GROUP = re.compile(r"<!subteam\^([^<>|]+)(?:\|[^<>]*)?>")
+_PERSON = re.compile(r"<@([^<>|]+)(?:\|[^<>]*)?>")
+_EVERYONE = re.compile(r"<!(here|channel)(?:\|[^<>]*)?>")
+
+
+def ordered(text: str) -> str:
+    """An order as `schedule.read` takes it: channels, people and groups by their ids."""
+    text = _CHANNEL.sub(r"#\1", text)
+    for slacks in (_GROUP, _PERSON, _EVERYONE):
+        text = slacks.sub(r"\1", text)
+    return typed(text)
 
 
 def typed(text: str) -> str:

@@ -1,12 +1,15 @@
-"""Pace: keeping below Slack's rate limits instead of running into them."""
+"""Budgets: keeping below Slack's rate limits instead of running into them."""
 
 from __future__ import annotations
 
-from typing import Final
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from bot.pace import Pace
 
-__all__ = ["EDITS_BURST", "EDITS_PER_SECOND", "POSTS_BURST", "POSTS_PER_SECOND", "Pace"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 POSTS_PER_SECOND: Final = 1.0
 """One message a second in a channel (docs: rate limits, chat.postMessage)."""
@@ -19,3 +22,25 @@ EDITS_BURST: Final = 10
 
 EDITS_PER_SECOND: Final = (50 - EDITS_BURST) / 60
 """chat.update is tier 3: 50 a minute in the workspace, a burst included (docs: rate limits)."""
+
+FILES_BURST: Final = 20
+FILES_PER_SECOND: Final = (100 - FILES_BURST) / 60
+"""The calls for files are tier 4, each of them: 100 a minute in the workspace (docs: rate limits)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Posts by channel, edits of the workspace, calls for files by their method."""
+
+    posts: Pace
+    edits: Pace
+    files: Pace
+
+    @classmethod
+    def of_slack(cls, sleep: Callable[[float], None] = time.sleep) -> Budget:
+        """As Slack documents its limits."""
+        return cls(
+            posts=Pace(POSTS_PER_SECOND, POSTS_BURST, sleep=sleep),
+            edits=Pace(EDITS_PER_SECOND, EDITS_BURST, sleep=sleep),
+            files=Pace(FILES_PER_SECOND, FILES_BURST, sleep=sleep),
+        )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from bot.engines import Engine
     from tests.oracle import Record
 
+pytest_plugins = ["tests.postgres"]
+
 NOW = datetime(2026, 11, 23, 8, 14, 30, tzinfo=UTC)
 """When the tests ask: a Monday morning."""
 

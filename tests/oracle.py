@@ -245,6 +245,23 @@ def principals(records: Sequence[Record]) -> list[Row]:
     )
 
 
+def role_or_principal(record: Record) -> str | None:
+    """The principal, with a role in place of its sessions."""
+    issuer = (record["userIdentity"].get("sessionContext") or {}).get("sessionIssuer") or {}
+    return principal(record) if issuer.get("arn") is None else str(issuer["arn"])
+
+
+def findings(records: Sequence[Record]) -> list[Row]:
+    groups = _group(records, service, role_or_principal, agent)
+    return _ordered(
+        ((*key, min(map(when, group)), max(map(when, group)), len(group)) for key, group in groups.items()),
+        -6,
+        1,
+        2,
+        3,
+    )
+
+
 def clients(records: Sequence[Record]) -> list[Row]:
     groups = _group(records, agent, tls)
     return _ordered(
@@ -348,6 +365,7 @@ VIEWS: dict[str, Callable[[Sequence[Record]], list[Row]]] = {
     "addresses": addresses,
     "requests": requests,
     "principals": principals,
+    "findings": findings,
     "clients": clients,
     "accounts": accounts,
     "regions": regions,

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.database import Database
+from bot.digests import Digests
 from bot.errors import Stopped
-from bot.runs import LEASE, Run, Runs, Step
+from bot.runs import EACH_USER, LEASE, REPEATED, Run, Runs, Step
 from bot.statement import Statement
 from bot.views import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
+
+    from bot.runs import Kind, State
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 ROOM = {"local": 2, "lake": 10}
@@ -24,13 +27,29 @@ NONE: dict[str, int] = {"local": 0, "lake": 0}
 
 
 @pytest.fixture
-def runs(tmp_path: Path) -> Iterator[Runs]:
-    kept = Runs(f"sqlite:///{tmp_path / 'runs.sqlite'}")
-    yield kept
-    kept.close()
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
+    yield opened
+    opened.close()
 
 
-def run(name: str, *, user: str = "U1", engine: str = "local", second: int = 0) -> Run:
+@pytest.fixture
+def runs(database: Database) -> Runs:
+    return Runs(database)
+
+
+@pytest.fixture
+def elsewhere(database: Database, database_url: str) -> Iterator[Runs]:
+    """The same runs, as another replica has them."""
+    del database  # it has made the tables
+    other = Database(database_url)
+    yield Runs(other)
+    other.close()
+
+
+def run(
+    name: str, *, user: str = "U1", engine: str = "local", second: int = 0, kind: Kind = "question"
+) -> Run:
     columns = (Column("eventSource", "TEXT"), Column("numCalls", "INTEGER"))
     return Run(
         id=name,
@@ -43,6 +62,7 @@ def run(name: str, *, user: str = "U1", engine: str = "local", second: int = 0) 
         engine=engine,
         steps=(Step("answer", Statement("SELECT 1", columns)),),
         created=START + timedelta(seconds=second),
+        kind=kind,
     )
 
 
@@ -54,59 +74,111 @@ def announce(runs: Runs, now: datetime) -> None:
     """Claim and announce what is new while no engine has room, and lay it back."""
     while taken := runs.claim("w", now, NONE):
         taken = runs.save(taken, now, home="C1", thread=f"ts-{taken.id}")
-        runs.save(taken, now, state="queued", attempts=taken.attempts - 1)
+        runs.lay_back(taken, attempts=taken.attempts - 1)
 
 
-def test_a_run_is_kept_as_it_was_given(runs: Runs, tmp_path: Path) -> None:
-    given = replace(run("a"), parts={"table": "17.1"}, scanned=9_000_000_000, due=at(5))
+def claimed(runs: Runs, now: datetime, *, owner: str = "w", room: dict[str, int] | None = None) -> Run:
+    """The next run, which there is."""
+    taken = runs.claim(owner, now, ROOM if room is None else room)
+    assert taken is not None
+    return taken
+
+
+def all_at_once(act: Callable[[int], None], count: int) -> None:
+    """Do something in so many threads, which begin together; what one raises is raised."""
+    barrier, failed = Barrier(count), []
+
+    def work(number: int) -> None:
+        barrier.wait()
+        try:
+            act(number)
+        except Exception as error:  # noqa: BLE001 - for whoever started the thread
+            failed.append(error)
+
+    threads = [Thread(target=work, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
+
+
+def test_a_run_is_kept_as_it_was_given(runs: Runs, elsewhere: Runs) -> None:
+    given = replace(
+        run("a"),
+        parts={"table": "17.1"},
+        scanned=9_000_000_000,
+        due=at(5),
+        kind="digest",
+        awaits="reading",
+        digest=7,
+        day="2026-11-23",
+        doubt=True,
+    )
     runs.add(given)
-    other = Runs(f"sqlite:///{tmp_path / 'runs.sqlite'}")
-    assert other.get("a") == given
-    assert other.get("b") is None
-    other.close()
+    assert elsewhere.get("a") == given
+    assert elsewhere.get("b") is None
+
+
+def test_a_moment_is_kept_to_the_microsecond(runs: Runs) -> None:
+    moment = datetime(2026, 11, 23, 8, 14, 30, 123_457, tzinfo=UTC)
+    runs.add(replace(run("a"), created=moment))
+    kept = runs.get("a")
+    assert kept is not None
+    assert kept.created == moment
 
 
 def test_the_same_key_is_the_same_run_as_it_is_now(runs: Runs) -> None:
     runs.add(run("a"))
-    claimed = runs.claim("w", at(1), ROOM)
+    taken = runs.claim("w", at(1), ROOM)
     again = runs.add(replace(run("b"), key="key-a"))
-    assert again == claimed
+    assert again == taken
     assert runs.get("b") is None
 
 
-def test_many_at_once_with_one_key_make_one_run(runs: Runs) -> None:
-    barrier, seen = Barrier(8), []
+def test_many_at_once_with_one_key_make_one_run(runs: Runs, elsewhere: Runs) -> None:
+    seen: list[str] = []
 
     def add(number: int) -> None:
-        barrier.wait()
-        seen.append(runs.add(replace(run(f"r{number}"), key="one")).id)
+        runs_here = (runs, elsewhere)[number % 2]
+        seen.append(runs_here.add(replace(run(f"r{number}"), key="one")).id)
 
-    threads = [Thread(target=add, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    all_at_once(add, 8)
+    assert len(seen) == 8
     assert len(set(seen)) == 1
 
 
-def test_many_claiming_at_once_get_a_run_each_and_no_more_than_fit(runs: Runs) -> None:
+def test_many_claiming_at_once_get_a_run_each_and_no_more_than_fit(runs: Runs, elsewhere: Runs) -> None:
     for number in range(8):
         runs.add(run(f"r{number}", second=number))
-    barrier, taken = Barrier(8), []
+    taken: list[Run] = []
 
-    def claim(number: int) -> None:
-        barrier.wait()
-        found = runs.claim(f"w{number}", at(10), ROOM)
-        assert found is not None
-        taken.append(found)
-
-    threads = [Thread(target=claim, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    all_at_once(lambda n: taken.append(claimed((runs, elsewhere)[n % 2], at(10), owner=f"w{n}")), 8)
     assert len({each.id for each in taken}) == 8
     assert sum(each.state == "running" for each in taken) == ROOM["local"]
+
+
+def test_however_many_claim_at_once_an_engine_never_runs_more_than_its_limit(
+    runs: Runs, elsewhere: Runs
+) -> None:
+    for number in range(24):
+        runs.add(run(f"r{number}", user=f"U{number % 6}", second=number))
+    announce(runs, at(30))
+    taken: list[Run] = []
+
+    def claim(number: int) -> None:
+        found = (runs, elsewhere)[number % 2].claim(f"w{number}", at(40), ROOM)
+        if found is not None:
+            taken.append(found)
+
+    for _ in range(3):
+        all_at_once(claim, 8)
+    assert [each.state for each in taken] == ["running"] * ROOM["local"]
+    # a place that is given back is taken once
+    runs.end(taken[0], "done", at(41))
+    all_at_once(claim, 8)
+    assert len(taken) == ROOM["local"] + 1
 
 
 def test_a_claimed_run_has_an_owner_a_lease_and_a_number(runs: Runs) -> None:
@@ -139,14 +211,18 @@ def test_every_write_renews_the_lease(runs: Runs) -> None:
 
 def test_an_owner_that_wakes_up_late_changes_nothing(runs: Runs) -> None:
     runs.add(run("a"))
-    first = runs.claim("w", at(0), ROOM)
-    second = runs.claim("x", at(31), ROOM)
-    assert first is not None
-    assert second is not None
-    with pytest.raises(Stopped):
-        runs.save(first, at(32), state="done")
+    first = claimed(runs, at(0))
+    second = claimed(runs, at(31), owner="x")
+    late: list[Callable[[], object]] = [
+        lambda: runs.save(first, at(32), state="posting"),
+        lambda: runs.lay_back(first, state="queued"),
+        lambda: runs.end(first, "done", at(32)),
+    ]
+    for write in late:
+        with pytest.raises(Stopped):
+            write()
     assert runs.get("a") == second
-    assert runs.save(second, at(33), state="done").state == "done"
+    assert runs.end(second, "done", at(33)).state == "done"
 
 
 def test_an_owner_that_wakes_up_before_anyone_came_goes_on(runs: Runs) -> None:
@@ -157,14 +233,16 @@ def test_an_owner_that_wakes_up_before_anyone_came_goes_on(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("state", ["done", "failed", "cancelled"])
-def test_nothing_changes_a_run_that_has_ended(runs: Runs, state: str) -> None:
+def test_nothing_changes_a_run_that_has_ended(runs: Runs, state: State) -> None:
     runs.add(run("a"))
-    taken = runs.claim("w", at(0), ROOM)
-    assert taken is not None
-    ended = runs.save(taken, at(1), state=state, finished=at(1))
-    assert ended.lease is None
+    ended = runs.end(claimed(runs, at(0)), state, at(1), error="so it is")
+    assert (ended.state, ended.finished, ended.lease, ended.error) == (state, at(1), None, "so it is")
     with pytest.raises(Stopped):
-        runs.save(ended, at(2), state="queued")
+        runs.save(ended, at(2), scanned=1)
+    with pytest.raises(Stopped):
+        runs.lay_back(ended, state="queued")
+    with pytest.raises(Stopped):
+        runs.end(ended, "done", at(2))
     assert runs.withdraw("a") is None
     assert runs.claim("x", at(1000), ROOM) is None
 
@@ -196,7 +274,7 @@ def test_users_take_turns(runs: Runs) -> None:
     order = []
     while taken := runs.claim("w", now, {"local": 1}):
         order.append(taken.id)
-        runs.save(taken, now, state="done")
+        runs.end(taken, "done", now)
     assert order[:2] == ["alice-0", "bob-0"]
     assert [each for each in order if each.startswith("alice")] == [each.id for each in pile]
 
@@ -218,7 +296,7 @@ def test_an_engine_runs_no_more_than_its_limit_and_others_are_not_held_up(runs: 
     while taken := runs.claim("w", at(10), ROOM):
         states[taken.id] = taken.state
         if taken.state == "queued":
-            runs.save(runs.save(taken, at(10), thread="t"), at(10), state="queued")
+            runs.lay_back(runs.save(taken, at(10), thread="t"))
     assert states == {"l0": "running", "l1": "running", "l2": "queued", "lake": "running"}
     # one that posts gives its place at the engine to the next
     first = runs.get("l0")
@@ -242,11 +320,11 @@ def test_a_run_that_was_put_off_keeps_its_place_and_is_not_tried_before_its_time
     first = runs.claim("w", at(2), ROOM)
     assert first is not None
     first = runs.save(first, at(2), thread="t")
-    runs.save(first, at(2), state="queued", due=at(7), attempts=0)
+    runs.lay_back(first, state="queued", due=at(7), attempts=0)
     second = runs.claim("w", at(3), ROOM)
     assert second is not None
     assert second.id == "b"
-    runs.save(runs.save(second, at(3), thread="u"), at(3), state="queued")
+    runs.lay_back(runs.save(second, at(3), thread="u"), state="queued")
 
     taken = runs.claim("w", at(7), {"local": 1})
     assert taken is not None
@@ -289,7 +367,7 @@ def test_the_place_in_the_queue_counts_those_before_that_still_wait(runs: Runs) 
     taken = runs.claim("w", at(9), ROOM)
     assert taken is not None
     assert taken.id == "r0"
-    runs.save(taken, at(9), state="cancelled")
+    runs.end(taken, "cancelled", at(9))
     running = runs.claim("w", at(9), ROOM)
     assert running is not None
     assert running.id == "r1"
@@ -310,3 +388,195 @@ def test_how_long_an_asker_waited_counts_from_the_asking(runs: Runs) -> None:
     assert taken is not None
     assert taken.waited == timedelta(seconds=90)
     assert run("b").waited == timedelta()
+
+
+# --- what may have been posted
+
+
+def test_whoever_takes_over_from_an_owner_that_died_is_in_doubt_what_it_did(runs: Runs) -> None:
+    runs.add(run("a"))
+    assert not claimed(runs, at(0)).doubt, "nobody had it before"
+    assert claimed(runs, at(30), owner="x").doubt
+
+
+def test_whoever_takes_up_what_an_earlier_life_left_is_in_doubt_as_well(runs: Runs) -> None:
+    runs.add(run("a"))
+    claimed(runs, at(0))
+    runs.release("w")
+    assert claimed(runs, at(1)).doubt
+
+
+def test_what_was_laid_back_leaves_no_doubt_unless_it_says_so(runs: Runs) -> None:
+    runs.add(run("a"))
+    runs.lay_back(claimed(runs, at(0)))
+    taken = claimed(runs, at(1))
+    assert not taken.doubt
+    runs.lay_back(taken, doubt=True)
+    taken = claimed(runs, at(2))
+    assert taken.doubt
+    runs.lay_back(taken)
+    assert not claimed(runs, at(3)).doubt
+
+
+def test_a_run_that_is_laid_back_at_work_is_taken_up_as_it_was_and_not_before_it_is_due(runs: Runs) -> None:
+    runs.add(run("a"))
+    taken = runs.save(claimed(runs, at(0)), at(1), state="posting", thread="t", parts={"table": "1"})
+    laid = runs.lay_back(taken, due=at(40), attempts=0)
+    assert (laid.lease, laid.state) == (None, "posting")
+    runs.release("w")
+    assert runs.claim("x", at(39), ROOM) is None
+    again = claimed(runs, at(40), owner="x")
+    assert (again.state, again.attempts, again.posted) == ("posting", 1, {"table": "1"})
+
+
+# --- one person's pile
+
+
+def test_of_one_persons_pile_only_so_many_are_at_work_at_once(runs: Runs) -> None:
+    room = {"local": 100}
+    for number in range(EACH_USER + 3):
+        runs.add(run(f"alice-{number}", user="alice", second=number))
+    announce(runs, at(20))
+    runs.add(run("bob", user="bob", second=30))
+    announce(runs, at(40))
+
+    taken = []
+    while found := runs.claim("w", at(50), room):
+        taken.append(found)
+    assert sorted(each.user for each in taken) == ["alice"] * EACH_USER + ["bob"]
+    # one that posts is still at work
+    first = next(each for each in taken if each.user == "alice")
+    first = runs.save(first, at(51), state="posting")
+    assert runs.claim("w", at(51), room) is None
+    runs.end(first, "done", at(52))
+    assert claimed(runs, at(52), room=room).id == f"alice-{EACH_USER}"
+    assert runs.claim("w", at(52), room) is None
+
+
+def test_of_one_persons_pile_only_so_many_are_announced_at_once(runs: Runs) -> None:
+    for number in range(EACH_USER + 1):
+        runs.add(run(f"alice-{number}", user="alice", second=number))
+    runs.add(run("bob", user="bob", second=30))
+
+    taken = []
+    while found := runs.claim("w", at(50), NONE):
+        taken.append(found)
+    assert sorted(each.user for each in taken) == ["alice"] * EACH_USER + ["bob"]
+    assert {each.state for each in taken} == {"queued"}
+    runs.lay_back(runs.save(taken[0], at(51), thread="t"))
+    assert claimed(runs, at(51), room=NONE).id == f"alice-{EACH_USER}"
+
+
+def test_a_pile_at_work_does_not_keep_its_person_from_being_announced_another(runs: Runs) -> None:
+    for number in range(EACH_USER):
+        runs.add(run(f"r{number}", second=number))
+    room = {"local": 100}
+    while runs.claim("w", at(20), room):
+        pass
+    runs.add(run("one more", second=21))
+    one_more = claimed(runs, at(22), room=room)
+    assert (one_more.id, one_more.state) == ("one more", "queued")
+
+
+def test_what_runs_at_an_engine_counts_even_when_nobody_holds_it(runs: Runs) -> None:
+    room = {"local": 1}
+    runs.add(run("a"))
+    runs.lay_back(claimed(runs, at(0), room=room), due=at(60))
+    runs.add(run("b", second=1))
+    announced = claimed(runs, at(2), room=room)
+    assert (announced.id, announced.state) == ("b", "queued"), "the engine still works on the first"
+    runs.lay_back(runs.save(announced, at(2), thread="t"))
+    assert runs.claim("w", at(59), room) is None
+    assert claimed(runs, at(60), room=room).id == "a"
+
+
+# --- runs that nobody typed
+
+
+def test_a_run_that_awaits_another_is_not_claimed_before_that_has_ended(runs: Runs) -> None:
+    runs.add(run("reading", user="", kind="reading"))
+    runs.add(replace(run("digest", user="", engine="", kind="digest", second=1), awaits="reading"))
+    reading = claimed(runs, at(2))
+    assert (reading.id, reading.state) == ("reading", "running")
+    assert runs.claim("w", at(3), ROOM) is None
+    runs.save(reading, at(3), state="posting")
+    assert runs.claim("w", at(4), ROOM) is None
+    runs.end(reading, "failed", at(5))
+    assert claimed(runs, at(6)).id == "digest"
+
+
+def test_a_digest_is_told_whether_an_engine_has_room_or_not(runs: Runs) -> None:
+    runs.add(run("digest", user="", engine="", kind="digest"))
+    taken = claimed(runs, at(1), room=NONE)
+    assert (taken.id, taken.state, taken.started) == ("digest", "running", at(1))
+
+
+def test_a_reading_is_not_announced_and_waits_until_there_is_room(runs: Runs) -> None:
+    runs.add(run("reading", user="", kind="reading"))
+    assert runs.claim("w", at(1), NONE) is None
+    assert claimed(runs, at(1)).state == "running"
+
+
+# --- the record
+
+
+def test_how_many_runs_are_in_each_state_is_counted(runs: Runs) -> None:
+    assert runs.states() == {}
+    for number in range(4):
+        runs.add(run(f"r{number}", second=number))
+    runs.end(claimed(runs, at(5)), "failed", at(5))
+    claimed(runs, at(6))
+    assert runs.states() == {"failed": 1, "running": 1, "queued": 2}
+
+
+def test_a_request_without_a_run_is_known_when_it_comes_again(runs: Runs, elsewhere: Runs) -> None:
+    assert runs.is_first("event 1", at(0))
+    assert not elsewhere.is_first("event 1", at(1))
+    assert runs.is_first("event 2", at(1))
+
+
+def test_a_request_is_forgotten_once_nobody_repeats_it_any_more(runs: Runs) -> None:
+    runs.is_first("event 1", at(0))
+    assert not runs.is_first("event 1", at(0) + REPEATED)
+    assert runs.is_first("event 1", at(1) + REPEATED)
+
+
+def test_of_many_that_ask_at_once_one_is_the_first(runs: Runs, elsewhere: Runs) -> None:
+    said: list[bool] = []
+    all_at_once(lambda n: said.append((runs, elsewhere)[n % 2].is_first("event", at(0))), 8)
+    assert sorted(said) == [False] * 7 + [True]
+
+
+def test_old_runs_are_those_that_ended_oldest_first_and_can_be_forgotten(
+    runs: Runs, database: Database
+) -> None:
+    digests = Digests(database)
+    for number in range(4):
+        runs.add(run(f"r{number}", second=number))
+    for _ in range(3):
+        ended = runs.end(claimed(runs, at(10)), "done", at(11))
+        digests.put_answer(ended.id, "{}")
+    assert [each.id for each in runs.old(at(2), 9)] == ["r0", "r1"], "created before then"
+    assert [each.id for each in runs.old(at(99), 2)] == ["r0", "r1"]
+    assert [each.id for each in runs.old(at(99), 9)] == ["r0", "r1", "r2"], "the last one has not ended"
+
+    for each in runs.old(at(2), 9):
+        runs.forget(each)
+    assert [each.id for each in runs.old(at(99), 9)] == ["r2"]
+    assert (runs.get("r0"), digests.answer("r0"), digests.answer("r2")) == (None, None, "{}")
+
+
+def test_a_run_that_has_not_ended_is_not_forgotten(runs: Runs) -> None:
+    runs.add(run("a"))
+    runs.forget(claimed(runs, at(0)))
+    assert runs.get("a") is not None
+
+
+def test_what_a_stranger_wrote_is_kept_whatever_is_in_it(runs: Runs) -> None:
+    odd = "agent='\u202e\U0001f600\\%_\"; DROP TABLE runs; --\n'"
+    runs.add(replace(run("a"), typed=odd + "\x00", text=odd))
+    kept = runs.get("a")
+    assert kept is not None
+    assert (kept.typed, kept.text) == (odd + "\ufffd", odd), "PostgreSQL takes no NUL"
+    ended = runs.end(claimed(runs, at(0)), "failed", at(1), error="no\x00pe")
+    assert ended.error == "no\ufffdpe"

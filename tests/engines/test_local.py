@@ -252,6 +252,32 @@ def test_a_broken_file_of_another_day_does_no_harm(
         answer("2026-11-11..2026-11-12")
 
 
+def test_a_role_is_one_finding_however_its_sessions_are_named(
+    event: Record, tmp_path: Path, ask: Callable[[str], Question]
+) -> None:
+    role = "arn:aws:iam::444455556666:role/billing-reports"
+    session = {"sessionContext": {"sessionIssuer": {"type": "Role", "arn": role}}}
+    events = [
+        event
+        | {
+            "eventID": f"session-{hour}",
+            "eventTime": f"2026-11-10T{hour}:00:00Z",
+            "userIdentity": {"arn": f"arn:aws:sts::444455556666:assumed-role/billing-reports/i-{hour}"}
+            | session,
+        }
+        for hour in (10, 12, 11)
+    ]
+    archive = Archive(tmp_path / "archive")
+    archive.ingest([str(write_logs(tmp_path / "logs", events))], progress=quietly)
+    engine = Local(archive, memory="1GB", seconds=60)
+    question = ask("2026-11-10..2026-11-11 by=findings")
+
+    found = rows(engine, engine.translate(statement.build(question, cap=5), question.view.columns))
+
+    first, last = (datetime(2026, 11, 10, hour, tzinfo=UTC) for hour in (10, 12))
+    assert found == [("s3.amazonaws.com", role, event["userAgent"], first, last, 3)]
+
+
 def test_an_archive_of_nothing_but_broken_files_is_a_plain_error(tmp_path: Path) -> None:
     (tmp_path / "day=2026-11-10").mkdir()
     (tmp_path / "day=2026-11-10" / "x.parquet").write_bytes(b"PAR1 this is no Parquet PAR1")

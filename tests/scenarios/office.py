@@ -9,14 +9,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import handlers
+from bot.database import Database
+from bot.digests import Digests
 from bot.errors import EngineError
+from bot.pace import Pace
 from bot.runner import Runner
 from bot.runs import Runs
 from bot.sandbox import Command, Options, Sandbox
 from bot.statement import Statement
 from bot.table import Table
-from handlers.commands import COMMAND, DESCRIPTION, USAGE
-from handlers.pace import Pace
+from handlers.commands import COMMAND
+from handlers.pace import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -302,7 +305,7 @@ def open_office(
     options = Options(
         scopes=frozenset(handlers.SCOPES),
         events=frozenset(handlers.EVENTS),
-        commands=(Command(COMMAND, DESCRIPTION, USAGE),),
+        commands=tuple(Command(*each) for each in handlers.COMMANDS),
         **more,
     )
     sandbox = Sandbox(options=options, rate_limits=False)
@@ -310,14 +313,14 @@ def open_office(
     with ExitStack() as stack:
         stack.enter_context(sandbox)
         while_opening(sandbox)
-        runs = Runs(f"sqlite:///{folder / 'runs.sqlite'}")
-        stack.callback(runs.close)
+        database = Database(f"sqlite:///{folder / 'runs.sqlite'}")
+        stack.callback(database.close)
         client = handlers.connect(options.bot_token, sandbox.api_url)
-        publisher = handlers.SlackPublisher(
-            client, views, posts=Pace(UNHURRIED, int(UNHURRIED)), edits=Pace(UNHURRIED, int(UNHURRIED))
-        )
+        unhurried = Budget(*(Pace(UNHURRIED, int(UNHURRIED)) for _ in range(3)))
+        publisher = handlers.SlackPublisher(client, views, budget=unhurried)
         runner = Runner(
-            runs,
+            Runs(database),
+            Digests(database),
             {engine.name: engine for engine in engines},
             publisher,
             views,

@@ -1,0 +1,181 @@
+"""The schema of the bot's database: its tables, and what leads from each version to the next."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+
+from bot.errors import BotError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_metadata = sa.MetaData()
+
+
+class Moment(sa.TypeDecorator[datetime]):
+    """A moment as seconds since 1970: the same, and in order, in every database."""
+
+    impl = sa.Float
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> float | None:
+        del dialect
+        return None if value is None else value.timestamp()
+
+    def process_result_value(self, value: float | None, dialect: sa.Dialect) -> datetime | None:
+        del dialect
+        return None if value is None else datetime.fromtimestamp(value, UTC)
+
+
+class Words(sa.TypeDecorator[str]):
+    """Text of anyone's. PostgreSQL takes no NUL, which a replacement character stands for."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        del dialect
+        return None if value is None else value.replace("\x00", "\ufffd")
+
+
+runs = sa.Table(
+    "runs",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("key", sa.String, nullable=False, unique=True),
+    sa.Column("user", sa.String, nullable=False),
+    sa.Column("channel", sa.String, nullable=False),
+    sa.Column("reply_to", sa.String),
+    sa.Column("typed", Words, nullable=False),
+    sa.Column("text", Words, nullable=False),
+    sa.Column("engine", sa.String, nullable=False),
+    sa.Column("steps", sa.JSON, nullable=False),
+    sa.Column("created", Moment, nullable=False),
+    sa.Column("zone", sa.String, nullable=False),
+    sa.Column("kind", sa.String, nullable=False, server_default="question"),
+    sa.Column("awaits", sa.String),
+    sa.Column("digest", sa.Integer),
+    sa.Column("day", sa.String),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("home", sa.String),
+    sa.Column("thread", sa.String),
+    sa.Column("parts", sa.JSON),
+    sa.Column("owner", sa.String),
+    sa.Column("lease", Moment),
+    sa.Column("fence", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("doubt", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("due", Moment),
+    sa.Column("wanted", sa.Boolean, nullable=False),
+    sa.Column("started", Moment),
+    sa.Column("finished", Moment),
+    sa.Column("scanned", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.BigInteger),
+    sa.Column("error", Words),
+    sa.Index("runs_by_state", "state", "created"),
+    sa.Index("runs_by_user", "user", "created"),
+    sa.Index("runs_by_turn", "user", "started"),
+)
+
+answers = sa.Table(
+    "answers",
+    _metadata,
+    sa.Column("run", sa.String, primary_key=True),
+    sa.Column("body", Words, nullable=False),
+)
+"""What a run of the kind `reading` found, for the digests that await it; JSON."""
+
+digests = sa.Table(
+    "digests",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("owner", sa.String, nullable=False),
+    sa.Column("channel", sa.String, nullable=False),
+    sa.Column("schedule", sa.String, nullable=False),
+    sa.Column("question", Words, nullable=False),
+    sa.Column("mention", sa.String),
+    sa.Column("paused", sa.Boolean, nullable=False),
+    sa.Column("created", Moment, nullable=False),
+    sa.Column("due", Moment),
+    sa.Index("digests_by_due", "due"),
+)
+
+findings = sa.Table(
+    "findings",
+    _metadata,
+    sa.Column("digest", sa.Integer, primary_key=True),
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("last", sa.String, nullable=False),
+    sa.Column("body", Words, nullable=False),
+)
+"""What each digest remembers of its findings: JSON, and the local date of the last call."""
+
+periods = sa.Table(
+    "periods",
+    _metadata,
+    sa.Column("digest", sa.Integer, primary_key=True),
+    sa.Column("start", sa.String, primary_key=True),
+    sa.Column("end", sa.String, nullable=False),
+    sa.Column("calls", sa.BigInteger, nullable=False),
+    sa.Column("open", sa.Integer, nullable=False),
+    sa.Column("trusted", sa.Boolean, nullable=False),
+    sa.Column("report", Words),
+)
+"""What each digest found in each of its periods, by local dates, and what it told; JSON."""
+
+requests = sa.Table(
+    "requests",
+    _metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("at", Moment, nullable=False),
+)
+"""Events of Slack's that were answered without a run, so that they are known when they come again."""
+
+
+# --- versions
+
+_version = sa.Table("schema_version", sa.MetaData(), sa.Column("version", sa.Integer, nullable=False))
+
+
+def _add_digests(connection: sa.Connection) -> None:
+    """Version 2: digests, and what a run knows of them; what may have been posted, and by whom."""
+    for column in (
+        "kind VARCHAR NOT NULL DEFAULT 'question'",
+        "awaits VARCHAR",
+        "digest INTEGER",
+        "day VARCHAR",
+        "doubt BOOLEAN NOT NULL DEFAULT false",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {column}")
+    _metadata.create_all(connection)
+
+
+_MIGRATIONS: Final[Sequence[Callable[[sa.Connection], None]]] = (_add_digests,)
+"""What leads from each version to the next, beginning at version 1: the first, which did not say so."""
+
+VERSION: Final = 1 + len(_MIGRATIONS)
+
+
+def migrate(connection: sa.Connection) -> None:
+    """Bring the tables to this version, from any. BotError where a newer one has been here."""
+    there = sa.inspect(connection)
+    if there.has_table("schema_version"):
+        version = int(connection.execute(sa.select(_version.c.version)).scalar_one())
+    else:
+        version = 1 if there.has_table("runs") else 0
+        _version.create(connection)
+        connection.execute(sa.insert(_version).values(version=version))
+    if version > VERSION:
+        raise BotError(
+            f"The database is of version {version}, and this bot knows {VERSION}: a newer one has used it.",
+            "Update the bot, or set TLS_AUDIT_DATABASE_URL to another database.",
+        )
+    if version == 0:
+        _metadata.create_all(connection)
+    else:
+        for step in _MIGRATIONS[version - 1 :]:
+            step(connection)
+    connection.execute(sa.update(_version).values(version=VERSION))

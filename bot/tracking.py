@@ -1,0 +1,275 @@
+"""Tracking: which findings are new, still open, quiet, back, known or resolved.
+
+A finding is a service, principal and client that called over outdated TLS. Pure: what is remembered
+and what was seen go in; what to tell and what to remember come out. Days are local dates throughout.
+
+    (never seen) → open ⇄ quiet → resolved → (back) open …      snoozed: known, until it lapses or doubles
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+Change = Literal["new", "back", "open", "quiet", "known", "resolved"]
+Identity = tuple[str, str, str]
+
+QUIET_DAYS: Final = 3
+"""Whole trusted days without a call after which a finding counts as resolved."""
+
+ID_LENGTH: Final = 32
+"""Hex digits of an id: short enough for a button, and long enough that nobody makes two collide."""
+
+_ORDER: Final = ("new", "back", "open", "quiet", "known", "resolved")
+_BY_AGE: Final = ("open", "quiet")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One row of the answer for a period. Names as CloudTrail has them, "" where it has none."""
+
+    service: str
+    principal: str
+    client: str
+    calls: int
+    first: date
+    last: date
+    """The local dates of its first and last call in the period."""
+
+    @property
+    def identity(self) -> Identity:
+        """What makes it the same finding."""
+        return (self.service, self.principal, self.client)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Local dates from `start` to before `end`."""
+
+    start: date
+    end: date
+    trusted: bool
+    """Whether the lake had events until (nearly) its end, so that silence means something."""
+
+    @property
+    def days(self) -> int:
+        """How many dates it has."""
+        return (self.end - self.start).days
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A finding acknowledged: by whom, why, and until which date, exclusive."""
+
+    by: str
+    why: str
+    until: date
+    calls: int
+    """How many calls it had then: twice as many end it."""
+    days: int = 0
+    """How many days those calls took, so that a Monday's three compare fairly; 0: as many as any period."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is remembered of a finding."""
+
+    service: str
+    principal: str
+    client: str
+    first: date
+    """Its first call ever."""
+    since: date
+    """The begin of its present spell."""
+    last: date
+    """Its last date with a call."""
+    calls: int
+    """In the latest period that had any."""
+    spells: int
+    """How often it was open, this time included."""
+    resolved: date | None = None
+    known: Known | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """What makes it the same finding."""
+        return (self.service, self.principal, self.client)
+
+    @property
+    def id(self) -> str:
+        """A short name for it, the same for ever."""
+        digest = hashlib.sha256()
+        for part in self.identity:
+            # surrogatepass: strangers choose these, and half a surrogate pair must not end a digest
+            data = part.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "big") + data)
+        return digest.hexdigest()[:ID_LENGTH]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A finding as one digest tells it; `finding` is as it is after the period."""
+
+    change: Change
+    finding: Finding
+    calls: int
+    """In this period."""
+    before: int
+    """In the period before, as far as known."""
+    day: int
+    """Which day it is open, from 1."""
+    note: str
+    """More of it in words; empty for one that is open or quiet as it was before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """What a digest tells, in its order, and all findings to remember, by identity."""
+
+    entries: tuple[Entry, ...]
+    findings: tuple[Finding, ...]
+
+
+def track(
+    remembered: Iterable[Finding],
+    seen: Iterable[Seen],
+    *,
+    period: Period,
+    late: Iterable[Seen] = (),
+    trusted: Collection[date] = (),
+    complete: bool = True,
+    quiet_days: int = QUIET_DAYS,
+) -> Tracked:
+    """What `period` changes, where it had the calls of `seen`.
+
+    `remembered` holds a finding once. `late` are the rows of the period before, asked again: what they
+    reveal is told now, but their calls are not this period's. `trusted` are the dates of earlier trusted
+    periods. Not `complete` is an answer cut at its cap. Silence resolves a finding only where the period
+    is trusted and the answer complete. Whatever opens is told before silence can resolve it; but for that,
+    tracking a period twice remembers what tracking it once does.
+    """
+    by_identity = {finding.identity: finding for finding in remembered}
+    now, before = _merged(seen), _merged(late)
+    may_resolve = period.trusted and complete
+    believed = {period.start + timedelta(days=n) for n in range(period.days)} | set(trusted)
+    findings, entries = [], []
+    for identity in sorted(by_identity.keys() | now.keys() | before.keys()):
+        rows = _Rows(now.get(identity), before.get(identity), period)
+        was = by_identity.get(identity)
+        finding, change, note = _changed(was, rows)
+        if may_resolve and change in ("quiet", "known") and not rows.now:
+            silent = sum(finding.last < day < period.end for day in believed)
+            if silent >= quiet_days:
+                finding, change = replace(finding, resolved=period.end), "resolved"
+        findings.append(finding)
+        if change is not None:
+            day = max(1, (period.end - finding.since).days)
+            entries.append(Entry(change, finding, rows.calls, rows.calls_before(was), day, note))
+    return Tracked(tuple(sorted(entries, key=_place)), tuple(findings))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What was seen of one finding, which is in at least one of the two unless it is remembered."""
+
+    now: Seen | None
+    before: Seen | None
+    period: Period
+
+    @property
+    def all(self) -> tuple[Seen, ...]:
+        return tuple(row for row in (self.now, self.before) if row is not None)
+
+    @property
+    def calls(self) -> int:
+        return self.now.calls if self.now else 0
+
+    @property
+    def late_note(self) -> str:
+        return "" if self.now else "its calls arrived late"
+
+    def calls_before(self, was: Finding | None) -> int:
+        """Of the period before: as asked again; else as remembered, where it reached up to this period."""
+        if self.before:
+            return self.before.calls
+        return was.calls if was and was.last == self.period.start - timedelta(days=1) else 0
+
+
+def _changed(finding: Finding | None, rows: _Rows) -> tuple[Finding, Change | None, str]:
+    """The finding after its rows, what that is to be called unless silence resolves it, and a note."""
+    if finding is None:
+        first = min(row.first for row in rows.all)
+        last = max(row.last for row in rows.all)
+        return Finding(*rows.all[0].identity, first, first, last, rows.all[0].calls, 1), "new", rows.late_note
+    if finding.resolved is not None:
+        return _maybe_back(finding, finding.resolved, rows)
+    finding = _moved(finding, rows)
+    if finding.known is not None:
+        ended = _why_not_known(finding.known, rows)
+        if not ended:
+            return finding, "known", _known_words(finding.known, rows.period)
+        return replace(finding, known=None), "open" if rows.now else "quiet", ended
+    return finding, "open" if rows.now else "quiet", ""
+
+
+def _moved(finding: Finding, rows: _Rows) -> Finding:
+    if not rows.all:
+        return finding
+    first = min(finding.first, *(row.first for row in rows.all))
+    return replace(
+        finding,
+        first=first,
+        # a later spell keeps its begin: what is earlier may belong to the spell before it
+        since=first if finding.spells == 1 else finding.since,
+        last=max(finding.last, *(row.last for row in rows.all)),
+        calls=rows.all[0].calls,
+    )
+
+
+def _maybe_back(finding: Finding, resolved: date, rows: _Rows) -> tuple[Finding, Change | None, str]:
+    # a row that says nothing later is of the spell that is over, asked again
+    fresh = [row for row in rows.all if row.last > finding.last]
+    if not fresh:
+        return finding, None, ""
+    since = min(row.first if row.first > finding.last else row.last for row in fresh)
+    spells = finding.spells + 1
+    finding = replace(_moved(finding, rows), since=since, spells=spells, resolved=None, known=None)
+    notes = [f"was resolved on {_day(resolved, rows.period)}", rows.late_note]
+    return finding, "back", "; ".join(filter(None, notes))
+
+
+def _why_not_known(known: Known, rows: _Rows) -> str:
+    """Why it stops being known, in words; empty while it is."""
+    was = f"was {_known_words(known, rows.period)}"
+    days = rows.period.days
+    if rows.calls * (known.days or days) >= 2 * max(1, known.calls) * days:
+        return f"{was}; its calls doubled, from {known.calls:,} to {rows.calls:,}"
+    return was if known.until <= rows.period.end else ""
+
+
+def _known_words(known: Known, period: Period) -> str:
+    return f"known until {_day(known.until, period)} ({known.by}: {known.why})"
+
+
+def _merged(rows: Iterable[Seen]) -> dict[Identity, Seen]:
+    merged: dict[Identity, Seen] = {}
+    for row in rows:
+        if other := merged.get(row.identity):
+            first, last = min(row.first, other.first), max(row.last, other.last)
+            row = replace(row, calls=row.calls + other.calls, first=first, last=last)
+        merged[row.identity] = row
+    return merged
+
+
+def _place(entry: Entry) -> tuple[int, date, int, Identity]:
+    age = entry.finding.since if entry.change in _BY_AGE else date.min
+    return _ORDER.index(entry.change), age, -entry.calls, entry.finding.identity
+
+
+def _day(day: date, period: Period) -> str:
+    return f"{day.day} {day:%b}" + ("" if day.year == period.end.year else f" {day.year}")

@@ -1,0 +1,245 @@
+"""The forms of digests: ordering or editing one, and snoozing one of its findings."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from bot.errors import UserError
+from bot.tracking import Known
+from handlers import blocks, told
+from handlers.blocks import paragraph, person, prose, said
+
+if TYPE_CHECKING:
+    from slack_bolt import Ack, App
+    from slack_sdk import WebClient
+
+    from bot.digests import Digest
+    from handlers.blocks import Block
+    from handlers.desk import Desk
+    from handlers.digests import Orders
+
+ORDER: Final = "digest_form"
+SNOOZE: Final = "snooze_form"
+
+SNOOZES: Final = (7, 14, 30)
+"""Days for which a finding may be made known."""
+
+REASON_CHARS: Final = 300
+"""A reason is shown in a table's cell."""
+
+LINE_CHARS: Final = 3_000
+"""What a line of a form may hold (SDK models)."""
+
+
+def register(app: App, desk: Desk, orders: Orders) -> None:
+    """Answer the forms, and the menu that opens the second."""
+    forms = _Forms(desk, orders)
+    app.view(ORDER)(forms.ordered)
+    app.action("snooze")(forms.snooze)
+    app.view(SNOOZE)(forms.snoozed)
+
+
+def order(desk: Desk, digest: Digest | None, channel: str, user: str, *, question: str = "") -> Block:
+    """The form for a new digest, or for one that there is."""
+    when = str(digest.schedule) if digest else f"daily 09:00 {desk.zones.of(user)}"
+    fields = {
+        "when": ("When", when, "daily 09:00 Europe/Berlin weekdays, or weekly mon 09:00", False),
+        "question": ("About", digest.question if digest else question, "service=s3,kms min=1.3", True),
+        "mention": (
+            "Who is named when something is new",
+            (digest.mention or "") if digest else "",
+            "here, channel, or the id of a person or a user group",
+            True,
+        ),
+    }
+    inputs = [_line(name, *given) for name, given in fields.items()]
+    chosen = digest.channel if digest else channel
+    inputs.insert(1, _channel(chosen))
+    return {
+        "type": "modal",
+        "callback_id": ORDER,
+        "private_metadata": json.dumps({"digest": digest.id if digest else None, "channel": channel}),
+        "title": {"type": "plain_text", "text": f"Digest {digest.id}" if digest else "New digest"},
+        "submit": {"type": "plain_text", "text": "Save" if digest else "Order"},
+        "close": {"type": "plain_text", "text": "Close"},
+        "blocks": [
+            *inputs,
+            paragraph(*prose("Filters and a policy, as in `/tls-audit`. Another question begins anew.")),
+        ],
+    }
+
+
+class _Forms:
+    """What the forms do."""
+
+    def __init__(self, desk: Desk, orders: Orders) -> None:
+        self._desk = desk
+        self._digests = desk.runner.digests
+        self._orders = orders
+
+    def ordered(self, ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+        """Order or change a digest."""
+        shown, user = body["view"], body["user"]["id"]
+        given = json.loads(shown["private_metadata"])
+        fields = _read(shown)
+        channel = fields["channel"] or given["channel"]
+        mention = f" mention={fields['mention']}" if fields["mention"].strip() else ""
+        text = self._desk.order(f"{fields['when']} #{channel} {fields['question']}{mention}")
+        try:
+            if given["digest"] is None:
+                digest = self._orders.ordered(text, user, channel)
+            else:
+                before = self._orders.named(str(given["digest"]), user, given["channel"], to_change=True)
+                digest = self._orders.changed(before, text)
+        except UserError as error:
+            at_fault = next(
+                (name for name in ("question", "mention") if _quotes(error, fields[name])), "when"
+            )
+            ack(response_action="errors", errors={at_fault: str(error)[:150]})
+            return
+        ack()
+        if given["digest"] is None:
+            self._orders.confirm(client, digest, None)
+        else:
+            what = f"changed digest {digest.id}: {self._orders.words(digest)}."
+            self._orders.say(client, digest, user, what)
+
+    def snooze(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
+        """Ask for how long a finding is known, and why."""
+        ack()
+        number, _, finding_id = action["selected_option"]["value"].partition(" ")
+        finding = self._digests.finding(int(number), finding_id)
+        user, channel = body["user"]["id"], body["channel"]["id"]
+        thread = body["container"].get("thread_ts")
+        if finding is None:
+            words = "That finding is no longer kept."
+            client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread, text=words)
+            return
+        metadata = {"digest": int(number), "finding": finding_id, "channel": channel, "thread": thread}
+        options = [_option(str(days), f"{days} days") for days in SNOOZES]
+        client.views_open(
+            trigger_id=body["trigger_id"],
+            view={
+                "type": "modal",
+                "callback_id": SNOOZE,
+                "private_metadata": json.dumps(metadata),
+                "title": {"type": "plain_text", "text": "Snooze a finding"},
+                "submit": {"type": "plain_text", "text": "Snooze"},
+                "close": {"type": "plain_text", "text": "Close"},
+                "blocks": [
+                    paragraph(said(told.label(finding), code=True)),
+                    {
+                        "type": "input",
+                        "block_id": "days",
+                        "label": {"type": "plain_text", "text": "For"},
+                        "element": {
+                            "type": "radio_buttons",
+                            "action_id": "days",
+                            "options": options,
+                            "initial_option": options[0],
+                        },
+                    },
+                    {
+                        "type": "input",
+                        "block_id": "reason",
+                        "label": {"type": "plain_text", "text": "Why"},
+                        "element": {
+                            "type": "plain_text_input",
+                            "action_id": "reason",
+                            "min_length": 1,
+                            "max_length": REASON_CHARS,
+                        },
+                    },
+                    paragraph(said("It comes back earlier if its calls double. Everyone sees who and why.")),
+                ],
+            },
+        )
+
+    def snoozed(self, ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+        """Make a finding known, and say so in the digest's thread."""
+        given, values = json.loads(body["view"]["private_metadata"]), body["view"]["state"]["values"]
+        days = int(values["days"]["days"]["selected_option"]["value"])
+        why = (values["reason"]["reason"]["value"] or "").strip()
+        if not why:
+            ack(response_action="errors", errors={"reason": "A word on why helps whoever is on call next."})
+            return
+        user = body["user"]["id"]
+        digest = self._digests.get(given["digest"])
+        finding = self._digests.finding(given["digest"], given["finding"])
+        if digest is None or finding is None:
+            ack(response_action="errors", errors={"reason": "That finding is no longer kept."})
+            return
+        ack()
+        now = self._desk.runner.now()
+        until = now.astimezone(ZoneInfo(digest.schedule.zone)).date() + timedelta(days=days)
+        start, end = digest.period(digest.schedule.latest(now))
+        name = self._desk.name_of(user)
+        known = Known(name, why, until, finding.calls, (end - start).days)
+        self._digests.acknowledge(digest.id, finding.id, known)
+        made = [
+            paragraph(
+                person(user),
+                said(" snoozed "),
+                said(told.label(finding), code=True),
+                said(f" until {until.day} {until:%b}: "),
+                said(why),
+            )
+        ]
+        client.chat_postMessage(
+            channel=given["channel"],
+            thread_ts=given["thread"],
+            blocks=made,
+            text=blocks.words_of(made),
+            mrkdwn=False,
+        )
+
+
+def _quotes(error: UserError, given: str) -> bool:
+    """Whether an error is about one of the words of an input."""
+    return any(word and word in str(error) for word in given.split())
+
+
+def _read(shown: dict[str, Any]) -> dict[str, str]:
+    """What the inputs of an order hold, by block_id."""
+    return {
+        block_id: held.get("value") or held.get("selected_conversation") or ""
+        for block_id, inputs in shown["state"]["values"].items()
+        for held in inputs.values()
+    }
+
+
+def _line(name: str, label: str, value: str, example: str, optional: bool) -> Block:
+    element: Block = {
+        "type": "plain_text_input",
+        "action_id": name,
+        "placeholder": {"type": "plain_text", "text": example},
+        "max_length": LINE_CHARS,
+    }
+    if value:
+        element["initial_value"] = value[:LINE_CHARS]
+    return {
+        "type": "input",
+        "block_id": name,
+        "label": {"type": "plain_text", "text": label},
+        "optional": optional,
+        "element": element,
+    }
+
+
+def _channel(chosen: str) -> Block:
+    element: Block = {"type": "conversations_select", "action_id": "channel"}
+    if chosen:
+        element["initial_conversation"] = chosen
+    return {
+        "type": "input",
+        "block_id": "channel",
+        "label": {"type": "plain_text", "text": "Where"},
+        "element": element,
+    }
+
+
+def _option(value: str, text: str) -> Block:
+    return {"text": {"type": "plain_text", "text": text}, "value": value}

@@ -1,0 +1,76 @@
+"""Retries: calls that Slack refused for now are made again, those that may have taken effect are not."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Final
+
+from slack_sdk.http_retry.handler import RetryHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from slack_sdk.http_retry.request import HttpRequest
+    from slack_sdk.http_retry.response import HttpResponse
+    from slack_sdk.http_retry.state import RetryState
+
+RETRIES: Final = 5
+"""How often a call that Slack refused for now is made again."""
+
+ONCE: Final = ("chat.postMessage", "chat.postEphemeral", "files.completeUploadExternal")
+"""Calls that others see: of one that failed at Slack's side, nobody knows whether it was carried out."""
+
+TOO_MANY: Final = 429
+FAILED: Final = 500
+
+
+class Patient(RetryHandler):
+    """Waits as long as Slack says after a 429, and ever longer after a failure of Slack's own.
+
+    A cut connection is not retried at all: the call may have been carried out.
+    """
+
+    def __init__(self, pause: Callable[[float], None], told: Callable[[str, str], None]) -> None:
+        """`pause` waits; `told` hears of each refusal: the method, and `ratelimited` or the status."""
+        super().__init__(max_retry_count=RETRIES)
+        self._pause = pause
+        self._told = told
+
+    def _can_retry(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> bool:
+        del state, error
+        if response is None:
+            return False
+        method = request.url.partition("?")[0].rsplit("/", 1)[-1]
+        if response.status_code == TOO_MANY:
+            self._told(method, "ratelimited")
+            return True
+        if response.status_code >= FAILED:
+            self._told(method, str(response.status_code))
+            return method not in ONCE
+        return False
+
+    def prepare_for_next_attempt(
+        self,
+        *,
+        state: RetryState,
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: Exception | None = None,
+    ) -> None:
+        """Wait before the call is made again."""
+        del request, error
+        headers = (
+            {} if response is None else {name.lower(): value for name, value in response.headers.items()}
+        )
+        after = headers.get("retry-after", ["0"])
+        seconds = int(after[0] if isinstance(after, list) else after) or 2**state.current_attempt
+        self._pause(seconds + random.random())  # noqa: S311 - so that not everyone comes back at once
+        state.next_attempt_requested = True
+        state.increment_current_attempt()
