@@ -75,6 +75,9 @@ class Publisher(Protocol):
     def cancelled(self, claimed: Claimed, question: Question) -> None:
         """Say that the run was cancelled."""
 
+    def forget(self, run: Run) -> None:
+        """Take back what a run of long ago left for people to download."""
+
     def tell(self, claimed: Claimed, user: str, error: BotError) -> None:
         """Say something to one person, about what cannot be said where it was to be."""
 
@@ -106,6 +109,8 @@ class Answering:
         self._cap = cap
         self._stale_after = stale_after
         self._clock = clock
+        self.newest: dict[str, datetime] = {}
+        """The newest event that was met, by engine."""
 
     def carry(self, claimed: Claimed) -> None:
         """Take a run to its end, or as far as it goes now. BotError where it goes no further."""
@@ -135,7 +140,8 @@ class Answering:
             due = table.row_count == 0 or not self._engines[run.engine].metered
             coverage = self._ask(claimed, question, "coverage") if due else None
             found = findings.read(question, table, coverage, cap=self._cap)
-            run = claimed.save(state="posting", rows=table.row_count)
+            self._met(run.engine, None if found.coverage is None else found.coverage.newest)
+            run = claimed.save(state="posting", rows=table.row_count, answered=self._clock())
             notes = (*found.notes, *from_another(run, self._clock()))
             found = replace(found, notes=notes, cost=self._costs.words(run.engine, run.scanned))
             self._publisher.answer(claimed, question, table, found)
@@ -153,6 +159,7 @@ class Answering:
                 step.name: tables.enter_context(self._ask(claimed, question, step.name)) for step in run.steps
             }
             found = reading.read(run.created, answers)
+        self._met(run.engine, found.newest)
         self._digests.put_answer(run.id, reading.to_json(found))
         claimed.end("done", rows=len(found.rows))
 
@@ -171,7 +178,7 @@ class Answering:
         told = self._digests.told(digest.id, start)
         if told is None:
             told = self._report(digest, day, reading.from_json(body), self._question(asked).subject())
-        run = claimed.save(state="posting", rows=len(told.entries))
+        run = claimed.save(state="posting", rows=len(told.entries), answered=self._clock())
         due = digest.schedule.moment(day)
         now, zone = self._clock(), ZoneInfo(digest.schedule.zone)
         late = now - due > LATE and run.typed != NOW
@@ -245,6 +252,10 @@ class Answering:
                 for name, each in asked.items()
             )
         )
+
+    def _met(self, engine: str, newest: datetime | None) -> None:
+        if newest is not None:
+            self.newest[engine] = max(newest, self.newest.get(engine, newest))
 
     def _ask(self, claimed: Claimed, question: Question, name: str) -> Table:
         """Run one step, writing down what the engine tells, at most every `RENEW_SECONDS`.

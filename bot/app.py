@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
 from pydantic import SecretStr
 
@@ -69,9 +71,22 @@ class Bot:
     runner: Runner
     listening: Listening
 
+    def problems(self) -> list[str]:
+        """What is wrong with it; nothing where it is well."""
+        problems = []
+        if not self.listening.is_connected():
+            problems.append("Slack cannot reach it.")
+        if not self.runner.is_alive():
+            problems.append("A worker has ended.")
+        try:
+            self.runner.runs.states()
+        except BotError as error:
+            problems.append(error.message)
+        return problems
+
     def is_well(self) -> bool:
-        """Whether Slack reaches it and its workers are alive."""
-        return self.listening.is_connected() and self.runner.is_alive()
+        """Whether Slack reaches it, its workers are alive, and its database answers."""
+        return not self.problems()
 
 
 @contextmanager
@@ -110,6 +125,9 @@ def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bo
             "lake_owner": "",
             "lake_role": "",
             "database_url": "",
+            "users": "",
+            "channels": "",
+            "status_port": None,
             "slack_bot_token": SecretStr(options.bot_token),
             "slack_app_token": SecretStr(options.app_token),
             "slack_api_url": sandbox.api_url,
@@ -209,11 +227,14 @@ def check_stores(settings: Settings) -> Iterator[Check]:
 def bot(settings: Settings) -> Iterator[Bot]:
     """The whole bot, connected to Slack and at work. UserError: a setting or a token is wrong."""
     import handlers
+    from bot import audit
     from bot.costs import Costs
     from bot.database import Database
     from bot.digests import Digests
+    from bot.metrics import Metrics
     from bot.runner import Runner
     from bot.runs import Runs
+    from bot.status import Status
 
     bot_token = settings.slack_bot_token.get_secret_value()
     app_token = settings.slack_app_token.get_secret_value()
@@ -225,49 +246,80 @@ def bot(settings: Settings) -> Iterator[Bot]:
             f"{' and '.join(missing)} not set.",
             'The README\'s "Connect your Slack" says where to get them; `tls-audit demo` needs neither.',
         )
-    settings.data.mkdir(parents=True, exist_ok=True)
     stopping = threading.Event()
 
     def pause(seconds: float) -> None:
         if stopping.wait(seconds):
             raise HandedOver("The bot is stopping.")
 
-    client = handlers.connect(bot_token, settings.slack_api_url, pause=pause)
-    catalogue, database = views.load(settings.views), Database(settings.database)
-    events = archive(settings)
-    runner = Runner(
-        Runs(database),
-        Digests(database),
-        {name: engine(settings, name, events, pause) for name in engines.NAMES},
-        handlers.SlackPublisher(client, catalogue, budget=handlers.Budget.of_slack(pause)),
-        catalogue,
-        engine=settings.engine,
-        limits={"local": settings.local_concurrency, "lake": settings.lake_concurrency},
-        cap=settings.max_rows,
-        max_days=settings.max_window,
-        owner=socket.gethostname(),
-        stores=settings.stores,
-        costs=Costs(
-            {"lake": settings.lake_price},
-            reuse=timedelta(minutes=settings.reuse),
-            confirm_gb=settings.confirm_gb,
-        ),
-        stopping=stopping,
-    )
-    admins = settings.admins.replace(",", " ").split()
-    try:
-        listening = handlers.listen(client, app_token, runner, admins)
+    metrics = Metrics()
+    client = handlers.connect(bot_token, settings.slack_api_url, pause=pause, told=metrics.refused)
+    admins = _ids(settings.admins)
+    door = handlers.Door(client, users=_ids(settings.users), channels=_ids(settings.channels), admins=admins)
+    catalogue, events = views.load(settings.views), archive(settings)
+    with ExitStack() as stack:
+        owner = stack.enter_context(_owner(settings.data))
+        database = Database(settings.database)
+        stack.callback(database.close)
+        runner = Runner(
+            Runs(database),
+            Digests(database),
+            {name: engine(settings, name, events, pause) for name in engines.NAMES},
+            handlers.SlackPublisher(client, catalogue, door=door, budget=handlers.Budget.of_slack(pause)),
+            catalogue,
+            engine=settings.engine,
+            limits={"local": settings.local_concurrency, "lake": settings.lake_concurrency},
+            cap=settings.max_rows,
+            max_days=settings.max_window,
+            owner=owner,
+            stores=settings.stores,
+            costs=Costs(
+                {"lake": settings.lake_price},
+                reuse=timedelta(minutes=settings.reuse),
+                confirm_gb=settings.confirm_gb,
+            ),
+            stale_after=timedelta(hours=settings.stale),
+            stopping=stopping,
+            ended=lambda run: audit.ended(run, metrics),
+            keep=timedelta(days=settings.keep),
+        )
+        listening = handlers.listen(client, app_token, runner, admins, door=door)
+        stack.callback(runner.stop)
+        stack.callback(listening.close)
+        # set first: what is under way is handed over while the connection closes, which takes seconds
+        stack.callback(stopping.set)
+        runner.start()
+        at_work = Bot(runner, listening)
+        metrics.watch(
+            states=runner.runs.states, sockets=lambda: listening.sockets, newest=lambda: runner.newest
+        )
+        if settings.status_port is not None:
+            status = Status(
+                settings.status_host, settings.status_port, problems=at_work.problems, metrics=metrics
+            )
+            stack.enter_context(status)
+        stack.enter_context(_reading(events, settings.logs))
+        yield at_work
+
+
+def _ids(listed: str) -> list[str]:
+    """The ids of a setting."""
+    return listed.replace(",", " ").split()
+
+
+@contextmanager
+def _owner(data: Path) -> Iterator[str]:
+    """A name for this replica that it will have again when it comes back: what it left behind is then known
+    to be its own. Where another process uses the same folder, it is a name of this time only."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "owner.lock").open("w") as file:
         try:
-            runner.start()
-            with _reading(events, settings.logs):
-                yield Bot(runner, listening)
-        finally:
-            # what is under way is handed over while the connection to Slack closes, which takes seconds
-            stopping.set()
-            listening.close()
-            runner.stop()
-    finally:
-        database.close()
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            log.warning("another process uses %s as well", data)
+            yield f"{socket.gethostname()} {uuid4().hex}"
+        else:
+            yield f"{socket.gethostname()} {data}"
 
 
 @contextmanager

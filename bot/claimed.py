@@ -60,11 +60,13 @@ class Claimed:
 
     def settle(self) -> None:
         """There is no doubt any more about what was posted: somebody looked."""
-        self.run = replace(self.run, doubt=False)
+        with self._lock:
+            self.run = replace(self.run, doubt=False)
 
     def lay_back(self, **changes: object) -> None:
-        """Write `changes`, and leave the run to whoever claims it next. Stopped, if it is ours no more."""
-        self._write(lambda run, _: self._runs.lay_back(run, **changes))
+        """Write `changes`, and leave the run to whoever claims it next, with a doubt that nobody settled.
+        Stopped, if it is ours no more."""
+        self._write(lambda run, _: self._runs.lay_back(run, **{"doubt": run.doubt, **changes}))
 
     def end(self, state: State, **changes: object) -> Run:
         """Bring the run to its end. Stopped, if it is ours no more."""

@@ -191,10 +191,11 @@ def views() -> None:
 def serve() -> None:
     """Run the bot: connect to Slack in Socket Mode, and answer until stopped."""
     from bot import app as parts
-    from bot import settings
+    from bot import logs, settings
 
     chosen = settings.load()
-    with parts.bot(chosen) as bot, _until_stopped() as stopped:
+    logs.set_up(secrets=chosen.secrets)
+    with _until_stopped() as stopped, parts.bot(chosen) as bot:
         typer.echo("Connected to Slack. Ctrl-C stops.", err=True)
         _beat(bot, chosen, stopped)
 

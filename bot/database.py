@@ -5,6 +5,8 @@ Every use is one short transaction. Where the database cannot be reached or writ
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS: Final = 2
 """A command must be answered within Slack's three seconds, so nobody waits longer for the database."""
+
+WAL_AGAIN_SECONDS: Final = 0.01
+"""How soon a new SQLite file that others are setting up is tried again."""
 
 STATEMENT_SECONDS: Final = 10
 """No statement of ours takes a second; one that takes ten is cut off from a database that hangs."""
@@ -55,9 +60,13 @@ class Database:
                 parsed, pool_size=CONNECTIONS, max_overflow=0, pool_timeout=PATIENCE_SECONDS
             )
             sa.event.listen(self._engine, "connect", _set_up_sqlite)
-        with self.write() as connection:
-            self.lock(connection, MIGRATION_LOCK)
-            schema.migrate(connection)
+        try:
+            with self.write() as connection:
+                self.lock(connection, MIGRATION_LOCK)
+                schema.migrate(connection)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Give the connections back."""
@@ -101,5 +110,19 @@ def _set_up_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None
     # one writer, many readers, and nobody fails because another is writing
     connection.execute(f"PRAGMA busy_timeout = {PATIENCE_SECONDS * 1000}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    _use_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    # of several that come to a new file at once, all but one fail at this, however patient they are
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(WAL_AGAIN_SECONDS)
+        else:
+            return

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import uuid4
 
-from bot import reading
+from bot import logs, reading
 from bot.answering import NOW, Answering
 from bot.claimed import AGAIN_SECONDS, Claimed
 from bot.costs import Costs, adopted
@@ -54,7 +54,15 @@ STALE: Final = timedelta(hours=6)
 MOST_AT_WORK: Final = 64
 """Runs at work at once. A few are at their engine; the others wait for their turn to post."""
 
-GRACE_SECONDS: Final = 8.0
+KEEP: Final = timedelta(days=90)
+"""How long runs, their files and findings are kept."""
+
+SWEEP: Final = timedelta(hours=1)
+"""How often what is too old is forgotten."""
+
+SWEPT_AT_ONCE: Final = 100
+
+GRACE_SECONDS: Final = 6.0
 """How long `stop` waits for what is under way to be handed over: containers get ten seconds as a rule."""
 
 _FAR_EAST: Final = timezone(timedelta(hours=14))
@@ -82,10 +90,13 @@ class Runner:
         costs: Costs | None = None,
         stale_after: timedelta = STALE,
         stopping: threading.Event | None = None,
+        ended: Callable[[Run], None] = lambda _: None,
+        keep: timedelta = KEEP,
     ) -> None:
         """`engine` is the default one, `limits` how many runs each may have at once, `cap` the most rows.
 
         `stores` are those a question may name. `stopping`, which `stop` sets, ends the waits of all parts.
+        `ended` is told of every run that has ended here; runs and findings are kept for `keep`.
         """
         self.runs = runs
         self.digests = digests
@@ -106,6 +117,10 @@ class Runner:
         self._claimed: set[Claimed] = set()
         self._stopping = stopping or threading.Event()
         self._stopped = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._tell_ended = ended
+        self._sweep_at = clock()
+        self._keep_for = keep
         self._answering = Answering(
             runs,
             digests,
@@ -323,6 +338,11 @@ class Runner:
         for thread in self._threads:
             thread.join()
 
+    @property
+    def newest(self) -> Mapping[str, datetime]:
+        """The newest event that was met since the start, by engine."""
+        return dict(self._answering.newest)
+
     def is_alive(self) -> bool:
         """Whether every thread that was started still works."""
         return all(thread.is_alive() for thread in self._threads)
@@ -345,6 +365,20 @@ class Runner:
     def _watch(self) -> None:
         while not self._stopping.wait(IDLE_SECONDS):
             self._safely(self.tell_due, "the digests")
+            if self._clock() >= self._sweep_at:
+                self._safely(self.sweep, "forgetting what is old")
+                self._sweep_at = self._clock() + SWEEP
+
+    def sweep(self) -> None:
+        """Forget what is older than what is kept: runs, with the files they posted, and findings."""
+        before = self._clock() - self._keep_for
+        while old := self.runs.old(before, SWEPT_AT_ONCE):
+            for run in old:
+                if self._stopping.is_set():
+                    return
+                self._publisher.forget(run)
+                self.runs.forget(run)
+        self.digests.forget(before.date())
 
     def _keep(self) -> None:
         while not self._stopped.wait(LEASE.total_seconds() / 3):
@@ -388,7 +422,8 @@ class Runner:
 
     def _work(self, claimed: Claimed) -> None:
         try:
-            self._safely(lambda: self._try(claimed), f"run {claimed.run.id}")
+            with logs.about(claimed.run.id):
+                self._safely(lambda: self._try(claimed), f"run {claimed.run.id}")
         finally:
             with self._ends:
                 self._claimed.discard(claimed)
@@ -426,6 +461,9 @@ class Runner:
                 claimed.end("failed", error=str(error))
         except Stopped:
             log.info("run %s is another worker's now", run.id)
+        else:
+            if claimed.run.state in ENDED:
+                self._tell_ended(claimed.run)
 
     def _apologise(self, claimed: Claimed, error: BotError) -> None:
         """Tell whoever waits for the run; of a reading, the digests that await it do."""

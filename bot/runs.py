@@ -112,6 +112,8 @@ class Run:
     wanted: bool = True
     """False once someone cancelled it."""
     started: datetime | None = None
+    answered: datetime | None = None
+    """When the engine had answered, and posting began."""
     finished: datetime | None = None
     scanned: int = 0
     rows: int | None = None

@@ -71,6 +71,7 @@ runs = sa.Table(
     sa.Column("due", Moment),
     sa.Column("wanted", sa.Boolean, nullable=False),
     sa.Column("started", Moment),
+    sa.Column("answered", Moment),
     sa.Column("finished", Moment),
     sa.Column("scanned", sa.BigInteger, nullable=False),
     sa.Column("rows", sa.BigInteger),
@@ -147,6 +148,7 @@ def _add_digests(connection: sa.Connection) -> None:
         "awaits VARCHAR",
         "digest INTEGER",
         "day VARCHAR",
+        "answered FLOAT",
         "doubt BOOLEAN NOT NULL DEFAULT false",
     ):
         connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {column}")

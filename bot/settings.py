@@ -6,6 +6,7 @@ import difflib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -88,9 +89,25 @@ class Settings(BaseSettings):
     database_url: str = Field(
         default="", description="`sqlite:///…` or `postgresql://…`; `runs.sqlite` in the data folder."
     )
+    users: str = Field(
+        default="",
+        description="Who may ask: ids of people and user groups, separated by commas; unset: all but guests.",
+    )
+    channels: str = Field(
+        default="",
+        description="Where they may ask: ids of channels; unset: everywhere but in channels shared outside.",
+    )
     admins: str = Field(
         default="", description="Who may cancel and delete what others asked: ids, separated by commas."
     )
+    keep: int = Field(default=90, ge=1, description="Days for which runs, files and findings are kept.")
+    stale: float = Field(
+        default=6, gt=0, description="Hours without a new event after which a digest says so."
+    )
+    status_port: int | None = Field(
+        default=None, ge=0, le=65535, description="The port of `/healthz` and `/metrics`; unset: none."
+    )
+    status_host: str = Field(default="127.0.0.1", description="The address they are served at.")
     slack_bot_token: SecretStr = Field(
         default=SecretStr(""), validation_alias="SLACK_BOT_TOKEN", description="The bot's token, `xoxb-…`."
     )
@@ -125,6 +142,13 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The URL of the database of runs, for SQLAlchemy."""
         return self.database_url or f"sqlite:///{self.data / 'runs.sqlite'}"
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must not be written anywhere."""
+        tokens = [self.slack_bot_token.get_secret_value(), self.slack_app_token.get_secret_value()]
+        password = urlsplit(self.database_url).password
+        return [secret for secret in (*tokens, password, unquote(password or "")) if secret]
 
     @property
     def archive_folder(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +14,7 @@ from slack_sdk import WebClient
 from bot.errors import BotError, UserError
 from handlers import actions, blocks, commands, digests, forms, home
 from handlers.desk import Desk, Zones
+from handlers.door import Door
 from handlers.pace import Budget
 from handlers.publisher import SlackPublisher
 from handlers.refusals import SLACK_ERRORS, translated
@@ -29,6 +31,7 @@ __all__ = [
     "EVENTS",
     "SCOPES",
     "Budget",
+    "Door",
     "Listening",
     "SlackPublisher",
     "check",
@@ -98,11 +101,32 @@ class Listening:
 
     def __init__(self, handler: SocketModeHandler) -> None:
         self._handler = handler
+        self._known = 0
+        self._handler.client.on_message_listeners.append(self._heard)
         self._handler.connect()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
 
     def is_connected(self) -> bool:
         """Whether Slack can reach the bot now."""
         return bool(self._handler.client.is_connected())
+
+    @property
+    def sockets(self) -> tuple[int, int]:
+        """How many connections this process holds, and how many of this app Slack knows."""
+        return int(self.is_connected()), self._known
+
+    def _heard(self, message: str) -> None:
+        """Slack says with its hello how many connections it knows; it sends each click to one of them."""
+        if '"hello"' not in message:
+            return
+        hello = json.loads(message)
+        if hello.get("type") == "hello":
+            self._known = int(hello.get("num_connections", 0))
+            if self._known > 1:
+                log.warning(
+                    "Slack knows %s connections of this app, and this process holds one. If no other replica "
+                    "runs, some are dead, and what people click may get lost until Slack notices.",
+                    self._known,
+                )
 
     def close(self) -> None:
         """Listen no more."""
@@ -115,6 +139,7 @@ def listen(
     runner: Runner,
     admins: Iterable[str],
     *,
+    door: Door | None = None,
     ping_seconds: float = PING_SECONDS,
 ) -> Listening:
     """Connect to Slack in Socket Mode and answer until closed. UserError: a token is wrong."""
@@ -123,7 +148,8 @@ def listen(
     quick = WebClient(client.token, base_url=client.base_url, timeout=ZONE_SECONDS, retry_handlers=[])
     try:
         app = App(client=client)
-        register(app, Desk(runner, Zones(quick), frozenset(admins)))
+        desk = Desk(runner, Zones(quick), frozenset(admins), (door or Door(client)).through(quick))
+        register(app, desk)
         return Listening(SocketModeHandler(app, app_token, ping_interval=ping_seconds))
     except SLACK_ERRORS as error:
         raise UserError(str(translated(error)), "`tls-audit doctor` checks the tokens.") from error

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.costs import Costly
-from bot.errors import BotError, UserError
+from bot.errors import BotError, Unavailable, UserError
 from bot.findings import counted
 from handlers import blocks, forms
 from handlers.desk import typed
@@ -61,29 +61,41 @@ def register(app: App, desk: Desk) -> None:
             client.views_open(trigger_id=body["trigger_id"], view=made)
             return
         try:
-            answer = _answer(desk, text, user)
+            answer = _answer(desk, text, user, channel)
             if answer is None:
                 run = desk.submit(text, user=user, channel=channel, key=body["trigger_id"])
                 if desk.runner.question(run).private:
                     answer = [blocks.paragraph(blocks.said("The answer comes to your messages with me."))]
-        except UserError as error:
+        except (UserError, Unavailable) as error:
             answer = mistake(error, text)
         if answer is None:
             ack()
         else:
             ack(response_type="ephemeral", blocks=answer, text=blocks.words_of(answer))
 
-    def mentioned(body: dict[str, Any], event: dict[str, Any], client: WebClient) -> None:
+    def mentioned(
+        body: dict[str, Any], event: dict[str, Any], client: WebClient, next_: Callable[[], None]
+    ) -> None:
         text = typed(re.sub(r"^\s*<@[^>]+>", "", event["text"])).strip()
         _asked_in_words(desk, client, body["event_id"], event, text)
+        next_()
 
-    def messaged(body: dict[str, Any], event: dict[str, Any], client: WebClient) -> None:
+    def messaged(
+        body: dict[str, Any], event: dict[str, Any], client: WebClient, next_: Callable[[], None]
+    ) -> None:
         if event.get("channel_type") == "im" and "subtype" not in event and "bot_id" not in event:
             _asked_in_words(desk, client, body["event_id"], event, typed(event["text"]).strip())
+        next_()
 
+    # Bolt acknowledges an event before its listener runs, and after the listener's middleware: what is
+    # promised there is promised before, and an event that could not be taken comes again
     app.command(COMMAND)(command)
-    app.event("app_mention")(mentioned)
-    app.event("message")(messaged)
+    app.event("app_mention", middleware=[mentioned])(_done)
+    app.event("message", middleware=[messaged])(_done)
+
+
+def _done() -> None:
+    """Nothing is left to do."""
 
 
 def _asked_in_words(desk: Desk, client: WebClient, key: str, event: dict[str, Any], text: str) -> None:
@@ -91,12 +103,14 @@ def _asked_in_words(desk: Desk, client: WebClient, key: str, event: dict[str, An
     thread = event.get("thread_ts") or event["ts"]
     text = re.sub(r"^/?tls-audit\s+", "", text)
     try:
-        answer = _answer(desk, text or "help", user)
+        answer = _answer(desk, text or "help", user, channel)
         if answer is None:
             desk.submit(text, user=user, channel=channel, key=key, reply_to=thread)
             return
     except UserError as error:
         answer = mistake(error, text, reply_to=thread)
+    if not desk.runner.runs.is_first(key, desk.runner.now()):
+        return
     client.chat_postEphemeral(
         channel=channel,
         user=user,
@@ -106,11 +120,11 @@ def _asked_in_words(desk: Desk, client: WebClient, key: str, event: dict[str, An
     )
 
 
-def _answer(desk: Desk, text: str, user: str) -> list[Block] | None:
+def _answer(desk: Desk, text: str, user: str, channel: str) -> list[Block] | None:
     """What the words other than questions get; None for a question. UserError."""
     word, _, rest = text.partition(" ")
     answers: dict[str, Callable[[], list[Block]]] = {
-        "help": lambda: help_(),
+        "help": lambda: [*help_(), blocks.paragraph(*blocks.prose(desk.door.words(user, channel)))],
         "views": lambda: _views(desk),
         "runs": lambda: runs(desk, user),
         "cancel": lambda: _cancel(desk, user, rest.strip()),

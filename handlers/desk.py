@@ -11,7 +11,7 @@ from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from handlers.refusals import SLACK_ERRORS
+from handlers.refusals import SLACK_ERRORS, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from bot.runner import Runner
     from bot.runs import Run
+    from handlers.door import Door
 
 ZONE_SECONDS: Final = 3_600
 """People move; an hour later they are asked for again."""
@@ -50,7 +51,7 @@ class Zones:
         return zone
 
     def group(self, handle: str) -> str | None:
-        """The id of a user group by its handle; None where there is none, or Slack does not answer in time."""
+        """The id of a user group by its handle; None where Slack knows none, or does not answer in time."""
         try:
             groups = self._client.usergroups_list()["usergroups"]
         except SLACK_ERRORS:
@@ -71,13 +72,22 @@ class Desk:
     runner: Runner
     zones: Zones
     admins: frozenset[str]
+    door: Door
+    """Asked with a client that gives up within a second."""
+
+    def admit(self, user: str, channel: str) -> None:
+        """BotError where `user` may not ask in `channel`, or Slack does not say in time whether."""
+        try:
+            self.door.admit(user, channel)
+        except SLACK_ERRORS as error:
+            raise translated(error) from error
 
     def name_of(self, user: str) -> str:
         """A person's name, for where no mention can be; the id, where Slack does not say."""
         return self.zones.name_of(user)
 
     def order(self, text: str) -> str:
-        """An order as `schedule.read` takes it. Slack marks people and channels, and leaves groups as typed."""
+        """Text as `schedule.read` takes it. Slack marks people and channels, but leaves groups as typed."""
         return _TYPED_GROUP.sub(
             lambda typed: typed[1] + (self.zones.group(typed[2]) or typed[2]), ordered(text)
         )

@@ -116,7 +116,8 @@ class Orders:
     # --- orders
 
     def ordered(self, text: str, user: str, channel: str) -> Digest:
-        """Take an order: the digest, kept. UserError where it is none."""
+        """Take an order: the digest, kept. UserError where it is none, or not allowed."""
+        self._desk.admit(user, channel)
         order = schedule.read(text, zone=str(self._desk.zones.of(user)))
         question = self.question(order.question)
         now = self._desk.runner.now()
@@ -136,6 +137,7 @@ class Orders:
     def changed(self, digest: Digest, text: str) -> Digest:
         """The digest as an order has it now. Another question begins anew, with a baseline."""
         order = schedule.read(text, zone=digest.schedule.zone)
+        self._desk.admit(digest.owner, order.channel or digest.channel)
         question = str(self.question(order.question)).partition(f" by={reading.VIEW}")[2].strip()
         new = replace(
             digest,
@@ -215,7 +217,7 @@ class Orders:
     # --- telling people
 
     def confirm(self, client: WebClient, digest: Digest, respond: Respond | None) -> None:
-        """Say in its channel what was ordered: that also shows that it can be told there. If not, forget it."""
+        """Say in its channel what was ordered, which shows that it can be told there; else forget it."""
         try:
             self._post(client, digest.channel, self._ordered(digest))
         except SLACK_ERRORS as error:

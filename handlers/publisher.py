@@ -18,6 +18,7 @@ from bot.errors import BotError, Unreachable
 from bot.findings import BYTES_PER_GB, short_service
 from bot.table import to_csv
 from handlers import blocks, charts, told
+from handlers.door import DIRECT, Door
 from handlers.pace import Budget
 from handlers.posting import Posting
 from handlers.refusals import REFUSED_BLOCKS, SLACK_ERRORS, code_of, translated
@@ -46,9 +47,6 @@ PROGRESS_SECONDS: Final = 3.0
 LONG: Final = timedelta(minutes=1)
 """Whoever waited longer is looking elsewhere, and is named under the answer."""
 
-DIRECT: Final = "D"
-"""What the id of direct messages begins with (docs: conversations API)."""
-
 RUNG_SECONDS: Final = 3_600.0
 """How long a workspace that refused a kind of table is not asked again: it may have been one odd table."""
 
@@ -64,10 +62,14 @@ class SlackPublisher:
         client: WebClient,
         views: Mapping[str, View],
         *,
+        door: Door | None = None,
         budget: Budget | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`budget` keeps below Slack's rate limits; by default, the documented ones."""
+        """`door` knows who may ask; by default, everyone of the workspace. `budget` keeps below Slack's
+        rate limits; by default, the documented ones."""
+        self._door = door or Door(client)
+        self._client = client
         self._posting = Posting(client, budget or Budget.of_slack())
         self._views = views
         self._monotonic = monotonic
@@ -81,6 +83,7 @@ class SlackPublisher:
     def open(self, claimed: Claimed, question: Question, ahead: int) -> tuple[str, str]:
         run = claimed.run
         try:
+            self._door.admit(run.user, run.channel, private=question.private)
             home = self._posting.direct(run.user) if question.private else run.channel
             state = "⏳ queued" + (f", {ahead:,} before it" if ahead else "")
             made = blocks.parent(run, question, state, cancel=True)
@@ -177,6 +180,7 @@ class SlackPublisher:
         made, words = told.parent(report, digest, today, late)
         drawn = charts.line(reports.chart(report))
         try:
+            self._door.admit_channel(digest.channel)
             with_chart = [*made, drawn[0]] if drawn else made
             try:
                 sent = self._posting.post(claimed, "parent", with_chart, words, digest.channel, None)
@@ -209,6 +213,15 @@ class SlackPublisher:
             self._tell(claimed, user, words, error)
         except SLACK_ERRORS as refused:
             log.error("run %s: its owner could not be told: %s", claimed.run.id, code_of(refused) or refused)  # noqa: TRY400 - the reason is in the words
+
+    def forget(self, run: Run) -> None:
+        file = run.posted.get("file", "")
+        if file.startswith("F"):
+            try:
+                self._client.files_delete(file=file)
+            except SLACK_ERRORS as error:
+                # someone may have deleted it already
+                log.info("run %s: its file was not deleted: %s", run.id, code_of(error) or error)
 
     # --- the parts
 

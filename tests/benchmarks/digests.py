@@ -1,0 +1,144 @@
+"""How long 500 digests take that are due in one minute: `python -m tests.benchmarks.digests [COUNT]`.
+
+Each in a channel of its own, of five distinct questions, against a sandbox that enforces Slack's limits and
+with the bot's own budget for them. Beside the time stands what the limits alone allow. Takes seven minutes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from contextlib import closing
+from datetime import UTC, datetime, time, timedelta
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import handlers
+from bot import views
+from bot.database import Database
+from bot.digests import Digest, Digests
+from bot.runner import Runner
+from bot.runs import Runs
+from bot.sandbox import Channel, Options, Sandbox
+from bot.sandbox.limits import POST_BURST, POSTS_A_SECOND, TIERS
+from bot.sandbox.state import ALICE, BOT
+from bot.schedule import Schedule
+from bot.statement import Statement
+from bot.table import Table
+from handlers.pace import FILES_BURST, FILES_PER_SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlglot import exp
+
+    from bot.engines import Progress
+    from bot.table import Row
+    from bot.views import Column
+
+DIGESTS = 500
+QUESTIONS = ("", "service=s3", "service=kms,sts", "min=1.3", "principal=role/*")
+POSTS = 2
+"""Messages of a digest with findings: its parent and its table."""
+FILES = "files.completeUploadExternal"
+PATIENCE = 1_200.0
+FINDINGS = 40
+
+
+class Counting:
+    """An engine that answers at once, and counts what it is asked."""
+
+    name = "counting"
+    metered = True
+
+    def __init__(self, now: datetime) -> None:
+        self.asked: Counter[str] = Counter()
+        self._rows: dict[str, list[Row]] = {
+            "numOutdatedTlsCalls": [
+                ("s3.amazonaws.com", f"arn:aws:iam::111122223333:role/job-{number}", "Boto/2.38.0", now, now, 9)
+                for number in range(FINDINGS)
+            ],
+            "numEvents": [("s3.amazonaws.com", 5_912_004, 124_152, now, now)],
+        }
+
+    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
+        """As Engine.translate."""
+        return Statement(select.sql("trino"), tuple(columns))
+
+    def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
+        """As Engine.run."""
+        del token, resume
+        progress(None, "running", 0)
+        self.asked[statement.sql] += 1
+        names = [column.name for column in statement.columns]
+        kind = "numOutdatedTlsCalls" if "principal" in names else "numEvents"
+        return Table(statement.columns, [self._rows[kind]])
+
+
+def shared(sandbox: Sandbox, count: int) -> bool:
+    """Whether so many files can be seen."""
+    return sum(bool(file.shares) for file in sandbox.workspace.files.values()) >= count
+
+
+def main(count: int) -> None:
+    """Measure and print."""
+    now = datetime.now(UTC)
+    people = frozenset({ALICE.id, BOT})
+    channels = [Channel(f"C_{number:04}", f"channel-{number}", members=people) for number in range(count)]
+    options = Options(scopes=frozenset(handlers.SCOPES))
+    refused: Counter[str] = Counter()
+    with (
+        TemporaryDirectory() as folder,
+        Sandbox(options=options, channels=channels) as sandbox,
+        closing(Database(f"sqlite:///{Path(folder) / 'runs.sqlite'}")) as database,
+    ):
+        engine, digests = Counting(now - timedelta(days=1)), Digests(database)
+        client = handlers.connect(
+            options.bot_token, sandbox.api_url, told=lambda method, why: refused.update([f"{method} {why}"])
+        )
+        catalogue = views.load()
+        runner = Runner(
+            Runs(database),
+            digests,
+            {engine.name: engine},
+            handlers.SlackPublisher(client, catalogue, budget=handlers.Budget.of_slack()),
+            catalogue,
+            engine=engine.name,
+            limits={engine.name: 10},
+            cap=100_000,
+            max_days=366,
+            owner="benchmark",
+        )
+        schedule = Schedule(time(now.hour, now.minute), "UTC", tuple(range(7)))
+        for number, channel in enumerate(channels):
+            question = QUESTIONS[number % len(QUESTIONS)]
+            digests.add(Digest(0, ALICE.id, channel.id, schedule, question, None, now, due=now))
+        began = sandbox.clock.now()
+        runner.start()
+        try:
+            sandbox.wait_for(partial(shared, sandbox, count), PATIENCE, "every digest")
+            every = [message for each in channels for message in sandbox.workspace.in_channel(each.id)]
+        finally:
+            runner.stop()
+        parts: dict[str, list[float]] = {"parents": [], "tables": [], "files": []}
+        for message in every:
+            part = "files" if message.files else "parents" if message.is_parent else "tables"
+            parts[part].append(float(message.ts) - began)
+        print(f"{count} digests due at once, {len(QUESTIONS)} questions, {FINDINGS} findings each")
+        for part, came in parts.items():
+            print(f"  {len(came)} {part}: the first after {min(came):.1f} s, the last after {max(came):.1f} s")
+        print(f"  {len(engine.asked)} distinct queries, asked {engine.asked.total()} times")
+        print(f"  429s: {dict(refused) or 'none'}; rules broken: {len(sandbox.broken)}")
+        print(f"  runs: {runner.runs.states()}")
+    allowed = (count - 1) // TIERS[4] * 60
+    paced = max(0, count - FILES_BURST) / FILES_PER_SECOND
+    posts = max(0, POSTS - POST_BURST) / POSTS_A_SECOND
+    print(f"  the limits alone: files {allowed} s ({TIERS[4]} a minute), posts {posts:.0f} s")
+    print(f"  the bot's budget for files: {paced:.0f} s ({FILES_BURST} at once, then one in")
+    print(f"  {1 / FILES_PER_SECOND:.2f} s, so that no minute has more than {TIERS[4]})")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else DIGESTS)
