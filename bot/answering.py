@@ -166,16 +166,18 @@ class Answering:
     def _tell(self, claimed: Claimed) -> None:
         run = claimed.run
         digest, asked = self._digests.get(run.digest or 0), self._runs.get(run.awaits or "")
-        if digest is None or asked is None:
+        if digest is None:
             claimed.end("cancelled", error="The digest was removed.")
             return
+        if asked is None:
+            self._question(run)  # raises what its owner is told: a store that is not there any more, say
+            raise EngineError("What was read for this digest is no longer kept.", "The next one reads anew.")
         day = date.fromisoformat(run.day or "")
         body = self._digests.answer(asked.id)
         if asked.state != "done" or body is None:
             self._retry(claimed, digest, asked)
             return
-        start, _ = digest.period(day)
-        told = self._digests.told(digest.id, start)
+        told = self._digests.told(digest.id, *digest.period(day))
         if told is None:
             told = self._report(digest, day, reading.from_json(body), self._question(asked).subject())
         run = claimed.save(state="posting", rows=len(told.entries), answered=self._clock())
@@ -278,7 +280,8 @@ class Answering:
                 run, told = write(), now
                 if not run.wanted:
                     raise Stopped("Cancelled.")
-                if run.kind == "question":
+                # once its headline may stand, progress would write over it
+                if run.kind == "question" and run.state == "running":
                     seconds = (now - (run.started or now)).total_seconds()
                     self._publisher.progress(run, question, state, seconds, scanned)
             claimed.check()

@@ -86,10 +86,17 @@ class CloudTrail:
 
         The call is made once: of one that lost its answer nobody knows whether it was done.
         """
+        self.turn(operation)
+        return self.call_now(store, operation, **given)
+
+    def turn(self, operation: str) -> None:
+        """Wait until `operation` may be called."""
+        (self._starts if operation in _STARTING else self._reads).wait("")
+
+    def call_now(self, store: Store, operation: str, /, **given: Any) -> dict[str, Any]:
+        """`call`, for who has waited for its turn."""
         from botocore import xform_name
 
-        pace = self._starts if operation in _STARTING else self._reads
-        pace.wait("")
         with explained(store, f"cloudtrail:{operation}"):
             answer: dict[str, Any] = getattr(self.client(store), xform_name(operation))(**given)
         return answer

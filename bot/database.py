@@ -52,7 +52,9 @@ class Database:
                     "connect_timeout": PATIENCE_SECONDS,
                     # a peer that vanished is noticed by the kernel, not after minutes
                     "tcp_user_timeout": STATEMENT_SECONDS * 1000,
-                    "options": f"-c statement_timeout={STATEMENT_SECONDS}s",
+                    # whoever is paused or cut off in the middle of a transaction must not hold up others
+                    "options": f"-c statement_timeout={STATEMENT_SECONDS}s"
+                    f" -c idle_in_transaction_session_timeout={STATEMENT_SECONDS}s",
                 },
             )
         else:

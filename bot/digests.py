@@ -172,11 +172,9 @@ class Digests:
         )
         return list(reversed(connection.execute(latest).all()))
 
-    def told(self, number: int, start: date) -> Report | None:
-        """What a digest told of the period that began at `start`."""
-        told = sa.select(_periods.c.report).where(
-            _periods.c.digest == number, _periods.c.start == start.isoformat()
-        )
+    def told(self, number: int, start: date, end: date) -> Report | None:
+        """What a digest told of the period from `start` to before `end`."""
+        told = sa.select(_periods.c.report).where(_is_period(number, start, end))
         with self._database.read() as connection:
             text = connection.execute(told).scalar_one_or_none()
             return None if text is None else reports.from_json(text)
@@ -197,18 +195,18 @@ class Digests:
         """Write down what is told of a period, the findings as they are then, and the calls of the period
         `before`, as now known. Where another worker was first, what that one wrote is told.
         """
-        start, trusted = report.period.start, report.period.trusted
+        start, end, trusted = report.period.start, report.period.end, report.period.trusted
         still_open = sum(entry.change != "resolved" for entry in report.entries)
         with self._database.write() as connection:
             # a digest is told by one worker at a time, but for one that was paused and wakes up
             connection.execute(sa.select(_digests.c.id).where(_digests.c.id == number).with_for_update())
-            this = sa.and_(_periods.c.digest == number, _periods.c.start == start.isoformat())
+            this = _is_period(number, start, end)
             there = connection.execute(sa.select(_periods.c.report).where(this)).scalar_one_or_none()
             if there is not None:
                 return reports.from_json(there)
             if before is not None:
                 self._put(connection, number, before, {})
-            point = Point(start, report.period.end, report.calls, still_open)
+            point = Point(start, end, report.calls, still_open)
             told = {"trusted": trusted, "open": still_open, "report": reports.to_json(report)}
             self._put(connection, number, point, told)
             connection.execute(sa.delete(_findings).where(_findings.c.digest == number))
@@ -220,9 +218,13 @@ class Digests:
     @staticmethod
     def _put(connection: sa.Connection, number: int, point: Point, told: dict[str, Any]) -> None:
         """Write down a period's calls, and what was `told` of it; what nobody told is trusted in nothing."""
-        this = sa.and_(_periods.c.digest == number, _periods.c.start == point.start.isoformat())
+        this = _is_period(number, point.start, point.end)
         put = sa.update(_periods).where(this).values(calls=point.calls, **told)
         if connection.execute(put).rowcount == 0:
+            # what begins within it was told by another schedule, before someone changed that
+            begins = _periods.c.start.between(point.start.isoformat(), point.end.isoformat())
+            within = sa.and_(_periods.c.digest == number, begins, _periods.c.start != point.end.isoformat())
+            connection.execute(sa.delete(_periods).where(within))
             whole = {"digest": number, "start": point.start.isoformat(), "end": point.end.isoformat()}
             whole |= {"calls": point.calls, "open": point.open, "trusted": False} | told
             connection.execute(sa.insert(_periods).values(whole))
@@ -252,6 +254,15 @@ class Digests:
         with self._database.write() as connection:
             connection.execute(sa.delete(_periods).where(_periods.c.end < before.isoformat()))
             connection.execute(sa.delete(_findings).where(_findings.c.last < before.isoformat()))
+
+
+def _is_period(number: int, start: date, end: date) -> sa.ColumnElement[bool]:
+    """Which row tells of a period; one that another schedule told may begin on the same date."""
+    return sa.and_(
+        _periods.c.digest == number,
+        _periods.c.start == start.isoformat(),
+        _periods.c.end == end.isoformat(),
+    )
 
 
 def _written(digest: Digest) -> dict[str, Any]:

@@ -8,7 +8,8 @@
     ├── Gone                  the place for answers is gone, or closed to the bot
     ├── Unavailable           the database cannot be reached or written; nothing was promised
     ├── HandedOver            the bot is stopping; another process takes the run up where it is
-    └── Stopped               someone cancelled the run, or its owner lost it
+    └── Stopped               someone cancelled the run
+        └── TakenOver         another worker has it: nothing of it may be changed or undone
 
 Foreign exceptions are translated where they are met (`raise EngineError(…) from error`).
 Only two places catch these: the edge that took the question, and `Runner.step`.
@@ -59,3 +60,7 @@ class HandedOver(BotError):
 
 class Stopped(BotError):
     """The run is not wanted any more, or is no longer ours."""
+
+
+class TakenOver(Stopped):
+    """The run is no longer ours: whoever has it now needs what was begun for it."""

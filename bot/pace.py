@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -30,25 +31,64 @@ class Pace:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._left: dict[str, tuple[float, float]] = {}
-        """For each key what was left, and when; below nothing while callers wait for their turn."""
+        """For each key what was left, and when."""
 
     def wait(self, key: str) -> None:
         """Take a call, waiting for its turn."""
         with self._lock:
-            left = self._available(key) - 1
-            self._left[key] = left, self._monotonic()
-        if left < 0:
-            self._sleep(-left / self._per_second)
+            seconds = self._take(key)
+        if seconds > 0:
+            self._sleep(seconds)
 
-    def spare(self, key: str) -> bool:
-        """Take a call that may be left out; False when only the reserve is left."""
+    def is_free(self, key: str) -> bool:
+        """Whether a call would not have to wait."""
+        with self._lock:
+            return self._available(key) >= 1
+
+    def spare(self, key: str, owed: int = 0) -> bool:
+        """Take a call that may be left out; False when only the reserve is left, or as many as are `owed`."""
         with self._lock:
             left = self._available(key)
-            if left < 1 or left - 1 < self._burst * RESERVE - 1:
+            if left < 1 or left - 1 < max(self._burst * RESERVE - 1, owed):
                 return False
-            self._left[key] = left - 1, self._monotonic()
+            self._take(key)
             return True
 
     def _available(self, key: str) -> float:
+        """How many calls may be made at once; below nothing while callers wait for their turn."""
         left, then = self._left.get(key, (float(self._burst), self._monotonic()))
         return min(float(self._burst), left + (self._monotonic() - then) * self._per_second)
+
+    def _take(self, key: str) -> float:
+        """Take a call; the seconds until its turn."""
+        left = self._available(key) - 1
+        self._left[key] = left, self._monotonic()
+        return -left / self._per_second
+
+
+class Quota(Pace):
+    """A budget of calls for each key: so many `calls` in any `seconds`, all at once if need be."""
+
+    def __init__(
+        self,
+        calls: int,
+        seconds: float,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__(calls / seconds, calls, monotonic=monotonic, sleep=sleep)
+        self._seconds = seconds
+        self._turns: dict[str, deque[float]] = {}
+        """For each key the newest calls, as many as are allowed at once: when they were made, or will be."""
+
+    def _available(self, key: str) -> float:
+        since = self._monotonic() - self._seconds
+        return float(self._burst - sum(turn > since for turn in self._turns.get(key, ())))
+
+    def _take(self, key: str) -> float:
+        turns = self._turns.setdefault(key, deque(maxlen=self._burst))
+        now = self._monotonic()
+        turn = max(now, turns[0] + self._seconds) if len(turns) == self._burst else now
+        turns.append(turn)
+        return turn - now

@@ -154,8 +154,9 @@ def report(
     history: Sequence[Point],
     trusted: Collection[date],
     stale_after: timedelta,
-) -> tuple[Report, tuple[Finding, ...], Point]:
-    """What the digest of `day` tells, the findings to remember, and the period before as now known.
+) -> tuple[Report, tuple[Finding, ...], Point | None]:
+    """What the digest of `day` tells, the findings to remember, and the period before as now known;
+    None where nothing was told yet, since nobody trusts a day that no digest was there for.
 
     `history` is what it found before, oldest first; `trusted` the dates on which silence meant something.
     """
@@ -200,4 +201,4 @@ def report(
         subject=subject,
         history=(*drawn, Point(start, end, calls, still_open))[-most:],
     )
-    return made, tracked.findings, before
+    return made, tracked.findings, before if told else None

@@ -100,9 +100,13 @@ def from_json(text: str) -> Report:
 def is_news(report: Report) -> bool:
     """Whether someone is to be mentioned: something is new, back or no longer known."""
     return not report.is_baseline and any(
-        entry.change in ("new", "back") or (entry.change in _STILL_OPEN and entry.note)
-        for entry in report.entries
+        entry.change in ("new", "back") or _is_known_no_more(entry) for entry in report.entries
     )
+
+
+def _is_known_no_more(entry: Entry) -> bool:
+    """Whether it lapsed or doubled in this period: of what is open, only then there is a note."""
+    return entry.change in _STILL_OPEN and bool(entry.note)
 
 
 # --- words
@@ -148,16 +152,20 @@ def _told(report: Report, what: str) -> str:
 
 
 def _counts(report: Report) -> str:
-    """ "2 new, 5 still open (oldest 12 days), 3 resolved"; empty for no findings."""
+    """ "2 new, 5 still open (oldest 12 days), 3 resolved"; empty for no findings. It says why it is news."""
 
     def number(*changes: Change) -> int:
         return sum(entry.change in changes for entry in report.entries)
 
-    ages = [entry.day for entry in report.entries if entry.change in _STILL_OPEN]
+    again = sum(map(_is_known_no_more, report.entries))
+    ages = [
+        entry.day for entry in report.entries if entry.change in _STILL_OPEN and not _is_known_no_more(entry)
+    ]
     age = f" ({'oldest ' if len(ages) > 1 else ''}{counted(max(ages), 'day')})" if ages else ""
     parts = (
         (number("new"), "new"),
         (number("back"), "back"),
+        (again, "no longer known"),
         (len(ages), f"still open{age}"),
         (number("known"), "known"),
         (number("resolved"), "resolved"),
@@ -173,7 +181,7 @@ def _trend(report: Report) -> str:
     now = report.calls * (before.end - before.start).days
     then = report.calls_before * report.period.days
     percent = (200 * abs(now - then) + then) // (2 * then)  # whole numbers do not overflow
-    return f" {'▲' if now > then else '▼'} {percent:,} %" if percent else ""
+    return f" {'▲' if now > then else '▼'} {percent:,}\u00a0%" if percent else ""
 
 
 def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:

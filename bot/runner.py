@@ -51,7 +51,7 @@ IDLE_SECONDS: Final = 1.0
 STALE: Final = timedelta(hours=6)
 """How long nothing new may come before a digest says so."""
 
-MOST_AT_WORK: Final = 64
+MOST_AT_WORK: Final = 256
 """Runs at work at once. A few are at their engine; the others wait for their turn to post."""
 
 KEEP: Final = timedelta(days=90)
@@ -115,6 +115,7 @@ class Runner:
         self._ends = threading.Condition()
         """Told when a run has ended."""
         self._claimed: set[Claimed] = set()
+        self._dispatching = False
         self._stopping = stopping or threading.Event()
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -317,6 +318,7 @@ class Runner:
     def start(self, most: int = MOST_AT_WORK) -> None:
         """Work in the background, on so many runs at once; first take up what this owner left behind."""
         self.runs.release(self._owner)
+        self._dispatching = True
         jobs = {"dispatch": lambda: self._dispatch(most), "leases": self._keep, "digests": self._watch}
         # daemons: what hangs must not keep the process from ending
         self._threads = [
@@ -331,12 +333,12 @@ class Runner:
         self._wake()
         with self._ends:
             self._ends.notify_all()
-            if not self._ends.wait_for(lambda: not self._claimed, GRACE_SECONDS):
+            if not self._ends.wait_for(lambda: not self._claimed and not self._dispatching, GRACE_SECONDS):
                 # their leases run out, and others look before they post
                 log.warning("still under way: %s", ", ".join(one.run.id for one in self._claimed))
         self._stopped.set()
         for thread in self._threads:
-            thread.join()
+            thread.join(AGAIN_SECONDS)
 
     @property
     def newest(self) -> Mapping[str, datetime]:
@@ -351,7 +353,7 @@ class Runner:
         while not self._stopping.is_set():
             with self._ends:
                 self._ends.wait_for(lambda: len(self._claimed) < most or self._stopping.is_set())
-            claimed = self._safely(self._claim, "claiming")
+            claimed = None if self._stopping.is_set() else self._safely(self._claim, "claiming")
             if claimed is None:
                 with self._news:
                     if not self._stopping.is_set():
@@ -361,6 +363,9 @@ class Runner:
                     target=self._work, args=(claimed,), name=f"run-{claimed.run.id}", daemon=True
                 )
                 work.start()
+        with self._ends:
+            self._dispatching = False
+            self._ends.notify_all()
 
     def _watch(self) -> None:
         while not self._stopping.wait(IDLE_SECONDS):
@@ -388,6 +393,8 @@ class Runner:
         """The edge of a thread: whatever one turn of its loop raises must not end the others."""
         try:
             return job()
+        except HandedOver:
+            log.info("%s: left to whoever comes next", what)
         except Unavailable as error:
             log.warning("%s: %s", what, error.message)
             self._stopping.wait(AGAIN_SECONDS)
@@ -435,12 +442,7 @@ class Runner:
         run = claimed.run
         try:
             try:
-                self._answering.carry(claimed)
-            except Stopped:
-                claimed.save()  # raises again where another worker has it
-                if run.kind == "question":
-                    self._publisher.cancelled(claimed, self.question(run))
-                claimed.end("cancelled")
+                self._to_its_end(claimed)
             except EngineBusy as error:
                 log.info("run %s waits: %s", run.id, error.message)
                 due = self._clock() + BUSY_WAIT
@@ -452,18 +454,29 @@ class Runner:
                 log.warning("run %s: %s", run.id, error)
                 due = self._clock() + UNREACHABLE_WAIT
                 claimed.lay_back(due=due, attempts=run.attempts - 1, doubt=True)
-            except Unavailable:
-                raise
-            except BotError as error:
-                log.warning("run %s failed: %s (%r)", run.id, error, error.__cause__)
-                claimed.save()
-                self._apologise(claimed, error)
-                claimed.end("failed", error=str(error))
         except Stopped:
             log.info("run %s is another worker's now", run.id)
         else:
             if claimed.run.state in ENDED:
                 self._tell_ended(claimed.run)
+
+    def _to_its_end(self, claimed: Claimed) -> None:
+        """Carry a run as far as it goes; where it goes no further, say so, and end it."""
+        run = claimed.run
+        try:
+            self._answering.carry(claimed)
+        except Stopped:
+            claimed.save()  # raises again where another worker has it
+            if run.kind == "question":
+                self._publisher.cancelled(claimed, self.question(run))
+            claimed.end("cancelled")
+        except (EngineBusy, HandedOver, Unreachable, Unavailable):
+            raise
+        except BotError as error:
+            log.warning("run %s failed: %s (%r)", run.id, error, error.__cause__)
+            claimed.save()
+            self._apologise(claimed, error)
+            claimed.end("failed", error=str(error))
 
     def _apologise(self, claimed: Claimed, error: BotError) -> None:
         """Tell whoever waits for the run; of a reading, the digests that await it do."""

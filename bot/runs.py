@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import sqlalchemy as sa
 
 from bot import schema
-from bot.errors import Stopped
+from bot.errors import TakenOver
 from bot.schema import Moment
 from bot.statement import Statement
 from bot.views import Column
@@ -327,7 +327,7 @@ class Runs:
         with self._database.write() as connection:
             found = connection.execute(write).one_or_none()
         if found is None:
-            raise Stopped("Another worker has this run now.")
+            raise TakenOver("Another worker has this run now.")
         return _run(found)
 
     def withdraw(self, run_id: str) -> Run | None:

@@ -31,14 +31,14 @@ class Moment(sa.TypeDecorator[datetime]):
 
 
 class Words(sa.TypeDecorator[str]):
-    """Text of anyone's. PostgreSQL takes no NUL, which a replacement character stands for."""
+    """Text of anyone's. No database takes half a surrogate pair, nor PostgreSQL NUL: they become `?`."""
 
     impl = sa.Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
         del dialect
-        return None if value is None else value.replace("\x00", "\ufffd")
+        return None if value is None else value.replace("\x00", "?").encode("utf-8", "replace").decode()
 
 
 runs = sa.Table(

@@ -98,7 +98,8 @@ class Settings(BaseSettings):
         description="Where they may ask: ids of channels; unset: everywhere but in channels shared outside.",
     )
     admins: str = Field(
-        default="", description="Who may cancel and delete what others asked: ids, separated by commas."
+        default="",
+        description="Who may always ask, and cancel and delete what others asked: ids, separated by commas.",
     )
     keep: int = Field(default=90, ge=1, description="Days for which runs, files and findings are kept.")
     stale: float = Field(

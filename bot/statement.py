@@ -180,6 +180,11 @@ def _principal() -> exp.Expr:
     return parse_one(PRINCIPAL, read="trino")
 
 
+def _role() -> exp.Expr:
+    # never NULL, so that what is excluded by it leaves the events of others in
+    return parse_one("COALESCE(userIdentity.sessionContext.sessionIssuer.arn, '')", read="trino")
+
+
 PRINCIPAL: Final = (
     "COALESCE(userIdentity.arn, userIdentity.userName, userIdentity.principalId, userIdentity.invokedBy)"
 )
@@ -211,6 +216,9 @@ def _name_in_path(build: Callable[[], exp.Expr], values: list[str]) -> Iterable[
     for value in values:
         if value.startswith("arn:"):
             yield from _whole(build, [value])
+            if ":role/" in value:
+                # a role stands for its sessions, as in the view `findings`
+                yield from _whole(_role, [value])
             continue
         yield from _whole(build, [value, f"{value}/*"])
         for before in (":", "/", "-") if "/" in value else (":", "/"):

@@ -17,6 +17,8 @@ from datetime import date, datetime
 from types import GenericAlias
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from bot.errors import EngineError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -127,13 +129,32 @@ class Table:
             self._spool.flush()
 
     def _write(self, rows: Sequence[Row]) -> None:
-        import msgspec
+        packed = _packed(rows)
+        try:
+            if self._spool is None:
+                self._spool = tempfile.TemporaryFile(prefix="tls-audit-")  # noqa: SIM115 - lives as long as the table
+            self._spool.write(_LENGTH.pack(len(packed)))
+            self._spool.write(packed)
+        except OSError as error:
+            raise EngineError(f"No room for the answer: {error.strerror}.", "Free some disk.") from error
 
-        if self._spool is None:
-            self._spool = tempfile.TemporaryFile(prefix="tls-audit-")  # noqa: SIM115 - lives as long as the table
-        packed = msgspec.msgpack.encode(rows)
-        self._spool.write(_LENGTH.pack(len(packed)))
-        self._spool.write(packed)
+
+def _packed(rows: Sequence[Row]) -> bytes:
+    """Rows for the disk; halves of surrogate pairs, which no file can hold, become `?`."""
+    import msgspec
+
+    try:
+        return msgspec.msgpack.encode(rows)
+    except UnicodeEncodeError:
+        return msgspec.msgpack.encode(
+            [
+                tuple(
+                    cell.encode("utf-8", "replace").decode() if isinstance(cell, str) else cell
+                    for cell in row
+                )
+                for row in rows
+            ]
+        )
 
 
 # --- strangers' text

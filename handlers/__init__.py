@@ -57,6 +57,9 @@ SCOPES: Final = (
 )
 """What the bot's token must be granted; manifest.yml says why, scope by scope."""
 
+OPTIONAL_SCOPES: Final = ("channels:history", "groups:history")
+"""What the bot does without: looking whether something was posted before it posts it again."""
+
 COMMANDS: Final = (
     (commands.COMMAND, commands.DESCRIPTION, commands.USAGE),
     (digests.COMMAND, digests.DESCRIPTION, digests.USAGE),
@@ -171,6 +174,8 @@ def check(client: WebClient, app_token: str) -> Iterator[tuple[str, bool, str]]:
     lacking = [scope for scope in SCOPES if scope not in granted]
     what = f"scopes: {', '.join(lacking)} missing" if lacking else "scopes: all granted"
     yield what, not lacking, "Paste manifest.yml into App Manifest again, then install the app again."
+    for scope in OPTIONAL_SCOPES:
+        yield f"{scope}: {'granted' if scope in granted else 'not granted, and not needed'}", True, ""
     try:
         client.apps_connections_open(app_token=app_token)
         yield "the app-level token: Socket Mode can be opened", True, ""

@@ -225,6 +225,7 @@ class Shown:
         self.constants = [
             (table.columns[at].label, plain(self._fitted(table.columns[at], cell)))
             for at, cell in same.items()
+            if cell not in (None, "")
         ]
         places = [at for at in range(len(table.columns)) if at not in same]
         self.columns_left_out = max(0, len(places) - TABLE_COLUMNS)

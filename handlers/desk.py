@@ -11,6 +11,7 @@ from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from handlers.door import GROUP
 from handlers.refusals import SLACK_ERRORS, translated
 
 if TYPE_CHECKING:
@@ -52,11 +53,18 @@ class Zones:
 
     def group(self, handle: str) -> str | None:
         """The id of a user group by its handle; None where Slack knows none, or does not answer in time."""
+        return next((id_ for id_, name in self._groups().items() if name == handle), None)
+
+    def handle(self, group: str) -> str | None:
+        """The handle of a user group by its id, likewise."""
+        return self._groups().get(group)
+
+    def _groups(self) -> dict[str, str]:
         try:
             groups = self._client.usergroups_list()["usergroups"]
         except SLACK_ERRORS:
-            return None
-        return next((str(group["id"]) for group in groups if group["handle"] == handle), None)
+            return {}
+        return {str(group["id"]): str(group["handle"]) for group in groups}
 
     def name_of(self, user: str) -> str:
         """The name that people type for someone; the id, where Slack does not answer in time."""
@@ -74,6 +82,12 @@ class Desk:
     admins: frozenset[str]
     door: Door
     """Asked with a client that gives up within a second."""
+
+    def called(self, mention: str) -> str:
+        """Whoever a digest names, for people to read: `@oncall`."""
+        if mention.startswith(GROUP):
+            return f"@{self.zones.handle(mention) or mention}"
+        return f"@{mention if mention in ('here', 'channel') else self.name_of(mention)}"
 
     def admit(self, user: str, channel: str) -> None:
         """BotError where `user` may not ask in `channel`, or Slack does not say in time whether."""

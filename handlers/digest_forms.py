@@ -7,12 +7,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from bot.errors import UserError
+from bot import schedule
+from bot.errors import BotError, UserError
 from bot.tracking import Known
 from handlers import blocks, told
 from handlers.blocks import paragraph, person, prose, said
+from handlers.forms import ERROR_CHARS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from slack_bolt import Ack, App
     from slack_sdk import WebClient
 
@@ -87,18 +91,18 @@ class _Forms:
         fields = _read(shown)
         channel = fields["channel"] or given["channel"]
         mention = f" mention={fields['mention']}" if fields["mention"].strip() else ""
-        text = self._desk.order(f"{fields['when']} #{channel} {fields['question']}{mention}")
+        when = self._desk.order(f"{fields['when']} #{channel}")
+        question, mention = self._desk.order(fields["question"]), self._desk.order(mention)
+        text = f"{when} {question}{mention}"
         try:
             if given["digest"] is None:
                 digest = self._orders.ordered(text, user, channel)
             else:
                 before = self._orders.named(str(given["digest"]), user, given["channel"], to_change=True)
                 digest = self._orders.changed(before, text)
-        except UserError as error:
-            at_fault = next(
-                (name for name in ("question", "mention") if _quotes(error, fields[name])), "when"
-            )
-            ack(response_action="errors", errors={at_fault: str(error)[:150]})
+        except BotError as error:
+            at_fault = self._at_fault(when, mention, question)
+            ack(response_action="errors", errors={at_fault: str(error)[:ERROR_CHARS]})
             return
         ack()
         if given["digest"] is None:
@@ -106,6 +110,20 @@ class _Forms:
         else:
             what = f"changed digest {digest.id}: {self._orders.words(digest)}."
             self._orders.say(client, digest, user, what)
+
+    def _at_fault(self, when: str, mention: str, question: str) -> str:
+        """The first input that is wrong by itself; where none is, the channel: nothing may be told there."""
+        parts: dict[str, Callable[[], object]] = {
+            "when": lambda: schedule.read(when, zone="UTC"),
+            "mention": lambda: schedule.read(f"daily{mention}", zone="UTC"),
+            "question": lambda: self._orders.question(question),
+        }
+        for name, read in parts.items():
+            try:
+                read()
+            except UserError:
+                return name
+        return "channel"
 
     def snooze(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
         """Ask for how long a finding is known, and why."""
@@ -195,11 +213,6 @@ class _Forms:
             text=blocks.words_of(made),
             mrkdwn=False,
         )
-
-
-def _quotes(error: UserError, given: str) -> bool:
-    """Whether an error is about one of the words of an input."""
-    return any(word and word in str(error) for word in given.split())
 
 
 def _read(shown: dict[str, Any]) -> dict[str, str]:

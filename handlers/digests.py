@@ -13,6 +13,7 @@ from bot import reading, schedule
 from bot import report as reports
 from bot.digests import Digest
 from bot.errors import BotError, UserError
+from bot.tokens import shown
 from handlers import blocks, digest_forms, told
 from handlers.blocks import actions, button, moment, paragraph, place, prose, said
 from handlers.refusals import SLACK_ERRORS, code_of, translated
@@ -45,7 +46,7 @@ EXAMPLES: Final = (
     ("list", "the digests of this channel, and yours"),
     ("show 3", "one of them: when, what, what was told last, what is snoozed and why"),
     ("now 3", "tell it at once"),
-    ("pause 3, resume 3, edit 3, remove 3", "what they say"),
+    ("pause 3", "stop telling it; `resume 3` goes on, `edit 3` opens its form, `remove 3` forgets it"),
 )
 
 MOST_LISTED: Final = 15
@@ -79,7 +80,7 @@ class Orders:
         word = word.lower()
         try:
             if not text or word == "edit":
-                digest = self.named(rest, user, channel) if text else None
+                digest = self.named(rest, user, channel, to_change=True) if text else None
                 ack()
                 made = digest_forms.order(self._desk, digest, channel, user)
                 client.views_open(trigger_id=body["trigger_id"], view=made)
@@ -117,8 +118,8 @@ class Orders:
 
     def ordered(self, text: str, user: str, channel: str) -> Digest:
         """Take an order: the digest, kept. UserError where it is none, or not allowed."""
-        self._desk.admit(user, channel)
         order = schedule.read(text, zone=str(self._desk.zones.of(user)))
+        self._desk.admit(user, order.channel or channel)
         question = self.question(order.question)
         now = self._desk.runner.now()
         return self._digests.add(
@@ -180,9 +181,10 @@ class Orders:
             some = ", ".join(str(digest.id) for digest in here)
             why = f"This channel has the digests {some}." if here else "This channel has no digest."
             raise UserError(why, f"Say which: `{COMMAND} list` shows them.")
-        digest = self._digests.get(int(number)) if number.isdigit() and len(number) < LONGEST_ID else None
+        digest = self._digests.get(int(number)) if number.isdecimal() and len(number) < LONGEST_ID else None
         if digest is None:
-            raise UserError(f"No digest `{number}`.", f"`{COMMAND} list` shows this channel's, and yours.")
+            hint = f"`{COMMAND} list` shows this channel's, and yours."
+            raise UserError(f"No digest `{shown(number)}`.", hint)
         if to_change and digest.channel != channel and not self._desk.may_end(user, digest.owner):
             raise UserError(
                 f"Digest {digest.id} belongs to another channel.", "Type it there, or ask its owner."
@@ -208,11 +210,16 @@ class Orders:
         runner = self._desk.runner
         day = digest.schedule.latest(runner.now())
         runner.tell(digest, day, key=f"digest/{digest.id}/{trigger}", at_once=True)
-        return f"has digest {digest.id} told now."
+        return f"asked for digest {digest.id} now."
 
     def words(self, digest: Digest) -> str:
         """When it is told, and what."""
-        return digest.words(self.question(digest.question).subject())
+        try:
+            subject = self.question(digest.question).subject()
+        except UserError:
+            # a store or an engine may be gone since; the digest can still be listed, changed and removed
+            subject = f"{digest.question} (which cannot be asked any more)"
+        return digest.words(subject)
 
     # --- telling people
 
@@ -222,13 +229,8 @@ class Orders:
             self._post(client, digest.channel, self._ordered(digest))
         except SLACK_ERRORS as error:
             self._digests.remove(digest.id)
-            refused = translated(error)
-            words = f"I cannot tell digests in that channel. {refused}"
-            if respond is not None:
-                respond(blocks.fallback(words))
-            else:
-                direct = str(client.conversations_open(users=[digest.owner])["channel"]["id"])
-                self._post(client, direct, [paragraph(*prose(words))])
+            words = f"I cannot tell digests in that channel. {translated(error)}"
+            self._say_alone(client, digest.owner, words, respond)
 
     def say(
         self, client: WebClient, digest: Digest, user: str, what: str, respond: Respond | None = None
@@ -239,8 +241,16 @@ class Orders:
             self._post(client, digest.channel, made)
         except SLACK_ERRORS as error:
             log.info("digest %s: its channel was not told: %s", digest.id, code_of(error) or error)
-            if respond is not None:
-                respond(blocks.fallback(f"You {what}"))
+            words = f"You {what} Its channel was not told: {translated(error)}"
+            self._say_alone(client, user, words, respond)
+
+    def _say_alone(self, client: WebClient, user: str, words: str, respond: Respond | None) -> None:
+        """Under the command, or where there was none, in someone's direct messages."""
+        if respond is not None:
+            respond(blocks.fallback(words))
+        else:
+            direct = str(client.conversations_open(users=[user])["channel"]["id"])
+            self._post(client, direct, [paragraph(*prose(words))])
 
     @staticmethod
     def _post(client: WebClient, channel: str, made: list[Block]) -> None:
@@ -256,12 +266,12 @@ class Orders:
     def _ordered(self, digest: Digest) -> list[Block]:
         line = [blocks.person(digest.owner), said(f" ordered digest {digest.id}, {self.words(digest)}.")]
         if digest.mention:
-            line.append(said(" When something is new, it names whoever was chosen for that."))
+            # as code: what only says who is named must not notify them
+            who = said(self._desk.called(digest.mention), code=True)
+            line += [said(" It names "), who, said(" when something is new.")]
         lines = [paragraph(*line)]
         if digest.due is not None:
-            lines.append(
-                paragraph(said("The first comes "), moment(digest.due), said(" and sets the baseline."))
-            )
+            lines.append(paragraph(said("The first one sets the baseline. Next: "), moment(digest.due)))
         return [*lines, self._buttons(digest)]
 
     @staticmethod
@@ -274,7 +284,7 @@ class Orders:
         if not mine:
             return [paragraph(*prose(f"No digest here yet. Try `{COMMAND} daily 09:00`."))]
         more = len(mine) - MOST_LISTED
-        rest = [paragraph(said(f"And {more:,} more: `show` takes their numbers."))] if more > 0 else []
+        rest = [paragraph(*prose(f"And {more:,} more: `show` takes their numbers."))] if more > 0 else []
         return [*(block for digest in mine[:MOST_LISTED] for block in self._listed(digest)), *rest]
 
     def _listed(self, digest: Digest) -> list[Block]:
@@ -291,7 +301,11 @@ class Orders:
         if digest.mention:
             # as an id: what is only shown must not notify
             lines.append(
-                paragraph(said("Names "), said(digest.mention, code=True), said(" when something is new"))
+                paragraph(
+                    said("Names "),
+                    said(self._desk.called(digest.mention), code=True),
+                    said(" when something is new"),
+                )
             )
         now = self._desk.runner.now()
         zone = ZoneInfo(digest.schedule.zone)
@@ -373,7 +387,7 @@ LONGEST_ID: Final = 10
 def help_() -> list[Block]:
     """How to order, by examples."""
     lines = [
-        paragraph(said(f"{COMMAND} {example}", code=True), said(f"  {what}")) for example, what in EXAMPLES
+        paragraph(said(f"{COMMAND} {example}", code=True), *prose(f"  {what}")) for example, what in EXAMPLES
     ]
     words = (
         "A digest tells a channel which clients called over old TLS since the last one: new, open, resolved "

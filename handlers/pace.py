@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bot.pace import Pace
+from bot.pace import Pace, Quota
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,14 +17,13 @@ POSTS_PER_SECOND: Final = 1.0
 POSTS_BURST: Final = 2
 """Slack tolerates short bursts: a question and its table may come at once."""
 
-EDITS_BURST: Final = 10
-"""Edits that may come at once after a rest."""
+MINUTE: Final = 62.0
+"""Slack's minute, in seconds, with room for calls that take different times to arrive."""
 
-EDITS_PER_SECOND: Final = (50 - EDITS_BURST) / 60
-"""chat.update is tier 3: 50 a minute in the workspace, a burst included (docs: rate limits)."""
+EDITS: Final = 50
+"""chat.update is tier 3: 50 a minute in the workspace, and bursts are welcome (docs: rate limits)."""
 
-FILES_BURST: Final = 20
-FILES_PER_SECOND: Final = (100 - FILES_BURST) / 60
+FILES: Final = 100
 """The calls for files are tier 4, each of them: 100 a minute in the workspace (docs: rate limits)."""
 
 
@@ -41,6 +40,6 @@ class Budget:
         """As Slack documents its limits."""
         return cls(
             posts=Pace(POSTS_PER_SECOND, POSTS_BURST, sleep=sleep),
-            edits=Pace(EDITS_PER_SECOND, EDITS_BURST, sleep=sleep),
-            files=Pace(FILES_PER_SECOND, FILES_BURST, sleep=sleep),
+            edits=Quota(EDITS, MINUTE, sleep=sleep),
+            files=Quota(FILES, MINUTE, sleep=sleep),
         )

@@ -6,6 +6,7 @@ import logging
 import urllib.request
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.error import HTTPError
 from uuid import UUID, uuid5
 
 from slack_sdk.errors import SlackApiError
@@ -86,9 +87,13 @@ class Posting:
         claimed.check()
         self._update(claimed.run, made, words)
 
-    def may_edit(self) -> bool:
-        """Take an edit that may be left out, if there is one to spare."""
-        return self._budget.edits.spare("")
+    def can_edit(self) -> bool:
+        """Whether Slack allows an edit at once."""
+        return self._budget.edits.is_free("")
+
+    def may_edit(self, owed: int) -> bool:
+        """Take an edit that may be left out, if there is one to spare beside those that are `owed`."""
+        return self._budget.edits.spare("", owed)
 
     def edit_now(self, run: Run, made: list[Block], words: str) -> None:
         """The same with an edit that was taken before."""
@@ -137,8 +142,11 @@ class Posting:
                 method="POST",
                 headers={"Content-Type": "application/octet-stream", "Content-Length": str(size)},
             )
-            with urllib.request.urlopen(request, timeout=UPLOAD_SECONDS):  # noqa: S310 - as above
-                pass
+            try:
+                urllib.request.urlopen(request, timeout=UPLOAD_SECONDS).close()  # noqa: S310 - as above
+            except HTTPError as error:
+                error.close()
+                raise
         return str(place["file_id"])
 
     def _look(

@@ -73,7 +73,8 @@ class SlackPublisher:
         self._posting = Posting(client, budget or Budget.of_slack())
         self._views = views
         self._monotonic = monotonic
-        self._edited: dict[str, float] = {}
+        self._owed: dict[str, float] = {}
+        """The runs whose headline is still to come, and when their message was last edited."""
         self._rung = 0
         self._rung_since = 0.0
         """How far down the ladder of tables this workspace sent us, and when."""
@@ -89,19 +90,23 @@ class SlackPublisher:
             made = blocks.parent(run, question, state, cancel=True)
             words = blocks.parent_text(question, state)
             reply_to = run.reply_to if home == run.channel else None
-            return self._posting.post(claimed, "parent", made, words, home, reply_to)
+            sent = self._posting.post(claimed, "parent", made, words, home, reply_to)
         except SLACK_ERRORS as error:
             if code_of(error) == "channel_not_found" and run.channel.startswith(DIRECT):
                 raise BotError(
                     "I cannot see messages between people.", "Ask in a channel, or with `private`."
                 ) from error
             raise translated(error) from error
+        self._owed[run.id] = 0.0
+        return sent
 
     def progress(self, run: Run, question: Question, state: str, seconds: float, scanned: int) -> None:
         now = self._monotonic()
-        if now - self._edited.get(run.id, 0.0) < PROGRESS_SECONDS or not self._posting.may_edit():
+        if now - self._owed.get(run.id, 0.0) < PROGRESS_SECONDS or not self._posting.may_edit(
+            len(self._owed)
+        ):
             return
-        self._edited[run.id] = now
+        self._owed[run.id] = now
         read = f" · {scanned / BYTES_PER_GB:.1f} GB read" if scanned else ""
         state = f"⏳ {state} {seconds:.0f} s{read}"
         try:
@@ -112,21 +117,20 @@ class SlackPublisher:
             log.warning("run %s: progress was not shown: %s", run.id, code_of(error) or error)
 
     def answer(self, claimed: Claimed, question: Question, table: Table, found: Findings) -> None:
-        self._edited.pop(claimed.run.id, None)
         name = file_name(question, ZoneInfo(claimed.run.zone))
-        parts: dict[str, Callable[[], str]] = {
-            # the table first: edits are the scarcest of all, and nobody shall wait for the rows
-            "table": lambda: self._post_answer(claimed, question, table, found),
-            "headline": lambda: self._edit(claimed, question, blocks.headline(found, table)),
-        }
+        # the table first: nobody shall wait for the rows
+        self._post_all(claimed, {"table": lambda: self._post_answer(claimed, question, table, found)})
+        rest: dict[str, Callable[[], str]] = {}
         if table.row_count:
-            parts["chart"] = lambda: self._post_chart(claimed, charts.chart(table, question.view))
-            parts["file"] = lambda: self._post_file(claimed, table, name)
-        self._post_all(claimed, parts)
+            rest["chart"] = lambda: self._post_chart(claimed, charts.chart(table, question.view))
+            rest["file"] = lambda: self._post_file(claimed, table, name)
+        headline = {"headline": lambda: self._edit(claimed, question, blocks.headline(found, table))}
+        # edits are the scarcest of all: where one has to wait, nothing else does
+        self._post_all(claimed, headline | rest if self._posting.can_edit() else rest | headline)
 
     def apologise(self, claimed: Claimed, question: Question | None, error: BotError) -> None:
         run = claimed.run
-        self._edited.pop(run.id, None)
+        self._owed.pop(run.id, None)
         try:
             if run.thread is None or not self._apologised_there(claimed, question, error):
                 words = [blocks.paragraph(blocks.said(f"You asked: {run.typed}"))]
@@ -150,7 +154,7 @@ class SlackPublisher:
 
     def cancelled(self, claimed: Claimed, question: Question) -> None:
         run = claimed.run
-        self._edited.pop(run.id, None)
+        self._owed.pop(run.id, None)
         if run.thread is None:
             return
         try:
@@ -165,13 +169,12 @@ class SlackPublisher:
             self._open_digest(claimed, digest, report, today, late)
         if not report.entries:
             return
-        zone = ZoneInfo(digest.schedule.zone)
-        table, words = reports.table(report), reports.headline(report, today, zone)
+        table = reports.table(report)
         shown = blocks.Shown(table)
         above, below = blocks.above(shown), told.below(report, digest, claimed.run)
         name = f"tls-audit_digest-{digest.id}_{report.period.start}_{report.period.end}.csv"
         parts: dict[str, Callable[[], str]] = {
-            "table": lambda: self._post_table(claimed, shown, words, above, below),
+            "table": lambda: self._post_table(claimed, shown, "Findings, new first", above, below),
             "file": lambda: self._post_file(claimed, table, name),
         }
         self._post_all(claimed, parts)
@@ -318,6 +321,7 @@ class SlackPublisher:
     def _edit(self, claimed: Claimed, question: Question, state: str) -> str:
         made = blocks.parent(claimed.run, question, state, cancel=False)
         self._posting.edit(claimed, made, blocks.parent_text(question, state))
+        self._owed.pop(claimed.run.id, None)
         return claimed.run.thread or ""
 
     def _tell(self, claimed: Claimed, user: str, above: list[Block], error: BotError) -> None:

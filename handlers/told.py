@@ -10,6 +10,7 @@ from bot.findings import short_service
 from bot.table import literal
 from handlers import blocks
 from handlers.blocks import actions, button, paragraph, prose, said
+from handlers.door import GROUP
 
 if TYPE_CHECKING:
     from datetime import date
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 SNOOZABLE: Final = frozenset({"new", "back", "open", "quiet"})
 """The changes after which a finding may be made known."""
-
-_GROUP: Final = "S"
-"""What the id of a user group begins with (docs: usergroups)."""
 
 
 def parent(report: Report, digest: Digest, today: date, late: str) -> tuple[list[Block], str]:
@@ -44,7 +42,7 @@ def mention(who: str) -> Block:
     """Whoever is told of news: a person, a user group, or who is in the channel."""
     if who in ("here", "channel"):
         return {"type": "broadcast", "range": who}
-    if who.startswith(_GROUP):
+    if who.startswith(GROUP):
         return {"type": "usergroup", "usergroup_id": who}
     return blocks.person(who)
 
@@ -74,9 +72,10 @@ def _snooze(digest: Digest, findings: list[Finding]) -> Block:
 
 
 def label(finding: Finding) -> str:
-    """A finding in one line: the service, the end of the principal's name, the client."""
+    """A finding in one line: the service, the end of the principal's name, what the client opens with."""
+    client = finding.client.partition(" ")[0]
     who = finding.principal.rsplit(":", 1)[-1] or "nobody named"
-    return " · ".join(literal(part) or "–" for part in (short_service(finding.service), who, finding.client))
+    return " · ".join(literal(part) or "–" for part in (short_service(finding.service), who, client))
 
 
 def failed(digest: Digest, error: BotError, what_next: str, run: Run) -> list[Block]:

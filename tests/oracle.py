@@ -96,6 +96,9 @@ def _breaks(policy: Policy, record: Record) -> bool:
 def _matches(filter_: Filter, record: Record) -> bool:
     value = FIELDS[filter_.word](record)
     found = value is not None and any(_same(filter_.word, value, wanted) for wanted in filter_.values)
+    if filter_.word == "principal":
+        roles = [wanted for wanted in filter_.values if wanted.startswith("arn:") and ":role/" in wanted]
+        found = found or any(_glob(wanted, role_or_principal(record) or "") for wanted in roles)
     return found != filter_.negated
 
 

@@ -322,12 +322,13 @@ def test_a_transaction_that_fails_leaves_nothing_behind(database_url: str) -> No
     database.close()
 
 
-def test_a_nul_that_someone_sent_becomes_a_character_that_every_database_takes(database_url: str) -> None:
+@pytest.mark.parametrize("odd", ["\x00", "\ud83d"])
+def test_what_no_database_takes_becomes_a_question_mark(database_url: str, odd: str) -> None:
     database = Database(database_url)
     with database.write() as connection:
-        connection.execute(sa.insert(schema.answers).values(run="a", body="x\x00y"))
+        connection.execute(sa.insert(schema.answers).values(run="a", body=f"x{odd}y\U0001f600"))
     with database.read() as connection:
-        assert connection.execute(sa.select(schema.answers.c.body)).scalar_one() == "x\ufffdy"
+        assert connection.execute(sa.select(schema.answers.c.body)).scalar_one() == "x?y\U0001f600"
     database.close()
 
 

@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 import handlers
-from handlers.commands import COMMAND, DESCRIPTION, USAGE
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT.parent / "shared" / "data" / "slack-manifest.schema.2.0.0.json"
@@ -27,14 +26,14 @@ def test_the_manifest_is_valid_by_slacks_own_schema(manifest: dict[str, Any]) ->
 
 
 def test_the_manifest_is_what_the_code_registers(manifest: dict[str, Any]) -> None:
-    (command,) = manifest["features"]["slash_commands"]
+    commands = manifest["features"]["slash_commands"]
 
-    assert (command["command"], command["description"], command["usage_hint"]) == (
-        COMMAND,
-        DESCRIPTION,
-        USAGE,
-    )
+    assert [
+        tuple(each[name] for name in ("command", "description", "usage_hint")) for each in commands
+    ] == list(handlers.COMMANDS)
+    assert all(each["should_escape"] for each in commands)
     assert manifest["oauth_config"]["scopes"]["bot"] == list(handlers.SCOPES)
+    assert manifest["oauth_config"]["scopes"]["bot_optional"] == list(handlers.OPTIONAL_SCOPES)
     assert manifest["settings"]["event_subscriptions"]["bot_events"] == list(handlers.EVENTS)
     assert manifest["settings"]["socket_mode_enabled"]
     assert manifest["settings"]["interactivity"]["is_enabled"]
@@ -43,6 +42,6 @@ def test_the_manifest_is_what_the_code_registers(manifest: dict[str, Any]) -> No
 def test_every_scope_says_why_it_is_wanted() -> None:
     lines = (ROOT / "manifest.yml").read_text().splitlines()
 
-    for scope in handlers.SCOPES:
+    for scope in (*handlers.SCOPES, *handlers.OPTIONAL_SCOPES):
         (line,) = (line for line in lines if line.strip().startswith(f"- {scope} "))
         assert "# " in line

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, tzinfo
-from threading import Thread
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.errors import BotError, EngineBusy, EngineError, Stopped, Unreachable, UserError
-from bot.runner import Runner
+from bot.database import Database
+from bot.digests import Digests
+from bot.errors import (
+    BotError,
+    EngineBusy,
+    EngineError,
+    HandedOver,
+    Stopped,
+    Unavailable,
+    Unreachable,
+    UserError,
+)
+from bot.runner import KEEP, Runner
 from bot.runs import ATTEMPTS, Run, Runs
 from bot.statement import Statement
 from bot.table import Table
@@ -23,9 +35,12 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
+    from bot.claimed import Claimed
+    from bot.digests import Digest
     from bot.engines import Progress
     from bot.findings import Findings
     from bot.question import Question
+    from bot.report import Report
     from bot.views import Column, View
 
 
@@ -68,52 +83,66 @@ class Diary:
         self.said: list[str] = []
         self.next: list[Callable[[str], None]] = []
         self.errors: list[BotError] = []
+        self.doubts: list[bool] = []
+        """Whether each thing said may have been said before."""
 
-    def _say(self, words: str) -> None:
+    def _say(self, claimed: Claimed, words: str) -> None:
+        claimed.check()
         if self.next:
             self.next.pop(0)(words)
         self.said.append(words)
+        self.doubts.append(claimed.run.doubt)
 
-    def open(self, run: Run, question: Question, ahead: int) -> tuple[str, str]:
+    def open(self, claimed: Claimed, question: Question, ahead: int) -> tuple[str, str]:
         del question
-        self._say(f"open {run.typed}, {ahead} ahead")
-        return run.channel, f"thread of {run.id}"
+        self._say(claimed, f"open {claimed.run.typed}, {ahead} ahead")
+        return claimed.run.channel, f"thread of {claimed.run.id}"
 
     def progress(self, run: Run, question: Question, state: str, seconds: float, scanned: int) -> None:
         del question
-        self._say(f"{state} {seconds:.0f} s, {scanned} bytes of {run.typed}")
+        self.said.append(f"{state} {seconds:.0f} s, {scanned} bytes of {run.typed}")
 
-    def answer(
-        self,
-        run: Run,
-        question: Question,
-        table: Table,
-        found: Findings,
-        posted: Callable[[str, str], None],
-    ) -> None:
+    def answer(self, claimed: Claimed, question: Question, table: Table, found: Findings) -> None:
         del question, table
-        for part in ("headline", "table"):
-            if part not in run.posted:
-                self._say(f"{part}: {found.headline}")
-                posted(part, f"{part} of {run.id}")
+        for part in ("table", "headline"):
+            if part not in claimed.run.posted:
+                self._say(claimed, f"{part}: {found.headline}")
+                claimed.posted(part, f"{part} of {claimed.run.id}")
 
-    def apologise(self, run: Run, question: Question | None, error: BotError) -> None:
+    def digest(self, claimed: Claimed, digest: Digest, report: Report, today: date, late: str) -> None:
+        del digest, report, today, late
+        self._say(claimed, "digest")
+
+    def no_digest(self, claimed: Claimed, digest: Digest, error: BotError, what_next: str) -> None:
+        del digest, what_next
+        self._say(claimed, f"no digest: {error}")
+
+    def apologise(self, claimed: Claimed, question: Question | None, error: BotError) -> None:
         del question
         self.errors.append(error)
-        self._say(f"sorry for {run.typed}: {error}")
+        self._say(claimed, f"sorry for {claimed.run.typed}: {error}")
 
-    def cancelled(self, run: Run, question: Question) -> None:
+    def cancelled(self, claimed: Claimed, question: Question) -> None:
         del question
-        self._say(f"cancelled {run.typed}")
+        self._say(claimed, f"cancelled {claimed.run.typed}")
+
+    def tell(self, claimed: Claimed, user: str, error: BotError) -> None:
+        self._say(claimed, f"to {user} alone: {error}")
+
+    def forget(self, run: Run) -> None:
+        self.said.append(f"forget {run.typed}")
 
 
 class Bench:
     """A runner with everything around it, worked by hand."""
 
-    def __init__(self, runs: Runs, views: dict[str, View], clock: Clock, owner: str = "one") -> None:
-        self.engine, self.diary, self.clock, self.runs = Script(), Diary(), clock, runs
+    def __init__(self, database: Database, views: dict[str, View], clock: Clock, owner: str = "one") -> None:
+        self.engine, self.diary, self.clock, self.runs = Script(), Diary(), clock, Runs(database)
+        self.stopping = Event()
+        self.ended: list[Run] = []
         self.runner = Runner(
-            runs,
+            self.runs,
+            Digests(database),
             {"script": self.engine},
             self.diary,
             views,
@@ -123,6 +152,8 @@ class Bench:
             max_days=366,
             owner=owner,
             clock=clock,
+            stopping=self.stopping,
+            ended=self.ended.append,
         )
         self._count = 0
 
@@ -148,15 +179,20 @@ class Bench:
 
 
 @pytest.fixture
-def runs(tmp_path: Path) -> Iterator[Runs]:
-    kept = Runs(f"sqlite:///{tmp_path / 'runs.sqlite'}")
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "runs.sqlite"
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[Database]:
+    kept = Database(f"sqlite:///{path}")
     yield kept
     kept.close()
 
 
 @pytest.fixture
-def bench(runs: Runs, catalogue: dict[str, View]) -> Bench:
-    return Bench(runs, catalogue, Clock())
+def bench(database: Database, catalogue: dict[str, View]) -> Bench:
+    return Bench(database, catalogue, Clock())
 
 
 def raises(error: BaseException) -> Callable[[object], None]:
@@ -181,13 +217,14 @@ def test_a_question_is_opened_run_and_answered_once(bench: Bench) -> None:
     assert (done.state, done.rows, done.parts) == (
         "done",
         1,
-        {"headline": f"headline of {run.id}", "table": f"table of {run.id}"},
+        {"table": f"table of {run.id}", "headline": f"headline of {run.id}"},
     )
     assert bench.diary.said == [
         "open last 7d, 0 ahead",
-        "headline: 7 calls to 1 service",
         "table: 7 calls to 1 service",
+        "headline: 7 calls to 1 service",
     ]
+    assert not any(bench.diary.doubts)
     assert bench.engine.asked == [(f"{run.id}/answer", None)], "paid for coverage only where it is needed"
 
 
@@ -295,7 +332,7 @@ def test_a_busy_engine_is_asked_for_as_long_as_it_takes(bench: Bench) -> None:
 
 
 def test_what_the_engine_calls_a_run_is_kept_at_once_and_handed_back_after_a_crash(
-    bench: Bench, runs: Runs, catalogue: dict[str, View]
+    bench: Bench, database: Database, catalogue: dict[str, View]
 ) -> None:
     def dies(progress: Progress) -> None:
         progress("ref-1", "running", 5)
@@ -307,7 +344,7 @@ def test_what_the_engine_calls_a_run_is_kept_at_once_and_handed_back_after_a_cra
         bench.runner.step()
     assert bench.now(run).steps[0].ref == "ref-1"
 
-    other = Bench(runs, catalogue, bench.clock, owner="two")
+    other = Bench(database, catalogue, bench.clock, owner="two")
     assert other.work() == 0, "the lease has not ended"
     bench.clock.advance(31)
     other.work()
@@ -333,19 +370,19 @@ def test_progress_is_written_down_at_most_every_second(bench: Bench) -> None:
 
 
 def test_a_run_that_ends_its_process_again_and_again_is_given_up_with_a_word(
-    runs: Runs, catalogue: dict[str, View]
+    database: Database, catalogue: dict[str, View]
 ) -> None:
     clock = Clock()
-    first = Bench(runs, catalogue, clock)
+    first = Bench(database, catalogue, clock)
     run = first.ask()
     for number in range(ATTEMPTS):
-        bench = Bench(runs, catalogue, clock, owner=f"life {number}")
+        bench = Bench(database, catalogue, clock, owner=f"life {number}")
         bench.engine.next = [raises(KeyboardInterrupt())]
         with pytest.raises(KeyboardInterrupt):
             bench.runner.step()
         clock.advance(31)
 
-    last = Bench(runs, catalogue, clock, owner="last")
+    last = Bench(database, catalogue, clock, owner="last")
     last.work()
     assert last.engine.asked == []
     assert last.now(run).state == "failed"
@@ -354,15 +391,17 @@ def test_a_run_that_ends_its_process_again_and_again_is_given_up_with_a_word(
     ]
 
 
-def test_a_start_takes_up_at_once_what_the_last_life_left(runs: Runs, catalogue: dict[str, View]) -> None:
+def test_a_start_takes_up_at_once_what_the_last_life_left(
+    database: Database, catalogue: dict[str, View]
+) -> None:
     clock = Clock()
-    before = Bench(runs, catalogue, clock)
+    before = Bench(database, catalogue, clock)
     before.engine.next = [raises(KeyboardInterrupt())]
     run = before.ask()
     with pytest.raises(KeyboardInterrupt):
         before.runner.step()
 
-    after = Bench(runs, catalogue, clock)
+    after = Bench(database, catalogue, clock)
     after.runner.start(2)
     done = after.runner.wait(run.id, 10)
     after.runner.stop()
@@ -374,9 +413,9 @@ def test_a_start_takes_up_at_once_what_the_last_life_left(runs: Runs, catalogue:
 
 
 def test_an_owner_that_was_paused_says_nothing_more(
-    bench: Bench, runs: Runs, catalogue: dict[str, View]
+    bench: Bench, database: Database, catalogue: dict[str, View]
 ) -> None:
-    other = Bench(runs, catalogue, bench.clock, owner="two")
+    other = Bench(database, catalogue, bench.clock, owner="two")
 
     def paused(progress: Progress) -> None:
         bench.clock.advance(31)
@@ -387,7 +426,7 @@ def test_an_owner_that_was_paused_says_nothing_more(
     run = bench.ask()
     bench.work()
     assert bench.diary.said == ["open last 7d, 0 ahead"]
-    assert other.diary.said == ["headline: 7 calls to 1 service", "table: 7 calls to 1 service"]
+    assert other.diary.said == ["table: 7 calls to 1 service", "headline: 7 calls to 1 service"]
     assert bench.now(run).owner == "two"
 
 
@@ -395,9 +434,9 @@ def test_an_owner_that_was_paused_says_nothing_more(
     "error", [EngineError("It broke."), EngineBusy("Full."), Unreachable("Slack is away.")]
 )
 def test_whatever_befalls_a_paused_owner_changes_nothing(
-    bench: Bench, runs: Runs, catalogue: dict[str, View], error: BotError
+    bench: Bench, database: Database, catalogue: dict[str, View], error: BotError
 ) -> None:
-    other = Bench(runs, catalogue, bench.clock, owner="two")
+    other = Bench(database, catalogue, bench.clock, owner="two")
 
     def paused(_: Progress) -> None:
         bench.clock.advance(31)
@@ -414,24 +453,52 @@ def test_whatever_befalls_a_paused_owner_changes_nothing(
 # --- the publisher
 
 
-@pytest.mark.parametrize("part", ["open", "headline", "table"])
+@pytest.mark.parametrize("part", ["open", "table", "headline"])
 def test_when_slack_cannot_be_reached_the_same_is_tried_again_and_nothing_twice(
     bench: Bench, part: str
 ) -> None:
     def away(words: str) -> None:
         raise Unreachable(f"{words} is not heard.")
 
-    before = {"open": 0, "headline": 1, "table": 2}[part]
+    before = {"open": 0, "table": 1, "headline": 2}[part]
     bench.diary.next = [*[nothing] * before, away]
     run = bench.ask()
     assert bench.work() == 1
-    assert bench.now(run).state in {"running", "posting"}
+    waiting = bench.now(run)
+    assert waiting.state in {"running", "posting"}
+    assert (waiting.lease, waiting.attempts) == (None, 0), "nobody holds it, and it counts as no attempt"
     bench.clock.advance(29)
     assert bench.work() == 0
     bench.clock.advance(2)
     bench.work()
     assert bench.now(run).state == "done"
-    assert [words.split(" ")[0].strip(":") for words in bench.diary.said] == ["open", "headline", "table"]
+    assert [words.split(" ")[0].strip(":") for words in bench.diary.said] == ["open", "table", "headline"]
+
+
+def test_what_slack_may_have_heard_before_it_went_away_is_looked_for(bench: Bench) -> None:
+    bench.diary.next = [nothing, raises(Unreachable("Away."))]
+    bench.ask()
+    bench.work()
+    assert bench.diary.doubts == [False]
+    bench.clock.advance(31)
+    bench.work()
+    assert bench.diary.said[1:] == ["table: 7 calls to 1 service", "headline: 7 calls to 1 service"]
+    # whoever looked says so, which the diary does not
+    assert bench.diary.doubts == [False, True, True]
+
+
+def test_what_a_worker_that_died_may_have_posted_is_looked_for(
+    bench: Bench, database: Database, catalogue: dict[str, View]
+) -> None:
+    bench.diary.next = [nothing, raises(KeyboardInterrupt())]
+    run = bench.ask()
+    with pytest.raises(KeyboardInterrupt):
+        bench.runner.step()
+    bench.clock.advance(31)
+    other = Bench(database, catalogue, bench.clock, owner="two")
+    other.work()
+    assert other.now(run).state == "done"
+    assert other.diary.doubts == [True, True]
 
 
 def test_however_long_slack_is_away_a_run_is_not_given_up(bench: Bench) -> None:
@@ -452,8 +519,10 @@ def test_what_slack_refuses_for_good_fails_and_is_told(bench: Bench) -> None:
     assert bench.diary.said == ["sorry for last 7d: That channel is archived."]
 
 
-def test_a_call_that_takes_long_is_no_death(bench: Bench, runs: Runs, catalogue: dict[str, View]) -> None:
-    other = Bench(runs, catalogue, bench.clock, owner="two")
+def test_a_call_that_takes_long_is_no_death(
+    bench: Bench, database: Database, catalogue: dict[str, View]
+) -> None:
+    other = Bench(database, catalogue, bench.clock, owner="two")
 
     def rate_limited(_: object) -> None:
         for _ in range(6):
@@ -470,12 +539,14 @@ def test_a_call_that_takes_long_is_no_death(bench: Bench, runs: Runs, catalogue:
     assert len(bench.engine.asked) == 1
 
 
-def test_what_is_no_more_at_work_is_not_kept(bench: Bench, runs: Runs, catalogue: dict[str, View]) -> None:
-    other = Bench(runs, catalogue, bench.clock, owner="two")
+def test_what_is_no_more_at_work_is_not_kept(
+    bench: Bench, database: Database, catalogue: dict[str, View]
+) -> None:
+    other = Bench(database, catalogue, bench.clock, owner="two")
     bench.diary.next = [raises(ZeroDivisionError("a bug"))]
     run = bench.ask()
-    with pytest.raises(ZeroDivisionError):
-        bench.runner.step()
+    assert bench.runner.step()
+    assert bench.now(run).owner == "one"
     bench.clock.advance(31)
     bench.runner.keep_leases()
     other.work()
@@ -604,9 +675,16 @@ def test_waiting_ends_with_its_time_or_where_there_is_no_run(bench: Bench) -> No
 
 
 def test_a_bug_in_one_run_does_not_end_the_worker(bench: Bench) -> None:
-    bench.diary.next = [raises(ZeroDivisionError("a bug"))]
+    met = Event()
+
+    def bug(_: str) -> None:
+        met.set()
+        raise ZeroDivisionError("a bug")
+
+    bench.diary.next = [bug]
     broken = bench.ask("last 7d")
     bench.runner.start(1)
+    assert met.wait(10)
     sound = bench.ask("last 8d")
     bench.clock.advance(31)
     for run in (broken, sound):
@@ -615,11 +693,217 @@ def test_a_bug_in_one_run_does_not_end_the_worker(bench: Bench) -> None:
     assert (bench.now(broken).state, bench.now(sound).state) == ("done", "done")
 
 
-def test_two_workers_that_stop_finish_what_they_have(bench: Bench) -> None:
+def test_many_at_work_at_once_all_end_and_then_every_thread_does(bench: Bench) -> None:
     runs = [bench.ask(f"last {number + 1}d", user=f"u{number}") for number in range(6)]
     bench.runner.start(2)
+    assert bench.runner.is_alive()
     for run in runs:
         bench.runner.wait(run.id, 10)
     bench.runner.stop()
     assert bench.runner.is_alive() is False
     assert {bench.now(run).state for run in runs} == {"done"}
+
+
+def test_no_more_runs_are_at_work_than_there_may_be(bench: Bench) -> None:
+    go, begun, at_once = Event(), Event(), []
+
+    def wait(_: str) -> None:
+        at_once.append(1)
+        begun.set()
+        go.wait()
+
+    bench.diary.next = [wait] * 3
+    runs = [bench.ask(f"last {number + 1}d", user=f"u{number}") for number in range(3)]
+    bench.runner.start(1)
+    assert begun.wait(10)
+    # a look at whatever else would be claimed: the one worker there is has its hands full
+    assert bench.runner.wait(runs[2].id, 0.2) == runs[2]
+    assert len(at_once) == 1
+    go.set()
+    for run in runs:
+        bench.runner.wait(run.id, 10)
+    bench.runner.stop()
+    assert {bench.now(run).state for run in runs} == {"done"}
+
+
+def test_whoever_counts_runs_is_told_of_each_that_ended_once(bench: Bench) -> None:
+    done = bench.ask("last 7d")
+    bench.work()
+    bench.engine.next = [raises(EngineBusy("Full.")), raises(EngineError("It broke."))]
+    failed = bench.ask("last 8d")
+    bench.work()
+    assert bench.ended == [bench.now(done)], "the other one waits"
+    bench.clock.advance(5)
+    bench.work()
+    cancelled = bench.ask("last 9d")
+    bench.runner.cancel(cancelled.id)
+    bench.work()
+    assert bench.ended == [bench.now(run) for run in (done, failed, cancelled)]
+    assert [run.state for run in bench.ended] == ["done", "failed", "cancelled"]
+
+
+# --- handing over
+
+
+def test_a_process_that_stops_hands_over_what_is_at_its_engine_and_another_goes_on_from_there(
+    bench: Bench, database: Database, catalogue: dict[str, View]
+) -> None:
+    def stopped(progress: Progress) -> None:
+        progress("ref-1", "running", 5)
+        bench.stopping.set()
+        progress("ref-1", "running", 6)
+
+    bench.engine.next = [stopped]
+    run = bench.ask()
+    assert bench.runner.step()
+    handed = bench.now(run)
+    assert (handed.state, handed.lease, handed.attempts, handed.doubt) == ("running", None, 0, False)
+    assert handed.steps[0].ref == "ref-1"
+
+    other = Bench(database, catalogue, bench.clock, owner="two")
+    other.work()
+    assert other.engine.asked == [(f"{run.id}/answer", "ref-1")]
+    assert other.now(run).state == "done"
+    assert other.diary.doubts == [False, False]
+
+
+def test_a_process_that_stops_between_two_parts_hands_over_the_rest(
+    bench: Bench, database: Database, catalogue: dict[str, View]
+) -> None:
+    def stop(_: str) -> None:
+        bench.stopping.set()
+
+    bench.diary.next = [nothing, stop]
+    run = bench.ask()
+    assert bench.runner.step()
+    handed = bench.now(run)
+    assert (handed.state, handed.lease, list(handed.posted)) == ("posting", None, ["table"])
+
+    other = Bench(database, catalogue, bench.clock, owner="two")
+    other.work()
+    assert other.diary.said == ["headline: 7 calls to 1 service"]
+    assert other.now(run).state == "done"
+
+
+def test_a_process_that_stops_before_it_looked_hands_over_the_doubt(
+    bench: Bench, database: Database, catalogue: dict[str, View]
+) -> None:
+    bench.diary.next = [nothing, raises(KeyboardInterrupt())]
+    run = bench.ask()
+    with pytest.raises(KeyboardInterrupt):
+        bench.runner.step()
+    bench.clock.advance(31)
+    second = Bench(database, catalogue, bench.clock, owner="two")
+    second.diary.next = [raises(HandedOver("The bot is stopping."))]
+    assert second.runner.step()
+    assert second.now(run).lease is None
+
+    third = Bench(database, catalogue, bench.clock, owner="three")
+    third.work()
+    assert third.diary.doubts == [True, True]
+
+
+def test_a_process_that_stops_before_it_could_say_what_went_wrong_hands_that_over(
+    bench: Bench, database: Database, catalogue: dict[str, View]
+) -> None:
+    def broken(_: object) -> None:
+        bench.stopping.set()
+        raise EngineError("It broke.")
+
+    bench.engine.next = [broken]
+    run = bench.ask()
+    assert bench.runner.step()
+    assert (bench.now(run).state, bench.now(run).lease, bench.now(run).attempts) == ("running", None, 0)
+
+    other = Bench(database, catalogue, bench.clock, owner="two")
+    other.engine.next = [raises(EngineError("It broke."))]
+    other.work()
+    assert other.diary.said == ["sorry for last 7d: It broke."]
+    assert other.now(run).state == "failed"
+
+
+def test_a_process_that_stops_before_it_could_say_that_a_run_was_cancelled_hands_that_over(
+    bench: Bench, database: Database, catalogue: dict[str, View]
+) -> None:
+    def cancel(_: object) -> None:
+        bench.runner.cancel(run.id)
+        bench.stopping.set()
+        raise Stopped("as the engine lets it pass")
+
+    bench.engine.next = [cancel]
+    run = bench.ask()
+    assert bench.runner.step()
+    assert (bench.now(run).state, bench.now(run).lease) == ("running", None)
+
+    other = Bench(database, catalogue, bench.clock, owner="two")
+    other.work()
+    assert other.diary.said == ["cancelled last 7d"]
+    assert other.now(run).state == "cancelled"
+
+
+def test_stopping_waits_until_what_is_under_way_was_handed_over(bench: Bench) -> None:
+    begun = Event()
+
+    def slow(progress: Progress) -> None:
+        begun.set()
+        while True:
+            progress("ref", "running", 1)
+
+    bench.engine.next = [slow]
+    run = bench.ask()
+    bench.runner.start(1)
+    assert begun.wait(10)
+    bench.runner.stop()
+    assert (bench.now(run).state, bench.now(run).lease) == ("running", None)
+    assert bench.runner.step() is True, "nobody has it"
+
+
+# --- when the database is away
+
+
+def test_without_a_database_nothing_is_promised(bench: Bench, path: Path) -> None:
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable) as said:
+        bench.ask()
+    other.close()
+    assert "Nothing was taken on." in str(said.value)
+    assert bench.runs.latest("alice", 9) == []
+
+
+def test_a_database_that_was_away_while_a_run_was_at_work_has_all_of_it(bench: Bench, path: Path) -> None:
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    locked = Event()
+
+    def lock(_: object) -> None:
+        other.execute("BEGIN IMMEDIATE")
+        locked.set()
+
+    bench.engine.next = [lock]
+    run = bench.ask()
+    bench.runner.start(1)
+    assert locked.wait(10)
+    asked = bench.runner.wait(run.id, 2.5)
+    assert asked is not None
+    assert asked.state == "running"
+    other.close()
+    done = bench.runner.wait(run.id, 10)
+    bench.runner.stop()
+    assert done is not None
+    assert (done.state, list(done.posted)) == ("done", ["table", "headline"])
+    assert len(bench.engine.asked) == 1
+
+
+# --- forgetting
+
+
+def test_what_is_older_than_what_is_kept_is_forgotten_with_what_it_posted(bench: Bench) -> None:
+    old = bench.ask("last 7d")
+    bench.work()
+    bench.clock.advance(KEEP.total_seconds())
+    new = bench.ask("last 8d")
+    bench.work()
+    bench.runner.sweep()
+    assert bench.runs.get(old.id) is None
+    assert bench.runs.get(new.id) is not None
+    assert bench.diary.said[-1] == "forget last 7d"

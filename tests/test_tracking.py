@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.tracking import QUIET_DAYS, Change, Finding, Known, Period, Seen, Tracked, track
+from bot.tracking import ID_LENGTH, QUIET_DAYS, Change, Finding, Known, Period, Seen, Tracked, track
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,9 +88,10 @@ def test_each_of_service_principal_and_client_makes_another_finding() -> None:
     assert len({kept.id for kept in tracked.findings}) == len(rows)
 
 
-def test_an_id_is_twelve_hex_digits_and_stays_the_same() -> None:
-    assert finding(0).id == replace(finding(3, last=5, calls=2), spells=4).id == "becbe420592c"
-    assert len(finding(0, client="half \ud800 pair").id) == 12
+def test_an_id_is_as_many_hex_digits_as_nobody_makes_collide_and_stays_the_same() -> None:
+    known = "becbe420592cef3c282e20b8670f94c7"
+    assert finding(0).id == replace(finding(3, last=5, calls=2), spells=4).id == known
+    assert len(finding(0, client="half \ud800 pair").id) == ID_LENGTH
 
 
 def test_rows_of_one_finding_are_one() -> None:

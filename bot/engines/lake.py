@@ -17,7 +17,7 @@ from sqlglot import exp
 from bot.cloudtrail import LOST, Refused
 from bot.engines import cells, delivery
 from bot.engines.delivery import Undelivered
-from bot.errors import EngineBusy, EngineError, Stopped, UserError
+from bot.errors import EngineBusy, EngineError, Stopped, TakenOver, UserError
 from bot.statement import STORE, Statement
 from bot.stores import SETTING
 from bot.table import Table
@@ -129,6 +129,8 @@ class Lake:
                 self._start(query, f"/* run:{_harmless(token)} */", resume)
             told = query.wait()
             table = self._read(query, told)
+        except TakenOver:
+            raise  # whoever has the run now waits for this very query
         except Stopped:
             query.cancel()
             raise
@@ -140,20 +142,18 @@ class Lake:
         if resume is not None and query.look(mark, since=resume.removeprefix(ASKED)):
             return
         asked = f"{ASKED}{self._aws.clock():%Y-%m-%dT%H:%M:%SZ}"
-        # from here on it may have been started, whatever becomes of us
-        query.progress(asked, "starting", 0)
         try:
-            query.start(mark, self._deliver_to)
+            query.start(mark, asked, self._deliver_to)
         except EngineBusy:
             query.progress(None, "waiting for Lake", 0)
             raise
         except Refused as error:
             if error.code in _S3_CODES and self._deliver_to:
                 query.notes.append(f"Nothing could be delivered to {self._deliver_to} ({error.code}).")
-                query.start(mark, "")
+                query.start(mark, asked, "")
             elif error.code == LOST:
                 if not query.look(mark, since=asked.removeprefix(ASKED)):
-                    query.start(mark, self._deliver_to)
+                    query.start(mark, asked, self._deliver_to)
             elif error.code == "InvalidQueryStatementException" and self._is_foreign(query.store):
                 raise EngineError(
                     f"The store {query.store.alias} holds no CloudTrail events.",
@@ -269,11 +269,17 @@ class _Query:
         self._sql = statement.sql
         self._whose = {"EventDataStoreOwnerAccountId": store.owner} if store.owner else {}
 
-    def start(self, mark: str, deliver_to: str) -> None:
-        """StartQuery, once; whoever tells of the progress knows the ref before anything else is done."""
+    def start(self, mark: str, asked: str, deliver_to: str) -> None:
+        """StartQuery, once; whoever tells of the progress knows before that it was `asked`, and the ref
+        before anything else is done."""
+        self._aws.turn("StartQuery")
+        # from here on it may have been started, whatever becomes of us; and whoever lost the run while it
+        # waited for its turn learns that here
+        self.progress(asked, "starting", 0)
         delivered = {"DeliveryS3Uri": deliver_to} if deliver_to else {}
         text = f"{mark}\n{self._sql}"
-        started = self._aws.call(self.store, "StartQuery", QueryStatement=text, **delivered, **self._whose)
+        given = {"QueryStatement": text, **delivered, **self._whose}
+        started = self._aws.call_now(self.store, "StartQuery", **given)
         self.ref = started["QueryId"]
         self.progress(self.ref, "queued", 0)
 

@@ -85,10 +85,8 @@ class Api:
         except Refused as refused:
             return self._respond(method, given.values, self._refusal(method, refused))
         fault = self._slack.faults.take(method, given.values)
-        if fault is not None and fault.kind == "hold" and fault.hold is not None:
-            await fault.hold.wait()
-        elif fault is not None and fault.kind != "cut_after":
-            return self._spoil(request, method, given.values, fault)
+        if (spoiled := await self._before(request, method, given.values, fault)) is not None:
+            return spoiled
         try:
             with self._slack.workspace.changed:
                 answer = {"ok": True, **self._answer(method, token, given)}
@@ -96,7 +94,7 @@ class Api:
             answer = self._refusal(method, refused)
         except Limited as limited:
             return self._limited(method, given.values, limited.retry_after)
-        if fault is not None and fault.kind == "cut_after":
+        if await self._is_cut(fault):
             return self._cut(request, method, given.values, answer)
         return self._respond(method, given.values, answer)
 
@@ -152,6 +150,23 @@ class Api:
             self._slack.ledger.breach("ratelimited", method, f"Called too often; Retry-After {seconds} s.")
         return web.json_response(answer, status=429, headers={"Retry-After": str(seconds)})
 
+    async def _before(
+        self, request: web.Request, method: str, given: Json, fault: Fault | None
+    ) -> web.StreamResponse | None:
+        """What becomes of a call that trouble meets before anything is done; None where it goes on."""
+        if fault is None or fault.kind in ("cut_after", "hold_after"):
+            return None
+        if fault.hold is None:
+            return self._spoil(request, method, given, fault)
+        return None if await fault.hold.wait() else self._cut(request, method, given, None)
+
+    @staticmethod
+    async def _is_cut(fault: Fault | None) -> bool:
+        """Whether the answer of a call that took effect is lost, having waited where it is held."""
+        if fault is not None and fault.kind == "hold_after" and fault.hold is not None:
+            return not await fault.hold.wait()
+        return fault is not None and fault.kind == "cut_after"
+
     def _spoil(self, request: web.Request, method: str, given: Json, fault: Fault) -> web.StreamResponse:
         if fault.kind == "cut_before":
             return self._cut(request, method, given, None)
@@ -174,13 +189,11 @@ class Api:
         body = await request.read()
         about: Json = {"bytes": len(body)}
         fault = self._slack.faults.take(UPLOAD, about)
-        if fault is not None and fault.kind == "hold" and fault.hold is not None:
-            await fault.hold.wait()
-        elif fault is not None and fault.kind != "cut_after":
-            return self._spoil(request, UPLOAD, about, fault)
+        if (spoiled := await self._before(request, UPLOAD, about, fault)) is not None:
+            return spoiled
         with self._slack.workspace.changed:
             status, text = uploads.receive(self._slack, request.match_info["key"], body)
-        if fault is not None and fault.kind == "cut_after":
+        if await self._is_cut(fault):
             return self._cut(request, UPLOAD, about, {"ok": True})
         self._slack.ledger.record(FROM_APP, UPLOAD, about, {"text": text}, status=status)
         return web.Response(status=status, text=text)
@@ -193,10 +206,8 @@ class Api:
             self._slack.ledger.breach("invalid_json", RESPONSE_URL, "The body is not JSON.")
             return web.Response(status=400, text="invalid_payload")
         fault = self._slack.faults.take(RESPONSE_URL, body)
-        if fault is not None and fault.kind == "hold" and fault.hold is not None:
-            await fault.hold.wait()
-        elif fault is not None and fault.kind != "cut_after":
-            return self._spoil(request, RESPONSE_URL, body, fault)
+        if (spoiled := await self._before(request, RESPONSE_URL, body, fault)) is not None:
+            return spoiled
         status, answer = 200, {"ok": True}
         try:
             with self._slack.workspace.changed:
@@ -204,7 +215,7 @@ class Api:
         except Refused as refused:
             answer = self._refusal(RESPONSE_URL, refused)
             status = 404 if refused.error in ("used_url", "expired_url") else 400
-        if fault is not None and fault.kind == "cut_after":
+        if await self._is_cut(fault):
             return self._cut(request, RESPONSE_URL, body, answer)
         self._slack.ledger.record(FROM_APP, RESPONSE_URL, body, answer, status=status)
         return web.json_response(answer, status=status) if status != 200 else web.Response(text="ok")

@@ -25,8 +25,8 @@ class Clicks:
         self._slack = slack
 
     def _person(self, user: str) -> Json:
-        name = self._slack.workspace.users[user].name
-        return {"id": user, "username": name, "name": name, "team_id": TEAM}
+        found = self._slack.workspace.users[user]
+        return {"id": user, "username": found.name, "name": found.name, "team_id": found.team}
 
     def _interaction(self, kind: str, user: str, channel: str = "", view: str = "") -> Json:
         return {

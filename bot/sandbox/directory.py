@@ -13,6 +13,7 @@ from bot.sandbox.state import APP, BOT, BOT_ID, DOMAIN, TEAM, Channel
 if TYPE_CHECKING:
     from bot.sandbox.arguments import Arguments
     from bot.sandbox.shapes import Json
+    from bot.sandbox.state import User
 
 _KINDS = {"public": "channels", "private": "groups", "im": "im"}
 
@@ -188,17 +189,26 @@ def open_conversation(slack: Slack, arguments: Arguments) -> Json:
     return {"channel": {"id": channel.id} if not arguments.flag("return_im") else channel.json(BOT)}
 
 
+def _user(slack: Slack, user: User) -> Json:
+    met = any(
+        user.id in channel.members and (channel.kind == "public" or BOT in channel.members)
+        for channel in slack.workspace.channels.values()
+        if channel.shared
+    )
+    return user.json(slack.clock.now(), met=met)
+
+
 def users_info(slack: Slack, arguments: Arguments) -> Json:
     """users.info"""
     user = slack.workspace.users.get(arguments.need("user"))
     if user is None:
         raise Refused("user_not_found")
-    return {"user": user.json(slack.clock.now())}
+    return {"user": _user(slack, user)}
 
 
 def users_list(slack: Slack, arguments: Arguments) -> Json:
     """users.list"""
-    found = [user.json(slack.clock.now()) for user in slack.workspace.users.values()]
+    found = [_user(slack, user) for user in slack.workspace.users.values()]
     page, rest = _page(found, arguments)
     return {
         "members": page,

@@ -29,12 +29,13 @@ class Fault:
 
 
 class Hold:
-    """Calls that are kept waiting: `arrived` tells that one is, `release` lets all go on."""
+    """Calls that are kept waiting: `arrived` tells of one, `release` lets all go on, `drop` cuts them."""
 
     def __init__(self) -> None:
         self._arrived, self._open = threading.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._released = False
+        self._dropped = False
 
     def arrived(self, seconds: float = 10.0) -> None:
         """Return once a call waits here."""
@@ -47,12 +48,18 @@ class Hold:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._open.set)
 
-    async def wait(self) -> None:
-        """What a held call does."""
+    def drop(self) -> None:
+        """Break the connection of those that wait, and of all later ones: nothing more comes of them."""
+        self._dropped = True
+        self.release()
+
+    async def wait(self) -> bool:
+        """What a held call does; False where it was dropped."""
         self._loop = asyncio.get_running_loop()
         self._arrived.set()
         if not self._released:
             await self._open.wait()
+        return not self._dropped
 
 
 class Faults:
@@ -93,6 +100,12 @@ class Faults:
         """The call waits, with nothing done yet, until released."""
         hold = Hold()
         self._add(Fault(method, times, "hold", hold=hold), where)
+        return hold
+
+    def hold_after(self, method: str, times: int = 1, where: Where | None = None) -> Hold:
+        """The call takes effect, and its answer waits until released."""
+        hold = Hold()
+        self._add(Fault(method, times, "hold_after", hold=hold), where)
         return hold
 
     def repeat_events(self, times: int = 1) -> None:

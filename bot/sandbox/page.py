@@ -155,16 +155,26 @@ class Page:
             "slackbot": SLACKBOT,
             "people": [one.id for one in workspace.users.values() if not one.bot],
             "users": {one.id: one.json(slack.clock.now()) for one in workspace.users.values()},
-            "groups": {one.id: {"handle": one.handle, "name": one.name} for one in workspace.groups.values()},
+            "groups": {
+                one.id: {"handle": one.handle, "name": one.name, "users": sorted(one.users)}
+                for one in workspace.groups.values()
+            },
             "channels": [self._channel(one) for one in mine],
             "messages": [self._message(one) for one in [*spoken, *whispers]],
             "views": [self._view(one) for one in workspace.views.get(viewer, [])],
             "home": self._view(workspace.homes[viewer]) if viewer in workspace.homes else None,
             "commands": [
-                {"name": one.name, "about": one.description, "hint": one.usage_hint}
+                {"name": one.name, "about": one.description, "hint": one.usage_hint, "mine": True}
                 for one in slack.options.commands
             ]
-            + [{"name": "/invite", "about": "Add someone, or the app, to this channel", "hint": "@name"}],
+            + [
+                {
+                    "name": "/invite",
+                    "about": "Add someone, or the app, to this channel",
+                    "hint": "@name",
+                    "mine": False,
+                }
+            ],
             "sockets": slack.sockets.count,
             "traffic": [_exchange(one) for one in list(slack.ledger.traffic)[-TRAFFIC_SHOWN:]],
             "broken": [_broken(one) for one in slack.ledger.broken],

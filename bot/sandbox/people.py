@@ -59,7 +59,7 @@ class People:
             "user": message.user,
             "text": message.text,
             "ts": message.ts,
-            "team": TEAM,
+            "team": self._slack.workspace.users[message.user].team,
             "channel": channel.id,
             "event_ts": message.ts,
         }

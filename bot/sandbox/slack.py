@@ -193,6 +193,7 @@ class Slack:
         kinds = {"channel": "message.channels", "group": "message.groups", "im": "message.im"}
         if kinds.get(event.get("channel_type", ""), event["type"]) not in self.options.events:
             return
+        channel = self.workspace.channels.get(event.get("channel", ""))
         payload = {
             "token": "sandbox",
             "team_id": TEAM,
@@ -211,6 +212,6 @@ class Slack:
                     "is_enterprise_install": False,
                 }
             ],
-            "is_ext_shared_channel": False,
+            "is_ext_shared_channel": channel is not None and channel.shared,
         }
         self.sockets.deliver_event(payload)

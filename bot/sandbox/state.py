@@ -26,7 +26,7 @@ BOT_ID = "B0TLSAUDIT"
 
 @dataclass(frozen=True)
 class User:
-    """A person or a bot."""
+    """A person or a bot. A `guest` is in some channels, a `single` one in one; `team` tells strangers."""
 
     id: str
     name: str
@@ -35,12 +35,13 @@ class User:
     title: str = ""
     admin: bool = False
     guest: bool = False
+    single: bool = False
     bot: bool = False
     deleted: bool = False
     team: str = TEAM
 
-    def json(self, now: float) -> Json:
-        """The user as `users.info` tells."""
+    def json(self, now: float, *, met: bool = True) -> Json:
+        """The user as `users.info` tells. `met`: the app is in a shared channel with this one."""
         local = datetime.fromtimestamp(now, ZoneInfo(self.zone))
         offset = local.utcoffset()
         return {
@@ -56,11 +57,11 @@ class User:
             "is_admin": self.admin,
             "is_owner": False,
             "is_primary_owner": False,
-            "is_restricted": self.guest,
-            "is_ultra_restricted": False,
+            "is_restricted": self.guest or self.single,
+            "is_ultra_restricted": self.single,
             "is_bot": self.bot,
             "is_app_user": False,
-            "is_stranger": self.team != TEAM,
+            "is_stranger": self.team != TEAM and not met,  # docs: user object, is_stranger
         }
 
 
@@ -76,7 +77,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Channel:
-    """A conversation: public, private or im, whose name is empty. `shared`: with another organization."""
+    """A conversation: public, private or im, whose name is empty.
+
+    `shared`: with another organization; `invited`: it was asked to share this one, and has not answered yet.
+    """
 
     id: str
     name: str
@@ -85,6 +89,7 @@ class Channel:
     archived: bool = False
     topic: str = ""
     shared: bool = False
+    invited: bool = False
 
     def json(self, bot: str) -> Json:
         """The channel as `conversations.info` tells it to the bot."""
@@ -107,6 +112,7 @@ class Channel:
             "is_member": bot in self.members,
             "is_shared": self.shared,
             "is_ext_shared": self.shared,
+            "is_pending_ext_shared": self.invited,
             "is_org_shared": False,
             "is_general": False,
             "num_members": len(self.members),

@@ -65,7 +65,11 @@ def _block(block: Json, workspace: Workspace) -> Iterator[str]:
     elif kind == "rich_text":
         for element in block["elements"]:
             # its text shows as it is: only mentions are looked up
-            yield from "".join(_run(one, workspace) for one in element["elements"]).splitlines()
+            items = element["elements"] if element["type"] == "rich_text_list" else [element]
+            mark = "• " if element["type"] == "rich_text_list" else ""
+            for item in items:
+                words = "".join(_run(one, workspace) for one in item["elements"])
+                yield from f"{mark}{words}".splitlines()
     else:
         for text in _texts(block):
             yield from readable(text, workspace).splitlines()
@@ -91,6 +95,8 @@ def _run(run: Json, workspace: Workspace) -> str:
     ids = {"user": "<@{user_id}>", "channel": "<#{channel_id}>", "usergroup": "<!subteam^{usergroup_id}>"}
     if run["type"] in ids:
         return readable(ids[run["type"]].format(**run), workspace)
+    if run["type"] == "broadcast":
+        return f"@{run['range']}"
     return str(run.get("text") or run.get("url") or run.get("name") or run.get("fallback") or "")
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 1360, 900
 
 # A bot at work uses `random` in its threads, which Hypothesis would take for a fault of tests that
-# come later: so everything here ends with this folder's one file.
+# come later: so everything here ends with the file that used it.
 
 OWN = frozenset({"about", "blob", "chrome", "data"})
 """Schemes that ask nobody."""
@@ -54,7 +54,8 @@ def engine(demo: tuple[Sandbox, Bot]) -> Engine:
     """The demo's engine, which can be told to wait."""
     _, bot = demo
     engine = Engine(bot.runner.engines["local"])
-    bot.runner.engines = {engine.name: engine}
+    assert isinstance(bot.runner.engines, dict)
+    bot.runner.engines[engine.name] = engine  # all parts of the bot hold this same one
     return engine
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ class Engine:
     metered = False
 
     def __init__(self, engine: Any) -> None:
-        self._engine = engine
+        self.wrapped = engine
         self.name, self.translate = engine.name, engine.translate
         self.go = threading.Event()
         self.go.set()
@@ -42,7 +42,7 @@ class Engine:
         progress(None, "running", 0)
         while not self.go.wait(0.05):
             progress(None, "running", 0)
-        table: Table = self._engine.run(statement, token=token, resume=resume, progress=progress)
+        table: Table = self.wrapped.run(statement, token=token, resume=resume, progress=progress)
         return table
 
 
@@ -103,6 +103,11 @@ class Screen:
     def say(self, words: str) -> None:
         """Type `words` into the composer and send them."""
         self.see("#composer").send_keys(words, Keys.ENTER)
+
+    def choose(self, css: str, words: str) -> None:
+        """Choose what begins with `words` in a menu."""
+        menu = Select(self.see(css))
+        menu.select_by_visible_text(next(one.text for one in menu.options if one.text.startswith(words)))
 
     def write(self, block: str, words: str) -> None:
         """Write `words` into a line of the form, instead of what stood there, and leave the line."""

@@ -18,6 +18,7 @@ import itertools
 import json
 import os
 import re
+import sys
 import tempfile
 import threading
 import time
@@ -78,14 +79,51 @@ class Refusal(Exception):
         self.status = status
 
 
+class Hold:
+    """A call that is kept waiting: `arrived` tells that it is, `release` lets it go on, `drop` cuts it."""
+
+    def __init__(self) -> None:
+        self._arrived, self._open = threading.Event(), threading.Event()
+        self._dropped = False
+
+    def arrived(self, seconds: float = 10.0) -> None:
+        """Return once a call waits here."""
+        if not self._arrived.wait(seconds):
+            raise TimeoutError("no call came to be held")
+
+    def release(self) -> None:
+        """Let those that wait, and all later ones, go on."""
+        self._open.set()
+
+    def drop(self) -> None:
+        """Break the connection of those that wait, and of all later ones: nothing more comes of them."""
+        self._dropped = True
+        self._open.set()
+
+    def wait(self) -> bool:
+        """What a held call does; False where it was dropped."""
+        self._arrived.set()
+        self._open.wait()
+        return not self._dropped
+
+
 @dataclass
 class Fault:
-    """What goes wrong in a call: a refusal, or a connection that breaks before or after the call is done."""
+    """What goes wrong in a call: a refusal, or a connection that breaks before or after the call is done.
+
+    With a `hold` it waits there first. `where` looks at what was given.
+    """
 
     operation: str
     refusal: Refusal | None = None
     breaks: Literal["", "before", "after"] = ""
     times: int = 1
+    hold: Hold | None = None
+    where: Callable[[dict[str, Any]], bool] = lambda _given: True
+
+    def is_lost(self, when: Literal["before", "after"]) -> bool:
+        """Whether the connection breaks then, having waited where it is held."""
+        return self.breaks == when and not (self.hold is not None and self.hold.wait())
 
 
 @dataclass
@@ -162,6 +200,11 @@ class Query:
     cancelled: datetime | None = None
     written: bool = False
 
+    @property
+    def ends(self) -> datetime:
+        """When it has run, unless it is cancelled."""
+        return self.started + timedelta(seconds=self.plan.queued + self.plan.running)
+
 
 class Lake:
     """The double. `now` is its clock; `s3`, a boto3 client, is where it delivers."""
@@ -209,8 +252,7 @@ class Lake:
 
     def __enter__(self) -> Lake:
         handler = type("Handler", (_Handler,), {"lake": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
         return self
@@ -227,11 +269,10 @@ class Lake:
         """Where it answers."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def set_environment(self, env: pytest.MonkeyPatch) -> None:
-        """What boto3 needs to find it, and nothing else of AWS's."""
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            env.delenv(name)
-        for name, value in {
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which boto3 finds it."""
+        return {
             "AWS_ENDPOINT_URL_CLOUDTRAIL": self.url,
             "AWS_ENDPOINT_URL_STS": self.url,
             "AWS_ACCESS_KEY_ID": KEY,
@@ -240,7 +281,13 @@ class Lake:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": "/nonexistent",
             "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
-        }.items():
+        }
+
+    def set_environment(self, env: pytest.MonkeyPatch) -> None:
+        """What boto3 needs to find it, and nothing else of AWS's."""
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            env.delenv(name)
+        for name, value in self.environment.items():
             env.setenv(name, value)
 
     def count(self, operation: str) -> int:
@@ -251,9 +298,44 @@ class Lake:
         """Refuse the next calls of `operation`."""
         self.faults.append(Fault(operation, Refusal(code, message), times=times))
 
-    def cut(self, operation: str, when: Literal["before", "after"], *, times: int = 1) -> None:
+    def cut(
+        self,
+        operation: str,
+        when: Literal["before", "after"],
+        *,
+        times: int = 1,
+        where: Callable[[dict[str, Any]], bool] = lambda _given: True,
+    ) -> None:
         """Break the connection of the next calls of `operation`."""
-        self.faults.append(Fault(operation, breaks=when, times=times))
+        self.faults.append(Fault(operation, breaks=when, times=times, where=where))
+
+    def hold(
+        self,
+        operation: str,
+        when: Literal["before", "after"],
+        *,
+        where: Callable[[dict[str, Any]], bool] = lambda _given: True,
+    ) -> Hold:
+        """Keep the next call of `operation` waiting, before anything is done or with its answer ready."""
+        hold = Hold()
+        self.faults.append(Fault(operation, breaks=when, hold=hold, where=where))
+        return hold
+
+    def asked(self) -> Counter[str]:
+        """How often each asking was started, and so paid for, by the mark that opens its statement."""
+        with self._lock:
+            return Counter(query.text.partition("\n")[0] for query in self.queries.values())
+
+    def most_live(self) -> int:
+        """The most queries that were queued or running at once."""
+        with self._lock:
+            moments = [
+                moment
+                for query in self.queries.values()
+                for moment in ((query.started, 1), (query.cancelled or query.ends, -1))
+            ]
+        # of two at the same moment, the end comes first
+        return max(itertools.accumulate(step for _, step in sorted(moments)), default=0)
 
     # --- the protocol
 
@@ -263,9 +345,17 @@ class Lake:
         """What AWS answers; None where the connection breaks. Refusal."""
         with self._lock:
             self.calls.append((operation, given))
-            fault = self._fault(operation)
-            if fault is not None and fault.breaks == "before":
-                return None
+            fault = self._fault(operation, given)
+        # whoever is held must not hold up others
+        if fault is not None and fault.is_lost("before"):
+            return None
+        made = self._done(operation, given, fault, key=key, region=region)
+        return None if fault is not None and fault.is_lost("after") else made
+
+    def _done(
+        self, operation: str, given: dict[str, Any], fault: Fault | None, *, key: str, region: str
+    ) -> dict[str, Any]:
+        with self._lock:
             if self.expired:
                 raise Refusal(
                     "ExpiredTokenException", "The security token included in the request is expired"
@@ -285,7 +375,7 @@ class Lake:
             handler = getattr(self, "_" + botocore.xform_name(operation))
             made: dict[str, Any] = handler(caller, given)
             self._check_output(operation, made)
-            return None if fault is not None else made
+            return made
 
     def assume(self, form: Mapping[str, str]) -> str:
         """STS AssumeRole, whose key ends in the role's account."""
@@ -302,8 +392,10 @@ class Lake:
             "</AssumeRoleResult></AssumeRoleResponse>"
         )
 
-    def _fault(self, operation: str) -> Fault | None:
-        fault = next((each for each in self.faults if each.operation == operation), None)
+    def _fault(self, operation: str, given: dict[str, Any]) -> Fault | None:
+        fault = next(
+            (each for each in self.faults if each.operation == operation and each.where(given)), None
+        )
         if fault is not None:
             fault.times -= 1
             if fault.times == 0:
@@ -792,6 +884,16 @@ def _times(given: dict[str, Any], shape: Any) -> dict[str, datetime]:
         for name, member in shape.members.items()
         if member.type_name == "timestamp" and name in given
     }
+
+
+class _Server(ThreadingHTTPServer):
+    """Whoever asks may be killed meanwhile: that is no failure of ours."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

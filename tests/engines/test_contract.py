@@ -46,6 +46,8 @@ QUESTIONS = [
     "last 14d principal=nightly*,*-reports by=principals",
     "last 14d principal=role/billing-reports by=addresses",
     "last 14d principal!=arn:aws:iam::111122223333:user/nightly-export by=principals",
+    "last 14d min=1.3 principal=arn:aws:iam::444455556666:role/billing-reports by=findings",
+    "last 14d min=1.3 principal!=arn:aws:iam::444455556666:role/* by=findings",
     "last 14d region=eu-* by=regions min=1.3",
     "last 14d event=putobject by=callers",
     "last 14d ip=10.20.0.0/16 by=addresses min=1.3",

@@ -19,7 +19,7 @@ from bot.runs import Run
 from bot.sandbox import check_blocks, check_view
 from bot.table import Table, literal
 from bot.views import Chart, Column, View, load
-from handlers import blocks, commands
+from handlers import blocks, charts, commands
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def test_every_answer_can_be_posted_on_every_rung_of_the_ladder(
 @FEW
 @given(tables())
 def test_every_chart_can_be_posted_with_its_words(made: tuple[Table, View]) -> None:
-    drawn = blocks.chart(*made)
+    drawn = charts.chart(*made)
     if drawn is None:
         return
     block, words = drawn
@@ -251,7 +251,7 @@ def test_every_parent_and_every_apology_can_be_posted(
     assert 0 < len(blocks.parent_text(question, text)) <= 4_000
     mistake = commands.mistake(BotError(text or "It broke.", text), run.typed)
     taken(mistake)
-    assert commands.words_of(mistake) or not (literal(text) or "It broke.")
+    assert blocks.words_of(mistake) or not (literal(text) or "It broke.")
 
 
 @FEW
@@ -361,7 +361,7 @@ def test_more_columns_than_slack_takes_are_left_out_and_that_is_said() -> None:
 
 @pytest.mark.parametrize(("count", "drawn"), [(0, False), (1, False), (2, True), (3_000, True)])
 def test_a_chart_needs_two_rows_and_shows_the_first_dozen(count: int, *, drawn: bool) -> None:
-    made = blocks.chart(table_of(CALLS, [(f"c{n}", "1.1", n) for n in range(count)]), CLIENTS)
+    made = charts.chart(table_of(CALLS, [(f"c{n}", "1.1", n) for n in range(count)]), CLIENTS)
     assert (made is not None) is drawn
     if made is not None:
         assert len(made[0]["chart"]["axis_config"]["categories"]) == min(count, 12)
@@ -376,7 +376,7 @@ def test_equal_empty_and_missing_labels_of_a_chart_are_told_apart() -> None:
         ("s" * 30, "1.1", 5),
     ]
     rows += [("s" * 31, "1.1", None), ("arn:aws:sts::1:", "1.1", 6), (".amazonaws.com", "1.1", 7)]
-    made = blocks.chart(table_of(CALLS, rows), CLIENTS)
+    made = charts.chart(table_of(CALLS, rows), CLIENTS)
     assert made is not None
     taken([made[0]])
     labels = made[0]["chart"]["axis_config"]["categories"]
@@ -386,7 +386,7 @@ def test_equal_empty_and_missing_labels_of_a_chart_are_told_apart() -> None:
 def test_a_days_chart_shows_the_last_days() -> None:
     view = VIEWS["trend"]
     rows = [(date(2026, 10, 1) + timedelta(days=n), n, 0, 0, 0, 0, n) for n in range(40)]
-    made = blocks.chart(Table(view.columns, [rows]), view)
+    made = charts.chart(Table(view.columns, [rows]), view)
     assert made is not None
     assert made[0]["chart"]["axis_config"]["categories"][-1] == "9 Nov"
     assert len(made[0]["chart"]["axis_config"]["categories"]) == 20

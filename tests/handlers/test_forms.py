@@ -10,12 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from slack_sdk import WebClient
 
+from bot.database import Database
+from bot.digests import Digests
 from bot.errors import UserError
 from bot.runner import Runner
 from bot.runs import Runs
 from bot.sandbox import check_view
 from handlers import forms
 from handlers.desk import Desk, Zones
+from handlers.door import Door
 from handlers.forms import Place
 from tests.conftest import NOW
 
@@ -28,14 +31,17 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="module")
-def desk(local: Local, catalogue: dict[str, View]) -> Iterator[Desk]:
+def desk(
+    local: Local, catalogue: dict[str, View], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Desk]:
     """A desk at which nobody can be reached: every zone is UTC."""
     from handlers import SlackPublisher
 
-    runs = Runs("sqlite://")
+    database = Database(f"sqlite:///{tmp_path_factory.mktemp('forms') / 'runs.sqlite'}")
     nobody = WebClient("xoxb-nobody", base_url="http://127.0.0.1:9/", timeout=1, retry_handlers=[])
     runner = Runner(
-        runs,
+        Runs(database),
+        Digests(database),
         {"local": local},
         SlackPublisher(nobody, catalogue),
         catalogue,
@@ -46,8 +52,8 @@ def desk(local: Local, catalogue: dict[str, View]) -> Iterator[Desk]:
         owner="test",
         clock=lambda: NOW,
     )
-    yield Desk(runner, Zones(nobody), frozenset())
-    runs.close()
+    yield Desk(runner, Zones(nobody), frozenset(), Door(nobody))
+    database.close()
 
 
 QUESTIONS = [

@@ -1,8 +1,12 @@
-"""Pace: a budget of calls, spent at once or in turn."""
+"""Pace: a budget of calls, spent at once or in turn; and the budgets that Slack documents."""
 
 from __future__ import annotations
 
-from handlers.pace import Pace
+import pytest
+
+from bot.errors import HandedOver
+from bot.pace import Pace, Quota
+from handlers.pace import EDITS, FILES, POSTS_BURST, Budget
 
 
 class Time:
@@ -67,3 +71,70 @@ def test_what_may_be_left_out_leaves_a_reserve_for_what_must_be_said() -> None:
     for _ in range(4):
         edits.wait("")
     assert time.slept == []
+
+
+def test_a_process_that_stops_waits_for_no_turn() -> None:
+    def stopping(seconds: float) -> None:
+        raise HandedOver(f"The bot is stopping, not waiting for {seconds:.0f} s.")
+
+    posts = Pace(1.0, monotonic=Time(), sleep=stopping)
+    posts.wait("C1")
+    with pytest.raises(HandedOver):
+        posts.wait("C1")
+
+
+def quota(time: Time, calls: int, seconds: float) -> Quota:
+    return Quota(calls, seconds, monotonic=time, sleep=time.sleep)
+
+
+def test_a_quota_may_be_spent_at_once_and_never_more_of_it_in_any_such_time() -> None:
+    time = Time()
+    edits = quota(time, 50, 60.0)
+    made: list[float] = []
+    for number in range(200):
+        edits.wait("")
+        made.append(time())
+        time.now += 0.3 * (number % 3)
+    assert made[49] - made[0] < 20, "the first go at once"
+    assert all(later - earlier >= 60.0 for earlier, later in zip(made, made[50:], strict=False))
+
+
+def test_of_a_quota_each_key_has_its_own_and_one_can_ask_whether_it_is_spent() -> None:
+    time = Time()
+    files = quota(time, 2, 60.0)
+    assert files.is_free("send")
+    files.wait("send")
+    files.wait("send")
+    assert not files.is_free("send")
+    assert files.is_free("share")
+    time.now += 60.0
+    assert files.is_free("send")
+    assert time.slept == []
+
+
+def test_whoever_comes_to_a_spent_quota_is_spread_over_the_next_ones() -> None:
+    time = Time()
+    waited: list[float] = []
+    files = Quota(2, 60.0, monotonic=time, sleep=waited.append)
+    for _ in range(6):
+        files.wait("send")
+    assert waited == [60.0, 60.0, 120.0, 120.0]
+
+
+def test_what_may_be_left_out_leaves_as_many_as_are_owed() -> None:
+    edits = quota(Time(), 10, 60.0)
+    assert [edits.spare("", 7) for _ in range(5)] == [True] * 3 + [False] * 2
+
+
+def test_bursts_go_at_once_in_every_channel_and_for_every_method() -> None:
+    waited: list[float] = []
+    budget = Budget.of_slack(waited.append)
+    for channel in ("C1", "C2"):
+        for _ in range(POSTS_BURST):
+            budget.posts.wait(channel)
+    for _ in range(EDITS):
+        budget.edits.wait("")
+    for method in ("files.getUploadURLExternal", "files.completeUploadExternal"):
+        for _ in range(FILES):
+            budget.files.wait(method)
+    assert waited == []

@@ -1,31 +1,37 @@
-"""The publisher by itself: its pace, its words for Slack's refusals, and names of files."""
+"""The publisher by itself: its pace, what it posts anew, its words for Slack's refusals, names of files."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from http.client import IncompleteRead
+from threading import Event
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 from zoneinfo import ZoneInfo
 
 import pytest
 from slack_sdk.errors import SlackApiError
+from slack_sdk.web import SlackResponse
 
 import handlers
+from bot.claimed import Claimed
+from bot.database import Database
 from bot.engines import NAMES
-from bot.errors import BotError, Unreachable
+from bot.errors import BotError, Gone, HandedOver, Stopped, Unreachable
 from bot.findings import Findings
+from bot.pace import Pace
 from bot.question import parse
-from bot.runs import LEASE, Run
+from bot.runs import LEASE, Run, Runs
 from bot.sandbox import Options, Sandbox
 from bot.table import Table
-from handlers.pace import Pace
-from handlers.publisher import TROUBLE, SlackPublisher, file_name, translated
+from handlers.pace import Budget
+from handlers.publisher import SlackPublisher, file_name
+from handlers.refusals import TROUBLE, translated
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from bot.question import Question
     from bot.views import View
@@ -54,8 +60,32 @@ def time() -> Time:
 @pytest.fixture
 def publisher(sandbox: Sandbox, catalogue: dict[str, View], time: Time) -> SlackPublisher:
     client = handlers.connect(sandbox.options.bot_token, sandbox.api_url)
-    unhurried = Pace(1_000.0, 1_000)
-    return SlackPublisher(client, catalogue, posts=unhurried, edits=unhurried, monotonic=time)
+    unhurried = Budget(*(Pace(10_000.0, 10_000) for _ in range(3)))
+    return SlackPublisher(client, catalogue, budget=unhurried, monotonic=time)
+
+
+class Desk:
+    """A run that is worked on, its clock, and the process that may stop."""
+
+    def __init__(self, runs: Runs) -> None:
+        self.runs = runs
+        self.now = NOW
+        self.stopping = Event()
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def claim(self) -> Claimed:
+        run = self.runs.claim("w", self.now, {"local": 1})
+        assert run is not None
+        return Claimed(self.runs, run, self.clock, self.stopping)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    database = Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")
+    yield Desk(Runs(database))
+    database.close()
 
 
 RUN = Run(
@@ -69,79 +99,214 @@ RUN = Run(
     engine="local",
     steps=(),
     created=NOW,
-    state="running",
 )
 
 
-def opened(publisher: SlackPublisher, question: Question) -> Run:
-    home, thread = publisher.open(RUN, question, 3)
-    return replace(RUN, home=home, thread=thread, lease=NOW + LEASE)
+@pytest.fixture
+def question(ask: Callable[[str], Question]) -> Question:
+    return ask("last 7d")
+
+
+@pytest.fixture
+def claimed(desk: Desk, publisher: SlackPublisher, question: Question) -> Claimed:
+    """A run whose parent stands, at work."""
+    desk.runs.add(RUN)
+    claimed = desk.claim()
+    home, thread = publisher.open(claimed, question, 3)
+    claimed.save(home=home, thread=thread)
+    return claimed
+
+
+def answer(publisher: SlackPublisher, claimed: Claimed, question: Question, *, rows: int = 1) -> None:
+    found = Findings("7 calls", "", None)
+    made = [(f"s{number}.amazonaws.com", 7) for number in range(rows)]
+    with Table(question.view.columns, [made]) as table:
+        publisher.answer(claimed, question, table, found)
+
+
+def part_of(call: dict[str, object]) -> str:
+    metadata = call.get("metadata")
+    return str(metadata["event_payload"]["part"]) if isinstance(metadata, dict) else ""
+
+
+def parts(sandbox: Sandbox) -> list[str]:
+    """What stands in the channel and its threads, files by their name."""
+    said = sandbox.workspace.in_channel("C_SECURITY")
+    return [each.metadata["event_payload"]["part"] if each.metadata else "file" for each in said]
 
 
 def test_progress_is_shown_at_most_every_three_seconds_and_the_headline_at_once(
-    sandbox: Sandbox, publisher: SlackPublisher, time: Time, ask: Callable[[str], Question]
+    sandbox: Sandbox, publisher: SlackPublisher, time: Time, claimed: Claimed, question: Question
 ) -> None:
-    question = ask("last 7d")
-    run = opened(publisher, question)
     for tick in range(70):
         time.now = 1_000 + tick / 10
-        publisher.progress(run, question, "running", tick / 10, 10**9)
+        publisher.progress(claimed.run, question, "running", tick / 10, 10**9)
     assert len(sandbox.calls("chat.update")) == 3
 
-    with Table(question.view.columns, [[("s3.amazonaws.com", 7)]]) as table:
-        posted: list[str] = []
-        publisher.answer(
-            run, question, table, Findings("7 calls", "", None), lambda part, _: posted.append(part)
-        )
-    assert posted == ["headline", "table", "chart", "file"]
+    answer(publisher, claimed, question)
+    assert list(claimed.run.posted) == ["table", "headline", "chart", "upload", "file"]
     (parent,) = sandbox.messages("C_SECURITY")
     assert "✅ 7 calls" in parent.text
 
 
-def test_parts_that_were_posted_are_not_posted_again(
-    sandbox: Sandbox, publisher: SlackPublisher, ask: Callable[[str], Question]
+def test_the_rows_come_before_everything_else_is_said(
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
 ) -> None:
-    question = ask("last 7d")
-    run = replace(opened(publisher, question), parts={"headline": "1", "table": "2", "file": "F3"})
-    with Table(question.view.columns, [[("s3.amazonaws.com", 7)]]) as table:
-        publisher.answer(run, question, table, Findings("7 calls", "", None), lambda *_: None)
+    answer(publisher, claimed, question, rows=2)
+    calls = [call.what for call in sandbox.traffic if call.what.startswith(("chat.", "files."))]
+    assert calls == [
+        "chat.postMessage",
+        "chat.postMessage",
+        "chat.update",
+        "chat.postMessage",
+        "files.getUploadURLExternal",
+        "files.completeUploadExternal",
+    ]
+    assert [part_of(call.sent) for call in sandbox.calls("chat.postMessage")] == ["parent", "table", "chart"]
+
+
+def test_parts_that_were_posted_are_not_posted_again(
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
+) -> None:
+    claimed.save(parts={"headline": "1", "table": "2", "file": "F3"})
+    answer(publisher, claimed, question)
     assert len(sandbox.calls("chat.postMessage")) == 1
     assert sandbox.calls("chat.update") == []
     assert sandbox.files == []
 
 
 def test_progress_that_slack_refuses_disturbs_nobody(
-    sandbox: Sandbox, publisher: SlackPublisher, ask: Callable[[str], Question]
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
 ) -> None:
-    question = ask("last 7d")
-    run = opened(publisher, question)
     sandbox.faults.error("chat.update", "message_not_found")
-    publisher.progress(run, question, "running", 1, 0)
+    publisher.progress(claimed.run, question, "running", 1, 0)
 
 
 def test_an_apology_after_a_long_wait_names_the_asker(
-    sandbox: Sandbox, publisher: SlackPublisher, ask: Callable[[str], Question]
+    sandbox: Sandbox, publisher: SlackPublisher, desk: Desk, claimed: Claimed, question: Question
 ) -> None:
-    question = ask("last 7d")
-    run = opened(publisher, question)
-    late = replace(run, lease=NOW + LEASE + timedelta(minutes=2))
-    publisher.apologise(late, question, BotError("Lake stopped this.", "Try less."))
-    (told,) = sandbox.thread("C_SECURITY", run.thread or "")
+    desk.now = NOW + timedelta(minutes=2)
+    claimed.save()
+    publisher.apologise(claimed, question, BotError("Lake stopped this.", "Try less."))
+    (told,) = sandbox.thread("C_SECURITY", claimed.run.thread or "")
     assert told.notified == {"U_ALICE"}
     assert "Lake stopped this. Try less." in told.text
 
 
-def test_an_apology_for_a_question_nobody_understands_any_more_is_in_its_thread(
-    sandbox: Sandbox, publisher: SlackPublisher, ask: Callable[[str], Question]
+def test_an_apology_is_said_once_however_often_it_is_tried(
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
 ) -> None:
-    run = opened(publisher, ask("last 7d"))
-    publisher.apologise(run, None, BotError("No view `gone`."))
-    (told,) = sandbox.thread("C_SECURITY", run.thread or "")
+    for _ in range(2):
+        publisher.apologise(claimed, question, BotError("Lake stopped this."))
+    assert len(sandbox.thread("C_SECURITY", claimed.run.thread or "")) == 1
+
+
+def test_an_apology_for_a_question_nobody_understands_any_more_is_in_its_thread(
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed
+) -> None:
+    publisher.apologise(claimed, None, BotError("No view `gone`."))
+    (told,) = sandbox.thread("C_SECURITY", claimed.run.thread or "")
     assert "No view `gone`." in told.text
 
 
-def refusal(code: str, **more: str) -> SlackApiError:
-    return SlackApiError("no", {"ok": False, "error": code, **more})  # type: ignore[no-untyped-call]
+# --- when a run is not ours to tell any more
+
+
+def test_whoever_lost_a_run_posts_nothing_more(
+    sandbox: Sandbox, publisher: SlackPublisher, desk: Desk, claimed: Claimed, question: Question
+) -> None:
+    desk.now += LEASE
+    desk.claim()
+    with pytest.raises(Stopped):
+        answer(publisher, claimed, question)
+    assert parts(sandbox) == ["parent"]
+
+
+def test_a_process_that_is_to_stop_posts_nothing_more(
+    sandbox: Sandbox, publisher: SlackPublisher, desk: Desk, claimed: Claimed, question: Question
+) -> None:
+    desk.stopping.set()
+    with pytest.raises(HandedOver):
+        answer(publisher, claimed, question)
+    with pytest.raises(HandedOver):
+        publisher.apologise(claimed, question, BotError("It broke."))
+    with pytest.raises(HandedOver):
+        publisher.cancelled(claimed, question)
+    assert parts(sandbox) == ["parent"]
+    assert sandbox.calls("chat.update") == []
+
+
+# --- a file that does not come through at once
+
+
+def test_a_file_that_was_cut_off_is_sent_again_with_the_whole_run(
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
+) -> None:
+    sandbox.faults.cut_before("upload")
+    with pytest.raises(Unreachable):
+        answer(publisher, claimed, question)
+    assert "file" not in claimed.run.posted
+    answer(publisher, claimed, question)
+    sandbox.wait_for(lambda: "file" in parts(sandbox), what="the file")
+    assert parts(sandbox) == ["parent", "table", "file"]
+    assert claimed.run.posted["file"] == claimed.run.posted["upload"]
+
+
+def test_a_file_whose_bytes_came_is_not_sent_again_to_be_shared(
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
+) -> None:
+    sandbox.faults.cut_before("files.completeUploadExternal")
+    with pytest.raises(Unreachable):
+        answer(publisher, claimed, question)
+    answer(publisher, claimed, question)
+    sandbox.wait_for(lambda: "file" in parts(sandbox), what="the file")
+    assert len(sandbox.calls("upload")) == 1
+    assert len(sandbox.files) == 1
+
+
+def test_a_file_that_was_cut_off_twice_is_explained_and_the_table_stays(
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
+) -> None:
+    sandbox.faults.cut_before("upload", times=2)
+    with pytest.raises(Unreachable):
+        answer(publisher, claimed, question)
+    answer(publisher, claimed, question)
+    table, why = sandbox.thread("C_SECURITY", claimed.run.thread or "")
+    assert part_of({"metadata": table.metadata}) == "table"
+    assert "The table is above; the file could not be sent. Slack cannot be reached" in why.text
+    assert "Rerun sends it anew." in why.text
+
+
+# --- words
+
+
+def refusal(code: str, status: int = 200, **more: str) -> SlackApiError:
+    said = SlackResponse(
+        client=None,
+        http_verb="POST",
+        api_url="https://slack.com/api/chat.postMessage",
+        req_args={},
+        data={"ok": False, "error": code, **more},
+        headers={},
+        status_code=status,
+    )
+    return SlackApiError("no", said)  # type: ignore[no-untyped-call]
+
+
+def test_a_run_of_long_ago_takes_its_file_with_it(
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
+) -> None:
+    answer(publisher, claimed, question)
+    sandbox.wait_for(lambda: "file" in parts(sandbox), what="the file")
+    publisher.forget(claimed.run)
+    assert parts(sandbox) == ["parent", "table"]
+    assert sandbox.files == []
+    sandbox.faults.error("files.delete", "file_not_found")
+    publisher.forget(claimed.run)
+
+
+def test_an_archived_channel_is_gone_for_good() -> None:
+    assert isinstance(translated(refusal("is_archived")), Gone)
 
 
 @pytest.mark.parametrize("code", sorted(TROUBLE))
@@ -158,6 +323,7 @@ def test_every_refusal_keeps_slacks_own_word_and_says_what_to_do(code: str) -> N
         refusal("internal_error"),
         refusal("ratelimited"),
         refusal("service_unavailable"),
+        refusal("Received a response in a non-JSON format", status=502),
         URLError("refused"),
         ConnectionResetError("reset"),
         TimeoutError("late"),

@@ -67,6 +67,44 @@ def test_mrkdwn_and_rich_text_in_blocks_alert(sandbox: Sandbox, client: WebClien
     }
 
 
+@pytest.mark.parametrize(
+    ("element", "people"),
+    [
+        ({"type": "user", "user_id": "U_BOB"}, {"U_BOB"}),
+        ({"type": "user", "user_id": "U_NOBODY"}, set()),
+        ({"type": "usergroup", "usergroup_id": "S_ONCALL"}, {"U_BOB"}),
+        ({"type": "usergroup", "usergroup_id": "S_NONE"}, set()),
+        ({"type": "broadcast", "range": "here"}, PEOPLE),
+        ({"type": "broadcast", "range": "channel"}, PEOPLE),
+        ({"type": "channel", "channel_id": "C_ONCALL"}, set()),
+    ],
+    ids=["a person", "nobody", "a group", "no group", "who is here", "the channel", "a channel's name"],
+)
+def test_each_element_of_rich_text_alerts_whom_it_names(
+    sandbox: Sandbox, client: WebClient, element: dict[str, Any], people: set[str]
+) -> None:
+    section = {"type": "rich_text_section", "elements": [{"type": "text", "text": "look "}, element]}
+    assert heard(sandbox, client, blocks=[{"type": "rich_text", "elements": [section]}]) == people
+
+
+def test_what_an_edit_or_a_whisper_names_alerts_nobody_else(sandbox: Sandbox, client: WebClient) -> None:
+    ts = client.chat_postMessage(channel="C_SECURITY", text="x")["ts"]
+    named = {"type": "usergroup", "usergroup_id": "S_ONCALL"}
+    blocks = [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [named]}]}]
+    client.chat_update(channel="C_SECURITY", ts=ts, text="x", blocks=blocks)
+    client.chat_postEphemeral(channel="C_SECURITY", user="U_ALICE", text="x", blocks=blocks)
+    edited, whisper = sandbox.message("C_SECURITY", ts), sandbox.ephemerals("U_ALICE")[0]
+    assert edited is not None
+    assert edited.notified == set()
+    assert whisper.notified <= {"U_ALICE"}
+
+
+def test_a_command_carries_ids_for_people_and_channels_and_leaves_groups_as_typed(sandbox: Sandbox) -> None:
+    typed = "mention=@oncall @here who=@bob #on-call"
+    sent = sandbox.command("U_ALICE", "C_SECURITY", "/tls-audit", typed).payload["text"]
+    assert sent == "mention=@oncall @here who=<@U_BOB|bob> <#C_ONCALL|on-call>"
+
+
 def test_what_people_type_becomes_slacks_notation(sandbox: Sandbox) -> None:
     message = sandbox.say(
         "U_ALICE", "C_SECURITY", "@bob see #on-call & https://x.test/?a=1&b=<2> arn:aws:iam::1:user/a"

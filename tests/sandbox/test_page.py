@@ -102,6 +102,11 @@ def test_each_person_sees_their_own(sandbox: Sandbox, client: WebClient) -> None
             bob, guest = await watch(sandbox, "U_BOB", session), await watch(sandbox, "U_GUEST", session)
             everything = await bob.receive_json()
             assert {"C_SECURITY", "C_SECRET", "D_BOB"} <= {one["id"] for one in everything["channels"]}
+            assert everything["groups"]["S_ONCALL"]["users"] == ["U_BOB"]
+            assert [(one["name"], one["mine"]) for one in everything["commands"]] == [
+                ("/tls-audit", True),
+                ("/invite", False),
+            ]
             mine = {one["id"] for one in (await guest.receive_json())["channels"]}
             assert not {"C_SECRET", "D_BOB", "D_ALICE_BOB"} & mine
             client.chat_postEphemeral(channel="C_SECURITY", user="U_BOB", text="psst")

@@ -12,8 +12,12 @@ import aiohttp
 import pytest
 from slack_sdk import WebClient
 
+from bot.sandbox import Channel, Sandbox, User
+
 if TYPE_CHECKING:
-    from bot.sandbox import ManualClock, Sandbox
+    from bot.sandbox import ManualClock
+
+BOT = "U_TLSAUDIT"
 
 
 def run(scenario: Any) -> None:
@@ -209,3 +213,24 @@ def test_events_that_were_not_subscribed_to_are_not_sent(sandbox: Sandbox, wire:
             assert (await one.receive())["payload"]["event"]["type"] == "app_home_opened"
 
     run(scenario)
+
+
+def test_an_event_says_where_strangers_are_and_whose_they_are(clock: ManualClock, wire: Any) -> None:
+    people = [User("U_MET", "mel", "Mel", team="T_OTHER"), User(BOT, "tls-audit", "TLS Audit", bot=True)]
+    members = frozenset(one.id for one in people)
+    channels = [
+        Channel("C_SHARED", "shared", members=members, shared=True),
+        Channel("C_OWN", "own", members=members),
+    ]
+
+    async def scenario(sandbox: Sandbox) -> None:
+        async with wire(sandbox) as one:
+            for channel, shared in (("C_SHARED", True), ("C_OWN", False)):
+                sandbox.mention("U_MET", channel, "x")
+                envelope = await one.receive()
+                await one.ack(envelope)
+                told = envelope["payload"]
+                assert (told["event"]["team"], told["is_ext_shared_channel"]) == ("T_OTHER", shared)
+
+    with Sandbox(users=people, channels=channels, clock=clock) as sandbox:
+        asyncio.run(scenario(sandbox))

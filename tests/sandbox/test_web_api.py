@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 from slack_sdk.webhook import WebhookClient
 
-from bot.sandbox import Clock, ManualClock, Options, Sandbox
+from bot.sandbox import Channel, Clock, ManualClock, Options, Sandbox, User
 
 BOT = "U_TLSAUDIT"
 
@@ -214,6 +214,31 @@ def test_history_needs_its_scope_and_membership(sandbox: Sandbox, client: WebCli
     assert (answer["error"], answer["needed"]) == ("missing_scope", "channels:history")
 
 
+@pytest.mark.parametrize(
+    ("channel", "scope"),
+    [("C_SECURITY", "channels:history"), ("C_SECRET", "groups:history"), ("D_ALICE", "im:history")],
+    ids=["public", "private", "direct"],
+)
+def test_each_kind_of_conversation_is_read_with_a_scope_of_its_own(
+    sandbox: Sandbox, client: WebClient, channel: str, scope: str
+) -> None:
+    if channel == "C_SECRET":
+        sandbox.invite(channel)
+    ts = client.chat_postMessage(channel=channel, text="x")["ts"]
+    client.chat_postMessage(channel=channel, text="y", thread_ts=ts)
+    sandbox.options.scopes -= {scope}
+    for call in (client.conversations_history, client.conversations_replies):
+        named = {"ts": ts} if call == client.conversations_replies else {}
+        answer = refusal(call, channel=channel, **named)
+        assert (answer["error"], answer["needed"]) == ("missing_scope", scope)
+    every = {"channels:history", "groups:history", "im:history"}
+    sandbox.options.scopes = (sandbox.options.scopes - every) | {scope}
+    assert client.conversations_history(channel=channel)["messages"][0]["text"] == "x"
+    found = client.conversations_replies(channel=channel, ts=ts)["messages"]
+    assert [one["text"] for one in found] == ["x", "y"]
+    assert sandbox.broken == []
+
+
 def test_messages_of_one_moment_stay_apart_and_in_order(sandbox: Sandbox) -> None:
     said = [sandbox.say("U_ALICE", "C_SECURITY", str(number)).text for number in range(100)]
     assert [one.text for one in sandbox.messages("C_SECURITY")] == said
@@ -348,6 +373,43 @@ def test_people_and_groups_can_be_looked_up(client: WebClient) -> None:
     assert names == ["security", "on-call", "random"]
 
 
+def test_guests_and_strangers_can_be_told_from_members(clock: ManualClock) -> None:
+    people = [
+        User("U_ALICE", "alice", "Alice"),
+        User("U_GUEST", "gil", "Gil", guest=True),
+        User("U_SINGLE", "sam", "Sam", single=True),
+        User("U_MET", "mel", "Mel", team="T_OTHER"),
+        User("U_STRANGER", "stan", "Stan", team="T_OTHER"),
+        User(BOT, "tls-audit", "TLS Audit", bot=True),
+    ]
+    channels = [
+        Channel("C_SHARED", "shared", members=frozenset({"U_ALICE", "U_MET", BOT}), shared=True),
+        Channel("C_ASKED", "asked", members=frozenset({"U_ALICE", BOT}), invited=True),
+        Channel("C_OWN", "own", members=frozenset({"U_ALICE", "U_STRANGER", BOT})),
+    ]
+    with Sandbox(users=people, channels=channels, clock=clock) as sandbox:
+        client = WebClient(sandbox.options.bot_token, base_url=sandbox.api_url)
+        names = ("is_restricted", "is_ultra_restricted", "is_stranger")
+
+        def told(user: str) -> tuple[bool, ...]:
+            about = client.users_info(user=user)["user"]
+            return about["team_id"] == client.auth_test()["team_id"], *(about[name] for name in names)
+
+        assert told("U_ALICE") == (True, False, False, False)
+        assert told("U_GUEST") == (True, True, False, False)
+        assert told("U_SINGLE") == (True, True, True, False)
+        assert told("U_MET") == (False, False, False, False)
+        assert told("U_STRANGER") == (False, False, False, True)
+
+        def shared(channel: str) -> tuple[bool, ...]:
+            about = client.conversations_info(channel=channel)["channel"]
+            return about["is_shared"], about["is_ext_shared"], about["is_pending_ext_shared"]
+
+        assert shared("C_SHARED") == (True, True, False)
+        assert shared("C_ASKED") == (False, False, True)
+        assert shared("C_OWN") == (False, False, False)
+
+
 def test_direct_messages_can_be_opened_and_written_in(sandbox: Sandbox, client: WebClient) -> None:
     channel = client.conversations_open(users="U_GUEST")["channel"]["id"]
     client.chat_postMessage(channel=channel, text="hello")
@@ -463,6 +525,24 @@ def test_a_transcript_reads_like_the_channel(sandbox: Sandbox, client: WebClient
     ]
     assert "psst" in sandbox.transcript("C_SECURITY", reader="U_BOB")
     assert "psst" not in sandbox.transcript("C_SECURITY", reader="U_ALICE")
+
+
+def test_a_transcript_names_what_rich_text_names(sandbox: Sandbox, client: WebClient) -> None:
+    named = [
+        {"type": "user", "user_id": "U_BOB"},
+        {"type": "text", "text": " <*> "},
+        {"type": "channel", "channel_id": "C_ONCALL"},
+        {"type": "text", "text": " "},
+        {"type": "usergroup", "usergroup_id": "S_ONCALL"},
+        {"type": "text", "text": " "},
+        {"type": "broadcast", "range": "here"},
+    ]
+    section = {"type": "rich_text_section", "elements": named}
+    items = {"type": "rich_text_list", "style": "bullet", "elements": [section, section]}
+    blocks = [{"type": "rich_text", "elements": [section, items]}]
+    client.chat_postMessage(channel="C_SECURITY", text="t", blocks=blocks)
+    line = "@bob <*> #on-call @oncall @here"
+    assert sandbox.transcript("C_SECURITY").splitlines() == ["TLS Audit", line, f"• {line}", f"• {line}"]
 
 
 def test_a_sandbox_stops_and_another_starts_where_it_was() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import NOW
 from tests.scenarios.office import Broken, Office, Patient, open_office
+from tests.scenarios.on_call import Trail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,5 +59,37 @@ def opened(
 def office(opened: Callable[..., Office]) -> Iterator[Office]:
     """An office in which no rule of Slack's may be broken."""
     office = opened()
+    yield office
+    assert office.sandbox.broken == []
+
+
+@pytest.fixture
+def trail() -> Trail:
+    """The events of an office that `hired` opens."""
+    return Trail()
+
+
+@pytest.fixture
+def hired(
+    tmp_path: Path, catalogue: dict[str, View], trail: Trail, closing: list[threading.Thread]
+) -> Iterator[Callable[..., Office]]:
+    """Opens an office that asks `trail`; all else as `open_office`."""
+    stack = ExitStack()
+
+    def open_one(**more: Any) -> Office:
+        office = stack.enter_context(open_office(tmp_path, catalogue, [trail], NOW, **more))
+        trail.clock = office.clock
+        return office
+
+    yield open_one
+    thread = threading.Thread(target=stack.close)
+    thread.start()
+    closing.append(thread)
+
+
+@pytest.fixture
+def on_call(hired: Callable[..., Office]) -> Iterator[Office]:
+    """The same, in which no rule of Slack's may be broken."""
+    office = hired()
     yield office
     assert office.sandbox.broken == []

@@ -267,11 +267,7 @@ def words(message: Message) -> str:
 def _words(block: dict[str, Any]) -> str:
     kind = block["type"]
     if kind == "rich_text":
-        return "".join(
-            f"@{run['user_id']}" if run["type"] == "user" else str(run.get("text") or run.get("fallback"))
-            for section in block["elements"]
-            for run in section["elements"]
-        )
+        return "".join(_said(run) for section in block["elements"] for run in section["elements"])
     if kind == "actions":
         return " ".join(
             f"[{(each.get('text') or each.get('placeholder'))['text']}]" for each in block["elements"]
@@ -279,6 +275,13 @@ def _words(block: dict[str, Any]) -> str:
     if kind in {"table", "data_table"}:
         return "\n".join(" | ".join(cell["text"] for cell in row) for row in block["rows"])
     return str(block.get("title") or block.get("text", {}).get("text", kind))
+
+
+def _said(run: dict[str, Any]) -> str:
+    named = {"user": "@{user_id}", "usergroup": "@{usergroup_id}", "broadcast": "@{range}"}
+    marks = {**named, "channel": "#{channel_id}"}
+    kind = str(run["type"])
+    return marks[kind].format(**run) if kind in marks else str(run.get("text") or run.get("fallback"))
 
 
 def kinds(message: Message) -> list[str]:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from bot.runs import Run
     from tests.scenarios.office import Office, Patient
 
-LEASE = 31
+AGAIN = 31
+"""When a run that Slack was away for is tried again."""
 
 
 def rules(office: Office) -> set[str]:
@@ -180,8 +181,21 @@ def test_a_rate_limit_is_waited_out(office: Office) -> None:
     assert parts(office, run) == ["parent", "table", "file"]
 
 
-def test_a_server_error_is_tried_again(office: Office) -> None:
-    office.sandbox.faults.status("chat.postMessage", 500)
+@pytest.mark.parametrize("part", ["parent", "table"])
+def test_a_server_error_is_tried_again(office: Office, part: str) -> None:
+    office.sandbox.faults.status("chat.postMessage", 500, where=lambda call: _part(call) == part)
+
+    run = went_on(office, office.ask("last 7d service=s3"))
+
+    assert run.state == "done"
+    assert parts(office, run) == ["parent", "table", "file"]
+
+
+@pytest.mark.parametrize("method", ["chat.update", "files.getUploadURLExternal"])
+def test_a_server_error_of_what_does_no_harm_twice_is_tried_again_at_once(
+    office: Office, method: str
+) -> None:
+    office.sandbox.faults.status(method, 500)
 
     run = office.answered("last 7d service=s3")
 
@@ -189,13 +203,13 @@ def test_a_server_error_is_tried_again(office: Office) -> None:
 
 
 def went_on(office: Office, run: Run) -> Run:
-    """The run at its end, after the lease that an unreachable Slack left behind."""
+    """The run at its end, after it was laid back because Slack could not be reached."""
     for _ in range(1_000):
         now = office.runner.wait(run.id, 0.02)
         assert now is not None
         if now.fence and not now.attempts:  # laid back, and not counted as an attempt
             break
-    office.clock.advance(LEASE)
+    office.clock.advance(AGAIN)
     return office.ended(run)
 
 
@@ -225,11 +239,27 @@ def test_a_connection_cut_after_a_post_loses_nothing_and_doubles_that_part_at_mo
     assert sorted(parts(office, run)) == (once if honours else sorted([*once, part]))
 
 
-@pytest.mark.parametrize("method", ["files.getUploadURLExternal", "upload", "files.completeUploadExternal"])
-def test_a_connection_cut_at_the_file_leaves_the_table_and_says_so(office: Office, method: str) -> None:
+FILE_CALLS = ["files.getUploadURLExternal", "upload", "files.completeUploadExternal"]
+
+
+@pytest.mark.parametrize("method", FILE_CALLS)
+def test_a_connection_cut_at_the_file_is_made_up_for(office: Office, method: str) -> None:
     office.sandbox.faults.cut_before(method)
 
-    run = office.answered("last 7d service=s3")
+    run = went_on(office, office.ask("last 7d service=s3"))
+
+    assert run.state == "done"
+    assert parts(office, run) == ["parent", "table", "file"]
+    assert office.csv(run)
+
+
+@pytest.mark.parametrize("method", FILE_CALLS)
+def test_a_connection_cut_at_the_file_again_and_again_leaves_the_table_and_says_so(
+    office: Office, method: str
+) -> None:
+    office.sandbox.faults.cut_before(method, times=2)
+
+    run = went_on(office, office.ask("last 7d service=s3"))
 
     assert run.state == "done"
     table, why = office.thread(run)
@@ -259,7 +289,7 @@ def test_when_the_parent_was_deleted_meanwhile_the_asker_is_told(office: Office,
     assert office.ended(run).state == "failed"
     told = told_directly(office)
     assert "last 7d engine=patient" in told
-    assert "The message I was to answer under is gone. (message_not_found) Ask again." in told
+    assert "The thread I was to answer in is gone. (thread_not_found) Ask again." in told
 
 
 def test_after_a_broken_socket_the_next_command_is_answered(office: Office) -> None:

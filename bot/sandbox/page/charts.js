@@ -1,24 +1,22 @@
 // data_visualization blocks as SVG, each with its numbers as a table behind a button.
 
-import { h, svg } from "./dom.js";
+import { fill, h, svg } from "./dom.js";
 
-const HEIGHT = 260;
+const HEIGHT = 240;
 const LEFT = 48;
-const BOTTOM = 46;
+const LEVEL = 28; // room below for words that lie level
+const LEANING = 15; // letters of a word that must lean
 const TOP = 12;
+const LETTER = 6.8; // about as wide as a letter of a tick's
+const [NARROW, BROAD] = [240, 694];
 const say = new Intl.NumberFormat("en-US");
 const brief = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
 
-// A drawing made for a desk would shrink its words to nothing on a phone.
-function width() {
-  return matchMedia("(max-width: 640px)").matches ? 320 : 640;
-}
-
 export function chart(block) {
   const spec = block.chart;
-  const drawing = spec.type === "pie" ? pie(spec) : axes(spec);
+  const place = h("div");
   const names = spec.type === "pie" ? spec.segments.map((one) => one.label) : spec.series.map((one) => one.name);
-  const picture = h("div", { class: "picture" }, drawing, names.length > 1 || spec.type === "pie" ? legend(names) : null);
+  const picture = h("div", { class: "picture" }, place, names.length > 1 || spec.type === "pie" ? legend(names) : null);
   const numbers = h("div", { class: "scroll", hidden: true, data: { hook: "chart-table" } }, asTable(spec));
   const toggle = h("button", {
     type: "button",
@@ -32,6 +30,14 @@ export function chart(block) {
       toggle.textContent = numbers.hidden ? "Show as table" : "Show as chart";
     },
   }, "Show as table");
+  // drawn as wide as there is room, so that its words keep their size beside a thread and on a phone
+  const draw = (wide) => fill(place, spec.type === "pie" ? pie(spec) : axes(spec, wide));
+  let drawn = 0;
+  new ResizeObserver(([entry]) => {
+    const wide = Math.round(Math.min(BROAD, Math.max(NARROW, entry.contentRect.width)));
+    if (entry.contentRect.width && wide !== drawn) draw((drawn = wide));
+  }).observe(picture);
+  draw(BROAD);
   return h("figure", { class: "chart", data: { hook: "chart" } }, h("figcaption", {}, block.title, toggle), picture, numbers);
 }
 
@@ -66,20 +72,22 @@ function ticks(least, most) {
   return found;
 }
 
-function axes(spec) {
+function axes(spec, wide) {
   const { categories, x_label: across, y_label: up } = spec.axis_config;
   const values = spec.series.flatMap((one) => categories.map((name) => value(one, name)));
   const marks = ticks(Math.min(0, ...values), Math.max(0, ...values));
   const [low, high] = [marks[0], marks.at(-1)];
   const left = LEFT + (up ? 14 : 0);
-  const bottom = BOTTOM + (across ? 14 : 0);
-  const y = (number) => TOP + (HEIGHT - TOP - bottom) * (1 - (number - low) / (high - low));
-  const wide = width();
   const slot = (wide - left - 8) / categories.length;
+  const every = Math.ceil(categories.length / ((wide - left) / 64));
+  const longest = Math.max(...categories.map((name) => name.length));
+  const tilt = longest * LETTER + 8 > slot * every;
+  const label = (name) => (tilt && name.length > LEANING ? `${name.slice(0, LEANING - 1)}…` : name);
+  const bottom = (tilt ? 22 + (Math.min(longest, LEANING) * LETTER) / 2 : LEVEL) + (across ? 14 : 0);
+  const middle = (index) => (tilt ? x(index) : Math.min(x(index), wide - (categories[index].length * LETTER) / 2));
+  const y = (number) => TOP + (HEIGHT - TOP - bottom) * (1 - (number - low) / (high - low));
   const x = (index) => left + slot * (index + 0.5);
-  const every = Math.ceil(categories.length / (wide / 64));
   const words = `${spec.type} chart: ${spec.series.map((one) => `${one.name}: ${categories.map((name) => `${name} ${value(one, name)}`).join(", ")}`).join("; ")}`;
-  const tilt = slot < 80;
   return svg(
     "svg",
     { viewBox: `0 0 ${wide} ${HEIGHT}`, role: "img", "aria-label": words },
@@ -87,8 +95,9 @@ function axes(spec) {
       svg("line", { class: mark === 0 ? "axis" : "gridline", x1: left, x2: wide - 8, y1: y(mark), y2: y(mark) }),
       svg("text", { class: "tick", x: left - 6, y: y(mark) + 4, "text-anchor": "end" }, brief.format(mark)),
     ]),
+    // where only some have room for their words, the last is the one people look at
     categories.map((name, index) =>
-      index % every ? null : svg("text", { class: "tick", x: x(index), y: HEIGHT - bottom + 16, "text-anchor": tilt ? "end" : "middle", transform: tilt ? `rotate(-30 ${x(index)} ${HEIGHT - bottom + 16})` : null }, name.length > 14 && tilt ? `${name.slice(0, 12)}…` : name),
+      (categories.length - 1 - index) % every ? null : svg("text", { class: "tick", x: middle(index), y: HEIGHT - bottom + 16, "text-anchor": tilt ? "end" : "middle", transform: tilt ? `rotate(-30 ${x(index)} ${HEIGHT - bottom + 16})` : null }, label(name)),
     ),
     across ? svg("text", { class: "tick", x: (left + wide) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, across) : null,
     up ? svg("text", { class: "tick", x: 12, y: HEIGHT / 2, "text-anchor": "middle", transform: `rotate(-90 12 ${HEIGHT / 2})` }, up) : null,

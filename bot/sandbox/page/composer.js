@@ -31,8 +31,8 @@ export class Composer {
     const place = channel.kind === "im" ? this.store.title(channel) : `#${channel.name}`;
     this.input.placeholder = this.thread ? "Reply…" : `Message ${place}`;
     this.input.setAttribute("aria-label", this.input.placeholder);
-    const first = this.store.commands[0];
-    this.hint.textContent = this.thread || !first ? "" : `Try ${first.name} ${first.hint}`;
+    const mine = this.store.commands.filter((one) => one.mine);
+    this.hint.textContent = this.thread || !mine.length ? "" : `Try ${mine.map((one) => `${one.name} ${one.hint}`.trim()).join("  or  ")}`;
   }
 
   grow() {
@@ -43,17 +43,24 @@ export class Composer {
   complete() {
     const text = this.input.value.slice(0, this.input.selectionStart);
     const command = /^\/(\S*)$/.exec(text);
-    const name = /(?:^|\s)([@#])([\w.-]*)$/.exec(text);
+    const name = /(?:^|[\s=,])([@#])([\w.-]*)$/.exec(text);
     this.found = [];
     if (command) {
       this.found = this.store.commands.filter((one) => one.name.startsWith(text)).map((one) => ({ put: `${one.name} `, title: one.name, more: one.hint, about: one.about, from: 0 }));
     } else if (name) {
       const from = text.length - name[2].length - 1;
-      const options = name[1] === "@" ? Object.values(this.store.users).filter((one) => one.id !== this.store.slackbot).map((one) => [one.name, one.real_name]) : [...this.store.channels.values()].filter((one) => one.kind !== "im").map((one) => [one.name, ""]);
+      const options = name[1] === "@" ? this.names() : [...this.store.channels.values()].filter((one) => one.kind !== "im").map((one) => [one.name, one.topic]);
       this.found = options.filter(([one]) => one.startsWith(name[2])).map(([one, more]) => ({ put: `${name[1]}${one} `, title: `${name[1]}${one}`, more, about: "", from }));
     }
     this.chosen = 0;
     this.drawMenu();
+  }
+
+  // Whom one can name: people, user groups, and whoever is in the channel.
+  names() {
+    const people = Object.values(this.store.users).filter((one) => one.id !== this.store.slackbot && !one.deleted).map((one) => [one.name, one.real_name]);
+    const groups = Object.values(this.store.groups).map((one) => [one.handle, one.name]);
+    return [...people, ...groups, ["here", "Whoever is in the channel and active"], ["channel", "Everybody in the channel"]];
   }
 
   drawMenu() {
@@ -84,12 +91,14 @@ export class Composer {
 
   key(event) {
     const open = this.found.length > 0;
+    const wanted = this.found[this.chosen];
+    const whole = open && this.input.value.slice(wanted.from, this.input.selectionStart) === wanted.title;
     if (event.isComposing) return;
     if (open && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
       const step = event.key === "ArrowDown" ? 1 : -1;
       this.chosen = (this.chosen + step + this.found.length) % this.found.length;
       this.drawMenu();
-    } else if (open && (event.key === "Tab" || (event.key === "Enter" && !event.shiftKey && this.input.value !== this.found[this.chosen].title))) this.take(this.chosen);
+    } else if (open && (event.key === "Tab" || (event.key === "Enter" && !event.shiftKey && !whole))) this.take(this.chosen);
     else if (open && event.key === "Escape") this.hide();
     else if (event.key === "Enter" && !event.shiftKey) this.send();
     else if (event.key === "ArrowUp" && !this.input.value && this.sent.length) {

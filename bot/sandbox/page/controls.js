@@ -15,6 +15,7 @@ const KEYS = {
   conversations_select: ["selected_conversation", "initial_conversation"],
   multi_users_select: ["selected_users", "initial_users"],
   multi_channels_select: ["selected_channels", "initial_channels"],
+  multi_conversations_select: ["selected_conversations", "initial_conversations"],
 };
 
 // What Slack's state would say of an element once `value` was put in: options for their values.
@@ -116,10 +117,19 @@ function changed(block, element, desk, value, node) {
   if (desk.put?.(block, element, value) !== "kept") press(block, element, desk, value, node);
 }
 
-function offered(element, desk) {
+// What the person may choose from, as [value, words], and what was chosen for them even if they cannot see it.
+function offered(element, desk, chosen) {
+  const found = seen(element, desk);
+  const others = chosen.filter((one) => !found.some(([value]) => value === one));
+  return [...found, ...others.map((one) => [one, `${one} (you cannot see it)`])];
+}
+
+function seen(element, desk) {
   const { world } = desk;
-  const people = () => Object.values(world.users).filter((user) => user.id !== "USLACKBOT").map((user) => [user.id, user.real_name]);
-  const rooms = (kinds) => [...world.channels.values()].filter((one) => kinds.includes(one.kind) && !one.archived).map((one) => [one.id, world.title(one)]);
+  const people = () => Object.values(world.users).filter((user) => user.id !== world.slackbot && !user.deleted).map((user) => [user.id, user.real_name]);
+  const titled = (one) => ({ public: `# ${one.name}`, private: `# ${one.name} (private)` })[one.kind] || world.title(one);
+  const withBots = (one) => one.kind !== "im" || !element.filter?.exclude_bot_users || !one.members.some((id) => world.users[id]?.is_bot);
+  const rooms = (kinds) => [...world.channels.values()].filter((one) => kinds.includes(one.kind) && !one.archived && withBots(one)).map((one) => [one.id, titled(one)]);
   const makers = {
     users: people,
     channels: () => rooms(["public"]),
@@ -144,14 +154,15 @@ function picker(block, element, desk) {
   const option = ([value, words]) => h("option", { value, selected: chosen.includes(value) }, words);
   const plain = (options) => options.map((one) => option([one.value, one.text.text]));
   const groups = (element.option_groups || []).map((group) => h("optgroup", { label: group.label.text }, plain(group.options)));
-  const list = element.type.includes("static") ? [...plain(element.options || []), ...groups] : offered(element, desk).map(option);
+  const list = element.type.includes("static") ? [...plain(element.options || []), ...groups] : offered(element, desk, chosen).map(option);
   const hint = many ? null : h("option", { value: "", selected: !chosen.length, disabled: !block.optional && block.type !== "input" }, element.placeholder?.text || "Choose…");
   const select = h("select", { class: "control", multiple: many, size: many ? Math.min(6, Math.max(2, list.length)) : null, "aria-label": label }, hint, list);
   select.addEventListener("change", async () => {
     const picked = [...select.selectedOptions].map((one) => one.value).filter(Boolean);
     if (desk.put?.(block, element, many ? picked : picked[0] ?? null) === "kept") return;
     const sent = await press(block, element, desk, many ? picked : picked[0] ?? null, select);
-    if (!sent) select.value = chosen[0] ?? "";
+    // a menu in a message goes back to its words, so that the same can be chosen again
+    if (!many && (!sent || !desk.entry)) select.value = chosen[0] ?? "";
   });
   return select;
 }

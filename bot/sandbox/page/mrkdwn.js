@@ -142,7 +142,9 @@ export function room(id, world, label = "") {
 }
 
 export function group(id, world, label = "") {
-  return h("span", { class: "mention" }, `@${world.groups[id]?.handle || label.replace(/^@/, "") || id}`);
+  const known = world.groups[id];
+  const mine = known?.users.includes(world.me) ? " mine" : "";
+  return h("span", { class: `mention${mine}`, title: known?.name, data: { group: id } }, `@${known?.handle || label.replace(/^@/, "") || id}`);
 }
 
 function moment(spec, fallback, world) {

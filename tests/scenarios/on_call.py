@@ -1,0 +1,149 @@
+"""On call: what people do about digests and see of them, and a trail of events that a test lays out.
+
+No time passes but the office's: `due` and `told` move its clock on to when a digest is due.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.statement import Statement
+from bot.table import Table
+from handlers.digests import COMMAND
+from tests.conftest import NOW
+from tests.scenarios.office import ALICE, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from sqlglot import exp
+
+    from bot.engines import Progress
+    from bot.errors import EngineError
+    from bot.runs import Run
+    from bot.sandbox import Message, View
+    from bot.table import Row
+    from bot.views import Column
+    from tests.scenarios.office import Office
+
+ONCALL: Final = "C_ONCALL"
+EXPORT: Final = "arn:aws:iam::111122223333:role/nightly-export"
+
+
+class Trail:
+    """An engine that answers what a test laid before it: the findings of a period, and what was read."""
+
+    name = "trail"
+    metered = True
+
+    def __init__(self) -> None:
+        self.calls: dict[str, int] = {"Boto/2.38.0": 100}
+        """Calls of the period, by client."""
+        self.late: dict[str, int] = {}
+        """Calls of the period before, asked again."""
+        self.events = 5_912_004
+        self.newest: datetime | None = None
+        """None: shortly before it is asked."""
+        self.error: EngineError | None = None
+        self.asked: list[str] = []
+        self.clock: Callable[[], datetime] = lambda: NOW
+
+    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
+        return Statement(select.sql("trino"), tuple(columns))
+
+    def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
+        del resume
+        progress(None, "running", 0)
+        step = token.partition("/")[2]
+        self.asked.append(step)
+        if self.error is not None:
+            raise self.error
+        newest = self.newest or self.clock() - timedelta(minutes=2)
+        answers: dict[str, list[Row]] = {
+            "answer": self._rows(self.calls),
+            "before": self._rows(self.late),
+            "coverage": [("s3.amazonaws.com", self.events, self.events // 48, newest, newest)],
+            "since": [("s3.amazonaws.com", 9, 0, newest, newest)],
+        }
+        return Table(statement.columns, [answers[step] if self.events else []])
+
+    def _rows(self, calls: dict[str, int]) -> list[Row]:
+        when = self.clock() - timedelta(hours=12)
+        return [("s3.amazonaws.com", EXPORT, client, when, when, count) for client, count in calls.items()]
+
+
+# --- doing and seeing
+
+
+def type_(office: Office, text: str, *, user: str = ALICE, channel: str = ONCALL) -> None:
+    office.sandbox.acknowledged(office.sandbox.command(user, channel, COMMAND, text))
+
+
+def said(office: Office, text: str, channel: str = ONCALL) -> Message:
+    """The newest message of a channel that says `text`, once it does."""
+
+    def look() -> Message | None:
+        every = reversed(office.sandbox.workspace.in_channel(channel))
+        return next((message for message in every if text in words(message)), None)
+
+    return office.sandbox.wait_for(look, what=f"“{text}” in {channel}")
+
+
+def whispered(office: Office, text: str, user: str = ALICE) -> str:
+    """The newest thing that only one person sees, once it says `text`."""
+
+    def look() -> str | None:
+        told = [words(message) for message in office.sandbox.ephemerals(user)]
+        return told[-1] if told and text in told[-1] else None
+
+    return office.sandbox.wait_for(look, what=f"“{text}” for {user} alone")
+
+
+def ordered(office: Office, text: str = "daily 09:00", **where: str) -> Message:
+    """Order a digest; its confirmation."""
+    count = len(office.runner.digests.all())
+    type_(office, text, **where)
+    digest = office.runner.digests.all()[-1]
+    assert len(office.runner.digests.all()) == count + 1
+    return said(office, f"ordered digest {digest.id}", digest.channel)
+
+
+def runs(office: Office, number: int = 1) -> list[Run]:
+    """The digest's runs, newest first."""
+    every = office.runner.runs.latest("", 1_000)
+    return [run for run in every if run.kind == "digest" and run.digest == number]
+
+
+def due(office: Office, number: int = 1) -> Run:
+    """Move on to when a digest is due, and have it told; its run, which is under way."""
+    digest = office.runner.digests.get(number)
+    assert digest is not None
+    assert digest.due is not None
+    office.clock.now = max(office.clock.now, digest.due)
+    office.runner.tell_due()
+    return runs(office, number)[0]
+
+
+def told(office: Office, number: int = 1) -> Message:
+    """The same, and its message once all of it is posted."""
+    run = office.ended(due(office, number))
+    assert run.state == "done", run
+    return office.parent(run)
+
+
+def again(office: Office, seconds: float) -> None:
+    """Move on, and have whatever came due taken up."""
+    office.clock.advance(seconds)
+    office.runner.cancel("whoever sleeps wakes up")
+
+
+def form(office: Office, user: str = ALICE) -> View:
+    return office.sandbox.wait_for(lambda: office.sandbox.view_of(user), what="the form")
+
+
+def held(view: View, name: str) -> Any:
+    """What an input of a form holds."""
+    (value,) = view.json()["state"]["values"][name].values()
+    return value.get("value") or value.get("selected_conversation")

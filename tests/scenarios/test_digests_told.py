@@ -1,0 +1,366 @@
+"""Digests as a channel gets them: whom they name, what is snoozed, what is said when something fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.errors import EngineError
+from tests.scenarios.office import ALICE, BOB, BOT, HIDDEN, SECURITY, TO_ALICE, kinds, words
+from tests.scenarios.on_call import EXPORT, ONCALL, again, due, form, ordered, runs, said, told, type_
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bot.sandbox import Message
+    from tests.scenarios.office import Office
+    from tests.scenarios.on_call import Trail
+
+
+@pytest.fixture
+def office(on_call: Office) -> Office:
+    return on_call
+
+
+# --- whom it names
+
+
+@pytest.mark.parametrize(
+    ("typed", "named", "heard"),
+    [
+        ("@bob", "@U_BOB", {BOB}),
+        ("@oncall", "@S_ONCALL", {BOB}),
+        ("@here", "@here", {ALICE, BOB}),
+        ("channel", "@channel", {ALICE, BOB}),
+    ],
+)
+def test_who_is_to_know_is_notified_only_when_something_is_new(
+    office: Office, trail: Trail, typed: str, named: str, heard: set[str]
+) -> None:
+    confirmation = ordered(office, f"daily 09:00 mention={typed}")
+    assert confirmation.notified == {ALICE}
+
+    baseline, same = told(office), told(office)
+    trail.calls = {"Boto/2.38.0": 100, "curl/7.19.7": 3}
+    new = told(office)
+    still = told(office)
+    trail.calls = {}
+    clear = told(office)
+
+    for silent in (baseline, same, still, clear):
+        assert silent.notified == frozenset()
+        assert named not in words(silent)
+    assert new.notified == heard
+    assert words(new).splitlines()[0] == (
+        f"Yesterday (Wed 25 Nov): 1 new, 1 still open (3 days) · 103 calls  {named}"
+    )
+    assert new.edited is None, "an edit would notify nobody"
+
+
+# --- snoozing
+
+
+def snoozed(office: Office, parent: Message, client: str, days: str, why: str, user: str = BOB) -> None:
+    """Make a finding known by the menu under a digest."""
+    (table,) = [
+        reply for reply in office.sandbox.thread(parent.channel, parent.ts) if "actions" in kinds(reply)
+    ]
+    (option,) = [
+        option["text"]["text"]
+        for block in table.blocks
+        if block["type"] == "actions"
+        for option in block["elements"][0]["options"]
+        if client in option["text"]["text"]
+    ]
+    office.click(table, "snooze", option, user=user)
+    form(office, user)
+    assert office.sandbox.submit(user, {"days": days, "reason": why}).errors == {}
+
+
+@pytest.mark.parametrize(("days", "until"), [("7", "1 Dec"), ("14", "8 Dec"), ("30", "24 Dec")])
+def test_a_snoozed_finding_is_known_until_it_lapses_and_says_who_and_why(
+    office: Office, days: str, until: str
+) -> None:
+    ordered(office, "daily 09:00 mention=@alice")
+    snoozed(office, told(office), "Boto/2.38.0", days, "vendor <!channel> upgrades")
+
+    note = said(
+        office, f"@U_BOB snoozed s3 · role/nightly-export · Boto/2.38.0 until {until}: vendor <!channel>"
+    )
+    assert note.thread_ts is not None
+    assert note.notified == {BOB}
+    type_(office, "show")
+    assert f"until {until}, by bob: vendor <!channel> upgrades" in words(office.whisper())
+
+    known = told(office)
+    assert "1 known · 100 calls" in words(known)
+    (table, _) = office.thread(runs(office)[0])
+    assert f"known until {until} (bob: vendor <!channel> upgrades)" in words(table)
+    assert "Snooze a finding" not in words(table), "there is nothing left to snooze"
+    office.clock.advance((int(days) - 2) * 86_400)
+    assert "1 known" in words(told(office))
+    assert told(office).notified == {ALICE}
+    assert f"was known until {until} (bob: vendor" in words(office.thread(runs(office)[0])[0])
+
+
+def test_a_known_finding_comes_back_when_its_calls_double(office: Office, trail: Trail) -> None:
+    ordered(office, "daily 09:00 mention=@alice")
+    snoozed(office, told(office), "Boto/2.38.0", "30", "vendor")
+    trail.calls = {"Boto/2.38.0": 199}
+    assert told(office).notified == frozenset()
+    trail.calls = {"Boto/2.38.0": 200}
+    assert told(office).notified == {ALICE}
+    assert "its calls doubled, from 100 to 200" in words(office.thread(runs(office)[0])[0])
+
+
+def test_snoozing_needs_a_reason(office: Office) -> None:
+    ordered(office)
+    parent = told(office)
+    (table, _) = office.thread(runs(office)[0])
+    office.click(table, "snooze", f"1 {office.runner.digests.findings(1)[0].id}")
+    form(office)
+    assert list(office.sandbox.submit(ALICE, {"days": "7", "reason": ""}).errors) == ["reason"]
+    assert list(office.sandbox.submit(ALICE, {"days": "7", "reason": "  "}).errors) == ["reason"]
+    assert list(office.sandbox.submit(ALICE, {"reason": "x" * 301}).errors) == ["reason"]
+    assert office.runner.digests.findings(1)[0].known is None
+    assert len(office.sandbox.thread(parent.channel, parent.ts)) == 2
+
+
+def test_a_finding_of_a_digest_that_was_removed_meanwhile_cannot_be_snoozed(office: Office) -> None:
+    ordered(office)
+    told(office)
+    (table, _) = office.thread(runs(office)[0])
+    value = f"1 {office.runner.digests.findings(1)[0].id}"
+    office.click(table, "snooze", value)
+    form(office)
+    type_(office, "remove 1")
+    sent = office.sandbox.submit(ALICE, {"reason": "why"})
+    assert sent.errors == {"reason": "That finding is no longer kept."}
+    office.click(table, "snooze", value, user=BOB)
+    assert words(office.whisper(BOB)) == "That finding is no longer kept."
+
+
+# --- what is told
+
+
+def test_a_digest_is_a_headline_with_a_chart_and_a_thread_with_table_and_file(office: Office) -> None:
+    ordered(office)
+    told(office)
+    parent = told(office)
+    run = runs(office)[0]
+
+    assert kinds(parent) == ["rich_text", "data_visualization"]
+    table, file = office.thread(run)
+    assert "data_table" in kinds(table)
+    assert f"5,912,004 events read, 2.1 % without TLS details. run {run.id}" in words(table)
+    assert words(table).endswith("[Snooze a finding…] [Edit digest]")
+    assert office.file(run).name == "tls-audit_digest-1_2026-11-24_2026-11-25.csv"
+    assert file.files == (office.file(run).id,)
+    assert office.csv(run).splitlines() == [
+        "state,eventSource,principal,userAgent,numOutdatedTlsCalls,numCallsBefore,since,openDays,note",
+        f"open,s3.amazonaws.com,{EXPORT},Boto/2.38.0,100,100,2026-11-23,2,",
+    ]
+
+
+def test_all_clear_is_one_line_with_its_proof_and_no_thread(office: Office, trail: Trail) -> None:
+    trail.calls = {}
+    ordered(office)
+    told(office)
+    parent = told(office)
+    assert words(parent).splitlines()[0] == (
+        "Yesterday (Tue 24 Nov): all clear. No call over TLS older than 1.2 in 5,912,004 events, "
+        "newest today 08:58."
+    )
+    assert office.sandbox.thread(parent.channel, parent.ts) == []
+
+
+def test_after_downtime_the_latest_is_told_once_and_says_that_it_is_late(office: Office) -> None:
+    ordered(office)
+    told(office)
+    office.clock.advance(4 * 86_400 + 3 * 3_600)  # nobody was there
+    office.runner.tell_due()
+    office.runner.tell_due()
+
+    late = words(office.parent(office.ended(runs(office)[0])))
+    assert late.startswith("Yesterday (Fri 27 Nov): 1 still open")
+    assert "This digest is late: it was due at 09:00." in late
+    assert len(runs(office)) == 2
+    assert "late" not in words(told(office))
+
+
+def test_the_watch_tells_what_is_due_by_itself(office: Office) -> None:
+    ordered(office)
+    office.clock.advance(86_400)
+    said(office, "Yesterday (Mon 23 Nov): the first digest")
+
+
+def test_two_digests_of_one_question_are_one_reading(office: Office, trail: Trail) -> None:
+    ordered(office)
+    ordered(office, channel=SECURITY)
+    told(office)
+    office.ended(runs(office, 2)[0])
+    assert sorted(trail.asked) == ["answer", "before", "coverage", "since"]
+    assert "the first digest" in words(office.parent(runs(office, 2)[0]))
+
+
+# --- trouble
+
+
+def test_a_failing_query_is_told_once_and_tried_every_quarter_of_an_hour(
+    office: Office, trail: Trail
+) -> None:
+    ordered(office)
+    trail.error = EngineError("Lake stopped this after an hour.", "Name a service.")
+    run = due(office)
+    failed = said(office, "No digest")
+    assert words(failed) == (
+        "⚠️ No digest: Lake stopped this after an hour. Name a service. "
+        f"I try again every 15 minutes for 6 hours. run {run.id}\n[Edit digest]"
+    )
+
+    for count in (2, 3):
+        again(office, 15 * 60)
+        office.sandbox.wait_for(lambda count=count: trail.asked.count("answer") == count, what="another try")  # type: ignore[misc]
+    trail.error = None
+    again(office, 15 * 60)
+    assert office.ended(run).state == "done"
+
+    parent = words(office.parent(office.ended(run)))
+    assert "Yesterday (Mon 23 Nov): the first digest" in parent
+    assert "This digest is late: it was due at 09:00." in parent
+    every = [message for message in office.sandbox.messages(ONCALL) if "No digest" in words(message)]
+    assert len(every) == 1
+    assert office.sandbox.messages(TO_ALICE) == []
+
+
+def test_after_six_hours_it_is_given_up_and_the_next_one_asks_for_those_days_too(
+    office: Office, trail: Trail
+) -> None:
+    ordered(office)
+    trail.error = EngineError("Lake is gone.")
+    run = due(office)
+    said(office, "I try again every 15 minutes")
+    again(office, 6 * 3_600 + 1)
+
+    assert office.ended(run).state == "failed"
+    assert words(said(office, "I give this one up")) == (
+        "⚠️ No digest: Lake is gone. I give this one up. The next digest asks for these days again. "
+        f"run {run.id}\n[Edit digest]"
+    )
+    trail.error = None
+    trail.late = {"curl/7.19.7": 7}
+    assert "2 findings as the baseline" in words(told(office))
+
+
+def test_an_archived_channel_pauses_the_digest_and_tells_its_owner(office: Office) -> None:
+    ordered(office)
+    office.sandbox.faults.error(
+        "chat.postMessage", "is_archived", times=9, where=lambda call: call["channel"] == ONCALL
+    )
+
+    assert office.ended(due(office)).state == "failed"
+    (digest,) = office.runner.digests.all()
+    assert digest.paused
+    (told_,) = office.direct(1)
+    assert "A digest could not be posted in #C_ONCALL" in words(told_)
+    assert "That channel is archived. (is_archived)" in words(told_)
+    assert "The digest is paused until someone resumes it." in words(told_)
+
+
+def test_removed_from_a_public_channel_the_bot_joins_it_again(office: Office) -> None:
+    ordered(office)
+    leave(office, ONCALL)
+    assert "the first digest" in words(told(office))
+    assert len(office.sandbox.calls("conversations.join")) == 1
+    assert office.file(runs(office)[0]).shares
+
+
+def test_removed_from_a_private_channel_its_owner_is_told_each_time(office: Office) -> None:
+    office.sandbox.invite(HIDDEN)
+    ordered(office, channel=HIDDEN)
+    leave(office, HIDDEN)
+
+    for count in (1, 2):
+        assert office.ended(due(office)).state == "failed"
+        direct = words(office.direct(count)[-1])
+        assert "A digest could not be posted in #C_SECRET" in direct
+        assert "I cannot see that channel. (channel_not_found)" in direct
+    assert not office.runner.digests.all()[0].paused
+
+
+def leave(office: Office, channel: str) -> None:
+    """Send the bot away."""
+    known = office.sandbox.workspace.channels[channel]
+    office.sandbox.workspace.put_channel(replace(known, members=known.members - {BOT}))
+
+
+def test_where_slack_refuses_the_chart_the_digest_comes_without(hired: Callable[..., Office]) -> None:
+    office = hired(refused_blocks=frozenset({"data_visualization", "data_table"}))
+    ordered(office)
+    told(office)
+    parent = told(office)
+    assert "1 still open" in words(parent)
+    assert kinds(parent) == ["rich_text"]
+    assert "table" in kinds(office.thread(runs(office)[0])[0])
+
+
+def test_where_files_are_refused_the_thread_says_why(office: Office) -> None:
+    office.sandbox.options.upload_error = "file_uploads_disabled"
+    ordered(office)
+    told(office)
+    assert "The table is above; the file could not be sent." in words(office.thread(runs(office)[0])[1])
+
+
+def test_while_slack_is_away_the_digest_waits_and_comes_once(office: Office) -> None:
+    ordered(office)
+    office.sandbox.faults.cut_before("chat.postMessage", where=lambda call: "metadata" in call)
+    run = due(office)
+    office.sandbox.wait_for(lambda: office.sandbox.calls("chat.postMessage")[1:], what="the try")
+    for _ in range(500):
+        now = office.runner.wait(run.id, 0.02)
+        assert now is not None
+        if now.due is not None:
+            break
+    again(office, 31)
+    assert office.ended(run).state == "done"
+    assert len([one for one in office.sandbox.messages(ONCALL) if "the first digest" in words(one)]) == 1
+
+
+def test_a_store_that_was_emptied_proves_nothing_and_says_so(office: Office, trail: Trail) -> None:
+    ordered(office)
+    told(office)
+    trail.events = 0
+    parent = told(office)
+    assert words(parent).splitlines()[0] == (
+        "⚠️ Yesterday (Tue 24 Nov): no event at all was read, so this says nothing about old TLS. "
+        "From before: 1 still open (2 days). The next digest asks for this day again."
+    )
+    for _ in range(4):
+        assert "resolved" not in words(told(office))
+
+
+def test_a_trail_that_has_stopped_is_said_in_words(office: Office, trail: Trail) -> None:
+    ordered(office)
+    told(office)
+    trail.newest = office.clock.now + timedelta(hours=4, minutes=30)
+    parent = words(told(office))
+    assert "Yesterday (Tue 24 Nov): 1 still open (2 days) · 100 calls so far" in parent
+    assert (
+        "Nothing new for 19 hours (newest event Tue 24 Nov 13:30): the trail or the lake may have" in parent
+    )
+    assert "The events of this day end early; nothing counts as resolved." in parent
+
+
+def test_the_daily_of_yesterday_is_not_told_as_the_week_that_began_then(office: Office) -> None:
+    ordered(office, "daily 09:00")
+    told(office)
+    type_(office, "edit")
+    form(office)
+    office.sandbox.submit(ALICE, {"when": "weekly mon 09:00"})
+    assert words(told(office)).startswith("Week of Mon 23 Nov: the first digest, 1 finding")
+    assert words(told(office)).startswith("Week of Mon 30 Nov: 1 still open (14 days)")
+    table = office.thread(runs(office)[0])[0]
+    assert "| 100 |" in words(table) or "Calls 100" in words(table)
