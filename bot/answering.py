@@ -17,7 +17,17 @@ from zoneinfo import ZoneInfo
 from bot import findings, reading, statement
 from bot.costs import from_another
 from bot.digests import LATE
-from bot.errors import BotError, EngineBusy, EngineError, Stopped
+from bot.errors import (
+    BotError,
+    EngineBusy,
+    EngineError,
+    Gone,
+    HandedOver,
+    Stopped,
+    Unavailable,
+    Unreachable,
+    UserError,
+)
 from bot.runs import ATTEMPTS, Run, Step
 
 if TYPE_CHECKING:
@@ -112,8 +122,42 @@ class Answering:
         self.newest: dict[str, datetime] = {}
         """The newest event that was met, by engine."""
 
-    def carry(self, claimed: Claimed) -> None:
-        """Take a run to its end, or as far as it goes now. BotError where it goes no further."""
+    def to_its_end(self, claimed: Claimed) -> None:
+        """Carry a run as far as it goes; where it goes no further, say so, and end it."""
+        run = claimed.run
+        try:
+            self._carry(claimed)
+        except Stopped:
+            claimed.save()  # raises again where another worker has it
+            if run.kind == "question":
+                self._publisher.cancelled(claimed, self._question(run))
+            claimed.end("cancelled")
+        except (EngineBusy, HandedOver, Unreachable, Unavailable):
+            raise
+        except BotError as error:
+            log.warning("run %s failed: %s (%r)", run.id, error, error.__cause__)
+            claimed.save()
+            self._apologise(claimed, error)
+            claimed.end("failed", error=str(error))
+
+    def _apologise(self, claimed: Claimed, error: BotError) -> None:
+        """Tell whoever waits for the run; of a reading, the digests that await it do."""
+        run = claimed.run
+        if run.kind == "question":
+            try:
+                question = self._question(run)
+            except UserError:
+                question = None
+            self._publisher.apologise(claimed, question, error)
+        elif run.kind == "digest" and (digest := self._digests.get(run.digest or 0)) is not None:
+            if isinstance(error, Gone):
+                self._digests.pause(digest.id)
+                error = BotError(
+                    error.message, f"{error.hint} The digest is paused until someone resumes it."
+                )
+            self._publisher.tell(claimed, digest.owner, error)
+
+    def _carry(self, claimed: Claimed) -> None:
         run = claimed.run
         if not run.wanted:
             raise Stopped("Cancelled.")

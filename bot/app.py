@@ -298,6 +298,7 @@ def bot(settings: Settings) -> Iterator[Bot]:
                 settings.status_host, settings.status_port, problems=at_work.problems, metrics=metrics
             )
             stack.enter_context(status)
+            log.info("health and metrics are at http://%s:%s", settings.status_host, status.port)
         stack.enter_context(_reading(events, settings.logs))
         yield at_work
 

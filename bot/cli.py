@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import tempfile
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from bot.settings import Settings
     from bot.statement import Statement
     from bot.table import Table
+
+log = logging.getLogger(__name__)
 
 app = typer.Typer(
     help="Which clients still call AWS with old TLS?",
@@ -196,7 +199,7 @@ def serve() -> None:
     chosen = settings.load()
     logs.set_up(secrets=chosen.secrets)
     with _until_stopped() as stopped, parts.bot(chosen) as bot:
-        typer.echo("Connected to Slack. Ctrl-C stops.", err=True)
+        log.info("connected to Slack; SIGTERM or Ctrl-C stops")
         _beat(bot, chosen, stopped)
 
 

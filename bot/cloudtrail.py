@@ -86,11 +86,13 @@ class CloudTrail:
 
         The call is made once: of one that lost its answer nobody knows whether it was done.
         """
-        self.turn(operation)
+        self.turn(store, operation)
         return self.call_now(store, operation, **given)
 
-    def turn(self, operation: str) -> None:
-        """Wait until `operation` may be called."""
+    def turn(self, store: Store, operation: str) -> None:
+        """Wait until `operation` may be called, and have at hand what takes long to make."""
+        with explained(store, f"cloudtrail:{operation}"):
+            self.client(store)
         (self._starts if operation in _STARTING else self._reads).wait("")
 
     def call_now(self, store: Store, operation: str, /, **given: Any) -> dict[str, Any]:

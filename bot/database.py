@@ -6,6 +6,7 @@ Every use is one short transaction. Where the database cannot be reached or writ
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -41,6 +42,7 @@ class Database:
         """BotError where a newer version of the bot has been at the database; Unavailable."""
         parsed = sa.make_url(url)
         self.is_postgres = parsed.get_backend_name() == "postgresql"
+        self._writing = threading.Lock()
         if self.is_postgres:
             self._engine = sa.create_engine(
                 parsed.set(drivername="postgresql+psycopg"),
@@ -83,10 +85,23 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction: all of it or nothing. In SQLite, nobody else writes meanwhile."""
-        with _plain_errors(), self._engine.begin() as connection:
+        with _plain_errors(), self._turn(), self._engine.begin() as connection:
             if not self.is_postgres:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One writer after the other: SQLite lets them race, and some lose until their patience ends."""
+        if self.is_postgres:
+            yield
+        elif self._writing.acquire(timeout=PATIENCE_SECONDS):
+            try:
+                yield
+            finally:
+                self._writing.release()
+        else:
+            raise sa.exc.TimeoutError("others have been writing for long")
 
     def lock(self, connection: sa.Connection, number: int) -> None:
         """Hold off whoever wants the same lock until the transaction ends. SQLite has one writer anyway."""

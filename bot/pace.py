@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 RESERVE: Final = 0.5
 """The part of a burst that optional calls leave for those that must be made."""
+
+TOLERANCE: Final = 1e-6
+"""The part of a call that is not waited for: what calculating with fractions loses."""
 
 
 class Pace:
@@ -33,8 +37,8 @@ class Pace:
         self._left: dict[str, tuple[float, float]] = {}
         """For each key what was left, and when."""
 
-    def wait(self, key: str) -> None:
-        """Take a call, waiting for its turn."""
+    def wait(self, key: str, who: str = "") -> None:  # noqa: ARG002 - not everyone asks for whom it is
+        """Take a call for somebody, waiting for its turn."""
         with self._lock:
             seconds = self._take(key)
         if seconds > 0:
@@ -92,3 +96,44 @@ class Quota(Pace):
         turn = max(now, turns[0] + self._seconds) if len(turns) == self._burst else now
         turns.append(turn)
         return turn - now
+
+
+class Turns(Pace):
+    """A budget whose callers take turns by `who` they are: the pile of one does not hold up another."""
+
+    def __init__(
+        self,
+        per_second: float,
+        burst: int = 1,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__(per_second, burst, monotonic=monotonic, sleep=sleep)
+        self._numbers = itertools.count()
+        self._waiting: dict[str, list[tuple[int, int, str]]] = {}
+        """For each key the calls that wait, first those that fewest of the same one's were before."""
+
+    def wait(self, key: str, who: str = "") -> None:
+        with self._lock:
+            waiting = self._waiting.setdefault(key, [])
+            mine = sum(each[2] == who for each in waiting), next(self._numbers), who
+            waiting.append(mine)
+        try:
+            while (seconds := self._until(key, mine)) > 0:
+                self._sleep(seconds)
+        except BaseException:
+            with self._lock:
+                waiting.remove(mine)
+            raise
+
+    def _until(self, key: str, mine: tuple[int, int, str]) -> float:
+        """How long it takes, if nobody comes before; once it is its turn, the call is taken."""
+        with self._lock:
+            before = sum(each < mine for each in self._waiting[key])
+            lacking = before + 1 - self._available(key)
+            if lacking > TOLERANCE:
+                return lacking / self._per_second
+            self._waiting[key].remove(mine)
+            self._take(key)
+            return 0.0

@@ -7,7 +7,6 @@ processes may do so at once.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from dataclasses import replace
@@ -15,25 +14,25 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import uuid4
 
-from bot import logs, reading
-from bot.answering import NOW, Answering
+from bot import logs
+from bot.answering import Answering
 from bot.claimed import AGAIN_SECONDS, Claimed
 from bot.costs import Costs, adopted
-from bot.errors import BotError, EngineBusy, Gone, HandedOver, Stopped, Unavailable, Unreachable, UserError
+from bot.errors import EngineBusy, HandedOver, Stopped, Unavailable, Unreachable, UserError
 from bot.question import parse
 from bot.runs import ENDED, LEASE, Run
+from bot.telling import Telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
-    from datetime import date, tzinfo
+    from datetime import tzinfo
 
     from bot.answering import Publisher
-    from bot.digests import Digest, Digests
+    from bot.digests import Digests
     from bot.engines import Engine
     from bot.question import Question
     from bot.runs import Runs
     from bot.views import View
-    from bot.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +61,9 @@ SWEEP: Final = timedelta(hours=1)
 
 SWEPT_AT_ONCE: Final = 100
 
-GRACE_SECONDS: Final = 6.0
-"""How long `stop` waits for what is under way to be handed over: containers get ten seconds as a rule."""
+GRACE_SECONDS: Final = 4.0
+"""How long `stop` waits for what is under way to be handed over: containers get ten seconds as a rule, of
+which hanging up at Slack takes more than three."""
 
 _FAR_EAST: Final = timezone(timedelta(hours=14))
 _FAR_WEST: Final = timezone(timedelta(hours=-12))
@@ -122,6 +122,7 @@ class Runner:
         self._tell_ended = ended
         self._sweep_at = clock()
         self._keep_for = keep
+        self.telling = Telling(runs, digests, self.parse, engine=engine, clock=clock, told=self._wake)
         self._answering = Answering(
             runs,
             digests,
@@ -245,74 +246,6 @@ class Runner:
         run = self.runs.get(run_id)
         return run is None or run.state in ENDED
 
-    # --- digests
-
-    def tell_due(self) -> None:
-        """Have told what is due; of what fell due while nobody was there, the latest, once."""
-        now = self._clock()
-        for digest in self.digests.due(now):
-            day = digest.schedule.latest(now)
-            self.tell(digest, day, key=f"digest/{digest.id}/{day}")
-            self.digests.put_off(digest, now)
-
-    def tell(self, digest: Digest, day: date, *, key: str, at_once: bool = False) -> Run:
-        """Have the digest of a local date told. The same `key` is told once; all digests that ask the same
-        over the same days share one reading."""
-        now = self._clock()
-        window, before = reading.windows(digest, day)
-        text = f"{window} by={reading.VIEW} {digest.question}"
-        asked = None
-        try:
-            question = self.parse(text, now=now, zone=UTC)
-        except UserError as error:
-            # told to its owner by whoever claims the run
-            log.warning("digest %s cannot be asked: %s", digest.id, error)
-        else:
-            text = str(question)
-            asked = self._reading(question, before, now)
-        run = Run(
-            id=uuid4().hex[:8],
-            key=key,
-            user="",
-            channel=digest.channel,
-            reply_to=None,
-            typed=NOW if at_once else "",
-            text=text,
-            engine="",
-            steps=(),
-            created=now,
-            zone=digest.schedule.zone,
-            kind="digest",
-            awaits=None if asked is None else asked.id,
-            digest=digest.id,
-            day=day.isoformat(),
-        )
-        run = self.runs.add(run)
-        self._wake()
-        return run
-
-    def _reading(self, question: Question, before: Window, now: datetime) -> Run:
-        """The reading of a question, which others may have begun; a new one where that failed."""
-        engine = question.engine or self._engine
-        asked = f"{engine} {question} {before}"
-        key = f"reading/{hashlib.sha256(asked.encode()).hexdigest()}"
-        run = Run(
-            id=uuid4().hex[:8],
-            key=key,
-            user="",
-            channel="",
-            reply_to=None,
-            typed=str(before),
-            text=str(question),
-            engine=engine,
-            steps=(),
-            created=now,
-            kind="reading",
-        )
-        while (there := self.runs.add(run)).state in {"failed", "cancelled"}:
-            run = replace(run, key=f"{there.key}+")
-        return there
-
     # --- working on them
 
     def start(self, most: int = MOST_AT_WORK) -> None:
@@ -338,7 +271,8 @@ class Runner:
                 log.warning("still under way: %s", ", ".join(one.run.id for one in self._claimed))
         self._stopped.set()
         for thread in self._threads:
-            thread.join(AGAIN_SECONDS)
+            # what hangs must not be waited for thrice
+            thread.join(AGAIN_SECONDS / len(self._threads))
 
     @property
     def newest(self) -> Mapping[str, datetime]:
@@ -369,7 +303,7 @@ class Runner:
 
     def _watch(self) -> None:
         while not self._stopping.wait(IDLE_SECONDS):
-            self._safely(self.tell_due, "the digests")
+            self._safely(self.telling.due, "the digests")
             if self._clock() >= self._sweep_at:
                 self._safely(self.sweep, "forgetting what is old")
                 self._sweep_at = self._clock() + SWEEP
@@ -442,7 +376,7 @@ class Runner:
         run = claimed.run
         try:
             try:
-                self._to_its_end(claimed)
+                self._answering.to_its_end(claimed)
             except EngineBusy as error:
                 log.info("run %s waits: %s", run.id, error.message)
                 due = self._clock() + BUSY_WAIT
@@ -459,38 +393,3 @@ class Runner:
         else:
             if claimed.run.state in ENDED:
                 self._tell_ended(claimed.run)
-
-    def _to_its_end(self, claimed: Claimed) -> None:
-        """Carry a run as far as it goes; where it goes no further, say so, and end it."""
-        run = claimed.run
-        try:
-            self._answering.carry(claimed)
-        except Stopped:
-            claimed.save()  # raises again where another worker has it
-            if run.kind == "question":
-                self._publisher.cancelled(claimed, self.question(run))
-            claimed.end("cancelled")
-        except (EngineBusy, HandedOver, Unreachable, Unavailable):
-            raise
-        except BotError as error:
-            log.warning("run %s failed: %s (%r)", run.id, error, error.__cause__)
-            claimed.save()
-            self._apologise(claimed, error)
-            claimed.end("failed", error=str(error))
-
-    def _apologise(self, claimed: Claimed, error: BotError) -> None:
-        """Tell whoever waits for the run; of a reading, the digests that await it do."""
-        run = claimed.run
-        if run.kind == "question":
-            try:
-                question = self.question(run)
-            except UserError:
-                question = None
-            self._publisher.apologise(claimed, question, error)
-        elif run.kind == "digest" and (digest := self.digests.get(run.digest or 0)) is not None:
-            if isinstance(error, Gone):
-                self.digests.pause(digest.id)
-                error = BotError(
-                    error.message, f"{error.hint} The digest is paused until someone resumes it."
-                )
-            self._publisher.tell(claimed, digest.owner, error)

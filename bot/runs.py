@@ -43,8 +43,14 @@ ATTEMPTS: Final = 3
 EACH_USER: Final = 8
 """Runs of one user at work at once, and as many being announced: a pile of forty leaves room for others."""
 
+FOR_OTHERS: Final = 4
+"""One user leaves the fourth part of what an engine runs at once to others."""
+
 LOOKED_AT: Final = 8
 """Runs that a claim chooses from: as many as others may hold for the moment."""
+
+CLAIM_TRIES: Final = 5
+"""How often runs are chosen anew when others were quicker with all of them."""
 
 CLAIM_LOCK: Final = 0x715_A0D18
 """PostgreSQL's advisory lock under which runs are claimed: two replicas that count an engine's runs at
@@ -196,21 +202,25 @@ class Runs:
         """Take the next run for `owner`: one to be cancelled; a new one, to be announced; one whose engine
         has room, to be run; or one left by an owner whose lease has ended.
 
-        Users take turns, and none has more than `EACH_USER` at work. An engine runs no more than its
-        `limits` at once, over all replicas: without room, a new run is handed out still `queued`.
+        Users take turns; none has more than `EACH_USER` at work, nor all that an engine runs at once. That
+        is no more than its `limits`, over all replicas: without room, a new run is handed out still `queued`.
         """
-        with self._database.write() as connection:
-            self._database.lock(connection, CLAIM_LOCK)
-            found = connection.execute(self._next(now, limits)).all()
+        for _ in range(CLAIM_TRIES):
+            # to choose among thousands takes long, and nobody who wants to write shall wait for it
+            with self._database.read() as connection:
+                found = connection.execute(self._next(now, limits)).all()
             if not found:
                 return None
-            each = sa.select(_runs.c.id).where(_runs.c.id.in_([one.id for one in found]))
-            # whoever is just writing a run keeps it: another is as good
-            ours = set(connection.execute(each.with_for_update(skip_locked=True)).scalars())
-            for one in found:
-                if one.id in ours and (taken := self._take(connection, one, owner, now)) is not None:
-                    return taken
-            return None
+            with self._database.write() as connection:
+                self._database.lock(connection, CLAIM_LOCK)
+                each = sa.select(_runs.c.id).where(_runs.c.id.in_([one.id for one in found]))
+                # whoever is just writing a run keeps it: another is as good
+                ours = set(connection.execute(each.with_for_update(skip_locked=True)).scalars())
+                for one in found:
+                    taken = self._take(connection, one, owner, now, limits) if one.id in ours else None
+                    if taken is not None:
+                        return taken
+        return None
 
     def _next(self, now: datetime, limits: Mapping[str, int]) -> sa.Select[Any]:
         """The runs to claim next, the first of them first, and whether each may be run at once."""
@@ -242,13 +252,20 @@ class Runs:
             .limit(LOOKED_AT)
         )
 
-    @staticmethod
-    def _take(connection: sa.Connection, one: sa.Row[Any], owner: str, now: datetime) -> Run | None:
-        """Make a run `owner`'s; None where that has changed since it was chosen."""
+    def _take(
+        self,
+        connection: sa.Connection,
+        one: sa.Row[Any],
+        owner: str,
+        now: datetime,
+        limits: Mapping[str, int],
+    ) -> Run | None:
+        """Make a run `owner`'s; None where it, or the room at its engine, is gone since it was chosen."""
         free = sa.or_(_runs.c.lease.is_(None), _runs.c.lease <= now)
+        still = self._room(limits) if one.now else sa.true()
         take = (
             sa.update(_runs)
-            .where(_runs.c.id == one.id, _runs.c.fence == one.fence, free)
+            .where(_runs.c.id == one.id, _runs.c.fence == one.fence, free, still)
             .values(
                 state="running" if one.now else _runs.c.state,
                 owner=owner,
@@ -281,22 +298,25 @@ class Runs:
 
     @staticmethod
     def _room(limits: Mapping[str, int]) -> sa.ColumnElement[bool]:
-        """Whether the engine of a run has room for one more; the telling of a digest needs no engine."""
+        """Whether the engine of a run has room for one more of its user's; the telling of a digest needs no
+        engine."""
         other = _runs.alias()
-        busy = (
-            sa.select(sa.func.count())
-            .where(other.c.engine == _runs.c.engine, other.c.state == "running")
-            .scalar_subquery()
+        running = sa.select(sa.func.count()).where(
+            other.c.engine == _runs.c.engine, other.c.state == "running"
         )
-        each = [sa.and_(_runs.c.engine == name, busy < limit) for name, limit in limits.items()]
+        busy = running.scalar_subquery()
+        same = running.where(other.c.user == _runs.c.user).scalar_subquery()
+        each = [
+            sa.and_(_runs.c.engine == name, busy < limit, same < limit - limit // FOR_OTHERS)
+            for name, limit in limits.items()
+        ]
         return sa.or_(_runs.c.kind == "digest", *each)
 
     @staticmethod
     def _ready() -> sa.ColumnElement[bool]:
-        """Whether what a run awaits has ended."""
+        """Whether what a run awaits has ended, or is gone."""
         other = _runs.alias()
-        ended = sa.exists().where(other.c.id == _runs.c.awaits, other.c.state.in_(ENDED))
-        return sa.or_(_runs.c.awaits.is_(None), ended)
+        return sa.not_(sa.exists().where(other.c.id == _runs.c.awaits, other.c.state.not_in(ENDED)))
 
     @staticmethod
     def _served() -> sa.ScalarSelect[float]:

@@ -11,7 +11,7 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
-from bot.errors import BotError, UserError
+from bot.errors import BotError, Unavailable, UserError
 from handlers import actions, blocks, commands, digests, forms, home
 from handlers.desk import Desk, Zones
 from handlers.door import Door
@@ -105,6 +105,7 @@ class Listening:
     def __init__(self, handler: SocketModeHandler) -> None:
         self._handler = handler
         self._known = 0
+        self._replacing = False
         self._handler.client.on_message_listeners.append(self._heard)
         self._handler.connect()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
 
@@ -119,11 +120,15 @@ class Listening:
 
     def _heard(self, message: str) -> None:
         """Slack says with its hello how many connections it knows; it sends each click to one of them."""
-        if '"hello"' not in message:
+        if '"hello"' not in message and '"disconnect"' not in message:
             return
-        hello = json.loads(message)
-        if hello.get("type") == "hello":
-            self._known = int(hello.get("num_connections", 0))
+        said = json.loads(message)
+        if said.get("type") == "disconnect":
+            self._replacing = True
+        elif said.get("type") == "hello":
+            # the connection that this one replaces is still counted: it is closed a moment later
+            self._known = int(said.get("num_connections", 0)) - self._replacing
+            self._replacing = False
             if self._known > 1:
                 log.warning(
                     "Slack knows %s connections of this app, and this process holds one. If no other replica "
@@ -133,7 +138,11 @@ class Listening:
 
     def close(self) -> None:
         """Listen no more."""
-        self._handler.close()  # type: ignore[no-untyped-call]  # as above
+        try:
+            self._handler.close()  # type: ignore[no-untyped-call]  # as above
+        except AttributeError:
+            # slack_sdk trips over a connection that Slack ends at the same moment
+            log.info("the connection to Slack was closed already")
 
 
 def listen(
@@ -207,7 +216,11 @@ CHANNELS: Final = 200
 
 def _unforeseen(error: Exception, body: dict[str, Any], respond: Respond) -> None:
     """The edge: whatever a handler did not foresee is logged, and told to who asked."""
-    log.error("a handler failed", exc_info=error)
+    if isinstance(error, Unavailable):
+        # foreseen: an event that could not be taken is not acknowledged, and comes again
+        log.warning("nothing was taken on: %s", error.message)
+    else:
+        log.error("a handler failed", exc_info=error)
     if body.get("response_url"):
         known = translated(error) if isinstance(error, SLACK_ERRORS) else error
         words = "Something went wrong here. The bot's log says what; ask again."

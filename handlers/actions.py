@@ -106,7 +106,12 @@ class _Buttons:
     def run_sure(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
         """Ask what its asker has confirmed, where it was to be asked."""
         ack()
-        how, reply_to, text = html.unescape(action["value"]).split(" ", 2)
+        how, _, rest = html.unescape(action["value"]).partition(" ")
+        reply_to, _, text = rest.partition(" ")
+        if how not in {"usual", "anew"}:
+            # from before a change of the bot: what it says now may be another, and costs
+            _tell(client, body, "That button is too old. Ask again.")
+            return
         there, user = _thread_of(body), body["user"]["id"]
         try:
             self._desk.submit(
@@ -122,7 +127,9 @@ class _Buttons:
             _tell(client, body, str(error))
 
     def another_view(self, run: Run, name: str) -> str:
-        question, view = self._desk.runner.question(run), self._desk.runner.views[name]
+        question, view = self._desk.runner.question(run), self._desk.runner.views.get(name)
+        if view is None:
+            raise UserError("That view is no longer there.", "`/tls-audit views` lists them.")
         # which versions are asked for changes what is usual
         versions = " ".join(str(each) for each in question.filters if each.word == "version")
         usual = self._desk.runner.parse(f"by={name} {versions}", now=run.created, zone=UTC).policy
@@ -184,8 +191,8 @@ class _Buttons:
     def show_sql(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
         ack()
         run, _ = self._chosen(action)
-        if run is None:
-            _tell(client, body, GONE)
+        if run is None or not run.steps:
+            _tell(client, body, GONE if run is None else "That run has not asked anything yet.")
             return
         sql = run.steps[0].statement.sql
         parts = [sql[at : at + blocks.CODE_CHARS] for at in range(0, len(sql), blocks.CODE_CHARS)]
@@ -201,7 +208,7 @@ class _Buttons:
         """The run that a button or an option names, and the rest of what it says."""
         value = action["selected_option"]["value"] if "selected_option" in action else action["value"]
         run_id, _, rest = value.partition(" ")
-        return self._desk.runner.runs.get(run_id), rest
+        return self._desk.run(run_id), rest
 
 
 def _thread_of(body: dict[str, Any]) -> Place:

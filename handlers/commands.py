@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bot.costs import Costly
 from bot.errors import BotError, Unavailable, UserError
 from bot.findings import counted
+from bot.tokens import shown
 from handlers import blocks, forms
 from handlers.desk import typed
 from handlers.forms import Place
@@ -197,9 +198,9 @@ def _cancel(desk: Desk, user: str, run_id: str) -> list[Block]:
                 *blocks.prose(f"Say which: `{COMMAND} cancel ID`. `{COMMAND} runs` lists yours.")
             )
         ]
-    run = desk.runner.runs.get(run_id.removeprefix("run ").strip("`"))
+    run = desk.run(run_id.removeprefix("run ").strip("`"))
     if run is None or not desk.may_end(user, run.user):
-        words = [blocks.said("No run "), blocks.said(run_id, code=True), blocks.said(" of yours. ")]
+        words = [blocks.said("No run "), blocks.said(shown(run_id), code=True), blocks.said(" of yours. ")]
         words += blocks.prose(f"`{COMMAND} runs` lists them.")
         return [blocks.paragraph(*words)]
     if desk.runner.cancel(run.id) is None:

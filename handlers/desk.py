@@ -96,6 +96,13 @@ class Desk:
         except SLACK_ERRORS as error:
             raise translated(error) from error
 
+    def admit_person(self, user: str) -> None:
+        """The same of a person alone, wherever they are."""
+        try:
+            self.door.admit_person(user)
+        except SLACK_ERRORS as error:
+            raise translated(error) from error
+
     def name_of(self, user: str) -> str:
         """A person's name, for where no mention can be; the id, where Slack does not say."""
         return self.zones.name_of(user)
@@ -105,6 +112,11 @@ class Desk:
         return _TYPED_GROUP.sub(
             lambda typed: typed[1] + (self.zones.group(typed[2]) or typed[2]), ordered(text)
         )
+
+    def run(self, run_id: str) -> Run | None:
+        """The run of an id that someone typed or pressed; None where it is none."""
+        # what is no id may be what no database takes, such as NUL
+        return self.runner.runs.get(run_id) if run_id.isascii() and run_id.isalnum() else None
 
     def may_end(self, user: str, owner: str) -> bool:
         """Whether `user` may cancel or delete what `owner` asked for."""

@@ -98,11 +98,11 @@ class _Forms:
             if given["digest"] is None:
                 digest = self._orders.ordered(text, user, channel)
             else:
-                before = self._orders.named(str(given["digest"]), user, given["channel"], to_change=True)
+                before = self._orders.named(str(given["digest"]), user, given["channel"])
                 digest = self._orders.changed(before, text)
         except BotError as error:
             at_fault = self._at_fault(when, mention, question)
-            ack(response_action="errors", errors={at_fault: str(error)[:ERROR_CHARS]})
+            ack(response_action="errors", errors={at_fault: str(error).replace("`", "")[:ERROR_CHARS]})
             return
         ack()
         if given["digest"] is None:
@@ -129,14 +129,20 @@ class _Forms:
         """Ask for how long a finding is known, and why."""
         ack()
         number, _, finding_id = action["selected_option"]["value"].partition(" ")
-        finding = self._digests.finding(int(number), finding_id)
         user, channel = body["user"]["id"], body["channel"]["id"]
         thread = body["container"].get("thread_ts")
-        if finding is None:
+        try:
+            digest = self._orders.named(number, user, channel)
+            finding = self._digests.finding(digest.id, finding_id) if finding_id.isascii() else None
             words = "That finding is no longer kept."
-            client.chat_postEphemeral(channel=channel, user=user, thread_ts=thread, text=words)
+        except BotError as error:
+            finding, words = None, str(error)
+        if finding is None:
+            client.chat_postEphemeral(
+                channel=channel, user=user, thread_ts=thread, text=blocks.fallback(words)
+            )
             return
-        metadata = {"digest": int(number), "finding": finding_id, "channel": channel, "thread": thread}
+        metadata = {"digest": digest.id, "finding": finding_id, "channel": channel, "thread": thread}
         options = [_option(str(days), f"{days} days") for days in SNOOZES]
         client.views_open(
             trigger_id=body["trigger_id"],

@@ -80,7 +80,7 @@ class Orders:
         word = word.lower()
         try:
             if not text or word == "edit":
-                digest = self.named(rest, user, channel, to_change=True) if text else None
+                digest = self.named(rest, user, channel) if text else None
                 ack()
                 made = digest_forms.order(self._desk, digest, channel, user)
                 client.views_open(trigger_id=body["trigger_id"], view=made)
@@ -101,7 +101,8 @@ class Orders:
                 "now": lambda digest: self._now(digest, body["trigger_id"]),
             }
             if word in changes:
-                digest = self.named(rest, user, channel, to_change=True)
+                self._desk.admit(user, channel)
+                digest = self.named(rest, user, channel)
                 what = changes[word](digest)
                 ack()
                 self.say(client, digest, user, what, respond)
@@ -170,9 +171,10 @@ class Orders:
             )
         return question
 
-    def named(self, name: str, user: str, channel: str, *, to_change: bool = False) -> Digest:
+    def named(self, name: str, user: str, channel: str) -> Digest:
         """The digest of a number; of none, the channel's only one. Its owner, admins and whoever is in its
-        channel may change it. UserError."""
+        channel may see and change it, if they may ask at all. BotError."""
+        self._desk.admit_person(user)
         number = name.strip().lstrip("#").strip("`")
         here = [digest for digest in self._digests.all() if digest.channel == channel]
         if not number:
@@ -185,7 +187,7 @@ class Orders:
         if digest is None:
             hint = f"`{COMMAND} list` shows this channel's, and yours."
             raise UserError(f"No digest `{shown(number)}`.", hint)
-        if to_change and digest.channel != channel and not self._desk.may_end(user, digest.owner):
+        if digest.channel != channel and not self._desk.may_end(user, digest.owner):
             raise UserError(
                 f"Digest {digest.id} belongs to another channel.", "Type it there, or ask its owner."
             )
@@ -209,7 +211,7 @@ class Orders:
     def _now(self, digest: Digest, trigger: str) -> str:
         runner = self._desk.runner
         day = digest.schedule.latest(runner.now())
-        runner.tell(digest, day, key=f"digest/{digest.id}/{trigger}", at_once=True)
+        runner.telling.tell(digest, day, key=f"digest/{digest.id}/{trigger}", at_once=True)
         return f"asked for digest {digest.id} now."
 
     def words(self, digest: Digest) -> str:
@@ -338,8 +340,8 @@ class Orders:
         ack()
         user, channel = body["user"]["id"], body.get("channel", {}).get("id", "")
         try:
-            digest = self.named(action["value"], user, channel, to_change=True)
-        except UserError as error:
+            digest = self.named(action["value"], user, channel)
+        except BotError as error:
             self._whisper(client, body, str(error))
             return
         client.views_open(
@@ -351,12 +353,16 @@ class Orders:
     ) -> None:
         """Open the form for a new digest that asks what a run asked."""
         ack()
-        run = self._desk.runner.runs.get(action["value"])
+        run = self._desk.run(action["value"])
         user, channel = body["user"]["id"], body["channel"]["id"]
         if run is None:
             self._whisper(client, body, "That run is no longer kept.")
             return
-        asked = self._desk.runner.question(run)
+        try:
+            asked = self._desk.runner.question(run)
+        except UserError as error:
+            self._whisper(client, body, str(error))
+            return
         words = " ".join(word for word in str(replace(asked, top=None, private=False)).split(" ")[2:])
         made = digest_forms.order(self._desk, None, channel, user, question=words)
         client.views_open(trigger_id=body["trigger_id"], view=made)
@@ -366,8 +372,8 @@ class Orders:
         ack()
         user, channel = body["user"]["id"], body["channel"]["id"]
         try:
-            self._now(self.named(action["value"], user, channel, to_change=True), body["trigger_id"])
-        except UserError as error:
+            self._now(self.named(action["value"], user, channel), body["trigger_id"])
+        except BotError as error:
             self._whisper(client, body, str(error))
 
     @staticmethod

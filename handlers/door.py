@@ -14,7 +14,7 @@ from bot.errors import UserError
 from handlers.refusals import SLACK_ERRORS, code_of, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from slack_sdk import WebClient
 
@@ -22,6 +22,9 @@ T = TypeVar("T")
 
 KNOWN_SECONDS: Final = 600
 """How long Slack's word about a person, a channel or a group is good."""
+
+PAGE: Final = 999
+"""Channels a page: fewer than a thousand are allowed (docs: users.conversations)."""
 
 GROUP: Final = "S"
 """What the id of a user group begins with (docs: usergroups)."""
@@ -49,6 +52,8 @@ class Door:
         self._admins = frozenset(admins)
         self._monotonic = monotonic
         self._lock = threading.Lock()
+        self._listing = threading.Lock()
+        """Held by whoever asks for all channels, so that the others wait for that answer."""
         self._known: dict[str, tuple[float, Any]] = {}
 
     def through(self, client: WebClient) -> Door:
@@ -68,11 +73,14 @@ class Door:
         """
         if user in self._admins:
             return
-        self._admit_user(user)
+        self.admit_person(user)
         if not private or self._channels:
             self.admit_channel(channel)
 
-    def _admit_user(self, user: str) -> None:
+    def admit_person(self, user: str) -> None:
+        """UserError where `user` may not ask anywhere."""
+        if user in self._admins:
+            return
         if self._users:
             if user not in self._users and not any(user in self._group(one) for one in self._users_groups()):
                 raise UserError("You are not among those who may ask here.", self._whom_to_ask())
@@ -92,9 +100,7 @@ class Door:
         if channel.startswith(DIRECT):
             return
         try:
-            about = self._ask(
-                f"channel {channel}", lambda: self._client.conversations_info(channel=channel)["channel"]
-            )
+            about = self._ask(f"channel {channel}", lambda: self._about(channel))
         except SLACK_ERRORS as error:
             if code_of(error) == "channel_not_found":
                 return  # a private channel that the bot is not in: it cannot be posted to either
@@ -104,6 +110,23 @@ class Door:
                 "This channel is shared with another organization, so I do not answer in it.",
                 f"Ask elsewhere, or with `private`. {self._whom_to_ask()}",
             )
+
+    def _about(self, channel: str) -> Mapping[str, Any]:
+        """What Slack says of a channel. The first time, of all that the bot is in: five hundred digests that
+        are due at once must not ask five hundred times."""
+        with self._listing:
+            ours = self._ask("channels", self._ours)
+        if channel in ours:
+            return ours[channel]
+        about: Mapping[str, Any] = self._client.conversations_info(channel=channel)["channel"]
+        return about
+
+    def _ours(self) -> dict[str, Mapping[str, Any]]:
+        pages = self._client.users_conversations(
+            types="public_channel,private_channel", exclude_archived=True, limit=PAGE
+        )
+        every = (channel for page in pages for channel in page["channels"])
+        return {channel["id"]: channel for channel in every if "is_ext_shared" in channel}
 
     def words(self, user: str, channel: str) -> str:
         """Whether `user` may ask in `channel`, for them to read."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.costs import Costly
-from bot.errors import UserError
+from bot.errors import BotError, Unavailable, UserError
 from handlers import blocks
 
 if TYPE_CHECKING:
@@ -76,8 +76,11 @@ def register(app: App, desk: Desk) -> None:
                 channel=there, user=user, thread_ts=place.reply_to, blocks=made, text=said
             )
             return
-        except UserError as error:
-            ack(response_action="errors", errors={_at_fault(fields, error): str(error)[:ERROR_CHARS]})
+        except (UserError, Unavailable) as error:
+            ack(
+                response_action="errors",
+                errors={_at_fault(fields, error): str(error).replace("`", "")[:ERROR_CHARS]},
+            )
             return
         ack()
 
@@ -199,7 +202,7 @@ def _place(shown: Mapping[str, Any]) -> Place:
     return Place(**json.loads(shown["private_metadata"]))
 
 
-def _at_fault(fields: Fields, error: UserError) -> str:
+def _at_fault(fields: Fields, error: BotError) -> str:
     """The input to which an error belongs: the one it quotes, else the first that is filled in."""
     named = [name for name in (*_WORDS, "min", "window") if name in error.message and fields.get(name)]
     quoted = [name for name, value in fields.items() if value and value in error.message]

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bot.pace import Pace, Quota
+from bot.pace import Pace, Quota, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ class Budget:
     def of_slack(cls, sleep: Callable[[float], None] = time.sleep) -> Budget:
         """As Slack documents its limits."""
         return cls(
-            posts=Pace(POSTS_PER_SECOND, POSTS_BURST, sleep=sleep),
+            posts=Turns(POSTS_PER_SECOND, POSTS_BURST, sleep=sleep),
             edits=Quota(EDITS, MINUTE, sleep=sleep),
             files=Quota(FILES, MINUTE, sleep=sleep),
         )

@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 from slack_sdk.errors import SlackApiError
 
-from handlers.refusals import code_of
+from handlers.refusals import SLACK_ERRORS, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,6 +39,9 @@ BEFORE: Final = timedelta(minutes=1)
 
 CANNOT_LOOK: Final = frozenset({"missing_scope", "not_in_channel", "channel_not_found", "thread_not_found"})
 
+UNSEEN: Final = ""
+"""What a look finds where the app may not look."""
+
 _NAMESPACE: Final = UUID("6a2f7f0e-5b0a-4c39-9c7e-0d6f6f1f3b52")
 
 
@@ -47,7 +50,8 @@ class Posting:
 
     Between a call and its record lies a gap that nothing closes. Whoever takes over a run that died there
     looks before it posts, where the app may read what was said (`channels:history` and its kin); and every
-    post carries a `client_msg_id`, by which Slack is documented to know it again.
+    post carries a `client_msg_id`, by which Slack is documented to know it again. A file that may have been
+    shared, where nobody may look, is deleted and sent anew.
     """
 
     def __init__(self, client: WebClient, budget: Budget) -> None:
@@ -70,13 +74,13 @@ class Posting:
             "client_msg_id": str(uuid5(_NAMESPACE, f"{run.id}/{part}")),
             "metadata": {"event_type": "tls_audit", "event_payload": {"run": run.id, "part": part}},
         }
-        self._budget.posts.wait(channel)
+        self._budget.posts.wait(channel, run.user)
         claimed.check()
         if run.doubt:
             there = self._look(run, channel, thread, lambda message: _is_part(message, run, part))
             # only one part can have been under way when the run was left
             claimed.settle()
-            if there is not None:
+            if there:
                 return channel, there
         sent = self._as_member(channel, lambda: self._client.chat_postMessage(**arguments))
         return str(sent["channel"]), str(sent["ts"])
@@ -118,17 +122,28 @@ class Posting:
             claimed.posted("upload", file_id)
         elif claimed.run.doubt:
             shared = self._look(claimed.run, channel, thread, lambda message: _has_file(message, file_id))
-            claimed.settle()
-            if shared is not None:
+            if shared:
+                claimed.settle()
                 return file_id
+            if shared == UNSEEN:
+                # what may have been shared is taken back, since a file knows no client_msg_id
+                self._take_back(file_id)
+                file_id = self._send(path, name)
+                claimed.posted("upload", file_id)
+            claimed.settle()
         self._budget.files.wait("files.completeUploadExternal")
         claimed.check()
-        self._as_member(
-            channel,
-            lambda: self._client.files_completeUploadExternal(
-                files=[{"id": file_id, "title": name}], channel_id=channel, thread_ts=thread
-            ),
-        )
+        try:
+            self._as_member(
+                channel,
+                lambda: self._client.files_completeUploadExternal(
+                    files=[{"id": file_id, "title": name}], channel_id=channel, thread_ts=thread
+                ),
+            )
+        except OSError:
+            # the answer was cut: before anyone says that the file is not there, look
+            if not self._look(claimed.run, channel, thread, lambda message: _has_file(message, file_id)):
+                raise
         return file_id
 
     def _send(self, path: Path, name: str) -> str:
@@ -149,10 +164,26 @@ class Posting:
                 raise
         return str(place["file_id"])
 
+    def withdraw(self, run: Run) -> None:
+        """Take back a file of which nobody knows whether it was shared, as far as Slack answers."""
+        if file_id := run.posted.get("upload"):
+            try:
+                self._take_back(file_id)
+            except SLACK_ERRORS as error:
+                log.warning("run %s: its file was not taken back: %s", run.id, code_of(error) or error)
+
+    def _take_back(self, file_id: str) -> None:
+        try:
+            self._client.files_delete(file=file_id)
+        except SlackApiError as error:
+            if code_of(error) != "file_not_found":
+                raise
+
     def _look(
         self, run: Run, channel: str, thread: str | None, is_it: Callable[[dict[str, Any]], bool]
     ) -> str | None:
-        """The timestamp of a message that was posted before; None where there is none, or we may not look."""
+        """The timestamp of a message that was posted before; None where there is none, `UNSEEN` where we may
+        not look."""
         try:
             for message in self._said(run, channel, thread):
                 if is_it(message):
@@ -162,6 +193,7 @@ class Posting:
             if code_of(error) not in CANNOT_LOOK:
                 raise
             log.info("run %s: nobody may look whether it was posted: %s", run.id, code_of(error))
+            return UNSEEN
         return None
 
     def _said(self, run: Run, channel: str, thread: str | None) -> Iterator[dict[str, Any]]:

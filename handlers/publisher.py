@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from slack_sdk.errors import SlackApiError
 
 from bot import report as reports
-from bot.errors import BotError, Unreachable
+from bot.errors import BotError, Gone, Unreachable
 from bot.findings import BYTES_PER_GB, short_service
 from bot.table import to_csv
 from handlers import blocks, charts, told
@@ -43,6 +43,12 @@ log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS: Final = 3.0
 """A message is edited no more often than this while its run goes on."""
+
+EACH_OWES: Final = 2
+"""Edits that are kept free for each run that was opened: for its headline, and for the next one's."""
+
+OWED_SECONDS: Final = 900.0
+"""How long an edit is kept free for the headline of a run that was opened here."""
 
 LONG: Final = timedelta(minutes=1)
 """Whoever waited longer is looking elsewhere, and is named under the answer."""
@@ -97,14 +103,12 @@ class SlackPublisher:
                     "I cannot see messages between people.", "Ask in a channel, or with `private`."
                 ) from error
             raise translated(error) from error
-        self._owed[run.id] = 0.0
+        self._owed[run.id] = self._monotonic()
         return sent
 
     def progress(self, run: Run, question: Question, state: str, seconds: float, scanned: int) -> None:
         now = self._monotonic()
-        if now - self._owed.get(run.id, 0.0) < PROGRESS_SECONDS or not self._posting.may_edit(
-            len(self._owed)
-        ):
+        if now - self._owed.get(run.id, 0.0) < PROGRESS_SECONDS or not self._posting.may_edit(self._owing()):
             return
         self._owed[run.id] = now
         read = f" · {scanned / BYTES_PER_GB:.1f} GB read" if scanned else ""
@@ -115,6 +119,14 @@ class SlackPublisher:
         except SLACK_ERRORS as error:
             # the next one, or the headline, says it as well
             log.warning("run %s: progress was not shown: %s", run.id, code_of(error) or error)
+
+    def _owing(self) -> int:
+        """How many edits are to be kept free; what was opened long ago, another process may have answered."""
+        now = self._monotonic()
+        for run, at in self._owed.copy().items():
+            if now - at > OWED_SECONDS:
+                self._owed.pop(run, None)
+        return EACH_OWES * len(self._owed)
 
     def answer(self, claimed: Claimed, question: Question, table: Table, found: Findings) -> None:
         name = file_name(question, ZoneInfo(claimed.run.zone))
@@ -193,7 +205,13 @@ class SlackPublisher:
                 log.warning("Slack refused a digest's chart: %s", error.response.data)
                 sent = self._posting.post(claimed, "parent", made, words, digest.channel, None)
         except SLACK_ERRORS as error:
-            raise translated(error) from error
+            refused = translated(error)
+            if isinstance(refused, Unreachable):
+                raise refused from error
+            hint = f"Type `/invite @TLS Audit` there, then `/tls-digest now {digest.id}`."
+            if isinstance(refused, Gone):
+                hint = f"`/tls-digest edit {digest.id}` chooses another channel."
+            raise type(refused)(refused.message, hint) from error
         claimed.save(home=sent[0], thread=sent[1])
 
     def no_digest(self, claimed: Claimed, digest: Digest, error: BotError, what_next: str) -> None:
@@ -202,6 +220,7 @@ class SlackPublisher:
         made = told.failed(digest, error, what_next, run)
         words = blocks.fallback(f"No digest: {error} {what_next}")
         try:
+            self._door.admit_channel(digest.channel)
             claimed.posted(part, self._posting.post(claimed, part, made, words, digest.channel, None)[1])
         except SLACK_ERRORS as refused:
             raise translated(refused) from refused
@@ -304,6 +323,8 @@ class SlackPublisher:
                     claimed.posted("file again", "yes")
                     raise
                 log.warning("run %s: Slack refused the file: %s", run.id, code_of(error) or error)
+                # it may be there, for all we know, and is said not to be
+                self._posting.withdraw(claimed.run)
                 hint = "Rerun sends it anew." if isinstance(refused, Unreachable) else refused.hint
                 why = BotError(f"The table is above; the file could not be sent. {refused.message}", hint)
                 return self._reply(claimed, "file", blocks.trouble(why, run), blocks.fallback(str(why)))

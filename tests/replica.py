@@ -45,7 +45,7 @@ def main(slack: str, database_url: str, name: str) -> None:
         )
         print("ready", flush=True)
         sys.stdin.readline()
-        runner.tell_due()
+        runner.telling.due()
         runner.start()
         sys.stdin.read()
         runner.stop()

@@ -12,7 +12,7 @@ import pytest
 from bot.database import Database
 from bot.digests import Digests
 from bot.errors import Stopped
-from bot.runs import EACH_USER, LEASE, REPEATED, Run, Runs, Step
+from bot.runs import EACH_USER, FOR_OTHERS, LEASE, REPEATED, Run, Runs, Step
 from bot.statement import Statement
 from bot.views import Column
 
@@ -451,6 +451,22 @@ def test_of_one_persons_pile_only_so_many_are_at_work_at_once(runs: Runs) -> Non
     runs.end(first, "done", at(52))
     assert claimed(runs, at(52), room=room).id == f"alice-{EACH_USER}"
     assert runs.claim("w", at(52), room) is None
+
+
+def test_one_persons_pile_leaves_room_at_its_engine_for_others(runs: Runs) -> None:
+    room = {"lake": 8}
+    for number in range(EACH_USER):
+        runs.add(run(f"alice-{number}", user="alice", engine="lake", second=number))
+    announce(runs, at(20))
+
+    taken = []
+    while found := runs.claim("w", at(50), room):
+        taken.append(found)
+    assert len(taken) == 8 - 8 // FOR_OTHERS
+    runs.add(run("bob", user="bob", engine="lake", second=51))
+    announce(runs, at(52))
+    assert claimed(runs, at(53), room=room).id == "bob"
+    assert runs.claim("w", at(53), room) is None
 
 
 def test_of_one_persons_pile_only_so_many_are_announced_at_once(runs: Runs) -> None:

@@ -272,7 +272,7 @@ class _Query:
     def start(self, mark: str, asked: str, deliver_to: str) -> None:
         """StartQuery, once; whoever tells of the progress knows before that it was `asked`, and the ref
         before anything else is done."""
-        self._aws.turn("StartQuery")
+        self._aws.turn(self.store, "StartQuery")
         # from here on it may have been started, whatever becomes of us; and whoever lost the run while it
         # waited for its turn learns that here
         self.progress(asked, "starting", 0)

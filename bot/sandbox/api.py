@@ -61,6 +61,7 @@ METHODS = {
     "team.info": Method(directory.team_info, ("team:read",), 3),
     "usergroups.list": Method(directory.usergroups_list, ("usergroups:read",), 2),
     "usergroups.users.list": Method(directory.usergroups_users_list, ("usergroups:read",), 2),
+    "users.conversations": Method(directory.users_conversations, tier=3),
     "users.info": Method(directory.users_info, ("users:read",), 4),
     "users.list": Method(directory.users_list, ("users:read",), 2),
     "views.open": Method(views.open_view, tier=4),

@@ -150,6 +150,13 @@ def conversations_list(slack: Slack, arguments: Arguments) -> Json:
     return {"channels": page, "response_metadata": rest["response_metadata"]}
 
 
+def users_conversations(slack: Slack, arguments: Arguments) -> Json:
+    """users.conversations: of the kinds asked for, those the bot is in."""
+    told = conversations_list(slack, arguments)
+    told["channels"] = [one for one in told["channels"] if one["is_member"]]
+    return told
+
+
 def join(slack: Slack, arguments: Arguments) -> Json:
     """conversations.join: public channels only."""
     channel = slack.channel(arguments.need("channel"))

@@ -29,7 +29,7 @@ from bot.schedule import Schedule
 from bot.statement import Statement
 from bot.table import Table
 from handlers.door import Door
-from handlers.pace import FILES_BURST, FILES_PER_SECOND
+from handlers.pace import FILES, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,6 @@ DIGESTS = 500
 QUESTIONS = ("", "service=s3", "service=kms,sts", "min=1.3", "principal=role/*")
 POSTS = 2
 """Messages of a digest with findings: its parent and its table."""
-FILES = "files.completeUploadExternal"
 PATIENCE = 1_200.0
 FINDINGS = 40
 
@@ -146,11 +145,10 @@ def main(count: int, *, named: bool) -> None:
         print(f"  429s: {dict(refused) or 'none'}; rules broken: {len(sandbox.broken)}")
         print(f"  runs: {runner.runs.states()}")
     allowed = (count - 1) // TIERS[4] * 60
-    paced = max(0, count - FILES_BURST) / FILES_PER_SECOND
+    paced = (count - 1) // FILES * MINUTE
     posts = max(0, POSTS - POST_BURST) / POSTS_A_SECOND
     print(f"  the limits alone: files {allowed} s ({TIERS[4]} a minute), posts {posts:.0f} s")
-    print(f"  the bot's budget for files: {paced:.0f} s ({FILES_BURST} at once, then one in")
-    print(f"  {1 / FILES_PER_SECOND:.2f} s, so that no minute has more than {TIERS[4]})")
+    print(f"  the bot's own budget for files: {paced:.0f} s ({FILES} in {MINUTE:.0f} s)")
 
 
 if __name__ == "__main__":

@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from bot.runs import Run
     from bot.sandbox import Delivery, Message
 
-A_SECOND: Final = 200
-"""Questions asked in a second."""
-
 QUERY_SECONDS: Final = 2.0
 ROWS: Final = 20
 PILE: Final = 40
@@ -49,7 +46,10 @@ MINUTE: Final = 60.0
 LOOK_SECONDS: Final = 0.5
 TELL_SECONDS: Final = 60.0
 GIVE_UP_SECONDS: Final = 300.0
-"""Without any run ending for so long, nothing more is waited for."""
+"""When nothing has happened for so long, nothing more is waited for."""
+
+QUIET_SECONDS: Final = 3.0
+"""When all runs have ended, and none has come for so long, it is over: also an upload has appeared."""
 
 
 @dataclass
@@ -72,23 +72,24 @@ class Place:
         self.sent.append(sent)
         return sent
 
-    def ended(self) -> int:
-        """How many runs have ended."""
+    def look(self) -> tuple[int, int]:
+        """How many runs have ended, and how many there are."""
         self.most = max(self.most, memory(self.bot.pid))
-        self.threads = max(self.threads, len(os.listdir(f"/proc/{self.bot.pid}/task")))
+        self.threads = max(self.threads, len(list(Path(f"/proc/{self.bot.pid}/task").iterdir())))
         states = self.runs.states()
-        return sum(states.get(state, 0) for state in ENDED)
+        return sum(states.get(state, 0) for state in ENDED), sum(states.values())
 
-    def settle(self, count: int) -> None:
-        """Return once so many runs have ended, or none has for long."""
-        ended, since, told = 0, time.monotonic(), time.monotonic()
-        while ended < count and time.monotonic() - since < GIVE_UP_SECONDS:
+    def settle(self) -> None:
+        """Return once all runs have ended and no more come, or nothing has happened for long."""
+        seen, since, told = (-1, 0), time.monotonic(), time.monotonic()
+        while time.monotonic() - since < (QUIET_SECONDS if seen[0] == seen[1] else GIVE_UP_SECONDS):
             time.sleep(LOOK_SECONDS)
-            if (now := self.ended()) != ended:
-                ended, since = now, time.monotonic()
+            if (now := self.look()) != seen:
+                seen, since = now, time.monotonic()
             if time.monotonic() - told > TELL_SECONDS:
                 told = time.monotonic()
-                print(f"  … {self.runs.states()}, {len(self.refusals())} refused, {self.most:.0f} MB", flush=True)
+                refused = len(self.refusals())
+                print(f"  … {self.runs.states()}, {refused} refused, {self.most:.0f} MB", flush=True)
 
     def refusals(self) -> list[str]:
         """The methods that Slack refused to be called so often, each time."""
@@ -97,7 +98,9 @@ class Place:
     def messages(self) -> list[Message]:
         """Everything that the bot has posted."""
         channels = list(self.slack.workspace.channels)
-        return [one for channel in channels for one in self.slack.workspace.in_channel(channel) if one.user == BOT]
+        return [
+            one for channel in channels for one in self.slack.workspace.in_channel(channel) if one.user == BOT
+        ]
 
 
 def people(count: int) -> list[User]:
@@ -210,7 +213,9 @@ def bounds(questions: int, rooms: int, counts: Counter[str]) -> dict[str, float]
     return {
         f"posts: {posts} a channel, {slacks.POST_BURST} at once, 1 a second": posts - slacks.POST_BURST,
         f"edits: {questions}, {edits} in any minute": (math.ceil(questions / edits) - 1) * MINUTE,
-        f"files: {counts['file']} by each method, {files} in any minute": (math.ceil(counts["file"] / files) - 1)
+        f"files: {counts['file']} by each method, {files} in any minute": (
+            math.ceil(counts["file"] / files) - 1
+        )
         * MINUTE,
         f"starts: {questions}, {STARTS} a second": starts,
         f"reads: at least 2 a query, {READS} a second": (2 * questions - READS) / READS,
@@ -218,25 +223,24 @@ def bounds(questions: int, rooms: int, counts: Counter[str]) -> dict[str, float]
     }
 
 
-def crowd(database: str, questions: int, rooms: int) -> None:
-    """Questions by as many people as channels, `A_SECOND` a second."""
+def crowd(database: str, questions: int, rooms: int, rate: float) -> None:
+    """Questions by as many people as channels, `rate` of them a second."""
     print(f"\n{questions:,} questions, {rooms} people, {rooms} channels, {database}", flush=True)
     with place(database, rooms) as at:
         began = time.time()
         for number in range(questions):
-            time.sleep(max(0.0, began + number / A_SECOND - time.time()))
+            time.sleep(max(0.0, began + number / rate - time.time()))
             at.ask(f"U_{number % rooms}", f"C_{(number + number // rooms) % rooms}", number)
         asked = time.time() - began
         at.slack.wait_for(lambda: all(each.over for each in at.sent), 60)
-        kept = sum(at.runs.states().values())
-        at.settle(kept)
-        time.sleep(2)  # an upload appears a moment later
-        report(at, began, asked, kept, questions, rooms)
+        at.settle()
+        report(at, began, asked, questions, rooms)
 
 
-def report(at: Place, began: float, asked: float, kept: int, questions: int, rooms: int) -> None:
+def report(at: Place, began: float, asked: float, questions: int, rooms: int) -> None:
     """Print what came of it."""
     states, found = at.runs.states(), answers(at)
+    kept = sum(states.values())
     acks = sorted(each.seconds for each in at.sent)
     told = Counter(each.state for each in at.sent)
     words = Counter(str(each.answer["text"]) for each in at.sent if each.answer.get("text"))
@@ -249,9 +253,8 @@ def report(at: Place, began: float, asked: float, kept: int, questions: int, roo
     for part in PARTS:
         times = sorted(one.times[part] - began for one in found.values() if part in one.times)
         if times:
-            print(
-                f"  {part:<10} {len(times):>5}   p50 {statistics.median(times):7.1f} s   last {times[-1]:7.1f} s"
-            )
+            middle, last = statistics.median(times), times[-1]
+            print(f"  {part:<10} {len(times):>5}   p50 {middle:7.1f} s   last {last:7.1f} s")
     last = max(one.whole for one in found.values()) - began
     each = bounds(questions, rooms, counts)
     print(f"  the last answer was whole after {last:.1f} s; each limit alone allows:")
@@ -260,7 +263,9 @@ def report(at: Place, began: float, asked: float, kept: int, questions: int, roo
     # nothing can be edited or posted before the first query has run
     bound = max(each.values()) + QUERY_SECONDS
     print(f"  bound {bound:.1f} s (with the first query's {QUERY_SECONDS:g}), ratio {last / bound:.2f}")
-    whole = sum(all(one.counts[part] for part in ("parent", "table", "headline", "file")) for one in found.values())
+    whole = sum(
+        all(one.counts[part] for part in ("parent", "table", "headline", "file")) for one in found.values()
+    )
     twice = {part: count - len(found) for part, count in counts.items() if count > len(found)}
     print(f"  runs: {states}; answers whole: {whole}; lost: {kept - whole}; posted twice: {twice or 0}")
     paid = at.lake.asked()
@@ -310,11 +315,11 @@ def fairness(database: str) -> None:
         table, whole = (statistics.median(times) for times in zip(*alone, strict=True))
         print(f"  alone{'':<17} {table:6.1f} s {whole:6.1f} s", flush=True)
         for what, channel in (("in the same channel", "C_0"), ("in another channel", "C_1")):
-            began, before = time.time(), at.ended()
+            began = time.time()
             for _ in range(PILE):
                 at.ask("U_0", "C_0", number := number + 1)
             table, whole = waited(at, "U_1", channel, number := number + 1)
-            at.settle(before + PILE + 1)
+            at.settle()
             last = max(one.whole for one in answers(at).values()) - began
             print(f"  {what:<22} {table:6.1f} s {whole:6.1f} s   (the {PILE}: {last:.1f} s)", flush=True)
             time.sleep(MINUTE)  # Slack's minute begins anew
@@ -327,10 +332,11 @@ def main() -> None:
     given.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     given.add_argument("--questions", type=int, default=200, help="0: only the pile beside the one")
     given.add_argument("--channels", type=int, default=40)
+    given.add_argument("--rate", type=float, default=200, help="questions a second")
     given.add_argument("--no-pile", action="store_true", help="without the one beside the pile")
     chosen = given.parse_args()
     if chosen.questions:
-        crowd(chosen.database, chosen.questions, chosen.channels)
+        crowd(chosen.database, chosen.questions, chosen.channels, chosen.rate)
     if not chosen.no_pile:
         fairness(chosen.database)
 

@@ -63,7 +63,7 @@ HISTORY: Final = frozenset({"channels:history", "groups:history"})
 EVERY: Final = 2.0
 DIGEST_EVERY: Final = 60.0
 FAULT_EVERY: Final = 6.0
-RESTART_EVERY: Final = 240.0
+RESTART_EVERY: Final = 150.0
 TELL_EVERY: Final = 180.0
 SAMPLE_EVERY: Final = 5.0
 """Seconds between two of each, on average."""

@@ -35,7 +35,7 @@ def give_past(bot: Bot, digest: Digest, days: int) -> None:
     for back in range(days, 0, -1):
         elsewhere = replace(digest, channel=ELSEWHERE[back % len(ELSEWHERE)])
         bot.runner.digests.change(elsewhere)
-        run = bot.runner.tell(elsewhere, day - timedelta(days=back), key=f"past/{digest.id}/{back}")
+        run = bot.runner.telling.tell(elsewhere, day - timedelta(days=back), key=f"past/{digest.id}/{back}")
         bot.runner.wait(run.id, PATIENCE)
     bot.runner.digests.change(digest)
 

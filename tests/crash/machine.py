@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -13,9 +12,8 @@ from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 import handlers
 from bot import samples
@@ -28,6 +26,7 @@ from handlers.commands import COMMAND
 from tests.doubles import lake as double
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Iterator
 
     from bot.sandbox import Delivery, Message
@@ -45,6 +44,9 @@ PEOPLE: Final = 12
 BOT: Final = "U_TLSAUDIT"
 
 SERVE: Final = (str(Path(sys.executable).with_name("tls-audit")), "serve")
+PASSED_ON: Final = frozenset({"PATH", "HOME", "LANG", "PYTHONPATH"})
+"""Of our own environment."""
+
 PATIENCE: Final = 90.0
 POLL: Final = 0.02
 REDELIVERED: Final = 4.0
@@ -120,7 +122,13 @@ class Replica:
     @property
     def log(self) -> str:
         """What it has logged in all its lives."""
-        return (self._folder / "log").read_text(encoding="utf-8", errors="replace")
+        path = self._folder / "log"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    @property
+    def trouble(self) -> str:
+        """The end of what it has logged that is more than information."""
+        return "\n".join([line for line in self.log.splitlines() if '"info"' not in line][-12:])
 
     @property
     def is_running(self) -> bool:
@@ -208,9 +216,9 @@ class Machine:
         self.lake.page_rows = 2
         self.lake.plan = double.Plan(running=0.3)
         self._settings = settings
-        self._numbers = count()
         self._stack = ExitStack()
         self.askings: list[Asking] = []
+        self.replicas: dict[str, Replica] = {}
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self.sandbox)
@@ -226,7 +234,7 @@ class Machine:
     def replica(self, name: str = "data", **settings: str) -> Replica:
         """A replica with the folder called `name`; not started yet."""
         folder = self.folder / name
-        environment = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
+        environment = {name: value for name, value in os.environ.items() if name in PASSED_ON}
         environment |= {
             "SLACK_BOT_TOKEN": self.options.bot_token,
             "SLACK_APP_TOKEN": self.options.app_token,
@@ -240,18 +248,23 @@ class Machine:
             **self._settings,
             **settings,
         }
-        made = Replica(self, folder, environment)
+        self.replicas[name] = made = Replica(self, folder, environment)
         self._stack.callback(made.close)
         return made
 
     # --- what people do
 
+    @property
+    def next_channel(self) -> str:
+        """Where the next question is asked: in a channel where nobody has asked before."""
+        return f"C_{len(self.askings):04}"
+
     def ask(
         self, text: str = "last 7d", *, kind: Kind = "command", user: str = "", has_rows: bool = True
     ) -> Asking:
-        """Ask in a channel where nobody has asked before. Returns once it was sent."""
-        n = next(self._numbers)
-        asking = Asking(kind, user or f"U_P{n % PEOPLE:02}", f"C_{n:04}", has_rows)
+        """Ask in the next channel. Returns once it was sent."""
+        n = len(self.askings)
+        asking = Asking(kind, user or f"U_P{n % PEOPLE:02}", self.next_channel, has_rows)
         self.askings.append(asking)
         if kind == "mention":
             self.sandbox.mention(asking.user, asking.channel, text)
@@ -282,7 +295,7 @@ class Machine:
         return next((run for run in self.runs_of() if run.channel == asking.channel), None)
 
     def until_done(self, askings: list[Asking], seconds: float = PATIENCE) -> bool:
-        """Wait until every run has ended and everything promised is there; False where that takes too long."""
+        """Wait until all runs have ended and what was promised is there; False where that takes too long."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             runs = self.runs_of()
@@ -327,7 +340,7 @@ class Machine:
         for message in self.seen(asking.channel, run):
             about = (message.metadata or {}).get("event_payload", {})
             if about.get("run") == run.id:
-                parts[about["part"]] += 1
+                parts["no file" if about["part"] == "file" else about["part"]] += 1
                 final += about["part"] == "parent" and "⏳" not in json.dumps(
                     message.blocks, ensure_ascii=False
                 )
@@ -335,12 +348,16 @@ class Machine:
                 parts["file"] += 1
         wanted = {"parent", "table"} | ({"file"} if asking.has_rows else set())
         wanted |= {"chart"} if asking.has_rows and asking.kind != "digest" else set()
-        lacking = wanted - parts.keys()
+        if parts["no file"]:
+            # said to be lost, after several failures: then it must not be there
+            wanted.discard("file")
+            if parts["file"]:
+                found.twice["file said to be lost"] += 1
+        lacking = wanted - {part for part, times in parts.items() if times}
         if run.state != "done" or lacking or not final:
-            what = (
-                f"{', '.join(sorted(lacking)) or 'nothing'} lacking, headline {'there' if final else 'not'}"
-            )
-            found.lost.append(f"{asking.kind} {run.id} in {asking.channel}: {run.state}, {what}; {run.error}")
+            lacking |= set() if final else {"headline"}
+            what = f"{run.state}, without {', '.join(sorted(lacking))}; {run.error}"
+            found.lost.append(f"{asking.kind} {run.id} in {asking.channel}: {what}")
         for part, times in parts.items():
             if times > 1:
                 found.twice[part] += times - 1

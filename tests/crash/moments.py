@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.crash.machine import Kind, Machine
 
 When = Literal["before", "after"]
@@ -44,13 +46,23 @@ class Moment:
 
 
 def slack(
-    method: str, when: When, where: Callable[[dict[str, Any]], bool] = lambda _given: True
+    method: str,
+    when: When,
+    where: Callable[[dict[str, Any]], bool] = lambda _given: True,
+    *,
+    private: bool = False,
 ) -> Callable[[Machine], Hold]:
-    """A call of Slack's."""
+    """A call of Slack's; where it names a channel, it is that of the next asking, or direct messages."""
 
     def place(machine: Machine) -> Hold:
-        faults = machine.sandbox.faults
-        return (faults.hold if when == "before" else faults.hold_after)(method, where=where)
+        faults, awaited = machine.sandbox.faults, machine.next_channel
+
+        def is_it(given: dict[str, Any]) -> bool:
+            channel = given.get("channel") or given.get("channel_id")
+            there = channel is None or (channel.startswith("D") if private else channel == awaited)
+            return there and where(given)
+
+        return (faults.hold if when == "before" else faults.hold_after)(method, where=is_it)
 
     return place
 
@@ -68,7 +80,7 @@ def part(name: str) -> Callable[[dict[str, Any]], bool]:
     def is_it(given: dict[str, Any]) -> bool:
         metadata = given.get("metadata")
         told = json.loads(metadata) if isinstance(metadata, str) else metadata or {}
-        return told.get("event_payload", {}).get("part") == name
+        return bool(told.get("event_payload", {}).get("part") == name)
 
     return is_it
 
@@ -91,18 +103,19 @@ _NO_ROWS: Final = "last 7d service=s3 agent=nobody"
 
 def _answering(kind: Kind = "command") -> list[Moment]:
     """From the parent to the file."""
+    at = partial(slack, private=kind == "private")
     return [
         moment
         for when in _WHENS
         for moment in (
-            Moment("open", when, slack("chat.postMessage", when, part("parent")), kind),
+            Moment("open", when, at("chat.postMessage", when, part("parent")), kind),
             Moment("StartQuery", when, lake("StartQuery", when), kind),
             Moment("waiting", when, lake("DescribeQuery", when), kind),
             Moment("paging", when, lake("GetQueryResults", when, _is_next_page), kind),
-            Moment("table", when, slack("chat.postMessage", when, part("table")), kind),
+            Moment("table", when, at("chat.postMessage", when, part("table")), kind),
             Moment("file: address", when, slack("files.getUploadURLExternal", when), kind),
             Moment("file: bytes", when, slack("upload", when), kind),
-            Moment("file: complete", when, slack("files.completeUploadExternal", when), kind),
+            Moment("file: complete", when, at("files.completeUploadExternal", when), kind),
         )
     ]
 
@@ -123,6 +136,13 @@ DIGEST: Final = _answering("digest")
 PRIVATE: Final = [one for one in _answering("private") if one.phase in {"open", "table", "file: complete"}]
 
 MENTION: Final = [one for one in _answering("mention") if one.phase in {"open", "table", "file: complete"}]
+
+
+def named(name: str) -> Moment:
+    """The moment that says so of itself."""
+    every = (*QUESTION, *DIGEST, *PRIVATE, *MENTION)
+    return next(moment for moment in every if str(moment) == name)
+
 
 ZONE: Final = slack("users.info", "before")
 """Whoever types a calendar word is asked about before the question is accepted."""

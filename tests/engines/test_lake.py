@@ -11,7 +11,7 @@ import pytest
 from bot import engines, statement, stores
 from bot.cloudtrail import CloudTrail
 from bot.engines.lake import Lake
-from bot.errors import EngineBusy, EngineError, Stopped, UserError
+from bot.errors import EngineBusy, EngineError, Stopped, TakenOver, UserError
 from bot.question import parse
 from bot.statement import Statement
 from bot.views import Column
@@ -36,18 +36,19 @@ FORTNIGHT = "last 14d by=requests min=1.3"
 class Told:
     """A progress that remembers, and that stops the run at a state of its choice."""
 
-    def __init__(self, stop_at: str = "") -> None:
+    def __init__(self, stop_at: str = "", stopped: Stopped | None = None) -> None:
         self.refs: list[str | None] = []
         self.states: list[str] = []
         self.scanned: list[int] = []
         self._stop_at = stop_at
+        self._stopped = stopped or Stopped("Cancelled.")
 
     def __call__(self, ref: str | None, state: str, scanned: int) -> None:
         self.refs.append(ref)
         self.states.append(state)
         self.scanned.append(scanned)
         if state == self._stop_at:
-            raise Stopped("Cancelled.")
+            raise self._stopped
 
 
 @pytest.fixture
@@ -426,6 +427,37 @@ def test_stopped_cancels_the_query_at_aws(
 
     (query,) = served.queries.values()
     assert query.cancelled is not None
+
+
+def test_a_query_whose_run_another_worker_has_is_left_to_that_one(
+    engine: Lake, served: double.Lake, asked: Callable[[str], Statement]
+) -> None:
+    planned(served, running=100.0)
+
+    with pytest.raises(TakenOver):
+        run(engine, asked("last 7d"), Told("running", TakenOver("Another worker has this run now.")))
+
+    assert served.count("CancelQuery") == 0
+
+
+def test_whoever_loses_the_run_while_waiting_for_its_turn_starts_nothing(
+    engine: Lake, served: double.Lake, asked: Callable[[str], Statement], clock: double.Clock
+) -> None:
+    run(engine, asked("last 7d")).close()
+    slept = len(clock.slept)
+    told: list[bool] = []
+
+    def progress(ref: str | None, state: str, scanned: int) -> None:
+        del ref, state, scanned
+        told.append(len(clock.slept) > slept)
+        raise TakenOver("Another worker has this run now.")
+
+    with pytest.raises(TakenOver):
+        engine.run(asked("last 7d"), token=TOKEN, resume=None, progress=progress)
+
+    # it asked whether the run is still its own when it had waited, and not before
+    assert told == [True]
+    assert served.count("StartQuery") == 1
 
 
 def test_stopping_what_has_ended_already_is_no_error(

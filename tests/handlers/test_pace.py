@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from bot.errors import HandedOver
-from bot.pace import Pace, Quota
+from bot.pace import Pace, Quota, Turns
 from handlers.pace import EDITS, FILES, POSTS_BURST, Budget
 
 
@@ -124,6 +126,35 @@ def test_whoever_comes_to_a_spent_quota_is_spread_over_the_next_ones() -> None:
 def test_what_may_be_left_out_leaves_as_many_as_are_owed() -> None:
     edits = quota(Time(), 10, 60.0)
     assert [edits.spare("", 7) for _ in range(5)] == [True] * 3 + [False] * 2
+
+
+def test_a_pile_of_one_holds_up_nobody_else() -> None:
+    posts = Turns(50.0)
+    order: list[str] = []
+
+    def post(who: str) -> None:
+        posts.wait("C1", who)
+        order.append(who)
+
+    with ThreadPoolExecutor(12) as people:
+        for who in ["alice"] * 10 + ["bob"]:
+            people.submit(post, who)
+    assert sorted(order) == ["alice"] * 10 + ["bob"]
+    assert "bob" in order[:3]
+
+
+def test_whoever_gives_up_waiting_leaves_the_turn_to_others() -> None:
+    time = Time()
+
+    def stopping(seconds: float) -> None:
+        raise HandedOver(f"The bot is stopping, not waiting for {seconds:.0f} s.")
+
+    posts = Turns(1.0, monotonic=time, sleep=stopping)
+    posts.wait("C1", "alice")
+    with pytest.raises(HandedOver):
+        posts.wait("C1", "alice")
+    time.now += 1
+    posts.wait("C1", "bob")
 
 
 def test_bursts_go_at_once_in_every_channel_and_for_every_method() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.client import IncompleteRead
 from threading import Event
@@ -19,7 +20,7 @@ from bot.database import Database
 from bot.engines import NAMES
 from bot.errors import BotError, Gone, HandedOver, Stopped, Unreachable
 from bot.findings import Findings
-from bot.pace import Pace
+from bot.pace import Pace, Quota
 from bot.question import parse
 from bot.runs import LEASE, Run, Runs
 from bot.sandbox import Options, Sandbox
@@ -141,12 +142,46 @@ def test_progress_is_shown_at_most_every_three_seconds_and_the_headline_at_once(
     for tick in range(70):
         time.now = 1_000 + tick / 10
         publisher.progress(claimed.run, question, "running", tick / 10, 10**9)
-    assert len(sandbox.calls("chat.update")) == 3
+    assert len(sandbox.calls("chat.update")) == 2, "the first of them three seconds after the message itself"
 
     answer(publisher, claimed, question)
     assert list(claimed.run.posted) == ["table", "headline", "chart", "upload", "file"]
     (parent,) = sandbox.messages("C_SECURITY")
     assert "✅ 7 calls" in parent.text
+
+
+def test_where_an_edit_has_to_wait_the_headline_comes_last(
+    sandbox: Sandbox, catalogue: dict[str, View], claimed: Claimed, question: Question
+) -> None:
+    waited: list[float] = []
+    free = Pace(10_000.0, 10_000)
+    budget = Budget(posts=free, files=free, edits=Quota(1, 60.0, sleep=waited.append))
+    client = handlers.connect(sandbox.options.bot_token, sandbox.api_url)
+    publisher = SlackPublisher(client, catalogue, budget=budget)
+    budget.edits.wait("")
+    answer(publisher, claimed, question)
+    assert list(claimed.run.posted) == ["table", "chart", "upload", "file", "headline"]
+    assert waited == [pytest.approx(60, abs=10)]
+
+
+def test_nothing_is_edited_that_a_headline_will_need(
+    sandbox: Sandbox,
+    catalogue: dict[str, View],
+    time: Time,
+    desk: Desk,
+    claimed: Claimed,
+    question: Question,
+) -> None:
+    free = Pace(10_000.0, 10_000)
+    budget = Budget(posts=free, files=free, edits=Quota(4, 60.0, monotonic=time))
+    client = handlers.connect(sandbox.options.bot_token, sandbox.api_url)
+    publisher = SlackPublisher(client, catalogue, budget=budget, monotonic=time)
+    for number in range(4):
+        desk.runs.add(replace(RUN, id=f"run {number}", key=f"k{number}"))
+        publisher.open(desk.claim(), question, 0)
+    time.now += 10
+    publisher.progress(claimed.run, question, "running", 10, 0)
+    assert sandbox.calls("chat.update") == []
 
 
 def test_the_rows_come_before_everything_else_is_said(

@@ -13,7 +13,7 @@ from bot.database import Database
 from bot.digests import Digests
 from bot.errors import EngineError
 from bot.pace import Pace
-from bot.runner import Runner
+from bot.runner import KEEP, Runner
 from bot.runs import Runs
 from bot.sandbox import Command, Options, Sandbox
 from bot.statement import Statement
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from slack_sdk import WebClient
     from sqlglot import exp
 
     from bot.costs import Costs
     from bot.engines import Engine, Progress
     from bot.runs import Run
+    from bot.sandbox import Clock as SlacksClock
     from bot.sandbox import Delivery, File, Message
     from bot.table import Row
     from bot.views import Column, View
@@ -302,6 +304,11 @@ def open_office(
     while_opening: Callable[[Sandbox], None] = lambda _: None,
     stores: Collection[str] = (),
     costs: Costs | None = None,
+    database_url: str = "",
+    door: Callable[[WebClient], handlers.Door] | None = None,
+    ended: Callable[[Run], None] = lambda _: None,
+    keep: timedelta = KEEP,
+    slacks_clock: SlacksClock | None = None,
     **more: Any,
 ) -> Iterator[Office]:
     """The bot at work at a Slack; `more` goes into the Slack's Options. The first engine is the default."""
@@ -311,16 +318,17 @@ def open_office(
         commands=tuple(Command(*each) for each in handlers.COMMANDS),
         **more,
     )
-    sandbox = Sandbox(options=options, rate_limits=False)
+    sandbox = Sandbox(options=options, rate_limits=False, clock=slacks_clock)
     clock = Clock(now)
     with ExitStack() as stack:
         stack.enter_context(sandbox)
         while_opening(sandbox)
-        database = Database(f"sqlite:///{folder / 'runs.sqlite'}")
+        database = Database(database_url or f"sqlite:///{folder / 'runs.sqlite'}")
         stack.callback(database.close)
         client = handlers.connect(options.bot_token, sandbox.api_url)
         unhurried = Budget(*(Pace(UNHURRIED, int(UNHURRIED)) for _ in range(3)))
-        publisher = handlers.SlackPublisher(client, views, budget=unhurried)
+        admits = handlers.Door(client, admins=admins) if door is None else door(client)
+        publisher = handlers.SlackPublisher(client, views, door=admits, budget=unhurried)
         runner = Runner(
             Runs(database),
             Digests(database),
@@ -335,8 +343,10 @@ def open_office(
             clock=clock,
             stores=stores,
             costs=costs,
+            ended=ended,
+            keep=keep,
         )
-        listening = handlers.listen(client, options.app_token, runner, admins, ping_seconds=0.1)
+        listening = handlers.listen(client, options.app_token, runner, admins, door=admits, ping_seconds=0.1)
         stack.callback(runner.stop)
         stack.callback(_hang_up, listening, sandbox)
         runner.start(threads)

@@ -122,7 +122,7 @@ def due(office: Office, number: int = 1) -> Run:
     assert digest is not None
     assert digest.due is not None
     office.clock.now = max(office.clock.now, digest.due)
-    office.runner.tell_due()
+    office.runner.telling.due()
     return runs(office, number)[0]
 
 
@@ -131,6 +131,16 @@ def told(office: Office, number: int = 1) -> Message:
     run = office.ended(due(office, number))
     assert run.state == "done", run
     return office.parent(run)
+
+
+def failed(office: Office, run: Run, reading: str | None) -> str | None:
+    """What a digest awaits after a reading of its own has failed: the next one, which is queued."""
+    for _ in range(1_000):
+        now = office.runner.wait(run.id, 0.02)
+        assert now is not None
+        if now.awaits != reading:
+            return now.awaits
+    raise TimeoutError(f"the reading {reading} has not failed")
 
 
 def again(office: Office, seconds: float) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bot.errors import EngineError
 from tests.scenarios.office import ALICE, BOB, BOT, HIDDEN, SECURITY, TO_ALICE, kinds, words
-from tests.scenarios.on_call import EXPORT, ONCALL, again, due, form, ordered, runs, said, told, type_
+from tests.scenarios.on_call import EXPORT, ONCALL, again, due, failed, form, ordered, runs, said, told, type_
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,30 +80,34 @@ def snoozed(office: Office, parent: Message, client: str, days: str, why: str, u
     assert office.sandbox.submit(user, {"days": days, "reason": why}).errors == {}
 
 
-@pytest.mark.parametrize(("days", "until"), [("7", "1 Dec"), ("14", "8 Dec"), ("30", "24 Dec")])
 def test_a_snoozed_finding_is_known_until_it_lapses_and_says_who_and_why(
-    office: Office, days: str, until: str
+    office: Office, trail: Trail
 ) -> None:
+    lapses = {"7": "1 Dec", "14": "8 Dec", "30": "24 Dec"}
+    trail.calls = {f"client/{days}": 100 for days in lapses}
     ordered(office, "daily 09:00 mention=@alice")
-    snoozed(office, told(office), "Boto/2.38.0", days, "vendor <!channel> upgrades")
-
-    note = said(
-        office, f"@U_BOB snoozed s3 · role/nightly-export · Boto/2.38.0 until {until}: vendor <!channel>"
-    )
-    assert note.thread_ts is not None
-    assert note.notified == {BOB}
+    parent = told(office)
+    for days, until in lapses.items():
+        snoozed(office, parent, f"client/{days}", days, "vendor <!channel> upgrades")
+        note = said(office, f"· client/{days} until {until}: vendor <!channel> upgrades")
+        assert words(note).startswith("@U_BOB snoozed s3 · role/nightly-export")
+        assert note.thread_ts == parent.ts
+        assert note.notified == {BOB}
     type_(office, "show")
-    assert f"until {until}, by bob: vendor <!channel> upgrades" in words(office.whisper())
+    assert "until 8 Dec, by bob: vendor <!channel> upgrades" in words(office.whisper())
 
     known = told(office)
-    assert "1 known · 100 calls" in words(known)
-    (table, _) = office.thread(runs(office)[0])
-    assert f"known until {until} (bob: vendor <!channel> upgrades)" in words(table)
-    assert "Snooze a finding" not in words(table), "there is nothing left to snooze"
-    office.clock.advance((int(days) - 2) * 86_400)
-    assert "1 known" in words(told(office))
-    assert told(office).notified == {ALICE}
-    assert f"was known until {until} (bob: vendor" in words(office.thread(runs(office)[0])[0])
+    assert "3 known · 300 calls" in words(known)
+    table = words(office.thread(runs(office)[0])[0])
+    assert "known until 24 Dec (bob: vendor <!channel> upgrades)" in table
+    assert "Snooze a finding" not in table, "there is nothing left to snooze"
+    for number, (until, day) in enumerate(zip(lapses.values(), (1, 8, 24), strict=True)):
+        office.clock.now = datetime(2026, 12, day, 8, tzinfo=UTC) - timedelta(days=1)
+        assert f"{3 - number} known" in words(told(office))
+        lapsed = told(office)
+        assert "1 no longer known" in words(lapsed)
+        assert lapsed.notified == {ALICE}
+        assert f"was known until {until} (bob: vendor" in words(office.thread(runs(office)[0])[0])
 
 
 def test_a_known_finding_comes_back_when_its_calls_double(office: Office, trail: Trail) -> None:
@@ -140,7 +144,7 @@ def test_a_finding_of_a_digest_that_was_removed_meanwhile_cannot_be_snoozed(offi
     sent = office.sandbox.submit(ALICE, {"reason": "why"})
     assert sent.errors == {"reason": "That finding is no longer kept."}
     office.click(table, "snooze", value, user=BOB)
-    assert words(office.whisper(BOB)) == "That finding is no longer kept."
+    assert "No digest `1`." in words(office.whisper(BOB))
 
 
 # --- what is told
@@ -181,8 +185,8 @@ def test_after_downtime_the_latest_is_told_once_and_says_that_it_is_late(office:
     ordered(office)
     told(office)
     office.clock.advance(4 * 86_400 + 3 * 3_600)  # nobody was there
-    office.runner.tell_due()
-    office.runner.tell_due()
+    office.runner.telling.due()
+    office.runner.telling.due()
 
     late = words(office.parent(office.ended(runs(office)[0])))
     assert late.startswith("Yesterday (Fri 27 Nov): 1 still open")
@@ -215,18 +219,19 @@ def test_a_failing_query_is_told_once_and_tried_every_quarter_of_an_hour(
     ordered(office)
     trail.error = EngineError("Lake stopped this after an hour.", "Name a service.")
     run = due(office)
-    failed = said(office, "No digest")
-    assert words(failed) == (
+    first = words(said(office, "No digest"))
+    assert first == (
         "⚠️ No digest: Lake stopped this after an hour. Name a service. "
         f"I try again every 15 minutes for 6 hours. run {run.id}\n[Edit digest]"
     )
 
-    for count in (2, 3):
+    awaited = failed(office, run, run.awaits)
+    for tries in (2, 3):
         again(office, 15 * 60)
-        office.sandbox.wait_for(lambda count=count: trail.asked.count("answer") == count, what="another try")  # type: ignore[misc]
+        awaited = failed(office, run, awaited)
+        assert trail.asked.count("answer") == tries
     trail.error = None
     again(office, 15 * 60)
-    assert office.ended(run).state == "done"
 
     parent = words(office.parent(office.ended(run)))
     assert "Yesterday (Mon 23 Nov): the first digest" in parent
@@ -243,6 +248,7 @@ def test_after_six_hours_it_is_given_up_and_the_next_one_asks_for_those_days_too
     trail.error = EngineError("Lake is gone.")
     run = due(office)
     said(office, "I try again every 15 minutes")
+    failed(office, run, run.awaits)
     again(office, 6 * 3_600 + 1)
 
     assert office.ended(run).state == "failed"
