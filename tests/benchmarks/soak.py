@@ -39,6 +39,7 @@ import handlers
 from bot import samples
 from bot.database import Database
 from bot.digests import Digest, Digests
+from bot.errors import Unavailable
 from bot.runs import ENDED, Run, Runs
 from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User
 from bot.sandbox.state import BOT, users
@@ -276,7 +277,12 @@ class Soak:
         user, channel = self.random.choice(self._people), self.random.choice(self._channels).id
         question = f"ip!=10.99.{n // 250 % 250}.{n % 250}"
         schedule = read_schedule("daily 00:00 UTC", zone="UTC").schedule
-        self.digests.add(Digest(0, user, channel, schedule, question, None, now, due=now))
+        digest = Digest(0, user, channel, schedule, question, None, now, due=now)
+        try:
+            self.digests.add(digest)
+        except Unavailable:
+            # the database is locked by one of our own faults
+            self.at(SAMPLE_EVERY, self.order)
 
     # --- what goes wrong
 
@@ -352,10 +358,10 @@ class Soak:
         """Do something again and again until then."""
 
         def again() -> None:
-            act()
             wait = self.random.uniform(0.2, 1.8) * every if random_ else every
             if time.monotonic() + wait < until:
                 self.at(wait, again)
+            act()  # last, so that what it raises ends only this turn
 
         self.at(every, again)
 

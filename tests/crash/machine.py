@@ -144,7 +144,7 @@ class Replica:
             )
         try:
             self._machine.sandbox.wait_for(
-                lambda: self._machine.sandbox.sockets > before, 30, "the app's connection"
+                lambda: self._machine.sandbox.sockets > before, PATIENCE, "the app's connection"
             )
         except TimeoutError as error:
             raise TimeoutError(f"{error}\n{self.log[-3000:]}") from error

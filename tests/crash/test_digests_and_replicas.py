@@ -47,8 +47,9 @@ def others(machine_on: Callable[..., Machine]) -> Iterator[tuple[Machine, Replic
     one, other = machine.replica("one"), machine.replica("other")
     one.start()
     yield machine, one, other
-    one.close()
-    other.close()
+    for each in (one, other):
+        if each.is_running:
+            each.kill()
     machine.lake.plan = double.Plan()
 
 
