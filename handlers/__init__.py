@@ -141,8 +141,8 @@ class Listening:
         try:
             self._handler.close()  # type: ignore[no-untyped-call]  # as above
         except AttributeError:
-            # slack_sdk trips over a connection that Slack ends at the same moment
-            log.info("the connection to Slack was closed already")
+            # slack_sdk trips over a connection that Slack ends at the same moment, and leaves the rest running
+            self._handler.close()  # type: ignore[no-untyped-call]  # as above
 
 
 def listen(

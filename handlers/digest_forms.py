@@ -16,11 +16,13 @@ from handlers.forms import ERROR_CHARS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     from slack_bolt import Ack, App
     from slack_sdk import WebClient
 
     from bot.digests import Digest
+    from bot.tracking import Finding
     from handlers.blocks import Block
     from handlers.desk import Desk
     from handlers.digests import Orders
@@ -182,6 +184,19 @@ class _Forms:
             },
         )
 
+    def _made_known(self, given: dict[str, Any], user: str, why: str, days: int) -> tuple[date, Finding]:
+        """Until when a finding is known from now on, and the finding. BotError where that is not possible."""
+        digest = self._digests.get(given["digest"])
+        finding = self._digests.finding(given["digest"], given["finding"])
+        if digest is None or finding is None:
+            raise UserError("That finding is no longer kept.")
+        now = self._desk.runner.now()
+        until = now.astimezone(ZoneInfo(digest.schedule.zone)).date() + timedelta(days=days)
+        start, end = digest.period(digest.schedule.latest(now))
+        known = Known(self._desk.name_of(user), why, until, finding.calls, (end - start).days)
+        self._digests.acknowledge(digest.id, finding.id, known)
+        return until, finding
+
     def snoozed(self, ack: Ack, body: dict[str, Any], client: WebClient) -> None:
         """Make a finding known, and say so in the digest's thread."""
         given, values = json.loads(body["view"]["private_metadata"]), body["view"]["state"]["values"]
@@ -191,18 +206,13 @@ class _Forms:
             ack(response_action="errors", errors={"reason": "A word on why helps whoever is on call next."})
             return
         user = body["user"]["id"]
-        digest = self._digests.get(given["digest"])
-        finding = self._digests.finding(given["digest"], given["finding"])
-        if digest is None or finding is None:
-            ack(response_action="errors", errors={"reason": "That finding is no longer kept."})
+        try:
+            known = self._made_known(given, user, why, days)
+        except BotError as error:
+            ack(response_action="errors", errors={"reason": str(error)[:ERROR_CHARS]})
             return
         ack()
-        now = self._desk.runner.now()
-        until = now.astimezone(ZoneInfo(digest.schedule.zone)).date() + timedelta(days=days)
-        start, end = digest.period(digest.schedule.latest(now))
-        name = self._desk.name_of(user)
-        known = Known(name, why, until, finding.calls, (end - start).days)
-        self._digests.acknowledge(digest.id, finding.id, known)
+        until, finding = known
         made = [
             paragraph(
                 person(user),

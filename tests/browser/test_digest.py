@@ -44,7 +44,7 @@ def test_a_digest_is_ordered_told_and_one_of_its_findings_snoozed(
     screen, (_, bot) = on_call, demo
     screen.say("/tls-digest daily 09:00 min=1.3 mention=@oncall")
     ordered = screen.see(MESSAGE, "every day at 09:00 Berlin time")
-    assert "The first comes " in ordered.text
+    assert "The first one sets the baseline." in ordered.text
     (digest,) = [one for one in bot.runner.digests.all() if one.channel == ONCALL]
     give_past(bot, digest, 2)
 

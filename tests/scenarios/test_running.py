@@ -350,10 +350,7 @@ def test_what_is_whispered_on_an_event_that_is_delivered_twice_is_whispered_once
 
 def forgotten(office: Office, run: Run) -> None:
     """Return once a run is not kept any more."""
-    for _ in range(1_000):
-        if office.runner.wait(run.id, 0.02) is None:
-            return
-    raise TimeoutError(f"run {run.id} is still kept")
+    patiently(lambda: office.runner.runs.get(run.id), lambda found: found is None)
 
 
 def test_after_ninety_days_a_run_is_forgotten_with_its_file_and_a_younger_one_is_not(office: Office) -> None:
