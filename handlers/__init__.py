@@ -141,7 +141,7 @@ class Listening:
         try:
             self._handler.close()  # type: ignore[no-untyped-call]  # as above
         except AttributeError:
-            # slack_sdk trips over a connection that Slack ends at the same moment, and leaves the rest running
+            # slack_sdk trips over a connection that Slack ends just then, and leaves the rest running
             self._handler.close()  # type: ignore[no-untyped-call]  # as above
 
 

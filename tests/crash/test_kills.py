@@ -16,17 +16,10 @@ if TYPE_CHECKING:
     from tests.crash.machine import Kind, Machine, Slack
 
 
-SHORT = [
-    moments.named(name)
-    for name in (
-        "open after",
-        "StartQuery after",
-        "paging after",
-        "table after",
-        "headline before",
-        "file: complete after",
-    )
-]
+MOMENTS = (
+    *("open after", "StartQuery after", "paging after", "table after"),
+    *("headline before", "file: complete after"),
+)
 """Where a second time would show; `tests.benchmarks.kills` has every moment."""
 
 
