@@ -92,12 +92,12 @@ def test_every_view_answers_as_a_plain_loop_does(
 
 @pytest.mark.parametrize("name", sorted(views.load()))
 def test_every_view_has_its_golden_table(
-    name: str, engine: Engine, ask: Callable[[str], Question], request: pytest.FixtureRequest
+    name: str, local: Engine, ask: Callable[[str], Question], request: pytest.FixtureRequest
 ) -> None:
     question = ask(f"last 14d by={name}")
-    asked = engine.translate(statement.build(question, cap=CAP), question.view.columns)
+    asked = local.translate(statement.build(question, cap=CAP), question.view.columns)
     answer = io.StringIO(newline="")
-    with engine.run(asked, token=TOKEN, resume=None, progress=quietly) as table:
+    with local.run(asked, token=TOKEN, resume=None, progress=quietly) as table:
         to_csv(table, answer)
 
     golden = GOLDEN / f"{name}.csv"
