@@ -85,8 +85,8 @@ class Bot:
         return problems
 
     def is_well(self) -> bool:
-        """Whether Slack reaches it, its workers are alive, and its database answers."""
-        return not self.problems()
+        """Whether Slack reaches it and its workers are alive; a new start would not bring a database back."""
+        return self.listening.is_connected() and self.runner.is_alive()
 
 
 @contextmanager
