@@ -19,7 +19,7 @@ from bot.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PATIENCE_SECONDS: Final = 1.5
+PATIENCE_SECONDS: Final = 1.0
 """A command must be answered within Slack's three seconds, so nobody waits longer for the database."""
 
 WAL_AGAIN_SECONDS: Final = 0.01

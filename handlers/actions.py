@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slack_sdk.errors import SlackApiError
 
 from bot.costs import Costly
-from bot.errors import UserError
+from bot.errors import Unavailable, UserError
 from handlers import blocks, commands, forms
 from handlers.forms import Place
 from handlers.refusals import code_of
@@ -79,14 +79,13 @@ class _Buttons:
 
         def handle(ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
             ack()
-            run, choice = self._chosen(action)
-            if run is None:
-                _tell(client, body, GONE)
-                return
-            there, user = place(body, run), body["user"]["id"]
-            asked = ""
+            user, asked, there = body["user"]["id"], "", Place("")
             try:
-                asked = text(run, choice)
+                run, choice = self._chosen(action)
+                if run is None:
+                    _tell(client, body, GONE)
+                    return
+                there, asked = place(body, run), text(run, choice)
                 self._desk.submit(
                     asked,
                     user=user,
@@ -98,7 +97,7 @@ class _Buttons:
             except Costly as error:
                 words = commands.mistake(error, asked, reply_to=there.reply_to, anew=anew)
                 _tell(client, body, str(error), words)
-            except UserError as error:
+            except (UserError, Unavailable) as error:
                 _tell(client, body, str(error))
 
         return handle
