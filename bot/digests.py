@@ -97,14 +97,12 @@ class Digests:
         """Forget a digest, its findings and what it told."""
         with self._database.write() as connection:
             connection.execute(sa.delete(_digests).where(_digests.c.id == number))
-            for table in (_findings, _periods):
-                connection.execute(sa.delete(table).where(table.c.digest == number))
+            _start_over(connection, number)
 
     def start_over(self, number: int) -> None:
         """Forget what a digest has found and told: the next one sets the baseline."""
         with self._database.write() as connection:
-            for table in (_findings, _periods):
-                connection.execute(sa.delete(table).where(table.c.digest == number))
+            _start_over(connection, number)
 
     def pause(self, number: int) -> None:
         """Tell it no more until it is resumed."""
@@ -263,6 +261,11 @@ def _is_period(number: int, start: date, end: date) -> sa.ColumnElement[bool]:
         _periods.c.start == start.isoformat(),
         _periods.c.end == end.isoformat(),
     )
+
+
+def _start_over(connection: sa.Connection, number: int) -> None:
+    for table in (_findings, _periods):
+        connection.execute(sa.delete(table).where(table.c.digest == number))
 
 
 def _written(digest: Digest) -> dict[str, Any]:

@@ -102,6 +102,8 @@ digests = sa.Table(
     sa.Column("created", Moment, nullable=False),
     sa.Column("due", Moment),
     sa.Index("digests_by_due", "due"),
+    # a number that came back would inherit the runs, by key and by number, of the digest that had it
+    sqlite_autoincrement=True,
 )
 
 findings = sa.Table(

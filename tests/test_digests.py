@@ -90,6 +90,14 @@ def test_a_digest_is_kept_as_it_was_ordered_and_gets_a_number(kept: Digests) -> 
     assert kept.get(99) is None
 
 
+def test_a_number_is_never_given_twice(kept: Digests) -> None:
+    """What was run for the digest that had it would count as the new one's."""
+    first = kept.add(digest())
+    kept.remove(first.id)
+
+    assert kept.add(digest()).id > first.id
+
+
 def test_a_change_is_kept_and_one_of_a_removed_digest_is_refused(kept: Digests) -> None:
     before = kept.add(digest())
     after = replace(
@@ -329,26 +337,31 @@ def kept_due(digests: Digests, number: int) -> datetime:
     return found.due
 
 
+def silent(runs: Runs, digests: Digests, catalogue: dict[str, View], clock: Year) -> Runner:
+    """A runner that shows nothing to anyone."""
+    silence: Any = Silence()
+    return Runner(
+        runs,
+        digests,
+        {},
+        silence,
+        catalogue,
+        engine="local",
+        limits={},
+        cap=1_000,
+        max_days=366,
+        owner="year",
+        clock=clock,
+    )
+
+
 def test_through_a_year_with_three_outages_each_local_date_is_told_once(
     tmp_path: Path, catalogue: dict[str, View]
 ) -> None:
     clock = Year()
     with closing(Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")) as database:
         digests, runs = Digests(database), Runs(database)
-        silence: Any = Silence()
-        runner = Runner(
-            runs,
-            digests,
-            {},
-            silence,
-            catalogue,
-            engine="local",
-            limits={},
-            cap=1_000,
-            max_days=366,
-            owner="year",
-            clock=clock,
-        )
+        runner = silent(runs, digests, catalogue, clock)
         for number, (zone, at) in enumerate(PLACES):
             schedule = Schedule(at, zone, tuple(range(7)))
             due = schedule.following(clock.now)
@@ -393,20 +406,7 @@ def test_all_digests_of_a_question_share_one_reading_a_day(
     clock.now = NOW
     with closing(Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")) as database:
         digests, runs = Digests(database), Runs(database)
-        silence: Any = Silence()
-        runner = Runner(
-            runs,
-            digests,
-            {},
-            silence,
-            catalogue,
-            engine="local",
-            limits={},
-            cap=1_000,
-            max_days=366,
-            owner="one",
-            clock=clock,
-        )
+        runner = silent(runs, digests, catalogue, clock)
         for number in range(20):
             question = ("service=s3 min=1.2", "service=kms min=1.2")[number % 2]
             digests.add(digest(channel=f"C{number}", question=question))
