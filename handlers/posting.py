@@ -89,7 +89,7 @@ class Posting:
         """Edit a run's parent, however long it takes until Slack allows it."""
         self._budget.edits.wait("")
         claimed.check()
-        self._update(claimed.run, made, words)
+        self.edit_now(claimed.run, made, words)
 
     def can_edit(self) -> bool:
         """Whether Slack allows an edit at once."""
@@ -101,9 +101,6 @@ class Posting:
 
     def edit_now(self, run: Run, made: list[Block], words: str) -> None:
         """The same with an edit that was taken before."""
-        self._update(run, made, words)
-
-    def _update(self, run: Run, made: list[Block], words: str) -> None:
         self._client.chat_update(
             channel=run.home or run.channel, ts=run.thread or "", blocks=made, text=words
         )
