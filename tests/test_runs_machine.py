@@ -343,7 +343,7 @@ def test_whatever_happens_the_table_is_as_a_plain_model_has_it(runs: Runs) -> No
     run_state_machine_as_test(
         anew,  # type: ignore[arg-type]  # it only calls it
         settings=settings(
-            max_examples=8,
+            max_examples=12,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -163,7 +163,7 @@ class Killer:
 def plan(kills: int) -> list[tuple[str, Callable[[Killer], list[Asking]]]]:
     """What is done for so many kills: every exact moment once, then the random ones, and again."""
     exact: list[tuple[str, Callable[[Killer], list[Asking]]]] = [
-        (str(moment), lambda killer, moment=moment: killer.at(moment))  # type: ignore[misc]
+        (str(moment), lambda killer, moment=moment: killer.at(moment))  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
         for moment in (*moments.QUESTION, *moments.DIGEST, *moments.PRIVATE, *moments.MENTION)
     ]
 
@@ -214,7 +214,7 @@ def killed(options: argparse.Namespace, events: double.Events, url: Callable[[Pa
                         if not left or failed:
                             break
                         phase, kill = left.pop()
-                    killer.strike(phase, lambda kill=kill, killer=killer: kill(killer))  # type: ignore[misc]
+                    killer.strike(phase, lambda kill=kill, killer=killer: kill(killer))  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
                 # what came late, such as an event that was delivered again
                 machine.until_done(machine.askings)
                 whole = machine.tally()

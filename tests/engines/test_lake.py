@@ -52,20 +52,6 @@ class Told:
 
 
 @pytest.fixture
-def clock() -> double.Clock:
-    return double.Clock(NOW)
-
-
-@pytest.fixture
-def served(
-    lake_events: double.Events, clock: double.Clock, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[double.Lake]:
-    with double.Lake(lake_events, now=clock.now) as served:
-        served.set_environment(monkeypatch)
-        yield served
-
-
-@pytest.fixture
 def aws(clock: double.Clock) -> CloudTrail:
     return CloudTrail(clock=clock.now, monotonic=clock.monotonic, sleep=clock.sleep)
 

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import pytest
 
 from bot import stores
 from bot.cloudtrail import LOST, CloudTrail, Refused
-from tests.conftest import NOW
 from tests.doubles import lake as double
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 SQL = f"SELECT COUNT(*) AS n FROM {double.STORE_ID} WHERE eventTime >= '2026-11-10 00:00:00'"  # noqa: S608 - ours
-
-
-@pytest.fixture
-def clock() -> double.Clock:
-    return double.Clock(NOW)
-
-
-@pytest.fixture
-def served(
-    lake_events: double.Events, clock: double.Clock, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[double.Lake]:
-    with double.Lake(lake_events, now=clock.now) as served:
-        served.set_environment(monkeypatch)
-        yield served
 
 
 def start(clock: double.Clock, mark: str) -> tuple[Thread, list[str]]:

@@ -58,7 +58,7 @@ names = st.from_regex(r"[a-z][A-Za-z0-9_]{0,30}", fullmatch=True) | st.sampled_f
 def tables(draw: st.DrawFn) -> tuple[Table, View]:
     """A table of some view: its first column is what a chart shows, its last counts calls."""
     types = draw(st.lists(st.sampled_from(sorted(cells)), min_size=0, max_size=19))
-    columns = [Column(name, kind) for name, kind in zip(draw(_unique(len(types))), types, strict=True)]  # type: ignore[arg-type]
+    columns = [Column(name, kind) for name, kind in zip(draw(_unique(len(types))), types, strict=True)]  # type: ignore[arg-type]  # drawn from the types
     columns.append(Column("numOutdatedTlsCalls", "INTEGER"))
     row = st.tuples(*[cells[column.type] for column in columns[:-1]], st.integers(0, 10**9))
     rows: list[Row] = draw(st.lists(row, max_size=5))

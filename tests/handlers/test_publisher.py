@@ -325,7 +325,7 @@ def refusal(code: str, status: int = 200, **more: str) -> SlackApiError:
         headers={},
         status_code=status,
     )
-    return SlackApiError("no", said)  # type: ignore[no-untyped-call]
+    return SlackApiError("no", said)  # type: ignore[no-untyped-call]  # slack_sdk
 
 
 def test_a_run_of_long_ago_takes_its_file_with_it(

@@ -56,7 +56,7 @@ def test_what_is_dropped_is_cut_where_it_stands(
     thread, came = posted(client, "dropped")
     hold.arrived()  # type: ignore[attr-defined]  # whichever it is
 
-    hold.drop()  # type: ignore[attr-defined]
+    hold.drop()  # type: ignore[attr-defined]  # as above
     thread.join()
 
     assert texts(sandbox) == there
