@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from bot.runs import Run, Runs, State
+    from bot.runs import Run, Runs
+    from bot.schema import State
 
 log = logging.getLogger(__name__)
 

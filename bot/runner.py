@@ -17,10 +17,12 @@ from uuid import uuid4
 from bot import logs
 from bot.answering import Answering
 from bot.claimed import AGAIN_SECONDS, Claimed
+from bot.claims import LEASE
 from bot.costs import Costs, adopted
 from bot.errors import EngineBusy, HandedOver, Stopped, Unavailable, Unreachable, UserError
 from bot.question import parse
-from bot.runs import ENDED, LEASE, Run
+from bot.runs import Run
+from bot.schema import ENDED
 from bot.telling import Telling
 
 if TYPE_CHECKING:

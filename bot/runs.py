@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from bot import schema
+from bot import claims, schema
+from bot.claims import EACH_USER, LEASE
 from bot.errors import TakenOver
-from bot.schema import Moment
+from bot.schema import ENDED, Kind, State
 from bot.statement import Statement
 from bot.views import Column
 
@@ -26,28 +27,8 @@ if TYPE_CHECKING:
 
     from bot.database import Database
 
-State = Literal["queued", "running", "posting", "done", "failed", "cancelled"]
-
-Kind = Literal["question", "reading", "digest"]
-"""What someone asked; what is asked for digests, by nobody; and the telling of one digest."""
-
-ENDED: Final = ("done", "failed", "cancelled")
-AT_WORK: Final = ("running", "posting")
-
-LEASE: Final = timedelta(seconds=30)
-"""How long an owner may be silent before another takes its run."""
-
 ATTEMPTS: Final = 3
 """A run that ended its process this often is given up."""
-
-EACH_USER: Final = 8
-"""Runs of one user at work at once, and as many being announced: a pile of forty leaves room for others."""
-
-FOR_OTHERS: Final = 4
-"""One user leaves the fourth part of what an engine runs at once to others."""
-
-LOOKED_AT: Final = 8
-"""Runs that a claim chooses from: as many as others may hold for the moment."""
 
 CLAIM_TRIES: Final = 5
 """How often runs are chosen anew when others were quicker with all of them."""
@@ -149,8 +130,10 @@ _runs = schema.runs
 class Runs:
     """The table of runs. Every method is one short transaction; safe from any thread."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, each_user: int = EACH_USER) -> None:
+        """No user has more than `each_user` at work at once, nor more than as many being announced."""
         self._database = database
+        self._each_user = each_user
 
     def add(self, run: Run) -> Run:
         """Keep `run`; or the run that came with the same key before, which is returned as it is now."""
@@ -202,128 +185,24 @@ class Runs:
         """Take the next run for `owner`: one to be cancelled; a new one, to be announced; one whose engine
         has room, to be run; or one left by an owner whose lease has ended.
 
-        Users take turns; none has more than `EACH_USER` at work, nor all that an engine runs at once. That
-        is no more than its `limits`, over all replicas: without room, a new run is handed out still `queued`.
+        Users take turns, and none has all that an engine runs at once. That is no more than its `limits`,
+        over all replicas: without room, a new run is handed out still `queued`.
         """
         for _ in range(CLAIM_TRIES):
             # to choose among thousands takes long, and nobody who wants to write shall wait for it
             with self._database.read() as connection:
-                found = connection.execute(self._next(now, limits)).all()
+                found = claims.candidates(connection, now, limits, self._each_user)
             if not found:
                 return None
             with self._database.write() as connection:
                 self._database.lock(connection, CLAIM_LOCK)
-                each = sa.select(_runs.c.id).where(_runs.c.id.in_([one.id for one in found]))
                 # whoever is just writing a run keeps it: another is as good
-                ours = set(connection.execute(each.with_for_update(skip_locked=True)).scalars())
+                ours = claims.unheld(connection, [one.id for one in found])
                 for one in found:
-                    taken = self._take(connection, one, owner, now, limits) if one.id in ours else None
+                    taken = claims.take(connection, one, owner, now, limits) if one.id in ours else None
                     if taken is not None:
-                        return taken
+                        return _run(taken)
         return None
-
-    def _next(self, now: datetime, limits: Mapping[str, int]) -> sa.Select[Any]:
-        """The runs to claim next, the first of them first, and whether each may be run at once."""
-        held = self._held(now)
-        free = sa.or_(_runs.c.lease.is_(None), _runs.c.lease <= now)
-        due = sa.or_(_runs.c.due.is_(None), _runs.c.due <= now)
-        new = sa.and_(_runs.c.thread.is_(None), _runs.c.kind == "question")
-        unwanted = sa.not_(_runs.c.wanted)
-        opening, working = sa.func.coalesce(held.c.opening, 0), sa.func.coalesce(held.c.working, 0)
-        runs_now = sa.and_(_runs.c.wanted, due, self._room(limits), working < EACH_USER)
-        announced = sa.and_(new, due, opening < EACH_USER)
-        queued = sa.and_(_runs.c.state == "queued", sa.or_(unwanted, announced, runs_now), self._ready())
-        left = sa.and_(_runs.c.state.in_(AT_WORK), due)
-        place = sa.func.row_number().over(
-            partition_by=_runs.c.user, order_by=(new.desc(), _runs.c.created, _runs.c.id)
-        )
-        return (
-            sa.select(_runs.c.id, _runs.c.fence, sa.and_(_runs.c.state == "queued", runs_now).label("now"))
-            .outerjoin(held, held.c.user == _runs.c.user)
-            .where(free, sa.or_(queued, left))
-            .order_by(
-                unwanted.desc(),
-                new.desc(),
-                (working + place),
-                self._served(),
-                _runs.c.created,
-                _runs.c.id,
-            )
-            .limit(LOOKED_AT)
-        )
-
-    def _take(
-        self,
-        connection: sa.Connection,
-        one: sa.Row[Any],
-        owner: str,
-        now: datetime,
-        limits: Mapping[str, int],
-    ) -> Run | None:
-        """Make a run `owner`'s; None where it, or the room at its engine, is gone since it was chosen."""
-        free = sa.or_(_runs.c.lease.is_(None), _runs.c.lease <= now)
-        still = self._room(limits) if one.now else sa.true()
-        take = (
-            sa.update(_runs)
-            .where(_runs.c.id == one.id, _runs.c.fence == one.fence, free, still)
-            .values(
-                state="running" if one.now else _runs.c.state,
-                owner=owner,
-                lease=now + LEASE,
-                fence=_runs.c.fence + 1,
-                attempts=_runs.c.attempts + 1,
-                # a lease that nobody gave back: its owner died, at whatever it was doing
-                doubt=sa.or_(_runs.c.doubt, _runs.c.lease.is_not(None)),
-                started=sa.func.coalesce(_runs.c.started, sa.literal(now, Moment))
-                if one.now
-                else _runs.c.started,
-            )
-            .returning(_runs)
-        )
-        found = connection.execute(take).one_or_none()
-        return None if found is None else _run(found)
-
-    @staticmethod
-    def _held(now: datetime) -> sa.Subquery:
-        """How many runs of each user are being announced, and how many are at work."""
-        other = _runs.alias()
-        opening = sa.func.sum(sa.case((other.c.state == "queued", 1), else_=0))
-        working = sa.func.sum(sa.case((other.c.state == "queued", 0), else_=1))
-        return (
-            sa.select(other.c.user, opening.label("opening"), working.label("working"))
-            .where(other.c.state.in_(("queued", *AT_WORK)), other.c.lease > now)
-            .group_by(other.c.user)
-            .subquery()
-        )
-
-    @staticmethod
-    def _room(limits: Mapping[str, int]) -> sa.ColumnElement[bool]:
-        """Whether the engine of a run has room for one more of its user's; the telling of a digest needs no
-        engine."""
-        other = _runs.alias()
-        running = sa.select(sa.func.count()).where(
-            other.c.engine == _runs.c.engine, other.c.state == "running"
-        )
-        busy = running.scalar_subquery()
-        same = running.where(other.c.user == _runs.c.user).scalar_subquery()
-        each = [
-            sa.and_(_runs.c.engine == name, busy < limit, same < limit - limit // FOR_OTHERS)
-            for name, limit in limits.items()
-        ]
-        return sa.or_(_runs.c.kind == "digest", *each)
-
-    @staticmethod
-    def _ready() -> sa.ColumnElement[bool]:
-        """Whether what a run awaits has ended, or is gone."""
-        other = _runs.alias()
-        return sa.not_(sa.exists().where(other.c.id == _runs.c.awaits, other.c.state.not_in(ENDED)))
-
-    @staticmethod
-    def _served() -> sa.ScalarSelect[float]:
-        """When the user of a run last had one started: whoever has waited longest is next."""
-        other = _runs.alias()
-        last = sa.func.coalesce(sa.func.max(sa.type_coerce(other.c.started, sa.Float)), 0.0)
-        return sa.select(last).where(other.c.user == _runs.c.user).scalar_subquery()
 
     def save(self, run: Run, now: datetime, **changes: Any) -> Run:
         """Write `changes` as the run's owner, and renew the lease. Stopped, if it is ours no more."""

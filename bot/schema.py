@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import sqlalchemy as sa
 
@@ -11,6 +11,14 @@ from bot.errors import BotError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+State = Literal["queued", "running", "posting", "done", "failed", "cancelled"]
+
+Kind = Literal["question", "reading", "digest"]
+"""What someone asked; what is asked for digests, by nobody; and the telling of one digest."""
+
+ENDED: Final = ("done", "failed", "cancelled")
+AT_WORK: Final = ("running", "posting")
 
 _metadata = sa.MetaData()
 

@@ -22,16 +22,18 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bot import runs as runs_module
 from bot import schema
+from bot.claims import LEASE
 from bot.database import Database
 from bot.errors import Stopped
-from bot.runs import AT_WORK, ENDED, LEASE, Run, Runs
+from bot.runs import Run, Runs
+from bot.schema import AT_WORK, ENDED
+from tests.asked import asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bot.runs import Kind, State
+    from bot.schema import Kind, State
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -140,20 +142,7 @@ class Table(RuleBasedStateMachine):
     def _add(self, user: str, engine: str, kind: Kind, awaits: str | None = None) -> Known:
         name = f"run{len(self.known):03}"
         one = Known(name, user, engine, kind, self.now, awaits)
-        run = Run(
-            id=name,
-            key=f"key-{name}",
-            user=user,
-            channel="C1",
-            reply_to=None,
-            typed="last 7d",
-            text="last 7d",
-            engine=engine,
-            steps=(),
-            created=self.now,
-            kind=kind,
-            awaits=awaits,
-        )
+        run = asked(self.now, name, user=user, engine=engine, kind=kind, awaits=awaits)
         assert self.runs.add(run) == run
         self.known[name] = one
         self.now += timedelta(milliseconds=1)
@@ -327,10 +316,9 @@ class Table(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def runs(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runs]:
-    monkeypatch.setattr(runs_module, "EACH_USER", EACH)
+def runs(database_url: str) -> Iterator[Runs]:
     database = Database(database_url)
-    yield Runs(database)
+    yield Runs(database, each_user=EACH)
     database.close()
 
 

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import handlers
 from bot.database import Database
-from bot.runs import ENDED, Runs
+from bot.runs import Runs
 from bot.sandbox import Channel, Command, Options, Sandbox, User
 from bot.sandbox import limits as slacks
 from bot.sandbox.state import BOT, users
+from bot.schema import ENDED
 from handlers.commands import COMMAND
 from tests.benchmarks.slack import TLS_AUDIT, environment, memory, percentile
 from tests.doubles.lake import KEY, LIVE, READS, REGION, STARTS, STORE_ID, Lake, Plan

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bot.runs import AT_WORK, ENDED
+from bot.schema import AT_WORK, ENDED
 from tests.crash import machine as machines
 from tests.crash import moments
 from tests.crash.machine import POLL, Machine, Replica, Tally

@@ -40,10 +40,11 @@ from bot import samples
 from bot.database import Database
 from bot.digests import Digest, Digests
 from bot.errors import Unavailable
-from bot.runs import ENDED, Run, Runs
+from bot.runs import Run, Runs
 from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User
 from bot.sandbox.state import BOT, users
 from bot.schedule import read as read_schedule
+from bot.schema import ENDED
 from handlers.commands import COMMAND
 from tests.doubles import lake as double
 from tests.postgres import Postgres, find

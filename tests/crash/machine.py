@@ -19,9 +19,10 @@ import handlers
 from bot import samples
 from bot.database import Database
 from bot.digests import Digest, Digests
-from bot.runs import ENDED, Run, Runs
+from bot.runs import Run, Runs
 from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User
 from bot.schedule import read as read_schedule
+from bot.schema import ENDED
 from handlers.commands import COMMAND
 from tests.doubles import lake as double
 
