@@ -115,7 +115,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory, records: list[Record]) -> 
 
 @pytest.fixture(scope="session")
 def local(archive: Archive) -> Local:
-    return Local(archive, memory="1GB", seconds=60)
+    return Local(archive, memory="1GB", seconds=60, at_once=2)
 
 
 @pytest.fixture(scope="session")
@@ -124,6 +124,22 @@ def lake_events(records: list[Record]) -> Iterator[double.Events]:
     held = double.Events(records)
     yield held
     held.close()
+
+
+@pytest.fixture
+def clock() -> double.Clock:
+    """The time of `served`."""
+    return double.Clock(NOW)
+
+
+@pytest.fixture
+def served(
+    lake_events: double.Events, clock: double.Clock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[double.Lake]:
+    """A CloudTrail of the test's own, where boto3 finds it; its events are shared."""
+    with double.Lake(lake_events, now=clock.now) as served:
+        served.set_environment(monkeypatch)
+        yield served
 
 
 @pytest.fixture(scope="session")
@@ -137,6 +153,18 @@ def lake(lake_events: double.Events) -> Iterator[Lake]:
         aws.client(known[stores.DEFAULT])
         env.undo()
         yield Lake(known, aws)
+
+
+@pytest.fixture(scope="module")
+def s3_url() -> Iterator[str]:
+    """Where a stand-in for S3 answers."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from bot.errors import BotError, EngineError, UserError
 from bot.events import COLUMNS, MAP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
 Event = dict[str, Any]
 
@@ -704,17 +704,6 @@ def test_a_full_disk_is_told_plainly_and_the_next_ingest_goes_on(logs: Path, arc
 
 
 # --- S3
-
-
-@pytest.fixture(scope="module")
-def s3_url() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bot.claimed import SIGN_OF_LIFE, Claimed
+from bot.claims import LEASE
 from bot.database import Database
 from bot.errors import HandedOver, Stopped, Unavailable
-from bot.runs import LEASE, Run, Runs
+from bot.runs import Runs
+from tests.asked import asked
+from tests.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from bot.runs import Run
+
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 ROOM = {"local": 1}
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, by: timedelta) -> None:
-        self.now += by
 
 
 class Flag(Event):
@@ -50,7 +44,7 @@ class Flag(Event):
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(START)
 
 
 @pytest.fixture
@@ -72,20 +66,7 @@ def runs(path: Path) -> Iterator[Runs]:
 
 @pytest.fixture
 def claimed(runs: Runs, clock: Clock, stopping: Flag) -> Claimed:
-    runs.add(
-        Run(
-            id="a",
-            key="key",
-            user="U1",
-            channel="C1",
-            reply_to=None,
-            typed="last 7d",
-            text="2026-11-16T08:00:00Z..2026-11-23T08:00:00Z by=services",
-            engine="local",
-            steps=(),
-            created=START,
-        )
-    )
+    runs.add(asked(START, "a"))
     return take(runs, clock, stopping)
 
 
@@ -126,7 +107,7 @@ def test_nothing_more_is_done_once_the_process_is_to_stop(claimed: Claimed, stop
 def test_after_a_pause_in_which_nobody_came_the_lease_is_renewed(
     claimed: Claimed, runs: Runs, clock: Clock
 ) -> None:
-    clock.advance(timedelta(seconds=300))
+    clock.advance(300)
     claimed.check()
     assert claimed.run.lease == now(runs).lease == clock() + LEASE
     assert runs.claim("two", clock(), ROOM) is None
@@ -135,7 +116,7 @@ def test_after_a_pause_in_which_nobody_came_the_lease_is_renewed(
 def test_after_a_pause_in_which_another_took_the_run_nothing_more_is_done(
     claimed: Claimed, runs: Runs, clock: Clock, stopping: Flag
 ) -> None:
-    clock.advance(LEASE)
+    clock.advance(LEASE.total_seconds())
     other = take(runs, clock, stopping, owner="two")
     with pytest.raises(Stopped):
         claimed.check()
@@ -145,7 +126,7 @@ def test_after_a_pause_in_which_another_took_the_run_nothing_more_is_done(
 def test_whoever_lost_a_run_changes_nothing_of_it(
     claimed: Claimed, runs: Runs, clock: Clock, stopping: Flag
 ) -> None:
-    clock.advance(LEASE)
+    clock.advance(LEASE.total_seconds())
     other = take(runs, clock, stopping, owner="two")
     late: list[Callable[[], object]] = [
         lambda: claimed.save(scanned=1),
@@ -170,7 +151,7 @@ def test_what_was_posted_is_written_down_part_by_part(claimed: Claimed, runs: Ru
 
 
 def test_every_write_renews_the_lease(claimed: Claimed, runs: Runs, clock: Clock) -> None:
-    clock.advance(timedelta(seconds=20))
+    clock.advance(20)
     assert claimed.save(scanned=5).lease == now(runs).lease == clock() + LEASE
 
 
@@ -183,7 +164,7 @@ def test_a_run_that_was_laid_back_is_anyones_and_renewing_does_not_take_it_again
 
 
 def test_a_run_that_was_ended_has_ended_now(claimed: Claimed, runs: Runs, clock: Clock) -> None:
-    clock.advance(timedelta(seconds=3))
+    clock.advance(3)
     ended = claimed.end("failed", error="It broke.")
     assert ended == now(runs)
     assert (ended.state, ended.error, ended.finished, ended.lease) == ("failed", "It broke.", clock(), None)
@@ -194,7 +175,7 @@ def test_a_run_that_was_ended_has_ended_now(claimed: Claimed, runs: Runs, clock:
 
 def left_behind(runs: Runs, clock: Clock, stopping: Flag) -> Claimed:
     """The run as it is taken over from an owner that died."""
-    clock.advance(LEASE)
+    clock.advance(LEASE.total_seconds())
     taken = take(runs, clock, stopping, owner="two")
     assert taken.run.doubt
     return taken
@@ -240,7 +221,7 @@ def test_an_owner_that_shows_signs_of_life_keeps_its_lease_however_long_it_works
     claimed: Claimed, runs: Runs, clock: Clock
 ) -> None:
     for _ in range(200):
-        clock.advance(timedelta(seconds=10))
+        clock.advance(10)
         claimed.renew()
         if clock().minute % 10 == 0:
             claimed.check()
@@ -249,11 +230,11 @@ def test_an_owner_that_shows_signs_of_life_keeps_its_lease_however_long_it_works
 
 
 def test_the_lease_of_an_owner_that_hangs_is_not_renewed(claimed: Claimed, runs: Runs, clock: Clock) -> None:
-    clock.advance(SIGN_OF_LIFE)
+    clock.advance(SIGN_OF_LIFE.total_seconds())
     claimed.renew()
     assert now(runs).lease == clock() + LEASE, "it is still believed"
 
-    clock.advance(timedelta(seconds=31))
+    clock.advance(31)
     claimed.renew()
     taken = runs.claim("two", clock(), ROOM)
     assert taken is not None
@@ -292,7 +273,7 @@ def test_a_process_that_is_to_stop_waits_for_no_database(
 def test_while_the_database_is_away_the_keeper_says_so_and_does_not_wait(
     claimed: Claimed, runs: Runs, path: Path, clock: Clock
 ) -> None:
-    clock.advance(timedelta(seconds=10))
+    clock.advance(10)
     held = other_writer(path)
     with pytest.raises(Unavailable):
         claimed.renew()

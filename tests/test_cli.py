@@ -423,6 +423,8 @@ def test_ctrl_c_stops_at_once_and_says_so(tmp_path: Path) -> None:
             stdout=subprocess.PIPE,
             stderr=theirs,
             env=environment(TLS_AUDIT_ARCHIVE=str(folder), TERM="xterm"),
+            # a shell's background jobs ignore Ctrl-C, and what they start does so too
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         os.close(theirs)
         said = _read_until(ours, b"looking for log files")

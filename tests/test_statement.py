@@ -28,6 +28,13 @@ def sql(question: Question, cap: int = CAP) -> str:
     return statement.build(question, cap=cap).sql("trino", pretty=True)
 
 
+def asked_of(view: str, words: str) -> str:
+    """What is asked, in one line, by a view of one's own: its SQL, and words that go with it."""
+    mine = views.parse("mine", view, where="mine.sql")
+    question = parse(f"mine {words}", now=NOW, zone=UTC, views={"mine": mine}, engines=())
+    return statement.build(question, cap=CAP).sql("trino")
+
+
 def where(question: Question) -> str:
     """The conditions of `question` but for its window, without the brackets around each."""
     clause = statement.build(question, cap=CAP).args["where"].this
@@ -213,10 +220,8 @@ def test_top_orders_a_view_that_has_no_order_of_its_own() -> None:
         "-- title: T\n-- about: A\nSELECT awsRegion, COUNT(*) AS numCalls FROM $EDS_ID "
         "WHERE eventTime >= :start AND eventTime < :end GROUP BY awsRegion"
     )
-    mine = views.parse("mine", text, where="mine.sql")
-    question = parse("mine top=3", now=NOW, zone=UTC, views={"mine": mine}, engines=())
 
-    assert statement.build(question, cap=CAP).sql("trino").endswith("ORDER BY numCalls DESC LIMIT 3")
+    assert asked_of(text, "top=3").endswith("ORDER BY numCalls DESC LIMIT 3")
 
 
 @pytest.mark.parametrize(("words", "rows"), [("", 10), ("top=3", 3), ("top=50", 10)])
@@ -229,11 +234,11 @@ def test_a_policy_of_many_clauses_keeps_its_brackets_wherever_a_view_puts_it() -
         "-- title: T\n-- about: A\nSELECT COUNT(CASE WHEN NOT :outdated AND readOnly THEN 1 END) AS numCalls "
         "FROM $EDS_ID WHERE eventTime >= :start AND eventTime < :end"
     )
-    mine = views.parse("mine", text, where="mine.sql")
-    question = parse("mine kx=classical", now=NOW, zone=UTC, views={"mine": mine}, engines=())
 
-    assert "NOT (tlsDetails.tlsVersion IN" in statement.build(question, cap=CAP).sql("trino")
-    assert "kyber')) AND readOnly THEN 1" in statement.build(question, cap=CAP).sql("trino")
+    asked = asked_of(text, "kx=classical")
+
+    assert "NOT (tlsDetails.tlsVersion IN" in asked
+    assert "kyber')) AND readOnly THEN 1" in asked
 
 
 def test_building_leaves_the_view_as_it_was(ask: Callable[[str], Question]) -> None:

@@ -233,6 +233,8 @@ class Lake:
         """Whether an empty page comes before each that has rows."""
         self.limits = True
         self.page_rows = PAGE
+        self.missing = 0
+        """Rows that are announced, and come on no page."""
         self.canned: tuple[list[str], list[tuple[str | None, ...]]] | None = None
         """Columns and rows to answer with, instead of running the statement."""
         self.listed = PAGE
@@ -383,7 +385,7 @@ class Lake:
             raise Refusal("AccessDenied", "not authorized to perform: sts:AssumeRole", 403)
         self.roles.append(dict(form))
         account = form["RoleArn"].split(":")[4]
-        until = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        until = (self._now() + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
         return (
             '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>'
             f"<AssumedRoleUser><Arn>{form['RoleArn']}</Arn><AssumedRoleId>A:b</AssumedRoleId></AssumedRoleUser>"
@@ -538,7 +540,7 @@ class Lake:
             "QueryStatus": status,
             "QueryStatistics": {
                 "ResultsCount": len(page),
-                "TotalResultsCount": len(rows),
+                "TotalResultsCount": len(rows) + self.missing,
                 "BytesScanned": self._scanned(query),
             },
             "QueryResultRows": [self._row(query.names, row) for row in page],

@@ -15,18 +15,19 @@ from hypothesis import strategies as st
 
 from bot.errors import BotError
 from bot.findings import Coverage, Findings
-from bot.runs import Run
 from bot.sandbox import check_blocks, check_view
 from bot.table import Table, literal
 from bot.views import Chart, Column, View, load
 from handlers import blocks, charts, commands
+from tests.asked import asked
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from bot.question import Question
-    from bot.runs import State
+    from bot.runs import Run
+    from bot.schema import State
     from bot.table import Cell, Row
 
 VIEWS = load()
@@ -114,18 +115,7 @@ def runs(draw: st.DrawFn) -> Run:
     )
 
 
-RUN = Run(
-    id="0123abcd",
-    key="k",
-    user="U1",
-    channel="C1",
-    reply_to=None,
-    typed="last 7d",
-    text="last 7d",
-    engine="local",
-    steps=(),
-    created=NOW,
-)
+RUN = asked(NOW)
 
 findings = st.builds(
     Findings,

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.conftest import NOW
-from tests.scenarios.office import Broken, Office, Patient, open_office
+from tests.scenarios.office import Broken, Office, Patient, close, open_office
 from tests.scenarios.on_call import Trail
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def closing() -> Iterator[list[threading.Thread]]:
-    """Offices that are being closed: the SDK takes a second to hang up, which no test needs to wait for."""
+    """Offices that are being closed, which have to be so before the tests end."""
     threads: list[threading.Thread] = []
     yield threads
     for thread in threads:
@@ -50,9 +50,7 @@ def opened(
 
     yield open_one
     patient.go.set()
-    thread = threading.Thread(target=stack.close)
-    thread.start()
-    closing.append(thread)
+    closing.append(close(stack))
 
 
 @pytest.fixture
@@ -82,9 +80,7 @@ def hired(
         return office
 
     yield open_one
-    thread = threading.Thread(target=stack.close)
-    thread.start()
-    closing.append(thread)
+    closing.append(close(stack))
 
 
 @pytest.fixture

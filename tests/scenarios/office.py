@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import handlers
 from bot.database import Database
@@ -20,10 +20,11 @@ from bot.statement import Statement
 from bot.table import Table
 from handlers.commands import COMMAND
 from handlers.pace import Budget
+from tests.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from slack_sdk import WebClient
@@ -46,23 +47,15 @@ HIDDEN: Final = "C_SECRET"
 OLD: Final = "C_OLD"
 TO_ALICE: Final = "D_ALICE"
 
+T = TypeVar("T")
+
 PATIENCE: Final = 20.0
+
+LOOK_SECONDS: Final = 0.01
+"""How long before one looks again."""
 
 UNHURRIED: Final = 10_000.0
 """Calls a second: a pace that never makes a test wait."""
-
-
-class Clock:
-    """The test's clock: it stands still until it is told to go on."""
-
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 class Patient:
@@ -192,6 +185,11 @@ class Office:
 
         return self.sandbox.wait_for(look, what="the parent message")
 
+    def later(self, seconds: float) -> None:
+        """Move on, and have whatever came due taken up."""
+        self.clock.advance(seconds)
+        self.runner.cancel("whoever sleeps wakes up")
+
     def click(self, message: Message, action: str, value: Any = None, *, user: str = ALICE) -> Delivery:
         return self.sandbox.acknowledged(self.sandbox.click(user, message, action, value))
 
@@ -261,6 +259,15 @@ class Office:
         return self.sandbox.wait_for(look, what=f"{count} direct messages")
 
 
+def eventually(look: Callable[[], T | None], what: str) -> T:
+    """What `look` finds of things that the Slack never hears of, so that its `wait_for` would not wake."""
+    until = time.monotonic() + PATIENCE
+    while not (found := look()):
+        assert time.monotonic() < until, f"{what} did not come within {PATIENCE:g} s"
+        time.sleep(LOOK_SECONDS)
+    return found
+
+
 def words(message: Message) -> str:
     """All that a message says, as plain text; buttons as [label], mentions as @id."""
     return "\n".join(_words(block) for block in message.blocks) or message.text
@@ -325,7 +332,7 @@ def open_office(
         while_opening(sandbox)
         database = Database(database_url or f"sqlite:///{folder / 'runs.sqlite'}")
         stack.callback(database.close)
-        client = handlers.connect(options.bot_token, sandbox.api_url)
+        client = handlers.connect(options.bot_token, sandbox.api_url, pause=clock.advance)
         unhurried = Budget(*(Pace(UNHURRIED, int(UNHURRIED)) for _ in range(3)))
         admits = handlers.Door(client, admins=admins) if door is None else door(client)
         publisher = handlers.SlackPublisher(client, views, door=admits, budget=unhurried)
@@ -352,6 +359,13 @@ def open_office(
         runner.start(threads)
         sandbox.wait_for(lambda: sandbox.sockets, what="the app's connection")
         yield Office(sandbox, runner, clock)
+
+
+def close(offices: ExitStack) -> threading.Thread:
+    """Close the offices of `offices`: the SDK takes a second to hang up, which no test needs to wait for."""
+    thread = threading.Thread(target=offices.close)
+    thread.start()
+    return thread
 
 
 def _hang_up(listening: handlers.Listening, sandbox: Sandbox) -> None:

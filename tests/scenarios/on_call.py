@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bot.engines import Progress
     from bot.errors import EngineError
     from bot.runs import Run
-    from bot.sandbox import Message, View
+    from bot.sandbox import Message, Submission, View
     from bot.table import Row
     from bot.views import Column
     from tests.scenarios.office import Office
@@ -143,14 +143,15 @@ def failed(office: Office, run: Run, reading: str | None) -> str | None:
     raise TimeoutError(f"the reading {reading} has not failed")
 
 
-def again(office: Office, seconds: float) -> None:
-    """Move on, and have whatever came due taken up."""
-    office.clock.advance(seconds)
-    office.runner.cancel("whoever sleeps wakes up")
-
-
 def form(office: Office, user: str = ALICE) -> View:
     return office.sandbox.wait_for(lambda: office.sandbox.view_of(user), what="the form")
+
+
+def edited(office: Office, changes: dict[str, Any]) -> Submission:
+    """Edit the digest of the channel by its form."""
+    type_(office, "edit")
+    form(office)
+    return office.sandbox.submit(ALICE, changes)
 
 
 def held(view: View, name: str) -> Any:

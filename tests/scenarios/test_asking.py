@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.scenarios.office import ALICE, BOB, SECURITY, kinds, words
+from tests.scenarios.office import ALICE, BOB, SECURITY, eventually, kinds, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,7 +135,7 @@ def test_a_question_is_queued_with_its_place_then_runs_and_then_says_what_was_fo
 
 def test_the_cancel_button_stops_a_long_query(office: Office, patient: Patient) -> None:
     run = office.opened(office.ask("last 7d engine=patient"))
-    office.sandbox.wait_for(lambda: patient.asked, what="the engine to be asked")
+    eventually(lambda: patient.asked, "the engine to be asked")
 
     office.click(office.parent(run), "cancel")
 
@@ -188,7 +188,7 @@ def test_whoever_waited_over_a_minute_is_named_and_so_told(
     office: Office, patient: Patient, seconds: int, *, told: bool
 ) -> None:
     run = office.opened(office.ask("last 7d engine=patient"))
-    office.sandbox.wait_for(lambda: patient.asked, what="the engine to be asked")
+    eventually(lambda: patient.asked, "the engine to be asked")
 
     office.clock.advance(seconds)
     patient.go.set()

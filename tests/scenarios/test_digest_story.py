@@ -145,7 +145,7 @@ def world(
 ) -> Iterator[tuple[Office, Archive]]:
     """An office over an archive that is still empty, on the Monday that is told first."""
     archive = Archive(tmp_path / "archive")
-    engine = Local(archive, memory="1GB", seconds=60)
+    engine = Local(archive, memory="1GB", seconds=60, at_once=2)
     stack = ExitStack()
     now = (FIRST + timedelta(hours=10)).astimezone(UTC)
     yield stack.enter_context(open_office(tmp_path, catalogue, [engine], now)), archive

@@ -14,6 +14,7 @@ from tests.scenarios.on_call import (
     ONCALL,
     Trail,
     due,
+    edited,
     form,
     held,
     ordered,
@@ -407,30 +408,22 @@ def test_a_mistake_in_the_form_is_shown_at_its_own_input(
 def test_what_the_edit_form_cannot_take_changes_nothing(office: Office) -> None:
     ordered(office, "daily 09:00 service=s3")
     (before,) = office.runner.digests.all()
-    type_(office, "edit")
-    form(office)
-    assert list(office.sandbox.submit(ALICE, {"when": "never"}).errors) == ["when"]
+    assert list(edited(office, {"when": "never"}).errors) == ["when"]
     assert office.runner.digests.all() == [before]
 
 
 def test_another_question_begins_with_a_new_baseline_and_another_time_does_not(office: Office) -> None:
     ordered(office, "daily 09:00 service=s3")
     told(office)
-    type_(office, "edit 1")
-    form(office)
-    office.sandbox.submit(ALICE, {"when": "daily 11:00"})
+    edited(office, {"when": "daily 11:00"})
     first = told(office)
     assert "the first digest" in words(first), "a date has one digest, whenever it is due"
     assert "still open" in words(told(office))
-    type_(office, "edit 1")
-    form(office)
-    office.sandbox.submit(ALICE, {"question": "service=kms"})
+    edited(office, {"question": "service=kms"})
     assert "the first digest" in words(told(office))
 
 
 def test_a_digest_that_was_moved_where_it_cannot_be_told_is_told_to_who_moved_it(office: Office) -> None:
     ordered(office)
-    type_(office, "edit")
-    form(office)
-    assert office.sandbox.submit(ALICE, {"channel": HIDDEN}).errors == {}
+    assert edited(office, {"channel": HIDDEN}).errors == {}
     assert "Its channel was not told: I cannot see that channel." in words(office.direct(1)[0])

@@ -10,7 +10,19 @@ import pytest
 
 from bot.errors import EngineError
 from tests.scenarios.office import ALICE, BOB, BOT, HIDDEN, SECURITY, TO_ALICE, kinds, words
-from tests.scenarios.on_call import EXPORT, ONCALL, again, due, failed, form, ordered, runs, said, told, type_
+from tests.scenarios.on_call import (
+    EXPORT,
+    ONCALL,
+    due,
+    edited,
+    failed,
+    form,
+    ordered,
+    runs,
+    said,
+    told,
+    type_,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -227,11 +239,11 @@ def test_a_failing_query_is_told_once_and_tried_every_quarter_of_an_hour(
 
     awaited = failed(office, run, run.awaits)
     for tries in (2, 3):
-        again(office, 15 * 60)
+        office.later(15 * 60)
         awaited = failed(office, run, awaited)
         assert trail.asked.count("answer") == tries
     trail.error = None
-    again(office, 15 * 60)
+    office.later(15 * 60)
 
     parent = words(office.parent(office.ended(run)))
     assert "Yesterday (Mon 23 Nov): the first digest" in parent
@@ -249,7 +261,7 @@ def test_after_six_hours_it_is_given_up_and_the_next_one_asks_for_those_days_too
     run = due(office)
     said(office, "I try again every 15 minutes")
     failed(office, run, run.awaits)
-    again(office, 6 * 3_600 + 1)
+    office.later(6 * 3_600 + 1)
 
     assert office.ended(run).state == "failed"
     assert words(said(office, "I give this one up")) == (
@@ -330,7 +342,7 @@ def test_while_slack_is_away_the_digest_waits_and_comes_once(office: Office) -> 
         assert now is not None
         if now.due is not None:
             break
-    again(office, 31)
+    office.later(31)
     assert office.ended(run).state == "done"
     assert len([one for one in office.sandbox.messages(ONCALL) if "the first digest" in words(one)]) == 1
 
@@ -363,9 +375,7 @@ def test_a_trail_that_has_stopped_is_said_in_words(office: Office, trail: Trail)
 def test_the_daily_of_yesterday_is_not_told_as_the_week_that_began_then(office: Office) -> None:
     ordered(office, "daily 09:00")
     told(office)
-    type_(office, "edit")
-    form(office)
-    office.sandbox.submit(ALICE, {"when": "weekly mon 09:00"})
+    edited(office, {"when": "weekly mon 09:00"})
     assert words(told(office)).startswith("Week of Mon 23 Nov: the first digest, 1 finding")
     assert words(told(office)).startswith("Week of Mon 30 Nov: 1 still open (14 days)")
     table = office.thread(runs(office)[0])[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,10 @@ from handlers.commands import COMMAND
 from tests.conftest import NOW
 from tests.doubles import lake as double
 from tests.doubles.lake import OTHER_ID, STORE_ID, planned
-from tests.scenarios.office import ALICE, BOB, SECURITY, open_office, words
+from tests.scenarios.office import ALICE, BOB, SECURITY, close, eventually, open_office, words
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -31,28 +33,15 @@ PRICE = 5.0
 
 
 @pytest.fixture
-def clock() -> double.Clock:
-    return double.Clock(NOW)
-
-
-@pytest.fixture
-def served(
-    lake_events: double.Events, clock: double.Clock, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[double.Lake]:
-    with double.Lake(lake_events, now=clock.now) as served:
-        served.stores[OTHER_ID] = double.Store(OTHER_ID, "dev")
-        served.set_environment(monkeypatch)
-        yield served
-
-
-@pytest.fixture
 def opened(
-    served: double.Lake, clock: double.Clock, tmp_path: Path, catalogue: dict[str, View]
+    served: double.Lake,
+    clock: double.Clock,
+    tmp_path: Path,
+    catalogue: dict[str, View],
+    closing: list[threading.Thread],
 ) -> Iterator[Callable[..., Office]]:
     """Opens an office that asks the double; `confirm_gb` as the setting."""
-    from contextlib import ExitStack
-
-    del served  # it is where boto3 will find CloudTrail
+    served.stores[OTHER_ID] = double.Store(OTHER_ID, "dev")
     known = stores.read(f"prod={STORE_ID},dev={OTHER_ID}")
     offices: list[Office] = []
 
@@ -62,18 +51,16 @@ def opened(
             office.clock.advance(seconds)
 
     engine = Lake(known, CloudTrail(clock=clock.now, monotonic=clock.monotonic, sleep=sleep))
-    with ExitStack() as stack:
+    stack = ExitStack()
 
-        def open_one(confirm_gb: float | None = None) -> Office:
-            costs = Costs({"lake": PRICE}, reuse=timedelta(minutes=10), confirm_gb=confirm_gb)
-            offices.append(
-                stack.enter_context(
-                    open_office(tmp_path, catalogue, [engine], NOW, stores=known, costs=costs)
-                )
-            )
-            return offices[-1]
+    def open_one(confirm_gb: float | None = None) -> Office:
+        costs = Costs({"lake": PRICE}, reuse=timedelta(minutes=10), confirm_gb=confirm_gb)
+        opened = open_office(tmp_path, catalogue, [engine], NOW, stores=known, costs=costs)
+        offices.append(stack.enter_context(opened))
+        return offices[-1]
 
-        yield open_one
+    yield open_one
+    closing.append(close(stack))
 
 
 @pytest.fixture
@@ -297,8 +284,8 @@ def test_a_full_lake_makes_a_run_wait_and_nobody_is_told_to_retry(
 ) -> None:
     served.fail("StartQuery", "MaxConcurrentQueriesException")
     run = office.ask("last 7d service=s3")
-    office.sandbox.wait_for(lambda: now(office, run).due is not None, what="the run to be put back")
-    office.clock.advance(10)
+    eventually(lambda: now(office, run).due is not None, "the run to be put back")
+    office.later(10)
 
     done = office.ended(run)
 
@@ -309,10 +296,10 @@ def test_a_full_lake_makes_a_run_wait_and_nobody_is_told_to_retry(
 def test_cancel_cancels_the_query_at_aws(office: Office, served: double.Lake) -> None:
     planned(served, queued=1e9)
     run = office.ask("last 7d service=s3")
-    office.sandbox.wait_for(lambda: served.queries, what="the query")
+    eventually(lambda: served.queries, "the query")
 
     office.type(f"cancel {run.id}")
-    office.sandbox.wait_for(lambda: now(office, run).state == "cancelled", what="the end")
+    eventually(lambda: now(office, run).state == "cancelled", "the end")
 
     (query,) = served.queries.values()
     assert query.cancelled is not None
@@ -357,3 +344,39 @@ def test_what_aws_refuses_is_told_in_the_thread_with_what_to_mend(
     assert run.id in words(told)
     assert COMMAND not in words(office.parent(run))
     assert run.home == SECURITY
+
+
+# --- while AWS is away
+
+
+def test_an_earlier_result_that_is_only_refused_is_not_paid_for_again(
+    office: Office, served: double.Lake
+) -> None:
+    office.answered("last 7d service=s3")
+    served.fail("DescribeQuery", "AccessDeniedException")
+
+    again = office.answered("last 7d service=s3")
+
+    assert again.state == "failed"
+    assert served.count("StartQuery") == 1
+
+
+def test_an_earlier_result_is_waited_for_while_aws_is_away(office: Office, served: double.Lake) -> None:
+    office.answered("last 7d service=s3")
+    served.cut("DescribeQuery", "before", times=8)
+
+    again = office.answered("last 7d service=s3")
+
+    assert (again.state, again.scanned) == ("done", 0)
+    assert served.count("StartQuery") == 1
+
+
+def test_a_query_whose_answer_is_slow_to_come_keeps_its_run_running(
+    office: Office, served: double.Lake
+) -> None:
+    served.fail("DescribeQuery", "ThrottlingException", times=8)
+
+    run = office.answered("last 7d service=s3")
+
+    assert (run.state, run.due, run.attempts) == ("done", None, 1)
+    assert served.count("StartQuery") == 1

@@ -25,7 +25,9 @@ from bot.sandbox import Command, ManualClock, Options, Sandbox
 from bot.settings import Settings
 from handlers.commands import COMMAND
 from handlers.digests import COMMAND as DIGESTS
-from tests.scenarios.office import ALICE, BOB, RANDOM, SECURITY, words
+from handlers.prompt import SLOW
+from tests.crash.proxy import Proxy
+from tests.scenarios.office import ALICE, BOB, RANDOM, SECURITY, eventually, words
 from tests.scenarios.on_call import ordered, runs, told
 
 if TYPE_CHECKING:
@@ -301,6 +303,55 @@ def test_while_the_database_is_away_digests_forms_and_buttons_are_refused_in_wor
     assert len(office.runner.runs.latest(ALICE, 9)) == 1
 
 
+def connected(office: Office) -> None:
+    """Have connections at hand for all that is to come: new ones would be refused within two seconds."""
+    with ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(office.runner.runs._database.read())  # noqa: SLF001 - the pool is its own
+
+
+def test_while_the_database_hangs_a_command_is_acknowledged_in_words_and_answered_after(
+    opened: Callable[..., Office], postgres: Postgres
+) -> None:
+    url = postgres.url()
+    with Proxy(postgres.port) as proxy:
+        there = url.replace(str(postgres.port), str(proxy.port))
+        office = opened(database_url=there, slacks_clock=ManualClock())
+        connected(office)
+        proxy.hang()
+        office.type("last 7d service=s3")
+        said = words(office.whisper())
+        office.sandbox.acknowledged(office.sandbox.command(ALICE, SECURITY, DIGESTS, "list"))
+        assert len(office.sandbox.ephemerals(ALICE)) == 2
+        proxy.mend()
+
+        (run,) = eventually(lambda: office.runner.runs.latest(ALICE, 9), "the run")
+        assert office.ended(run).state == "done"
+        listed = office.sandbox.wait_for(lambda: office.sandbox.ephemerals(ALICE)[2:], what="the list")
+    assert said == SLOW
+    assert "database" not in words(listed[0])
+
+
+def test_a_button_that_asks_is_acknowledged_once_the_question_is_kept(
+    opened: Callable[..., Office], postgres: Postgres
+) -> None:
+    url = postgres.url()
+    with Proxy(postgres.port) as proxy:
+        there = url.replace(str(postgres.port), str(proxy.port))
+        office = opened(database_url=there, slacks_clock=ManualClock())
+        table = office.table(office.answered("last 7d"))
+        connected(office)
+        proxy.hang()
+        pressed = office.sandbox.click(ALICE, table, "rerun")
+        # one after the other: by now, what is acknowledged at once has been
+        office.type("last 7d service=s3")
+        assert not pressed.over
+        proxy.mend()
+
+        office.sandbox.acknowledged(pressed)
+        assert [one.typed for one in office.runner.runs.latest(ALICE, 9)].count("last 7d") == 2
+
+
 def test_an_event_that_could_not_be_kept_is_not_acknowledged_and_comes_again(
     opened: Callable[..., Office], database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -317,6 +368,22 @@ def test_an_event_that_could_not_be_kept_is_not_acknowledged_and_comes_again(
     assert run.state == "done"
     assert len(office.runner.runs.latest(BOB, 9)) == 1
     assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
+
+
+def test_what_is_wrong_with_a_mention_is_said_when_it_comes_again_if_it_could_not_be_said_before(
+    opened: Callable[..., Office], database_url: str
+) -> None:
+    clock = ManualClock()
+    office = opened(database_url=database_url, slacks_clock=clock)
+    office.sandbox.faults.error("chat.postEphemeral", "internal_error")
+
+    office.sandbox.mention(BOB, SECURITY, "last fortnite")
+    office.sandbox.wait_for(lambda: office.sandbox.calls("chat.postEphemeral"), what="the first try")
+    clock.advance(3)
+
+    assert "fortnite" in words(office.whisper(BOB))
+    clock.advance(60)  # and again, whether or not it was acknowledged
+    assert len(office.sandbox.ephemerals(BOB)) == 1
 
 
 def test_health_says_that_the_database_is_away_and_when_it_is_back(
@@ -390,3 +457,18 @@ def test_findings_and_what_was_told_of_them_are_forgotten_too(on_call: Office) -
     patiently(lambda: on_call.runner.digests.findings(1), lambda found: found == [])
     patiently(lambda: on_call.runner.digests.last_told(1), lambda found: found is None)
     assert runs(on_call) == []
+
+
+def test_a_digest_is_told_however_long_it_takes_to_forget_what_is_old(on_call: Office) -> None:
+    ordered(on_call)
+    told(on_call)
+    held = on_call.sandbox.faults.hold("files.delete")
+    on_call.clock.advance(timedelta(days=91).total_seconds())
+    held.arrived()
+    before = {run.id for run in runs(on_call)}
+
+    on_call.clock.advance(timedelta(days=1).total_seconds())
+
+    due = eventually(lambda: [run for run in runs(on_call) if run.id not in before], "the digest")
+    assert on_call.ended(due[0]).state == "done"
+    held.release()

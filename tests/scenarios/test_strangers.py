@@ -62,7 +62,7 @@ def strangers(tmp_path_factory: pytest.TempPathFactory) -> Local:
     folder = tmp_path_factory.mktemp("strangers")
     archive = Archive(folder / "archive")
     archive.ingest([str(write_logs(folder / "logs", records))], progress=quietly)
-    engine = Local(archive, memory="1GB", seconds=60)
+    engine = Local(archive, memory="1GB", seconds=60, at_once=2)
     engine.name = "strangers"
     return engine
 

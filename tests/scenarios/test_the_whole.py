@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import handlers
@@ -65,3 +66,8 @@ def test_nothing_is_left_running_after_a_demo(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "✅" in done.stdout
     assert "tls-audit_calls_" in done.stdout
+
+
+def test_a_demo_reads_no_logs_of_ones_own(tmp_path: Path) -> None:
+    with app.demo(Settings(logs=str(tmp_path)), "127.0.0.1", 0):
+        assert "reading logs" not in {thread.name for thread in threading.enumerate()}

@@ -209,7 +209,7 @@ def went_on(office: Office, run: Run) -> Run:
         assert now is not None
         if now.fence and not now.attempts:  # laid back, and not counted as an attempt
             break
-    office.clock.advance(AGAIN)
+    office.later(AGAIN)
     return office.ended(run)
 
 

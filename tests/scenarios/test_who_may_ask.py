@@ -181,7 +181,7 @@ def test_while_slack_does_not_say_who_someone_is_nothing_is_answered_and_later_i
         if now.due is not None:
             break
     assert office.sandbox.workspace.in_channel(SECURITY) == []
-    office.clock.advance(31)
+    office.later(31)
     assert office.ended(run).state == "done"
 
 
