@@ -7,11 +7,10 @@ reading that it awaits. `Publisher` is whoever shows all this to people.
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
-from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from bot import findings, reading, statement
@@ -28,7 +27,7 @@ from bot.errors import (
     Unreachable,
     UserError,
 )
-from bot.runs import ATTEMPTS, Run, Step
+from bot.runs import ATTEMPTS, Run, Step, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -86,7 +85,7 @@ class Publisher(Protocol):
         """Say that the run was cancelled."""
 
     def forget(self, run: Run) -> None:
-        """Take back what a run of long ago left for people to download."""
+        """Take back what a run of long ago left for people to download. Unreachable: not now."""
 
     def tell(self, claimed: Claimed, user: str, error: BotError) -> None:
         """Say something to one person, about what cannot be said where it was to be."""
@@ -129,8 +128,9 @@ class Answering:
             self._carry(claimed)
         except Stopped:
             claimed.save()  # raises again where another worker has it
-            if run.kind == "question":
-                self._publisher.cancelled(claimed, self._question(run))
+            question = self._understood(run)
+            if run.kind == "question" and question is not None:
+                self._publisher.cancelled(claimed, question)
             claimed.end("cancelled")
         except (EngineBusy, HandedOver, Unreachable, Unavailable):
             raise
@@ -144,11 +144,7 @@ class Answering:
         """Tell whoever waits for the run; of a reading, the digests that await it do."""
         run = claimed.run
         if run.kind == "question":
-            try:
-                question = self._question(run)
-            except UserError:
-                question = None
-            self._publisher.apologise(claimed, question, error)
+            self._publisher.apologise(claimed, self._understood(run), error)
         elif run.kind == "digest" and (digest := self._digests.get(run.digest or 0)) is not None:
             if isinstance(error, Gone):
                 self._digests.pause(digest.id)
@@ -157,9 +153,17 @@ class Answering:
                 )
             self._publisher.tell(claimed, digest.owner, error)
 
+    def _understood(self, run: Run) -> Question | None:
+        """What a run asks; None where that means nothing any more, as when its store is gone."""
+        try:
+            return self._question(run)
+        except UserError:
+            return None
+
     def _carry(self, claimed: Claimed) -> None:
         run = claimed.run
         if not run.wanted:
+            self._stop(claimed)
             raise Stopped("Cancelled.")
         if run.attempts > ATTEMPTS:
             raise EngineError(
@@ -167,6 +171,15 @@ class Answering:
             )
         kinds = {"question": self._answer, "reading": self._read, "digest": self._tell}
         kinds[run.kind](claimed)
+
+    def _stop(self, claimed: Claimed) -> None:
+        """Have the engine stop what an earlier owner of a cancelled run left there."""
+        run, question = claimed.run, self._understood(claimed.run)
+        left = [step.name for step in run.steps if step.ref is not None and step.adopted is None]
+        if left and question is not None and run.attempts <= ATTEMPTS:
+            # steps are asked one after another; and an engine's first word of progress stops this one
+            with suppress(EngineError):
+                self._ask(claimed, question, left[-1]).close()
 
     # --- a question
 
@@ -265,7 +278,7 @@ class Answering:
             self._publisher.no_digest(claimed, digest, error, what)
         again = replace(
             failed,
-            id=uuid4().hex[:8],
+            id=new_id(),
             key=f"{failed.key}+",
             created=now,
             state="queued",
@@ -304,10 +317,7 @@ class Answering:
             self.newest[engine] = max(newest, self.newest.get(engine, newest))
 
     def _ask(self, claimed: Claimed, question: Question, name: str) -> Table:
-        """Run one step, writing down what the engine tells, at most every `RENEW_SECONDS`.
-
-        What was another run's is asked anew where that is gone.
-        """
+        """Run one step, writing down what the engine tells, at most every `RENEW_SECONDS`."""
         step = next(step for step in claimed.run.steps if step.name == name)
         told: datetime | None = None
 
@@ -319,7 +329,9 @@ class Answering:
             nonlocal step, told
             now = self._clock()
             was = step.ref
-            step = replace(step, ref=ref, scanned=scanned if step.adopted is None else 0)
+            # an engine that no longer has what another run asked asks anew: that is ours, and paid for
+            adopted = step.adopted if ref == was else None
+            step = replace(step, ref=ref, adopted=adopted, scanned=scanned if adopted is None else 0)
             if ref != was or told is None or (now - told).total_seconds() >= RENEW_SECONDS:
                 run, told = write(), now
                 if not run.wanted:
@@ -334,14 +346,9 @@ class Answering:
         token = f"{claimed.run.id}/{name}"
         try:
             table = engine.run(step.statement, token=token, resume=step.ref, progress=progress)
-        except EngineError as error:
-            if isinstance(error, EngineBusy) or step.adopted is None:
-                write()
-                raise
-            log.info("run %s asks anew: %s", claimed.run.id, error)
-            step = replace(step, ref=None, adopted=None)
+        except EngineError:
             write()
-            return self._ask(claimed, question, name)
+            raise
         step = replace(step, scanned=table.scanned if step.adopted is None else 0)
         write()
         return table

@@ -40,6 +40,9 @@ THROTTLED: Final = frozenset(
 LOST: Final = "lost"
 """The code of a call whose answer never came."""
 
+UNKNOWN_QUERY: Final = "QueryIdNotFoundException"
+"""AWS's code where it has no such query, or not any more: it keeps results for seven days (user guide)."""
+
 _STARTING: Final = frozenset({"StartQuery", "CancelQuery"})
 _EXPIRED: Final = frozenset({"ExpiredTokenException", "ExpiredToken", "RequestExpired"})
 _UNKNOWN_KEY: Final = frozenset(
@@ -61,6 +64,11 @@ class Refused(EngineError):
     def __init__(self, code: str, message: str, hint: str = "") -> None:
         super().__init__(message, hint)
         self.code = code
+
+
+def passes(error: EngineError) -> bool:
+    """Whether the same call may well be answered later: AWS had no time for it, or the line broke."""
+    return isinstance(error, EngineBusy) or (isinstance(error, Refused) and error.code == LOST)
 
 
 class CloudTrail:
@@ -108,10 +116,8 @@ class CloudTrail:
         for attempt in range(TRIES - 1):
             try:
                 return self.call(store, operation, **given)
-            except EngineBusy:
-                pass
-            except Refused as error:
-                if error.code != LOST:
+            except EngineError as error:
+                if not passes(error):
                     raise
             self.sleep(FIRST_WAIT * 2**attempt)
         return self.call(store, operation, **given)

@@ -39,7 +39,7 @@ class EngineError(BotError):
 
 
 class EngineBusy(EngineError):
-    """The engine has no room now. The same statement will be taken later."""
+    """The engine has no room now, and runs nothing of this. The same statement will be taken later."""
 
 
 class Unreachable(BotError):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlglot import exp
 
-from bot.cloudtrail import LOST, Refused
+from bot.cloudtrail import LOST, UNKNOWN_QUERY, Refused, passes
 from bot.engines import cells, delivery
 from bot.engines.delivery import Undelivered
 from bot.errors import EngineBusy, EngineError, Stopped, TakenOver, UserError
@@ -53,6 +53,9 @@ a short one's end is seen soon."""
 
 TELL_SECONDS: Final = 1.0
 """How often progress is told, and so how soon a query can be stopped."""
+
+LONGEST_AWAY: Final = timedelta(hours=1)
+"""How long AWS may not answer before a query is given up: as long as a query may run (user guide)."""
 
 SKEW: Final = timedelta(minutes=1)
 """How far AWS's clock may be from ours."""
@@ -120,13 +123,16 @@ class Lake:
     # --- the run
 
     def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
-        """As `Engine.run`. What a timeout left is answered as partial."""
+        """As `Engine.run`. What a timeout left is answered as partial.
+
+        A query that was started is waited for, however AWS is; it is asked anew only where AWS has nothing
+        of it any more. So EngineBusy means that none is known to run.
+        """
         query = _Query(self._aws, self._store(statement.store), statement, progress)
         try:
-            if resume is not None and not resume.startswith(ASKED):
-                query.ref = resume
-            else:
-                self._start(query, f"/* run:{_harmless(token)} */", resume)
+            mark = f"/* run:{_harmless(token)} */"
+            if resume is None or not query.find(mark, resume):
+                self._start(query, mark)
             told = query.wait()
             table = self._read(query, told)
         except TakenOver:
@@ -138,9 +144,7 @@ class Lake:
         table.since = self._oldest(query.store)
         return table
 
-    def _start(self, query: _Query, mark: str, resume: str | None) -> None:
-        if resume is not None and query.look(mark, since=resume.removeprefix(ASKED)):
-            return
+    def _start(self, query: _Query, mark: str) -> None:
         asked = f"{ASKED}{self._aws.clock():%Y-%m-%dT%H:%M:%SZ}"
         try:
             query.start(mark, asked, self._deliver_to)
@@ -198,8 +202,6 @@ class Lake:
         if told.get("DeliveryS3Uri") and total > DELIVERED_ROWS:
             try:
                 return self._delivered(query, total)
-            except EngineBusy:
-                raise
             except EngineError as error:
                 query.notes.append(f"{error} The answer came by pages instead.")
         table = Table(query.columns, query.rows(first), scanned=query.scanned)
@@ -283,6 +285,20 @@ class _Query:
         self.ref = started["QueryId"]
         self.progress(self.ref, "queued", 0)
 
+    def find(self, mark: str, resume: str) -> bool:
+        """Find what an earlier attempt left, by its ref or by when it was asked; False where AWS has none."""
+        if resume.startswith(ASKED):
+            return self.look(mark, since=resume.removeprefix(ASKED))
+        self.ref = resume
+        try:
+            self._read("DescribeQuery")
+        except Refused as error:
+            if error.code != UNKNOWN_QUERY:
+                raise
+            log.info("asked anew: %s", error)
+            self.ref = ""
+        return bool(self.ref)
+
     def look(self, mark: str, *, since: str) -> bool:
         """Find the query that opens with `mark` among those started `since` then."""
         asked = {"EventDataStore": self.store.name, "StartTime": datetime.fromisoformat(since) - SKEW}
@@ -314,7 +330,7 @@ class _Query:
         """DescribeQuery until the query has ended, or its files are there: its last answer."""
         began = self._aws.monotonic()
         while True:
-            told = self._aws.read(self.store, "DescribeQuery", QueryId=self.ref, **self._whose)
+            told = self._read("DescribeQuery")
             self.scanned = int(told.get("QueryStatistics", {}).get("BytesScanned", self.scanned))
             status = told["QueryStatus"]
             state = "waiting for the files" if delivered else _STATES.get(status, "reading the answer")
@@ -323,23 +339,37 @@ class _Query:
             if not pending:
                 return told
             age = self._aws.monotonic() - began
-            left = min(max(FIRST_WAIT, age * WAIT_SHARE), LONGEST_WAIT)
-            while left > 0:
-                self._aws.sleep(min(left, TELL_SECONDS))
-                left -= TELL_SECONDS
-                if left > 0:
-                    self.progress(self.ref, state, self.scanned)
+            self._pause(min(max(FIRST_WAIT, age * WAIT_SHARE), LONGEST_WAIT), state)
+
+    def _read(self, operation: str, **given: Any) -> dict[str, Any]:
+        """What AWS tells of this query. It is paid for already, so AWS is waited for where it is away."""
+        began, seconds = self._aws.monotonic(), FIRST_WAIT
+        while True:
+            try:
+                return self._aws.call(self.store, operation, QueryId=self.ref, **given, **self._whose)
+            except EngineError as error:
+                if not passes(error):
+                    raise
+                if self._aws.monotonic() - began > LONGEST_AWAY.total_seconds():
+                    said = f"AWS did not answer for an hour: {error.message}"
+                    raise EngineError(said, error.hint) from error
+                log.info("query %s waits for AWS: %s", self.ref, error)
+            state = "AWS does not answer, waiting"
+            self.progress(self.ref, state, self.scanned)
+            self._pause(seconds, state)
+            seconds = min(2 * seconds, LONGEST_WAIT)
+
+    def _pause(self, seconds: float, state: str) -> None:
+        """Wait, and tell of `state` meanwhile."""
+        while seconds > 0:
+            self._aws.sleep(min(seconds, TELL_SECONDS))
+            seconds -= TELL_SECONDS
+            if seconds > 0:
+                self.progress(self.ref, state, self.scanned)
 
     def page(self, **token: str) -> dict[str, Any]:
         """One page of the answer."""
-        return self._aws.read(
-            self.store,
-            "GetQueryResults",
-            QueryId=self.ref,
-            MaxQueryResults=PAGE_ROWS,
-            **token,
-            **self._whose,
-        )
+        return self._read("GetQueryResults", MaxQueryResults=PAGE_ROWS, **token)
 
     def rows(self, first: dict[str, Any]) -> Iterator[list[Row]]:
         """All rows, page by page. An empty page is not the last; one without a token is."""

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from threading import Semaphore
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlglot import exp
@@ -36,11 +37,14 @@ BATCH_ROWS: Final = 2_048
 """DuckDB's own vector size: what one step of a query yields."""
 
 POLL_SECONDS: Final = 0.25
-"""How often a running query tells its progress, and so how soon it can be stopped."""
+"""How often a query tells its progress, running or waiting, and so how soon it can be stopped."""
 
 
 class Local:
-    """Engine over one archive. `memory` is in DuckDB's words ("2GB"), `seconds` the most a query may take."""
+    """Engine over one archive: `at_once` queries run, the others wait for their turn.
+
+    `memory`, in DuckDB's words ("2GB"), and `seconds` are the most that a query may take.
+    """
 
     name = "local"
     metered = False
@@ -51,11 +55,13 @@ class Local:
         *,
         memory: str,
         seconds: float,
+        at_once: int,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._archive = archive
         self._memory = memory
         self._seconds = seconds
+        self._places = Semaphore(at_once)
         self._monotonic = monotonic
 
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
@@ -71,6 +77,7 @@ class Local:
         """As `Engine.run`. An embedded query leaves nothing behind, so it is always asked anew."""
         del token, resume
         with (
+            self._place(progress),
             self._plain_errors(),
             tempfile.TemporaryDirectory(prefix="tls-audit-") as spill,
             closing(self._connect(spill)) as connection,
@@ -87,6 +94,16 @@ class Local:
                     answer.result().close()
                 raise
             return answer.result()
+
+    @contextmanager
+    def _place(self, progress: Progress) -> Iterator[None]:
+        """A place among the queries that run. Runs that are posting ask again, and no claim counts those."""
+        while not self._places.acquire(timeout=POLL_SECONDS):
+            progress(None, "waiting for its turn", 0)
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def _watch(self, answer: Future[Table], progress: Progress) -> None:
         deadline = self._monotonic() + self._seconds

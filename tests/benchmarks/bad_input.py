@@ -67,7 +67,7 @@ def main() -> None:
         logs = write_logs(Path(folder) / "logs", [one for day in days for one in samples.day(day)])
         archive = Archive(Path(folder) / "archive")
         archive.ingest([str(logs)], progress=quietly)
-        engine = Local(archive, memory="1GB", seconds=60)
+        engine = Local(archive, memory="1GB", seconds=60, at_once=2)
         with open_office(Path(folder), views.load(), [engine], NOW) as office:
             visitor = Visitor(office)
             print("| How | What | Input | What the person saw |\n|---|---|---|---|")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import count
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -71,7 +73,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, event: Record) -> Local:
     folder = tmp_path_factory.mktemp("tiny")
     archive = Archive(folder / "archive")
     archive.ingest([str(write_logs(folder / "logs", [event]))], progress=quietly)
-    return Local(archive, memory="1GB", seconds=60)
+    return Local(archive, memory="1GB", seconds=60, at_once=2)
 
 
 def rows(engine: Local, asked: Statement) -> list[Row]:
@@ -241,7 +243,7 @@ def test_a_broken_file_of_another_day_does_no_harm(
     archive.ingest([str(write_logs(tmp_path / "logs", [event, later]))], progress=quietly)
     (broken,) = archive.folder.glob("day=2026-11-11/*.parquet")
     broken.write_bytes(b"PAR1 this is no Parquet PAR1")
-    engine = Local(archive, memory="1GB", seconds=60)
+    engine = Local(archive, memory="1GB", seconds=60, at_once=2)
 
     def answer(window: str) -> list[Row]:
         question = ask(f"{window} by=services")
@@ -269,7 +271,7 @@ def test_a_role_is_one_finding_however_its_sessions_are_named(
     ]
     archive = Archive(tmp_path / "archive")
     archive.ingest([str(write_logs(tmp_path / "logs", events))], progress=quietly)
-    engine = Local(archive, memory="1GB", seconds=60)
+    engine = Local(archive, memory="1GB", seconds=60, at_once=2)
     question = ask("2026-11-10..2026-11-11 by=findings")
 
     found = rows(engine, engine.translate(statement.build(question, cap=5), question.view.columns))
@@ -283,14 +285,14 @@ def test_an_archive_of_nothing_but_broken_files_is_a_plain_error(tmp_path: Path)
     (tmp_path / "day=2026-11-10" / "x.parquet").write_bytes(b"PAR1 this is no Parquet PAR1")
 
     with pytest.raises(EngineError, match="The embedded engine failed"):
-        rows(Local(Archive(tmp_path), memory="1GB", seconds=60), Statement("SELECT 1", NUMBER))
+        rows(Local(Archive(tmp_path), memory="1GB", seconds=60, at_once=2), Statement("SELECT 1", NUMBER))
 
 
 @pytest.mark.parametrize("name", sorted(views.load()))
 def test_an_empty_archive_answers_with_no_rows_under_the_views_columns(
     name: str, tmp_path: Path, ask: Callable[[str], Question]
 ) -> None:
-    engine = Local(Archive(tmp_path / "nothing"), memory="1GB", seconds=60)
+    engine = Local(Archive(tmp_path / "nothing"), memory="1GB", seconds=60, at_once=2)
     question = ask(f"last 7d by={name}")
     asked = engine.translate(statement.build(question, cap=5), question.view.columns)
 
@@ -396,7 +398,9 @@ def test_the_engine_answers_after_a_stopped_query(tiny: Local) -> None:
 
 def test_a_query_over_its_time_is_stopped_and_says_which_setting(tiny: Local) -> None:
     hours = count(step=3600)
-    engine = Local(Archive(archive_of(tiny)), memory="1GB", seconds=600, monotonic=lambda: next(hours))
+    engine = Local(
+        Archive(archive_of(tiny)), memory="1GB", seconds=600, at_once=2, monotonic=lambda: next(hours)
+    )
 
     with pytest.raises(EngineError, match="longer than 600 seconds") as caught:
         rows(engine, ENDLESS)
@@ -405,7 +409,7 @@ def test_a_query_over_its_time_is_stopped_and_says_which_setting(tiny: Local) ->
 
 
 def test_a_query_over_its_memory_is_stopped_and_says_which_setting(tiny: Local) -> None:
-    engine = Local(Archive(archive_of(tiny)), memory="20MB", seconds=600)
+    engine = Local(Archive(archive_of(tiny)), memory="20MB", seconds=600, at_once=2)
     greedy = Statement("SELECT len(list(range * 1.0)) AS n FROM range(20_000_000)", NUMBER)
 
     with pytest.raises(EngineError, match="more than the 20MB of memory") as caught:
@@ -436,3 +440,86 @@ def test_map_values_stay_as_they_were_recorded(tiny: Local) -> None:
     recorded: dict[str, Any] = json.loads(str(value(tiny, "requestParameters")))
 
     assert recorded == ODD_MAP
+
+
+# --- how many run at once
+
+
+class Occupant:
+    """A query that runs until it is let go: `at_work` tells that it has its place."""
+
+    def __init__(self, engine: Local) -> None:
+        self.at_work = Event()
+        self._leaves = Event()
+        self._thread = Thread(target=self._run, args=(engine,), daemon=True)
+
+    def __enter__(self) -> Occupant:
+        self._thread.start()
+        assert self.at_work.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        self._leaves.set()
+        self._thread.join()
+
+    def _run(self, engine: Local) -> None:
+        with suppress(Stopped):
+            engine.run(ENDLESS, token=TOKEN, resume=None, progress=self._told)
+
+    def _told(self, ref: str | None, state: str, scanned: int) -> None:
+        del ref, scanned
+        if state == "running":
+            self.at_work.set()
+        if self._leaves.is_set():
+            raise Stopped("enough")
+
+
+def test_only_so_many_queries_run_at_once_and_the_next_is_told_that_it_waits(tiny: Local) -> None:
+    engine = Local(Archive(archive_of(tiny)), memory="1GB", seconds=60, at_once=1)
+    states: list[str] = []
+
+    with Occupant(engine) as first:
+
+        def progress(ref: str | None, state: str, scanned: int) -> None:
+            assert (ref, scanned) == (None, 0)
+            states.append(state)
+            if len(states) == 2:
+                first.leave()
+
+        with engine.run(
+            Statement("SELECT 1 AS n", NUMBER), token=TOKEN, resume=None, progress=progress
+        ) as table:
+            assert list(table.rows()) == [(1,)]
+
+    assert states[:2] == ["waiting for its turn"] * 2
+    assert states[-1] == "running"
+
+
+def test_a_query_that_waits_for_its_turn_can_be_stopped_and_takes_no_place(tiny: Local) -> None:
+    engine = Local(Archive(archive_of(tiny)), memory="1GB", seconds=60, at_once=1)
+
+    def enough(ref: str | None, state: str, scanned: int) -> None:
+        del ref, scanned
+        raise Stopped(state)
+
+    with Occupant(engine), pytest.raises(Stopped, match="waiting for its turn"):
+        engine.run(ENDLESS, token=TOKEN, resume=None, progress=enough)
+
+    assert rows(engine, Statement("SELECT 1 AS n", NUMBER)) == [(1,)]
+
+
+def test_waiting_for_its_turn_is_none_of_the_time_that_a_query_may_take(tiny: Local) -> None:
+    hours = [0.0]
+    engine = Local(Archive(archive_of(tiny)), memory="1GB", seconds=60, at_once=1, monotonic=lambda: hours[0])
+    with Occupant(engine) as first:
+
+        def progress(ref: str | None, state: str, scanned: int) -> None:
+            del ref, scanned
+            if state != "running":
+                first.leave()
+                hours[0] += 3_600
+
+        engine.run(Statement("SELECT 1 AS n", NUMBER), token=TOKEN, resume=None, progress=progress).close()
