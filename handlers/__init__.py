@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from slack_bolt import App
@@ -76,6 +77,10 @@ ZONE_SECONDS: Final = 1
 PING_SECONDS: Final = 2.0
 """How often the connection is tried. slack_sdk opens a broken one anew after five failures: with its own ten
 seconds, nobody is heard for most of a minute."""
+
+
+LISTENERS: Final = 32
+"""Commands and clicks answered at once. Bolt's own five would be taken up by as many that wait."""
 
 
 def connect(
@@ -159,7 +164,8 @@ def listen(
     logging.getLogger("slack_bolt.App").addFilter(lambda record: "`token`" not in record.getMessage())
     quick = WebClient(client.token, base_url=client.base_url, timeout=ZONE_SECONDS, retry_handlers=[])
     try:
-        app = App(client=client)
+        # commands that hang in a database must leave room for those that do not
+        app = App(client=client, listener_executor=ThreadPoolExecutor(LISTENERS, "listener"))
         desk = Desk(runner, Zones(quick), frozenset(admins), (door or Door(client)).through(quick))
         register(app, desk)
         return Listening(SocketModeHandler(app, app_token, ping_interval=ping_seconds))

@@ -13,11 +13,12 @@ from bot.tokens import shown
 from handlers import blocks, forms
 from handlers.desk import typed
 from handlers.forms import Place
+from handlers.prompt import Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from slack_bolt import Ack, App
+    from slack_bolt import Ack, App, Respond
     from slack_sdk import WebClient
 
     from bot.runs import Run
@@ -53,7 +54,7 @@ STATES: Final = {"done": "✅", "failed": "⚠️", "cancelled": "⚠️"}
 def register(app: App, desk: Desk) -> None:
     """Answer the command, mentions of the app, and messages to it."""
 
-    def command(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+    def command(ack: Ack, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
         text = typed(body.get("text", "")).strip()
         user, channel = body["user_id"], body["channel_id"]
         if not text:
@@ -61,18 +62,16 @@ def register(app: App, desk: Desk) -> None:
             made = forms.view(desk, {}, user=user, place=Place(channel))
             client.views_open(trigger_id=body["trigger_id"], view=made)
             return
-        try:
-            answer = _answer(desk, text, user, channel)
-            if answer is None:
-                run = desk.submit(text, user=user, channel=channel, key=body["trigger_id"])
-                if desk.runner.question(run).private:
-                    answer = [blocks.paragraph(blocks.said("The answer comes to your messages with me."))]
-        except (UserError, Unavailable) as error:
-            answer = mistake(error, text)
-        if answer is None:
-            ack()
-        else:
-            ack(response_type="ephemeral", blocks=answer, text=blocks.words_of(answer))
+        with Prompt(ack, respond) as prompt:
+            try:
+                answer = _answer(desk, text, user, channel)
+                if answer is None:
+                    run = desk.submit(text, user=user, channel=channel, key=body["trigger_id"])
+                    if desk.runner.question(run).private:
+                        answer = [blocks.paragraph(blocks.said("The answer comes to your messages with me."))]
+            except (UserError, Unavailable) as error:
+                answer = mistake(error, text)
+            prompt.say(answer)
 
     def mentioned(
         body: dict[str, Any], event: dict[str, Any], client: WebClient, next_: Callable[[], None]
@@ -110,7 +109,8 @@ def _asked_in_words(desk: Desk, client: WebClient, key: str, event: dict[str, An
             return
     except UserError as error:
         answer = mistake(error, text, reply_to=thread)
-    if not desk.runner.runs.is_first(key, desk.runner.now()):
+    runs_, now = desk.runner.runs, desk.runner.now()
+    if runs_.is_known(key, now):
         return
     client.chat_postEphemeral(
         channel=channel,
@@ -119,6 +119,8 @@ def _asked_in_words(desk: Desk, client: WebClient, key: str, event: dict[str, An
         blocks=answer,
         text=blocks.words_of(answer),
     )
+    # said first: said twice does no harm, not said at all does
+    runs_.know(key, now)
 
 
 def _answer(desk: Desk, text: str, user: str, channel: str) -> list[Block] | None:

@@ -16,6 +16,7 @@ from bot.errors import BotError, UserError
 from bot.tokens import shown
 from handlers import blocks, digest_forms, told
 from handlers.blocks import actions, button, moment, paragraph, place, prose, said
+from handlers.prompt import Prompt
 from handlers.refusals import SLACK_ERRORS, code_of, translated
 
 if TYPE_CHECKING:
@@ -74,46 +75,45 @@ class Orders:
 
     def command(self, ack: Ack, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
         """Answer what was typed: at once with words, or in the channel once it is done."""
+        with Prompt(ack, respond) as prompt:
+            try:
+                self._answer(prompt, body, client, respond)
+            except BotError as error:
+                prompt.say([paragraph(*prose(words)) for words in (error.message, error.hint) if words])
+
+    def _answer(self, prompt: Prompt, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
         text = self._desk.order(body.get("text", "")).strip()
         user, channel = body["user_id"], body["channel_id"]
         word, _, rest = text.partition(" ")
         word = word.lower()
-        try:
-            if not text or word == "edit":
-                digest = self.named(rest, user, channel) if text else None
-                ack()
-                made = digest_forms.order(self._desk, digest, channel, user)
-                client.views_open(trigger_id=body["trigger_id"], view=made)
-                return
-            answers: dict[str, Callable[[], list[Block]]] = {
-                "help": help_,
-                "list": lambda: self._list(user, channel),
-                "show": lambda: self._show(self.named(rest, user, channel)),
-            }
-            if word in answers:
-                made_ = answers[word]()
-                ack(response_type="ephemeral", blocks=made_, text=blocks.words_of(made_))
-                return
-            changes: dict[str, Callable[[Digest], str]] = {
-                "pause": self._pause,
-                "resume": self._resume,
-                "remove": self._remove,
-                "now": lambda digest: self._now(digest, body["trigger_id"]),
-            }
-            if word in changes:
-                self._desk.admit(user, channel)
-                digest = self.named(rest, user, channel)
-                what = changes[word](digest)
-                ack()
-                self.say(client, digest, user, what, respond)
-                return
+        answers: dict[str, Callable[[], list[Block]]] = {
+            "help": help_,
+            "list": lambda: self._list(user, channel),
+            "show": lambda: self._show(self.named(rest, user, channel)),
+        }
+        changes: dict[str, Callable[[Digest], str]] = {
+            "pause": self._pause,
+            "resume": self._resume,
+            "remove": self._remove,
+            "now": lambda digest: self._now(digest, body["trigger_id"]),
+        }
+        if not text or word == "edit":
+            digest = self.named(rest, user, channel) if text else None
+            prompt.say(None)
+            made = digest_forms.order(self._desk, digest, channel, user)
+            client.views_open(trigger_id=body["trigger_id"], view=made)
+        elif word in answers:
+            prompt.say(answers[word]())
+        elif word in changes:
+            self._desk.admit(user, channel)
+            digest = self.named(rest, user, channel)
+            what = changes[word](digest)
+            prompt.say(None)
+            self.say(client, digest, user, what, respond)
+        else:
             digest = self.ordered(text, user, channel)
-        except BotError as error:
-            made_ = [paragraph(*prose(words)) for words in (error.message, error.hint) if words]
-            ack(response_type="ephemeral", blocks=made_, text=blocks.words_of(made_))
-            return
-        ack()
-        self.confirm(client, digest, respond)
+            prompt.say(None)
+            self.confirm(client, digest, respond)
 
     # --- orders
 
@@ -369,12 +369,14 @@ class Orders:
 
     def now_pressed(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
         """Have a digest told at once."""
-        ack()
         user, channel = body["user"]["id"], body["channel"]["id"]
         try:
             self._now(self.named(action["value"], user, channel), body["trigger_id"])
         except BotError as error:
+            ack()
             self._whisper(client, body, str(error))
+        else:
+            ack()
 
     @staticmethod
     def _whisper(client: WebClient, body: dict[str, Any], words: str) -> None:

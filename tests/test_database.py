@@ -22,6 +22,8 @@ from bot.errors import BotError, Unavailable
 from bot.runs import Run, Runs, Step
 from bot.statement import Statement
 from bot.views import Column
+from tests.asked import BEGUN, asked
+from tests.crash.proxy import Proxy
 from tests.postgres import Postgres, find
 
 if TYPE_CHECKING:
@@ -47,19 +49,7 @@ def beside(database_url: str) -> Iterator[sa.Engine]:
 
 
 def run(name: str) -> Run:
-    columns = (Column("eventSource", "TEXT"), Column("numCalls", "INTEGER"))
-    return Run(
-        id=name,
-        key=f"key-{name}",
-        user="U1",
-        channel="C1",
-        reply_to=None,
-        typed="last 7d",
-        text="2026-11-16T08:00:00Z..2026-11-23T08:00:00Z by=services",
-        engine="local",
-        steps=(Step("answer", Statement("SELECT 1", columns)),),
-        created=START,
-    )
+    return asked(START, name, steps=BEGUN)
 
 
 def at(seconds: float) -> datetime:
@@ -194,7 +184,7 @@ def test_a_database_of_the_first_release_is_taken_on_with_its_runs(
     digests = Digests(database)
     assert digests.all() == []
     digests.put_answer("b", "{}")
-    assert runs.is_first("event-2", START)
+    assert not runs.is_known("event-2", START)
     database.close()
 
 
@@ -318,7 +308,7 @@ def test_a_transaction_that_fails_leaves_nothing_behind(database_url: str) -> No
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    assert Runs(database).is_first("one", START)
+    assert not Runs(database).is_known("one", START)
     database.close()
 
 
@@ -438,7 +428,7 @@ def test_a_connection_that_ends_within_a_transaction_is_unavailable_and_nothing_
     with pytest.raises(Unavailable):
         cut()
     administrator.dispose()
-    assert Runs(database).is_first("one", START)
+    assert not Runs(database).is_known("one", START)
     database.close()
 
 
@@ -463,3 +453,19 @@ def test_a_password_stands_in_no_error(postgres: Postgres) -> None:
         Database(postgres.url().replace("not-a-secret", "s3cr3t"))
     assert "password authentication failed" in str(said.value)
     assert "s3cr3t" not in str(said.value)
+
+
+def test_a_database_that_hangs_is_given_up_and_is_of_use_again_when_it_answers(postgres: Postgres) -> None:
+    url = postgres.url()
+    with Proxy(postgres.port) as proxy:
+        database = Database(url.replace(str(postgres.port), str(proxy.port)), hung_seconds=1)
+        runs = Runs(database)
+        runs.add(run("a"))
+
+        proxy.hang()
+        with pytest.raises(Unavailable):
+            runs.states()
+        proxy.mend()
+
+        assert runs.get("a") == run("a")
+        database.close()
