@@ -40,6 +40,13 @@ SECURITY: Final = "C_SECURITY"
 READ_SECONDS: Final = 300.0
 """How often new log files are looked for: CloudTrail delivers about every five minutes (user guide)."""
 
+READ_GRACE_SECONDS: Final = 0.5
+"""How long reading may go on when the bot stops. Mostly it ends between two files."""
+
+HANG_UP_SECONDS: Final = 6.0
+"""How long hanging up at Slack may take, with handing over beside it: containers get ten seconds as a rule.
+slack_sdk looks up from its socket every three seconds, and then waits for handlers, whatever those do."""
+
 PLAY_SECONDS: Final = 60.0
 """How long a line of a script may take."""
 
@@ -58,7 +65,12 @@ def engine(
     from bot.engines.local import Local
 
     made: dict[str, Callable[[], Engine]] = {
-        "local": lambda: Local(events, memory=settings.local_memory, seconds=settings.local_seconds),
+        "local": lambda: Local(
+            events,
+            memory=settings.local_memory,
+            seconds=settings.local_seconds,
+            at_once=settings.local_concurrency,
+        ),
         "lake": lambda: Lake(settings.stores, CloudTrail(sleep=pause), deliver_to=settings.lake_delivery),
     }
     return made[name]()
@@ -120,6 +132,7 @@ def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bo
         here = {
             "data": data,
             "archive": None,
+            "logs": "",
             "engine": "local",
             "event_data_store": "",
             "lake_owner": "",
@@ -284,10 +297,7 @@ def bot(settings: Settings) -> Iterator[Bot]:
             keep=timedelta(days=settings.keep),
         )
         listening = handlers.listen(client, app_token, runner, admins, door=door)
-        stack.callback(runner.stop)
-        stack.callback(listening.close)
-        # set first: what is under way is handed over while the connection closes, which takes seconds
-        stack.callback(stopping.set)
+        stack.callback(_stop, runner, listening)
         runner.start()
         at_work = Bot(runner, listening)
         metrics.watch(
@@ -299,8 +309,29 @@ def bot(settings: Settings) -> Iterator[Bot]:
             )
             stack.enter_context(status)
             log.info("health and metrics are at http://%s:%s", settings.status_host, status.port)
-        stack.enter_context(_reading(events, settings.logs))
+        if settings.logs:
+            # a daemon: it heeds nothing while it lists a bucket or waits for another ingest, and an ingest
+            # may be cut off anywhere
+            reading = threading.Thread(
+                target=_read, args=(events, settings.logs, stopping), name="reading logs", daemon=True
+            )
+            reading.start()
+            stack.callback(reading.join, READ_GRACE_SECONDS)
+        # first of all: from here on nothing is begun, whatever the other parts still wait for
+        stack.callback(stopping.set)
         yield at_work
+
+
+def _stop(runner: Runner, listening: Listening) -> None:
+    """Hand over what is under way, and hang up at Slack meanwhile, for as long as there is time."""
+    until = time.monotonic() + HANG_UP_SECONDS
+    # a daemon: a handler that hangs, as in a database, must keep neither the runs nor the process
+    hanging_up = threading.Thread(target=listening.close, name="hanging up", daemon=True)
+    hanging_up.start()
+    runner.stop()
+    hanging_up.join(max(0.0, until - time.monotonic()))
+    if hanging_up.is_alive():
+        log.warning("hanging up at Slack takes too long: a handler hangs")
 
 
 def _ids(listed: str) -> list[str]:
@@ -323,35 +354,20 @@ def _owner(data: Path) -> Iterator[str]:
             yield f"{socket.gethostname()} {data}"
 
 
-@contextmanager
-def _reading(events: Archive, logs: str) -> Iterator[None]:
-    """Meanwhile, read what is new in `logs` into the archive, at once and then every `READ_SECONDS`."""
-    if not logs:
-        yield
-        return
-    stopped = threading.Event()
+def _read(events: Archive, logs: str, stopping: threading.Event) -> None:
+    """Read what is new in `logs` into the archive, at once and every `READ_SECONDS`, until `stopping`."""
 
     def heed(_: object) -> None:
-        if stopped.is_set():
+        if stopping.is_set():
             raise Stopped("The bot is stopping.")
 
-    def read() -> None:
-        while True:
-            try:
-                done = events.ingest([logs], progress=heed)
-                if done.files or done.bad:
-                    log.info("read %s files, %s events, %s bad", done.files, done.events, len(done.bad))
-            except Stopped:
-                return
-            except BotError as error:
-                log.error("the logs could not be read: %s", error)  # noqa: TRY400 - it says what to do
-            if stopped.wait(READ_SECONDS):
-                return
-
-    thread = threading.Thread(target=read, name="reading logs")
-    thread.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        thread.join()
+    while not stopping.is_set():
+        try:
+            done = events.ingest([logs], progress=heed)
+            if done.files or done.bad:
+                log.info("read %s files, %s events, %s bad", done.files, done.events, len(done.bad))
+        except Stopped:
+            return
+        except BotError as error:
+            log.error("the logs could not be read: %s", error)  # noqa: TRY400 - it says what to do
+        stopping.wait(READ_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import tempfile
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from signal import SIGINT, SIGTERM
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 from uuid import uuid4
 
 import typer
@@ -201,6 +202,17 @@ def serve() -> None:
     with _until_stopped() as stopped, parts.bot(chosen) as bot:
         log.info("connected to Slack; SIGTERM or Ctrl-C stops")
         _beat(bot, chosen, stopped)
+    _end()
+
+
+def _end() -> NoReturn:
+    """End this process well, whatever its threads do."""
+    # Python would join those of concurrent.futures, however long one of them hangs: Bolt's, and the engines'.
+    # What could be handed over was, and the rest is as after a crash
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
 
 
 @app.command()

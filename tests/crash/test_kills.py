@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.archive import LOCK
 from tests.crash import moments
 from tests.crash.killing import at_work, done, killed
-from tests.crash.machine import Tally
+from tests.crash.machine import Machine, Tally
+from tests.crash.proxy import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from tests.crash.machine import Kind, Machine, Slack
+    from tests.crash.machine import Kind, Slack
+    from tests.doubles import lake as double
+    from tests.postgres import Postgres
 
 
 MOMENTS = (
@@ -86,3 +92,41 @@ def test_a_bot_that_is_told_to_stop_hands_its_query_over(machine_on: Callable[..
     bot.end()
 
     assert done(machine, bot, asking).is_clean
+
+
+def test_a_bot_that_is_told_to_stop_ends_although_its_database_hangs_and_nobody_is_left_unanswered(
+    tmp_path: Path, events: double.Events, postgres: Postgres
+) -> None:
+    url = postgres.url()
+    with Proxy(postgres.port) as proxy, Machine(tmp_path, url, events) as machine:
+        there = url.replace(str(postgres.port), str(proxy.port))
+        bot = machine.replica(TLS_AUDIT_DATABASE_URL=there)
+        bot.start()
+        first = machine.ask()
+        assert machine.until_done([first]), bot.trouble
+        proxy.hang()
+        # on its way to the database, and then it hangs there
+        hold = moments.ZONE(machine)
+        asking = machine.ask(moments.TODAY, kind="mention")
+        hold.arrived(30)
+        hold.release()
+        bot.end()
+        proxy.mend()
+
+        assert done(machine, bot, asking).is_clean
+
+
+def test_a_bot_that_is_told_to_stop_ends_although_it_waits_for_another_ingest(
+    tmp_path: Path, events: double.Events
+) -> None:
+    logs, archive = tmp_path / "logs", tmp_path / "archive"
+    logs.mkdir()
+    archive.mkdir()
+    with (
+        (archive / LOCK).open("wb") as lock,
+        Machine(tmp_path, f"sqlite:///{tmp_path / 'runs.sqlite'}", events) as machine,
+    ):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        bot = machine.replica(TLS_AUDIT_LOGS=str(logs), TLS_AUDIT_ARCHIVE=str(archive))
+        bot.start()
+        bot.end()
