@@ -12,7 +12,6 @@ import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final, TypeVar
-from uuid import uuid4
 
 from bot import logs
 from bot.answering import Answering
@@ -21,7 +20,7 @@ from bot.claims import LEASE
 from bot.costs import Costs, adopted
 from bot.errors import EngineBusy, HandedOver, Stopped, Unavailable, Unreachable, UserError
 from bot.question import parse
-from bot.runs import Run
+from bot.runs import Run, new_id
 from bot.schema import ENDED
 from bot.telling import Telling
 
@@ -64,8 +63,7 @@ SWEEP: Final = timedelta(hours=1)
 SWEPT_AT_ONCE: Final = 100
 
 GRACE_SECONDS: Final = 4.0
-"""How long `stop` waits for what is under way to be handed over: containers get ten seconds as a rule, of
-which hanging up at Slack takes more than three."""
+"""How long `stop` waits for what is under way to be handed over: containers get ten seconds as a rule."""
 
 _FAR_EAST: Final = timezone(timedelta(hours=14))
 _FAR_WEST: Final = timezone(timedelta(hours=-12))
@@ -112,8 +110,8 @@ class Runner:
         self._clock = clock
         self._stores = stores
         self.costs = costs or Costs()
-        self._news = threading.Condition()
-        """Told when there is something to claim."""
+        self._news = threading.Event()
+        """Set when there may be something to claim."""
         self._ends = threading.Condition()
         """Told when a run has ended."""
         self._claimed: set[Claimed] = set()
@@ -184,7 +182,7 @@ class Runner:
         elif not sure:
             self.costs.confirm(*known)
         run = Run(
-            id=uuid4().hex[:8],
+            id=new_id(),
             key=key,
             user=user,
             channel=channel,
@@ -201,8 +199,7 @@ class Runner:
         return run
 
     def _wake(self) -> None:
-        with self._news:
-            self._news.notify_all()
+        self._news.set()
 
     def _read(self, text: str, now: datetime, zone: Callable[[], tzinfo]) -> tuple[Question, tzinfo]:
         """The question, and the zone it was read in: the asker's, where that changes anything."""
@@ -254,7 +251,12 @@ class Runner:
         """Work in the background, on so many runs at once; first take up what this owner left behind."""
         self.runs.release(self._owner)
         self._dispatching = True
-        jobs = {"dispatch": lambda: self._dispatch(most), "leases": self._keep, "digests": self._watch}
+        jobs = {
+            "dispatch": lambda: self._dispatch(most),
+            "leases": self._keep,
+            "digests": self._watch,
+            "sweep": self._tidy,
+        }
         # daemons: what hangs must not keep the process from ending
         self._threads = [
             threading.Thread(target=job, name=f"runner-{name}", daemon=True) for name, job in jobs.items()
@@ -270,10 +272,11 @@ class Runner:
             self._ends.notify_all()
             if not self._ends.wait_for(lambda: not self._claimed and not self._dispatching, GRACE_SECONDS):
                 # their leases run out, and others look before they post
-                log.warning("still under way: %s", ", ".join(one.run.id for one in self._claimed))
+                under_way = [one.run.id for one in self._claimed] + ["claiming"] * self._dispatching
+                log.warning("still under way: %s", ", ".join(under_way))
         self._stopped.set()
         for thread in self._threads:
-            # what hangs must not be waited for thrice
+            # what hangs must not be waited for once a thread
             thread.join(AGAIN_SECONDS / len(self._threads))
 
     @property
@@ -289,11 +292,12 @@ class Runner:
         while not self._stopping.is_set():
             with self._ends:
                 self._ends.wait_for(lambda: len(self._claimed) < most or self._stopping.is_set())
+            # before looking: what comes while nothing is found is looked for again
+            self._news.clear()
             claimed = None if self._stopping.is_set() else self._safely(self._claim, "claiming")
             if claimed is None:
-                with self._news:
-                    if not self._stopping.is_set():
-                        self._news.wait(IDLE_SECONDS)
+                if not self._stopping.is_set():
+                    self._news.wait(IDLE_SECONDS)
             else:
                 work = threading.Thread(
                     target=self._work, args=(claimed,), name=f"run-{claimed.run.id}", daemon=True
@@ -306,18 +310,27 @@ class Runner:
     def _watch(self) -> None:
         while not self._stopping.wait(IDLE_SECONDS):
             self._safely(self.telling.due, "the digests")
+
+    def _tidy(self) -> None:
+        # a thread of its own: Slack allows so few deletions a minute that digests would come late
+        while not self._stopping.wait(IDLE_SECONDS):
             if self._clock() >= self._sweep_at:
                 self._safely(self.sweep, "forgetting what is old")
                 self._sweep_at = self._clock() + SWEEP
 
     def sweep(self) -> None:
-        """Forget what is older than what is kept: runs, with the files they posted, and findings."""
+        """Forget what is older than what is kept: runs, with the files they posted, and findings. Where Slack
+        is away, what it still holds is kept until the next sweep."""
         before = self._clock() - self._keep_for
         while old := self.runs.old(before, SWEPT_AT_ONCE):
             for run in old:
                 if self._stopping.is_set():
                     return
-                self._publisher.forget(run)
+                try:
+                    self._publisher.forget(run)
+                except Unreachable as error:
+                    log.warning("forgetting what is old goes on later: %s", error.message)
+                    return
                 self.runs.forget(run)
         self.digests.forget(before.date())
 

@@ -9,9 +9,10 @@ memory by which a redelivered request is known (`key`).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
+from uuid import uuid4
 
 import sqlalchemy as sa
 
@@ -127,6 +128,11 @@ def _read_step(step: Mapping[str, Any]) -> Step:
 _runs = schema.runs
 
 
+def new_id() -> str:
+    """An id for a run, short enough to be typed."""
+    return uuid4().hex[:8]
+
+
 class Runs:
     """The table of runs. Every method is one short transaction; safe from any thread."""
 
@@ -136,14 +142,20 @@ class Runs:
         self._each_user = each_user
 
     def add(self, run: Run) -> Run:
-        """Keep `run`; or the run that came with the same key before, which is returned as it is now."""
+        """Keep `run`, and return it as it is kept; or the run that came with its key before, as it is now."""
         values = _written({field.name: getattr(run, field.name) for field in fields(Run)})
         try:
             with self._database.write() as connection:
                 connection.execute(sa.insert(_runs).values(values))
         except sa.exc.IntegrityError:
             with self._database.read() as connection:
-                return _run(connection.execute(sa.select(_runs).where(_runs.c.key == run.key)).one())
+                known = connection.execute(sa.select(_runs).where(_runs.c.key == run.key)).one_or_none()
+            if known is not None:
+                return _run(known)
+            if self.get(run.id) is None:
+                raise
+            # ids are short, for people to type: another run has this one
+            return self.add(replace(run, id=new_id()))
         return run
 
     def get(self, run_id: str) -> Run | None:
@@ -259,22 +271,28 @@ class Runs:
             return int(connection.execute(older).scalar_one())
 
     def states(self) -> dict[str, int]:
-        """How many runs are in each state."""
+        """How many runs are in each state; all states are there."""
         counted = sa.select(_runs.c.state, sa.func.count()).group_by(_runs.c.state)
         with self._database.read() as connection:
-            return {state: int(count) for state, count in connection.execute(counted)}
+            found = {state: int(count) for state, count in connection.execute(counted)}
+        return dict.fromkeys(get_args(State), 0) | found
 
-    def is_first(self, key: str, now: datetime) -> bool:
-        """Whether a request that makes no run comes for the first time; older ones are forgotten."""
+    def is_known(self, key: str, now: datetime) -> bool:
+        """Whether a request that makes no run was answered before, within `REPEATED`."""
+        known = sa.select(schema.requests.c.key).where(
+            schema.requests.c.key == key, schema.requests.c.at >= now - REPEATED
+        )
+        with self._database.read() as connection:
+            return connection.execute(known).one_or_none() is not None
+
+    def know(self, key: str, now: datetime) -> None:
+        """Remember a request that was answered without a run; older ones are forgotten."""
+        gone = sa.or_(schema.requests.c.key == key, schema.requests.c.at < now - REPEATED)
         with self._database.write() as connection:
-            connection.execute(sa.delete(schema.requests).where(schema.requests.c.at < now - REPEATED))
-            known = sa.select(schema.requests.c.key).where(schema.requests.c.key == key)
-            # of two replicas that are asked at once, the second waits here
+            # two replicas that remember the same at once would be in each other's way
             self._database.lock(connection, CLAIM_LOCK)
-            if connection.execute(known).one_or_none() is not None:
-                return False
+            connection.execute(sa.delete(schema.requests).where(gone))
             connection.execute(sa.insert(schema.requests).values(key=key, at=now))
-            return True
 
     def old(self, before: datetime, count: int) -> list[Run]:
         """Runs that ended before then, the oldest first."""

@@ -7,12 +7,11 @@ import logging
 from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from bot import reading
 from bot.answering import NOW
 from bot.errors import UserError
-from bot.runs import Run
+from bot.runs import Run, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +70,7 @@ class Telling:
             text = str(question)
             asked = self._reading_of(question, before, now)
         run = Run(
-            id=uuid4().hex[:8],
+            id=new_id(),
             key=key,
             user="",
             channel=digest.channel,
@@ -97,7 +96,7 @@ class Telling:
         asked = f"{engine} {question} {before}"
         key = f"reading/{hashlib.sha256(asked.encode()).hexdigest()}"
         run = Run(
-            id=uuid4().hex[:8],
+            id=new_id(),
             key=key,
             user="",
             channel="",

@@ -78,52 +78,60 @@ class _Buttons:
         """A button that asks `text`, of the run and the rest of the value, at `place`."""
 
         def handle(ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
-            ack()
-            user, asked, there = body["user"]["id"], "", Place("")
             try:
-                run, choice = self._chosen(action)
-                if run is None:
-                    _tell(client, body, GONE)
-                    return
+                run, choice = self._kept(action)
                 there, asked = place(body, run), text(run, choice)
-                self._desk.submit(
-                    asked,
-                    user=user,
-                    channel=there.channel or user,
-                    key=body["trigger_id"],
-                    reply_to=there.reply_to,
-                    anew=anew,
-                )
-            except Costly as error:
-                words = commands.mistake(error, asked, reply_to=there.reply_to, anew=anew)
-                _tell(client, body, str(error), words)
             except (UserError, Unavailable) as error:
+                ack()
                 _tell(client, body, str(error))
+                return
+            self._ask(ack, body, client, asked, there, anew=anew)
 
         return handle
 
     def run_sure(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
         """Ask what its asker has confirmed, where it was to be asked."""
-        ack()
         how, _, rest = html.unescape(action["value"]).partition(" ")
         reply_to, _, text = rest.partition(" ")
         if how not in {"usual", "anew"}:
             # from before a change of the bot: what it says now may be another, and costs
+            ack()
             _tell(client, body, "That button is too old. Ask again.")
             return
-        there, user = _thread_of(body), body["user"]["id"]
+        there = Place(_thread_of(body).channel, None if reply_to == "-" else reply_to)
+        self._ask(ack, body, client, text, there, anew=how == "anew", sure=True)
+
+    def _ask(
+        self,
+        ack: Ack,
+        body: dict[str, Any],
+        client: WebClient,
+        text: str,
+        there: Place,
+        *,
+        anew: bool,
+        sure: bool = False,
+    ) -> None:
+        """Ask, and acknowledge only then: what was acknowledged is answered, whatever dies."""
+        user = body["user"]["id"]
         try:
             self._desk.submit(
                 text,
                 user=user,
                 channel=there.channel or user,
                 key=body["trigger_id"],
-                reply_to=None if reply_to == "-" else reply_to,
-                anew=how == "anew",
-                sure=True,
+                reply_to=there.reply_to,
+                anew=anew,
+                sure=sure,
             )
-        except UserError as error:
-            _tell(client, body, str(error))
+        except (UserError, Unavailable) as error:
+            ack()
+            words = None
+            if isinstance(error, Costly):
+                words = commands.mistake(error, text, reply_to=there.reply_to, anew=anew)
+            _tell(client, body, str(error), words)
+        else:
+            ack()
 
     def another_view(self, run: Run, name: str) -> str:
         question, view = self._desk.runner.question(run), self._desk.runner.views.get(name)
@@ -208,6 +216,13 @@ class _Buttons:
         value = action["selected_option"]["value"] if "selected_option" in action else action["value"]
         run_id, _, rest = value.partition(" ")
         return self._desk.run(run_id), rest
+
+    def _kept(self, action: dict[str, Any]) -> tuple[Run, str]:
+        """The same; UserError where the run is gone."""
+        run, rest = self._chosen(action)
+        if run is None:
+            raise UserError(GONE)
+        return run, rest
 
 
 def _thread_of(body: dict[str, Any]) -> Place:

@@ -78,11 +78,13 @@ class Posting:
         claimed.check()
         if run.doubt:
             there = self._look(run, channel, thread, lambda message: _is_part(message, run, part))
-            # only one part can have been under way when the run was left
-            claimed.settle()
             if there:
+                claimed.settle()
                 return channel, there
         sent = self._as_member(channel, lambda: self._client.chat_postMessage(**arguments))
+        # only one part can have been under way when the run was left; had this one been refused, it may be
+        # another, such as the word that it was refused
+        claimed.settle()
         return str(sent["channel"]), str(sent["ts"])
 
     def edit(self, claimed: Claimed, made: list[Block], words: str) -> None:
@@ -127,7 +129,6 @@ class Posting:
                 self._take_back(file_id)
                 file_id = self._send(path, name)
                 claimed.posted("upload", file_id)
-            claimed.settle()
         self._budget.files.wait("files.completeUploadExternal")
         claimed.check()
         try:
@@ -141,6 +142,7 @@ class Posting:
             # the answer was cut: before anyone says that the file is not there, look
             if not self._look(claimed.run, channel, thread, lambda message: _has_file(message, file_id)):
                 raise
+        claimed.settle()
         return file_id
 
     def _send(self, path: Path, name: str) -> str:

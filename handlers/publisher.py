@@ -76,7 +76,8 @@ class SlackPublisher:
         rate limits; by default, the documented ones."""
         self._door = door or Door(client)
         self._client = client
-        self._posting = Posting(client, budget or Budget.of_slack())
+        self._budget = budget or Budget.of_slack()
+        self._posting = Posting(client, self._budget)
         self._views = views
         self._monotonic = monotonic
         self._owed: dict[str, float] = {}
@@ -148,6 +149,7 @@ class SlackPublisher:
                 words = [blocks.paragraph(blocks.said(f"You asked: {run.typed}"))]
                 self._tell(claimed, run.user, words, error)
         except SLACK_ERRORS as refused:
+            _unless_away(refused)
             log.error("run %s: the apology was refused: %s", run.id, code_of(refused) or refused)  # noqa: TRY400 - the reason is in the words
 
     def _apologised_there(self, claimed: Claimed, question: Question | None, error: BotError) -> bool:
@@ -160,6 +162,7 @@ class SlackPublisher:
             if "trouble" not in run.posted:
                 claimed.posted("trouble", self._reply(claimed, "trouble", made, blocks.fallback(str(error))))
         except SlackApiError as refused:
+            _unless_away(refused)
             log.warning("run %s: its thread took no apology: %s", run.id, code_of(refused))
             return False
         return True
@@ -172,6 +175,7 @@ class SlackPublisher:
         try:
             self._edit(claimed, question, "⚠️ Cancelled")
         except SLACK_ERRORS as error:
+            _unless_away(error)
             log.warning("run %s: the cancelling was not shown: %s", run.id, code_of(error) or error)
 
     # --- digests
@@ -234,14 +238,18 @@ class SlackPublisher:
         try:
             self._tell(claimed, user, words, error)
         except SLACK_ERRORS as refused:
+            _unless_away(refused)
             log.error("run %s: its owner could not be told: %s", claimed.run.id, code_of(refused) or refused)  # noqa: TRY400 - the reason is in the words
 
     def forget(self, run: Run) -> None:
         file = run.posted.get("file", "")
         if file.startswith("F"):
+            # tier 3 as edits are, and counted apart from them (docs: files.delete)
+            self._budget.edits.wait("files.delete")
             try:
                 self._client.files_delete(file=file)
             except SLACK_ERRORS as error:
+                _unless_away(error)
                 # someone may have deleted it already
                 log.info("run %s: its file was not deleted: %s", run.id, code_of(error) or error)
 
@@ -350,6 +358,13 @@ class SlackPublisher:
         words = [*above, *blocks.trouble(error, claimed.run)]
         channel = self._posting.direct(user)
         self._posting.post(claimed, "told alone", words, blocks.words_of(words), channel, None)
+
+
+def _unless_away(error: Exception) -> None:
+    """Raise Unreachable where Slack may take the same later: then the run comes back, and says it then."""
+    known = translated(error)
+    if isinstance(known, Unreachable):
+        raise known from error
 
 
 def _told(run: Run, words: str) -> list[Block]:

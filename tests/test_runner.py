@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, tzinfo
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -27,6 +27,7 @@ from bot.runner import KEEP, Runner
 from bot.runs import ATTEMPTS, Run, Runs
 from bot.statement import Statement
 from bot.table import Table
+from tests.clock import Clock
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
@@ -42,17 +43,6 @@ if TYPE_CHECKING:
     from bot.question import Question
     from bot.report import Report
     from bot.views import Column, View
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 class Script:
@@ -130,6 +120,8 @@ class Diary:
         self._say(claimed, f"to {user} alone: {error}")
 
     def forget(self, run: Run) -> None:
+        if self.next:
+            self.next.pop(0)(run.typed)
         self.said.append(f"forget {run.typed}")
 
 
@@ -156,6 +148,11 @@ class Bench:
             ended=self.ended.append,
         )
         self._count = 0
+        self._around = database, views, clock
+
+    def other(self, owner: str = "two") -> Bench:
+        """Another process beside this one."""
+        return Bench(*self._around, owner)
 
     def ask(self, text: str = "last 7d", *, user: str = "alice", key: str = "", zone: tzinfo = UTC) -> Run:
         self._count += 1
@@ -177,6 +174,11 @@ class Bench:
             assert steps < 100, "it never rests"
         return steps
 
+    def die(self) -> None:
+        """Have the process killed in the middle of a step, as what lies before its parts will do."""
+        with pytest.raises(KeyboardInterrupt):
+            self.runner.step()
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -192,7 +194,7 @@ def database(path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def bench(database: Database, catalogue: dict[str, View]) -> Bench:
-    return Bench(database, catalogue, Clock())
+    return Bench(database, catalogue, Clock(NOW))
 
 
 def raises(error: BaseException) -> Callable[[object], None]:
@@ -331,20 +333,17 @@ def test_a_busy_engine_is_asked_for_as_long_as_it_takes(bench: Bench) -> None:
     assert bench.now(run).state == "done"
 
 
-def test_what_the_engine_calls_a_run_is_kept_at_once_and_handed_back_after_a_crash(
-    bench: Bench, database: Database, catalogue: dict[str, View]
-) -> None:
+def test_what_the_engine_calls_a_run_is_kept_at_once_and_handed_back_after_a_crash(bench: Bench) -> None:
     def dies(progress: Progress) -> None:
         progress("ref-1", "running", 5)
         raise KeyboardInterrupt
 
     bench.engine.next = [dies]
     run = bench.ask()
-    with pytest.raises(KeyboardInterrupt):
-        bench.runner.step()
+    bench.die()
     assert bench.now(run).steps[0].ref == "ref-1"
 
-    other = Bench(database, catalogue, bench.clock, owner="two")
+    other = bench.other()
     assert other.work() == 0, "the lease has not ended"
     bench.clock.advance(31)
     other.work()
@@ -370,19 +369,16 @@ def test_progress_is_written_down_at_most_every_second(bench: Bench) -> None:
 
 
 def test_a_run_that_ends_its_process_again_and_again_is_given_up_with_a_word(
-    database: Database, catalogue: dict[str, View]
+    bench: Bench,
 ) -> None:
-    clock = Clock()
-    first = Bench(database, catalogue, clock)
-    run = first.ask()
+    run = bench.ask()
     for number in range(ATTEMPTS):
-        bench = Bench(database, catalogue, clock, owner=f"life {number}")
-        bench.engine.next = [raises(KeyboardInterrupt())]
-        with pytest.raises(KeyboardInterrupt):
-            bench.runner.step()
-        clock.advance(31)
+        life = bench.other(f"life {number}")
+        life.engine.next = [raises(KeyboardInterrupt())]
+        life.die()
+        bench.clock.advance(31)
 
-    last = Bench(database, catalogue, clock, owner="last")
+    last = bench.other("last")
     last.work()
     assert last.engine.asked == []
     assert last.now(run).state == "failed"
@@ -392,16 +388,13 @@ def test_a_run_that_ends_its_process_again_and_again_is_given_up_with_a_word(
 
 
 def test_a_start_takes_up_at_once_what_the_last_life_left(
-    database: Database, catalogue: dict[str, View]
+    bench: Bench,
 ) -> None:
-    clock = Clock()
-    before = Bench(database, catalogue, clock)
-    before.engine.next = [raises(KeyboardInterrupt())]
-    run = before.ask()
-    with pytest.raises(KeyboardInterrupt):
-        before.runner.step()
+    bench.engine.next = [raises(KeyboardInterrupt())]
+    run = bench.ask()
+    bench.die()
 
-    after = Bench(database, catalogue, clock)
+    after = bench.other("one")
     after.runner.start(2)
     done = after.runner.wait(run.id, 10)
     after.runner.stop()
@@ -412,10 +405,8 @@ def test_a_start_takes_up_at_once_what_the_last_life_left(
 # --- losing a run
 
 
-def test_an_owner_that_was_paused_says_nothing_more(
-    bench: Bench, database: Database, catalogue: dict[str, View]
-) -> None:
-    other = Bench(database, catalogue, bench.clock, owner="two")
+def test_an_owner_that_was_paused_says_nothing_more(bench: Bench) -> None:
+    other = bench.other()
 
     def paused(progress: Progress) -> None:
         bench.clock.advance(31)
@@ -433,10 +424,8 @@ def test_an_owner_that_was_paused_says_nothing_more(
 @pytest.mark.parametrize(
     "error", [EngineError("It broke."), EngineBusy("Full."), Unreachable("Slack is away.")]
 )
-def test_whatever_befalls_a_paused_owner_changes_nothing(
-    bench: Bench, database: Database, catalogue: dict[str, View], error: BotError
-) -> None:
-    other = Bench(database, catalogue, bench.clock, owner="two")
+def test_whatever_befalls_a_paused_owner_changes_nothing(bench: Bench, error: BotError) -> None:
+    other = bench.other()
 
     def paused(_: Progress) -> None:
         bench.clock.advance(31)
@@ -487,15 +476,12 @@ def test_what_slack_may_have_heard_before_it_went_away_is_looked_for(bench: Benc
     assert bench.diary.doubts == [False, True, True]
 
 
-def test_what_a_worker_that_died_may_have_posted_is_looked_for(
-    bench: Bench, database: Database, catalogue: dict[str, View]
-) -> None:
+def test_what_a_worker_that_died_may_have_posted_is_looked_for(bench: Bench) -> None:
     bench.diary.next = [nothing, raises(KeyboardInterrupt())]
     run = bench.ask()
-    with pytest.raises(KeyboardInterrupt):
-        bench.runner.step()
+    bench.die()
     bench.clock.advance(31)
-    other = Bench(database, catalogue, bench.clock, owner="two")
+    other = bench.other()
     other.work()
     assert other.now(run).state == "done"
     assert other.diary.doubts == [True, True]
@@ -519,10 +505,8 @@ def test_what_slack_refuses_for_good_fails_and_is_told(bench: Bench) -> None:
     assert bench.diary.said == ["sorry for last 7d: That channel is archived."]
 
 
-def test_a_call_that_takes_long_is_no_death(
-    bench: Bench, database: Database, catalogue: dict[str, View]
-) -> None:
-    other = Bench(database, catalogue, bench.clock, owner="two")
+def test_a_call_that_takes_long_is_no_death(bench: Bench) -> None:
+    other = bench.other()
 
     def rate_limited(_: object) -> None:
         for _ in range(6):
@@ -539,10 +523,8 @@ def test_a_call_that_takes_long_is_no_death(
     assert len(bench.engine.asked) == 1
 
 
-def test_what_is_no_more_at_work_is_not_kept(
-    bench: Bench, database: Database, catalogue: dict[str, View]
-) -> None:
-    other = Bench(database, catalogue, bench.clock, owner="two")
+def test_what_is_no_more_at_work_is_not_kept(bench: Bench) -> None:
+    other = bench.other()
     bench.diary.next = [raises(ZeroDivisionError("a bug"))]
     run = bench.ask()
     assert bench.runner.step()
@@ -642,8 +624,7 @@ def test_a_cancelled_run_whose_worker_died_is_still_cancelled(bench: Bench) -> N
 
     bench.engine.next = [dies]
     run = bench.ask()
-    with pytest.raises(KeyboardInterrupt):
-        bench.runner.step()
+    bench.die()
     bench.clock.advance(31)
     bench.work()
     assert bench.now(run).state == "cancelled"
@@ -746,7 +727,7 @@ def test_whoever_counts_runs_is_told_of_each_that_ended_once(bench: Bench) -> No
 
 
 def test_a_process_that_stops_hands_over_what_is_at_its_engine_and_another_goes_on_from_there(
-    bench: Bench, database: Database, catalogue: dict[str, View]
+    bench: Bench,
 ) -> None:
     def stopped(progress: Progress) -> None:
         progress("ref-1", "running", 5)
@@ -760,16 +741,14 @@ def test_a_process_that_stops_hands_over_what_is_at_its_engine_and_another_goes_
     assert (handed.state, handed.lease, handed.attempts, handed.doubt) == ("running", None, 0, False)
     assert handed.steps[0].ref == "ref-1"
 
-    other = Bench(database, catalogue, bench.clock, owner="two")
+    other = bench.other()
     other.work()
     assert other.engine.asked == [(f"{run.id}/answer", "ref-1")]
     assert other.now(run).state == "done"
     assert other.diary.doubts == [False, False]
 
 
-def test_a_process_that_stops_between_two_parts_hands_over_the_rest(
-    bench: Bench, database: Database, catalogue: dict[str, View]
-) -> None:
+def test_a_process_that_stops_between_two_parts_hands_over_the_rest(bench: Bench) -> None:
     def stop(_: str) -> None:
         bench.stopping.set()
 
@@ -779,33 +758,28 @@ def test_a_process_that_stops_between_two_parts_hands_over_the_rest(
     handed = bench.now(run)
     assert (handed.state, handed.lease, list(handed.posted)) == ("posting", None, ["table"])
 
-    other = Bench(database, catalogue, bench.clock, owner="two")
+    other = bench.other()
     other.work()
     assert other.diary.said == ["headline: 7 calls to 1 service"]
     assert other.now(run).state == "done"
 
 
-def test_a_process_that_stops_before_it_looked_hands_over_the_doubt(
-    bench: Bench, database: Database, catalogue: dict[str, View]
-) -> None:
+def test_a_process_that_stops_before_it_looked_hands_over_the_doubt(bench: Bench) -> None:
     bench.diary.next = [nothing, raises(KeyboardInterrupt())]
     run = bench.ask()
-    with pytest.raises(KeyboardInterrupt):
-        bench.runner.step()
+    bench.die()
     bench.clock.advance(31)
-    second = Bench(database, catalogue, bench.clock, owner="two")
+    second = bench.other()
     second.diary.next = [raises(HandedOver("The bot is stopping."))]
     assert second.runner.step()
     assert second.now(run).lease is None
 
-    third = Bench(database, catalogue, bench.clock, owner="three")
+    third = bench.other("three")
     third.work()
     assert third.diary.doubts == [True, True]
 
 
-def test_a_process_that_stops_before_it_could_say_what_went_wrong_hands_that_over(
-    bench: Bench, database: Database, catalogue: dict[str, View]
-) -> None:
+def test_a_process_that_stops_before_it_could_say_what_went_wrong_hands_that_over(bench: Bench) -> None:
     def broken(_: object) -> None:
         bench.stopping.set()
         raise EngineError("It broke.")
@@ -815,7 +789,7 @@ def test_a_process_that_stops_before_it_could_say_what_went_wrong_hands_that_ove
     assert bench.runner.step()
     assert (bench.now(run).state, bench.now(run).lease, bench.now(run).attempts) == ("running", None, 0)
 
-    other = Bench(database, catalogue, bench.clock, owner="two")
+    other = bench.other()
     other.engine.next = [raises(EngineError("It broke."))]
     other.work()
     assert other.diary.said == ["sorry for last 7d: It broke."]
@@ -823,7 +797,7 @@ def test_a_process_that_stops_before_it_could_say_what_went_wrong_hands_that_ove
 
 
 def test_a_process_that_stops_before_it_could_say_that_a_run_was_cancelled_hands_that_over(
-    bench: Bench, database: Database, catalogue: dict[str, View]
+    bench: Bench,
 ) -> None:
     def cancel(_: object) -> None:
         bench.runner.cancel(run.id)
@@ -835,7 +809,7 @@ def test_a_process_that_stops_before_it_could_say_that_a_run_was_cancelled_hands
     assert bench.runner.step()
     assert (bench.now(run).state, bench.now(run).lease) == ("running", None)
 
-    other = Bench(database, catalogue, bench.clock, owner="two")
+    other = bench.other()
     other.work()
     assert other.diary.said == ["cancelled last 7d"]
     assert other.now(run).state == "cancelled"
@@ -907,3 +881,82 @@ def test_what_is_older_than_what_is_kept_is_forgotten_with_what_it_posted(bench:
     assert bench.runs.get(old.id) is None
     assert bench.runs.get(new.id) is not None
     assert bench.diary.said[-1] == "forget last 7d"
+
+
+def test_while_slack_is_away_what_it_still_holds_is_not_forgotten(bench: Bench) -> None:
+    first, second, third = (bench.ask(f"last {days}d") for days in (7, 8, 9))
+    bench.work()
+    bench.clock.advance(KEEP.total_seconds() + 1)
+
+    bench.diary.next = [nothing, raises(Unreachable("Slack cannot be reached."))]
+    bench.runner.sweep()
+    assert bench.runs.get(first.id) is None
+    assert [run.id for run in bench.runs.latest("alice", 9)] == [third.id, second.id]
+
+    bench.runner.sweep()
+    assert bench.runs.latest("alice", 9) == []
+
+
+# --- what is left at the engine
+
+
+def test_a_cancelled_run_that_was_handed_over_is_stopped_at_its_engine(bench: Bench) -> None:
+    def stopped(progress: Progress) -> None:
+        progress("ref-1", "running", 5)
+        bench.stopping.set()
+        progress("ref-1", "running", 6)
+
+    bench.engine.next = [stopped]
+    run = bench.ask()
+    assert bench.runner.step()
+    bench.runner.cancel(run.id)
+    told: list[str] = []
+
+    def resumed(progress: Progress) -> None:
+        with pytest.raises(Stopped):
+            progress("ref-1", "running", 7)
+        told.append("CancelQuery")
+        raise Stopped("as the engine lets it pass")
+
+    other = bench.other()
+    other.engine.next = [resumed]
+    other.work()
+    assert told == ["CancelQuery"]
+    assert other.engine.asked == [(f"{run.id}/answer", "ref-1")]
+    assert (other.now(run).state, other.diary.said) == ("cancelled", ["cancelled last 7d"])
+
+
+@pytest.mark.parametrize("befalls", [EngineError("It broke."), EngineBusy("Full.")])
+def test_a_cancelled_run_is_cancelled_whatever_its_engine_says_of_what_was_left(
+    bench: Bench, befalls: EngineError
+) -> None:
+    def dies(progress: Progress) -> None:
+        progress("ref-1", "running", 5)
+        raise KeyboardInterrupt
+
+    bench.engine.next = [dies]
+    run = bench.ask()
+    bench.die()
+    bench.runner.cancel(run.id)
+    bench.clock.advance(31)
+    bench.engine.next = [raises(befalls)]
+    bench.work()
+    assert bench.now(run).state == "cancelled"
+    assert len(bench.engine.asked) == 2
+
+
+def test_a_cancelled_run_that_ended_the_bot_too_often_is_not_touched_again(bench: Bench) -> None:
+    def dies(progress: Progress) -> None:
+        progress("ref-1", "running", 5)
+        raise KeyboardInterrupt
+
+    run = bench.ask()
+    for number in range(ATTEMPTS):
+        life = bench.other(f"life {number}")
+        life.engine.next = [dies]
+        life.die()
+        bench.clock.advance(31)
+    bench.runner.cancel(run.id)
+    bench.work()
+    assert bench.now(run).state == "cancelled"
+    assert bench.engine.asked == []

@@ -5,21 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
+from bot.claims import EACH_USER, FOR_OTHERS, LEASE
 from bot.database import Database
 from bot.digests import Digests
 from bot.errors import Stopped
-from bot.runs import EACH_USER, FOR_OTHERS, LEASE, REPEATED, Run, Runs, Step
-from bot.statement import Statement
-from bot.views import Column
+from bot.runs import REPEATED, Run, Runs
+from bot.schema import State
+from tests.asked import BEGUN, asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bot.runs import Kind, State
+    from bot.schema import Kind
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 ROOM = {"local": 2, "lake": 10}
@@ -50,20 +51,7 @@ def elsewhere(database: Database, database_url: str) -> Iterator[Runs]:
 def run(
     name: str, *, user: str = "U1", engine: str = "local", second: int = 0, kind: Kind = "question"
 ) -> Run:
-    columns = (Column("eventSource", "TEXT"), Column("numCalls", "INTEGER"))
-    return Run(
-        id=name,
-        key=f"key-{name}",
-        user=user,
-        channel="C1",
-        reply_to=None,
-        typed="last 7d",
-        text="2026-11-16T08:00:00Z..2026-11-23T08:00:00Z by=services",
-        engine=engine,
-        steps=(Step("answer", Statement("SELECT 1", columns)),),
-        created=START + timedelta(seconds=second),
-        kind=kind,
-    )
+    return asked(at(second), name, user=user, engine=engine, steps=BEGUN, kind=kind)
 
 
 def at(seconds: float) -> datetime:
@@ -537,30 +525,42 @@ def test_a_reading_is_not_announced_and_waits_until_there_is_room(runs: Runs) ->
 
 
 def test_how_many_runs_are_in_each_state_is_counted(runs: Runs) -> None:
-    assert runs.states() == {}
+    assert runs.states() == dict.fromkeys(get_args(State), 0)
     for number in range(4):
         runs.add(run(f"r{number}", second=number))
     runs.end(claimed(runs, at(5)), "failed", at(5))
     claimed(runs, at(6))
-    assert runs.states() == {"failed": 1, "running": 1, "queued": 2}
+    assert {state: count for state, count in runs.states().items() if count} == {
+        "failed": 1,
+        "running": 1,
+        "queued": 2,
+    }
 
 
 def test_a_request_without_a_run_is_known_when_it_comes_again(runs: Runs, elsewhere: Runs) -> None:
-    assert runs.is_first("event 1", at(0))
-    assert not elsewhere.is_first("event 1", at(1))
-    assert runs.is_first("event 2", at(1))
+    assert not elsewhere.is_known("event 1", at(0))
+    runs.know("event 1", at(0))
+    assert elsewhere.is_known("event 1", at(1))
+    assert not runs.is_known("event 2", at(1))
 
 
 def test_a_request_is_forgotten_once_nobody_repeats_it_any_more(runs: Runs) -> None:
-    runs.is_first("event 1", at(0))
-    assert not runs.is_first("event 1", at(0) + REPEATED)
-    assert runs.is_first("event 1", at(1) + REPEATED)
+    runs.know("event 1", at(0))
+    assert runs.is_known("event 1", at(0) + REPEATED)
+    assert not runs.is_known("event 1", at(1) + REPEATED)
 
 
-def test_of_many_that_ask_at_once_one_is_the_first(runs: Runs, elsewhere: Runs) -> None:
-    said: list[bool] = []
-    all_at_once(lambda n: said.append((runs, elsewhere)[n % 2].is_first("event", at(0))), 8)
-    assert sorted(said) == [False] * 7 + [True]
+def test_many_may_remember_the_same_at_once(runs: Runs, elsewhere: Runs) -> None:
+    all_at_once(lambda n: (runs, elsewhere)[n % 2].know("event", at(0)), 8)
+    assert runs.is_known("event", at(1))
+
+
+def test_where_another_run_has_the_id_a_run_gets_a_new_one(runs: Runs) -> None:
+    first = runs.add(run("a"))
+    second = runs.add(replace(run("a"), key="another"))
+    assert second.id != first.id
+    assert runs.get(first.id) == first
+    assert runs.get(second.id) == second
 
 
 def test_old_runs_are_those_that_ended_oldest_first_and_can_be_forgotten(

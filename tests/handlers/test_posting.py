@@ -11,15 +11,17 @@ from slack_sdk.errors import SlackApiError
 
 import handlers
 from bot.claimed import Claimed
+from bot.claims import LEASE
 from bot.database import Database
 from bot.errors import HandedOver, Stopped, Unreachable
 from bot.pace import Pace
-from bot.runs import LEASE, Run, Runs
+from bot.runs import Runs
 from bot.sandbox import ManualClock, Options, Sandbox
 from handlers.blocks import paragraph, said
 from handlers.pace import Budget
 from handlers.posting import PAGE, Posting
 from handlers.refusals import SLACK_ERRORS, translated
+from tests.asked import asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,21 +49,13 @@ class Bench:
         return datetime.fromtimestamp(self._slacks_clock.now(), UTC)
 
     def ask(self, channel: str = CHANNEL) -> Claimed:
-        self.runs.add(
-            Run(
-                id="0123abcd",
-                key="k",
-                user="U_ALICE",
-                channel=channel,
-                reply_to=None,
-                typed="last 7d",
-                text="last 7d",
-                engine="local",
-                steps=(),
-                created=self.clock(),
-            )
-        )
+        self.runs.add(asked(self.clock(), user="U_ALICE", channel=channel))
         return self.claim()
+
+    def begun(self) -> tuple[Claimed, str]:
+        """A run whose parent stands, and the thread below it."""
+        claimed = self.ask()
+        return claimed, self.post(claimed, "parent")
 
     def claim(self) -> Claimed:
         run = self.runs.claim("w", self.clock(), {"local": 1})
@@ -231,6 +225,23 @@ def test_one_look_settles_the_doubt_for_all_parts_that_follow(bench: Bench) -> N
     assert not claimed.run.doubt
 
 
+def test_a_part_that_is_refused_leaves_the_doubt_to_the_word_that_says_so(bench: Bench) -> None:
+    allow_looking(bench)
+    claimed = bench.ask()
+    bench.sandbox.faults.error("chat.postMessage", "restricted_action")
+    with pytest.raises(SlackApiError):
+        bench.post(claimed, "parent")
+    bench.post(claimed, "told alone")
+    claimed = bench.died()
+    bench.sandbox.faults.error("chat.postMessage", "restricted_action")
+    with pytest.raises(SlackApiError):
+        bench.post(claimed, "parent")
+
+    bench.post(claimed, "told alone")
+
+    assert bench.said("told alone") == 1
+
+
 def test_a_look_finds_a_part_behind_everything_that_was_said_since(bench: Bench) -> None:
     allow_looking(bench)
     first = bench.post(bench.ask(), "parent")
@@ -242,8 +253,7 @@ def test_a_look_finds_a_part_behind_everything_that_was_said_since(bench: Bench)
 
 def test_a_look_does_not_take_another_runs_part_or_another_part_for_its_own(bench: Bench) -> None:
     allow_looking(bench)
-    claimed = bench.ask()
-    thread = bench.post(claimed, "parent")
+    claimed, thread = bench.begun()
     bench.post(claimed, "chart", thread)
     bench.client.chat_postMessage(
         channel=CHANNEL,
@@ -333,8 +343,7 @@ def settled(bench: Bench, times: int) -> None:
 
 
 def test_a_file_is_sent_written_down_and_shared(bench: Bench, csv: Path) -> None:
-    claimed = bench.ask()
-    thread = bench.post(claimed, "parent")
+    claimed, thread = bench.begun()
     file = bench.posting.upload(claimed, csv, "answer.csv", thread)
     settled(bench, 1)
     assert claimed.run.posted == {"upload": file}
@@ -348,8 +357,7 @@ def test_a_file_whose_sharing_was_cut_off_is_found_at_once_where_one_may_look(
     bench: Bench, csv: Path
 ) -> None:
     allow_looking(bench)
-    claimed = bench.ask()
-    thread = bench.post(claimed, "parent")
+    claimed, thread = bench.begun()
     bench.sandbox.faults.cut_after("files.completeUploadExternal")
 
     file = bench.posting.upload(claimed, csv, "answer.csv", thread)
@@ -362,8 +370,7 @@ def test_a_file_whose_sharing_was_cut_off_is_found_at_once_where_one_may_look(
 def test_a_file_that_may_have_been_shared_is_taken_back_and_sent_anew_where_nobody_may_look(
     bench: Bench, csv: Path
 ) -> None:
-    claimed = bench.ask()
-    thread = bench.post(claimed, "parent")
+    claimed, thread = bench.begun()
     bench.sandbox.faults.cut_after("files.completeUploadExternal")
     with pytest.raises(SLACK_ERRORS):
         bench.posting.upload(claimed, csv, "answer.csv", thread)
@@ -382,8 +389,7 @@ def test_a_file_whose_sharing_never_reached_slack_is_shared_without_being_sent_a
     bench: Bench, csv: Path
 ) -> None:
     allow_looking(bench)
-    claimed = bench.ask()
-    thread = bench.post(claimed, "parent")
+    claimed, thread = bench.begun()
     bench.sandbox.faults.cut_before("files.completeUploadExternal")
     with pytest.raises(SLACK_ERRORS):
         bench.posting.upload(claimed, csv, "answer.csv", thread)
@@ -395,8 +401,7 @@ def test_a_file_whose_sharing_never_reached_slack_is_shared_without_being_sent_a
 
 @pytest.mark.parametrize("method", ["files.getUploadURLExternal", "upload"])
 def test_a_file_whose_bytes_did_not_come_is_sent_anew(bench: Bench, csv: Path, method: str) -> None:
-    claimed = bench.ask()
-    thread = bench.post(claimed, "parent")
+    claimed, thread = bench.begun()
     bench.sandbox.faults.cut_after(method)
     with pytest.raises(SLACK_ERRORS) as cut:
         bench.posting.upload(claimed, csv, "answer.csv", thread)

@@ -16,18 +16,20 @@ from slack_sdk.web import SlackResponse
 
 import handlers
 from bot.claimed import Claimed
+from bot.claims import LEASE
 from bot.database import Database
 from bot.engines import NAMES
 from bot.errors import BotError, Gone, HandedOver, Stopped, Unreachable
 from bot.findings import Findings
 from bot.pace import Pace, Quota
 from bot.question import parse
-from bot.runs import LEASE, Run, Runs
+from bot.runs import Runs
 from bot.sandbox import Options, Sandbox
 from bot.table import Table
 from handlers.pace import Budget
 from handlers.publisher import SlackPublisher, file_name
 from handlers.refusals import TROUBLE, translated
+from tests.asked import asked
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
@@ -89,18 +91,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     database.close()
 
 
-RUN = Run(
-    id="0123abcd",
-    key="k",
-    user="U_ALICE",
-    channel="C_SECURITY",
-    reply_to=None,
-    typed="last 7d",
-    text="last 7d",
-    engine="local",
-    steps=(),
-    created=NOW,
-)
+RUN = asked(NOW, user="U_ALICE", channel="C_SECURITY")
 
 
 @pytest.fixture
@@ -242,6 +233,36 @@ def test_an_apology_for_a_question_nobody_understands_any_more_is_in_its_thread(
     publisher.apologise(claimed, None, BotError("No view `gone`."))
     (told,) = sandbox.thread("C_SECURITY", claimed.run.thread or "")
     assert "No view `gone`." in told.text
+
+
+@pytest.mark.parametrize("method", ["chat.update", "chat.postMessage"])
+def test_bad_news_that_slack_cannot_take_now_is_told_when_the_run_comes_back(
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question, method: str
+) -> None:
+    sandbox.faults.error(method, "internal_error")
+    with pytest.raises(Unreachable):
+        publisher.apologise(claimed, question, BotError("Lake stopped this."))
+    publisher.apologise(claimed, question, BotError("Lake stopped this."))
+    (told,) = sandbox.thread("C_SECURITY", claimed.run.thread or "")
+    assert "Lake stopped this." in told.text
+
+
+def test_a_cancelling_that_slack_cannot_take_now_is_shown_when_the_run_comes_back(
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
+) -> None:
+    sandbox.faults.error("chat.update", "internal_error")
+    with pytest.raises(Unreachable):
+        publisher.cancelled(claimed, question)
+    publisher.cancelled(claimed, question)
+    assert len(sandbox.calls("chat.update")) == 2
+
+
+def test_an_owner_who_cannot_be_told_now_is_told_when_the_run_comes_back(
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed
+) -> None:
+    sandbox.faults.error("conversations.open", "internal_error")
+    with pytest.raises(Unreachable):
+        publisher.tell(claimed, "U_ALICE", BotError("That channel is archived."))
 
 
 # --- when a run is not ours to tell any more
@@ -395,3 +416,33 @@ def test_a_file_is_named_for_the_askers_own_days(catalogue: dict[str, View]) -> 
 )
 def test_a_file_is_named_for_what_was_asked(ask: Callable[[str], Question], text: str, name: str) -> None:
     assert file_name(ask(text), UTC) == name
+
+
+OLD = replace(RUN, parts={"file": "F1"})
+"""A run that left a file."""
+
+
+def test_a_file_that_slack_does_not_hear_of_is_not_taken_for_deleted(
+    sandbox: Sandbox, publisher: SlackPublisher
+) -> None:
+    sandbox.faults.cut_before("files.delete")
+    with pytest.raises(Unreachable):
+        publisher.forget(OLD)
+    publisher.forget(OLD)  # nobody knows it any more
+    assert [call.sent["file"] for call in sandbox.calls("files.delete")] == ["F1", "F1"]
+
+
+def test_files_are_deleted_within_slacks_limit_which_they_share_with_nothing_else(
+    sandbox: Sandbox, catalogue: dict[str, View]
+) -> None:
+    waited: list[float] = []
+    free = Pace(10_000.0, 10_000)
+    budget = Budget(posts=free, files=free, edits=Quota(1, 60.0, sleep=waited.append))
+    client = handlers.connect(sandbox.options.bot_token, sandbox.api_url)
+    publisher = SlackPublisher(client, catalogue, budget=budget)
+    publisher.forget(OLD)
+    assert budget.edits.is_free(""), "as many edits as before"
+    publisher.forget(replace(OLD, parts={}))
+    assert waited == []
+    publisher.forget(OLD)
+    assert waited == [pytest.approx(60, abs=10)]
