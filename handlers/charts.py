@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final, cast
 
 from bot.findings import short_service
-from handlers import blocks
+from handlers.tables import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ def chart(table: Table, view: View) -> tuple[Block, str] | None:
         drawn["series"] = [{"name": name, "data": data} for name, data in zip(names, points, strict=True)]
         drawn["axis_config"] = {"categories": labels}
     words = [
-        f"{label}: " + ", ".join(blocks.plain(row[place]) for place in places)
+        f"{label}: " + ", ".join(plain(row[place]) for place in places)
         for label, row in zip(labels, rows, strict=True)
     ]
     which = "last" if view.chart.kind == "line" else "first"
@@ -64,7 +64,7 @@ def _unique_labels(cells: Sequence[Cell]) -> list[str]:
         if isinstance(cell, date):
             name = f"{cell.day} {cell:%b}"
         else:
-            name = short_service(blocks.plain(cell))
+            name = short_service(plain(cell))
             name = name.rsplit(":", 1)[-1] if name.startswith("arn:") else name
         name = name.strip() or "–"
         label, number = name[:LABEL_CHARS], 2

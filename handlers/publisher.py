@@ -17,7 +17,7 @@ from bot import report as reports
 from bot.errors import BotError, Gone, Unreachable
 from bot.findings import BYTES_PER_GB, short_service
 from bot.table import to_csv
-from handlers import blocks, charts, told
+from handlers import blocks, charts, tables, told
 from handlers.door import DIRECT, Door
 from handlers.pace import Budget
 from handlers.posting import Posting
@@ -186,8 +186,8 @@ class SlackPublisher:
         if not report.entries:
             return
         table = reports.table(report)
-        shown = blocks.Shown(table)
-        above, below = blocks.above(shown), told.below(report, digest, claimed.run)
+        shown = tables.Shown(table)
+        above, below = tables.above(shown), told.below(report, digest, claimed.run)
         name = f"tls-audit_digest-{digest.id}_{report.period.start}_{report.period.end}.csv"
         parts: dict[str, Callable[[], str]] = {
             "table": lambda: self._post_table(claimed, shown, "Findings, new first", above, below),
@@ -270,27 +270,27 @@ class SlackPublisher:
         empty = read and not table.row_count
         buttons = blocks.follow_ups(run, question, self._views.values(), empty=empty)
         if not table.row_count:
-            made = [*named, *blocks.below(None, found, run), buttons]
+            made = [*named, *blocks.below("", found, run), buttons]
             return self._reply(claimed, "table", made, blocks.fallback(found.headline, found.proof))
-        shown = blocks.Shown(table, question.view)
+        shown = tables.Shown(table, question.view)
         caption = f"{question.words()[:1].upper()}{question.words()[1:]}"
-        below = [*blocks.below(shown, found, run), buttons]
-        return self._post_table(claimed, shown, caption, [*named, *blocks.above(shown)], below)
+        below = [*blocks.below(shown.left_out, found, run), buttons]
+        return self._post_table(claimed, shown, caption, [*named, *tables.above(shown)], below)
 
     def _post_table(
-        self, claimed: Claimed, shown: blocks.Shown, caption: str, above: list[Block], below: list[Block]
+        self, claimed: Claimed, shown: tables.Shown, caption: str, above: list[Block], below: list[Block]
     ) -> str:
         ladder: Sequence[Callable[[], Block]] = (
-            lambda: blocks.data_table(shown, caption),
-            lambda: blocks.plain_table(shown),
-            lambda: blocks.code_table(shown),
+            lambda: tables.data_table(shown, caption),
+            lambda: tables.plain_table(shown),
+            lambda: tables.code_table(shown),
         )
         if self._monotonic() - self._rung_since > RUNG_SECONDS:
             self._rung = 0
         for rung in range(self._rung, len(ladder)):
             made = [*above, ladder[rung](), *below]
             try:
-                sent = self._reply(claimed, "table", made, blocks.table_text(shown))
+                sent = self._reply(claimed, "table", made, tables.table_text(shown))
             except SlackApiError as error:
                 if code_of(error) not in REFUSED_BLOCKS or rung == len(ladder) - 1:
                     raise

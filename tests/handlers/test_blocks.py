@@ -18,7 +18,7 @@ from bot.findings import Coverage, Findings
 from bot.sandbox import check_blocks, check_view
 from bot.table import Table, literal
 from bot.views import Chart, Column, View, load
-from handlers import blocks, charts, commands
+from handlers import blocks, charts, commands, tables
 from tests.asked import asked
 from tests.conftest import NOW
 
@@ -56,7 +56,7 @@ names = st.from_regex(r"[a-z][A-Za-z0-9_]{0,30}", fullmatch=True) | st.sampled_f
 
 
 @st.composite
-def tables(draw: st.DrawFn) -> tuple[Table, View]:
+def answers(draw: st.DrawFn) -> tuple[Table, View]:
     """A table of some view: its first column is what a chart shows, its last counts calls."""
     types = draw(st.lists(st.sampled_from(sorted(cells)), min_size=0, max_size=19))
     columns = [Column(name, kind) for name, kind in zip(draw(_unique(len(types))), types, strict=True)]  # type: ignore[arg-type]  # drawn from the types
@@ -197,30 +197,30 @@ def _element(element: dict[str, Any]) -> Any:
 
 
 @FEW
-@given(tables(), questions(), findings, runs())
+@given(answers(), questions(), findings, runs())
 def test_every_answer_can_be_posted_on_every_rung_of_the_ladder(
     made: tuple[Table, View], question: Question, found: Findings, run: Run
 ) -> None:
     table, view = made
-    shown = blocks.Shown(table, view) if table.row_count else None
-    above = blocks.above(shown) if shown else []
+    shown = tables.Shown(table, view) if table.row_count else None
+    above = tables.above(shown) if shown else []
     buttons = blocks.follow_ups(run, question, VIEWS.values(), empty=shown is None)
-    below = [*blocks.below(shown, found, run), buttons]
+    below = [*blocks.below(shown.left_out if shown else "", found, run), buttons]
     if shown is None:
         taken(below)
         return
     for block in (
-        blocks.data_table(shown, question.words()),
-        blocks.plain_table(shown),
-        blocks.code_table(shown),
+        tables.data_table(shown, question.words()),
+        tables.plain_table(shown),
+        tables.code_table(shown),
     ):
         taken([*above, block, *below])
-    assert 0 < len(blocks.table_text(shown)) <= 4_000
+    assert 0 < len(tables.table_text(shown)) <= 4_000
     assert "\x00" not in json.dumps([*above, block, *below], ensure_ascii=False)
 
 
 @FEW
-@given(tables())
+@given(answers())
 def test_every_chart_can_be_posted_with_its_words(made: tuple[Table, View]) -> None:
     drawn = charts.chart(*made)
     if drawn is None:
@@ -287,8 +287,8 @@ CALLS = (
 CLIENTS = replace(VIEWS["clients"], columns=CALLS, measure="numOutdatedTlsCalls")
 
 
-def shown(rows: Sequence[Row], columns: Sequence[Column] = CALLS) -> blocks.Shown:
-    return blocks.Shown(table_of(columns, rows), CLIENTS)
+def shown(rows: Sequence[Row], columns: Sequence[Column] = CALLS) -> tables.Shown:
+    return tables.Shown(table_of(columns, rows), CLIENTS)
 
 
 def test_the_rows_with_most_calls_are_shown_and_how_many_are_not_is_said() -> None:
@@ -305,7 +305,7 @@ def test_a_table_that_fits_says_nothing_of_what_is_left_out() -> None:
 
 def test_a_view_without_a_policy_keeps_its_own_order() -> None:
     days = [(date(2026, 11, 1 + n), *(n,) * 6) for n in range(14)]
-    made = blocks.Shown(table_of(VIEWS["trend"].columns, days), VIEWS["trend"])
+    made = tables.Shown(table_of(VIEWS["trend"].columns, days), VIEWS["trend"])
     assert [row[0] for row in made.rows] == [day[0] for day in days]
 
 
@@ -338,7 +338,7 @@ def test_two_columns_of_one_name_are_not_mixed_up() -> None:
 
 
 def test_a_table_in_which_everything_is_the_same_is_still_a_table() -> None:
-    made = blocks.Shown(table_of(CALLS[:2], [("a", "1.1"), ("a", "1.1")]), VIEWS["requests"])
+    made = tables.Shown(table_of(CALLS[:2], [("a", "1.1"), ("a", "1.1")]), VIEWS["requests"])
     assert made.rows == [["1.1"], ["1.1"]]
 
 
