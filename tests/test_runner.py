@@ -179,6 +179,19 @@ class Bench:
         with pytest.raises(KeyboardInterrupt):
             self.runner.step()
 
+    def handed_over(self) -> Run:
+        """A run that is at its engine, as `ref-1`, when the process is told to stop."""
+
+        def stopped(progress: Progress) -> None:
+            progress("ref-1", "running", 5)
+            self.stopping.set()
+            progress("ref-1", "running", 6)
+
+        self.engine.next = [stopped]
+        run = self.ask()
+        assert self.runner.step()
+        return run
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -729,14 +742,7 @@ def test_whoever_counts_runs_is_told_of_each_that_ended_once(bench: Bench) -> No
 def test_a_process_that_stops_hands_over_what_is_at_its_engine_and_another_goes_on_from_there(
     bench: Bench,
 ) -> None:
-    def stopped(progress: Progress) -> None:
-        progress("ref-1", "running", 5)
-        bench.stopping.set()
-        progress("ref-1", "running", 6)
-
-    bench.engine.next = [stopped]
-    run = bench.ask()
-    assert bench.runner.step()
+    run = bench.handed_over()
     handed = bench.now(run)
     assert (handed.state, handed.lease, handed.attempts, handed.doubt) == ("running", None, 0, False)
     assert handed.steps[0].ref == "ref-1"
@@ -901,14 +907,7 @@ def test_while_slack_is_away_what_it_still_holds_is_not_forgotten(bench: Bench) 
 
 
 def test_a_cancelled_run_that_was_handed_over_is_stopped_at_its_engine(bench: Bench) -> None:
-    def stopped(progress: Progress) -> None:
-        progress("ref-1", "running", 5)
-        bench.stopping.set()
-        progress("ref-1", "running", 6)
-
-    bench.engine.next = [stopped]
-    run = bench.ask()
-    assert bench.runner.step()
+    run = bench.handed_over()
     bench.runner.cancel(run.id)
     told: list[str] = []
 

@@ -141,15 +141,20 @@ def test_progress_is_shown_at_most_every_three_seconds_and_the_headline_at_once(
     assert "✅ 7 calls" in parent.text
 
 
+def sparing(sandbox: Sandbox, catalogue: dict[str, View]) -> tuple[SlackPublisher, Quota, list[float]]:
+    """A publisher with one edit a minute, those edits, and how long it would have waited."""
+    waited: list[float] = []
+    free, edits = Pace(10_000.0, 10_000), Quota(1, 60.0, sleep=waited.append)
+    client = handlers.connect(sandbox.options.bot_token, sandbox.api_url)
+    budget = Budget(posts=free, files=free, edits=edits)
+    return SlackPublisher(client, catalogue, budget=budget), edits, waited
+
+
 def test_where_an_edit_has_to_wait_the_headline_comes_last(
     sandbox: Sandbox, catalogue: dict[str, View], claimed: Claimed, question: Question
 ) -> None:
-    waited: list[float] = []
-    free = Pace(10_000.0, 10_000)
-    budget = Budget(posts=free, files=free, edits=Quota(1, 60.0, sleep=waited.append))
-    client = handlers.connect(sandbox.options.bot_token, sandbox.api_url)
-    publisher = SlackPublisher(client, catalogue, budget=budget)
-    budget.edits.wait("")
+    publisher, edits, waited = sparing(sandbox, catalogue)
+    edits.wait("")
     answer(publisher, claimed, question)
     assert list(claimed.run.posted) == ["table", "chart", "upload", "file", "headline"]
     assert waited == [pytest.approx(60, abs=10)]
@@ -435,13 +440,9 @@ def test_a_file_that_slack_does_not_hear_of_is_not_taken_for_deleted(
 def test_files_are_deleted_within_slacks_limit_which_they_share_with_nothing_else(
     sandbox: Sandbox, catalogue: dict[str, View]
 ) -> None:
-    waited: list[float] = []
-    free = Pace(10_000.0, 10_000)
-    budget = Budget(posts=free, files=free, edits=Quota(1, 60.0, sleep=waited.append))
-    client = handlers.connect(sandbox.options.bot_token, sandbox.api_url)
-    publisher = SlackPublisher(client, catalogue, budget=budget)
+    publisher, edits, waited = sparing(sandbox, catalogue)
     publisher.forget(OLD)
-    assert budget.edits.is_free(""), "as many edits as before"
+    assert edits.is_free(""), "as many edits as before"
     publisher.forget(replace(OLD, parts={}))
     assert waited == []
     publisher.forget(OLD)

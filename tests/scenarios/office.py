@@ -259,11 +259,12 @@ class Office:
         return self.sandbox.wait_for(look, what=f"{count} direct messages")
 
 
-def eventually(look: Callable[[], T | None], what: str) -> T:
-    """What `look` finds of things that the Slack never hears of, so that its `wait_for` would not wake."""
+def eventually(look: Callable[[], T], what: str, is_it: Callable[[T], object] = bool) -> T:
+    """What `look` finds, once it is so, of things that the Slack never hears of: its `wait_for` would not
+    wake."""
     until = time.monotonic() + PATIENCE
-    while not (found := look()):
-        assert time.monotonic() < until, f"{what} did not come within {PATIENCE:g} s"
+    while not is_it(found := look()):
+        assert time.monotonic() < until, f"{what} did not come within {PATIENCE:g} s; now: {found}"
         time.sleep(LOOK_SECONDS)
     return found
 

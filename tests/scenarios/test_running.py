@@ -187,10 +187,10 @@ def test_the_metrics_count_what_was_asked_and_how_long_it_took(served: Served) -
     served.audited(count + 1)
     # the figures come a moment after the line
     ended = 'tls_audit_runs_ended_total{kind="question",outcome="done"}'
-    now = patiently(served.metrics, lambda found: found[ended] == before.get(ended, 0) + 1)
+    now = eventually(served.metrics, "the count", lambda found: found[ended] == before.get(ended, 0) + 1)
     for phase in ("queued", "asking", "posting"):
         name = f'tls_audit_run_seconds_count{{phase="{phase}"}}'
-        now = patiently(served.metrics, lambda found, name=name: found[name] == before[name] + 1)  # type: ignore[misc]  # mypy infers no lambda with a default
+        now = eventually(served.metrics, name, lambda found, name=name: found[name] == before[name] + 1)  # type: ignore[misc]  # mypy infers no lambda with a default
     limited = 'tls_audit_slack_refusals_total{error="ratelimited",method="chat.postMessage"}'
     assert now[limited] == before.get(limited, 0) + 1
     assert now['tls_audit_runs{state="done"}'] == before.get('tls_audit_runs{state="done"}', 0) + 1
@@ -220,21 +220,14 @@ def test_a_connection_that_is_renewed_is_no_ghost_and_one_more_than_there_are_is
     served.sandbox.ghosts(2)
     try:
         renewed()
-        found = patiently(served.metrics, lambda found: found['tls_audit_sockets{whose="known"}'] == 3)
+        found = eventually(
+            served.metrics, "the sockets", lambda found: found['tls_audit_sockets{whose="known"}'] == 3
+        )
     finally:
         served.sandbox.ghosts(0)
     assert found['tls_audit_sockets{whose="held"}'] == 1
     assert len(warned()) == 1
     assert "Slack knows 3 connections of this app" in warned()[0]["event"]
-
-
-def patiently(ask: Callable[[], Any], is_it: Callable[[Any], bool]) -> Any:
-    """What is asked for, once it is so; nobody tells when."""
-    for _ in range(1_000):
-        if is_it(found := ask()):
-            return found
-        threading.Event().wait(0.01)
-    raise TimeoutError(f"it stayed {ask()}")
 
 
 # --- the database away
@@ -303,53 +296,48 @@ def test_while_the_database_is_away_digests_forms_and_buttons_are_refused_in_wor
     assert len(office.runner.runs.latest(ALICE, 9)) == 1
 
 
-def connected(office: Office) -> None:
-    """Have connections at hand for all that is to come: new ones would be refused within two seconds."""
-    with ExitStack() as stack:
-        for _ in range(8):
-            stack.enter_context(office.runner.runs._database.read())  # noqa: SLF001 - the pool is its own
+@pytest.fixture
+def hanging(opened: Callable[..., Office], postgres: Postgres) -> Iterator[tuple[Office, Proxy]]:
+    """An office, and the line to its database, which can be made to hang. Connections are at hand for all
+    that is to come: new ones would be refused within two seconds."""
+    with Proxy(postgres.port) as proxy:
+        there = postgres.url().replace(str(postgres.port), str(proxy.port))
+        office = opened(database_url=there, slacks_clock=ManualClock())
+        with ExitStack() as stack:
+            for _ in range(8):
+                stack.enter_context(office.runner.runs._database.read())  # noqa: SLF001 - the pool is its own
+        yield office, proxy
 
 
 def test_while_the_database_hangs_a_command_is_acknowledged_in_words_and_answered_after(
-    opened: Callable[..., Office], postgres: Postgres
+    hanging: tuple[Office, Proxy],
 ) -> None:
-    url = postgres.url()
-    with Proxy(postgres.port) as proxy:
-        there = url.replace(str(postgres.port), str(proxy.port))
-        office = opened(database_url=there, slacks_clock=ManualClock())
-        connected(office)
-        proxy.hang()
-        office.type("last 7d service=s3")
-        said = words(office.whisper())
-        office.sandbox.acknowledged(office.sandbox.command(ALICE, SECURITY, DIGESTS, "list"))
-        assert len(office.sandbox.ephemerals(ALICE)) == 2
-        proxy.mend()
+    office, proxy = hanging
+    proxy.hang()
+    office.type("last 7d service=s3")
+    assert words(office.whisper()) == SLOW
+    office.sandbox.acknowledged(office.sandbox.command(ALICE, SECURITY, DIGESTS, "list"))
+    assert len(office.sandbox.ephemerals(ALICE)) == 2
+    proxy.mend()
 
-        (run,) = eventually(lambda: office.runner.runs.latest(ALICE, 9), "the run")
-        assert office.ended(run).state == "done"
-        listed = office.sandbox.wait_for(lambda: office.sandbox.ephemerals(ALICE)[2:], what="the list")
-    assert said == SLOW
+    (run,) = eventually(lambda: office.runner.runs.latest(ALICE, 9), "the run")
+    assert office.ended(run).state == "done"
+    listed = office.sandbox.wait_for(lambda: office.sandbox.ephemerals(ALICE)[2:], what="the list")
     assert "database" not in words(listed[0])
 
 
-def test_a_button_that_asks_is_acknowledged_once_the_question_is_kept(
-    opened: Callable[..., Office], postgres: Postgres
-) -> None:
-    url = postgres.url()
-    with Proxy(postgres.port) as proxy:
-        there = url.replace(str(postgres.port), str(proxy.port))
-        office = opened(database_url=there, slacks_clock=ManualClock())
-        table = office.table(office.answered("last 7d"))
-        connected(office)
-        proxy.hang()
-        pressed = office.sandbox.click(ALICE, table, "rerun")
-        # one after the other: by now, what is acknowledged at once has been
-        office.type("last 7d service=s3")
-        assert not pressed.over
-        proxy.mend()
+def test_a_button_that_asks_is_acknowledged_once_the_question_is_kept(hanging: tuple[Office, Proxy]) -> None:
+    office, proxy = hanging
+    table = office.table(office.answered("last 7d"))
+    proxy.hang()
+    pressed = office.sandbox.click(ALICE, table, "rerun")
+    # one after the other: by now, what is acknowledged at once has been
+    office.type("last 7d service=s3")
+    assert not pressed.over
+    proxy.mend()
 
-        office.sandbox.acknowledged(pressed)
-        assert [one.typed for one in office.runner.runs.latest(ALICE, 9)].count("last 7d") == 2
+    office.sandbox.acknowledged(pressed)
+    assert [one.typed for one in office.runner.runs.latest(ALICE, 9)].count("last 7d") == 2
 
 
 def test_an_event_that_could_not_be_kept_is_not_acknowledged_and_comes_again(
@@ -360,7 +348,7 @@ def test_an_event_that_could_not_be_kept_is_not_acknowledged_and_comes_again(
 
     with away(database_url):
         office.sandbox.mention(BOB, SECURITY, "last 7d service=s3")
-        patiently(lambda: caplog.text, lambda text: "nothing was taken on" in text)
+        eventually(lambda: caplog.text, "the warning", lambda text: "nothing was taken on" in text)
     assert [each for each in office.sandbox.traffic if each.what == "ack"] == []
 
     clock.advance(3)  # Slack waits no longer, and delivers it again at once
@@ -396,7 +384,9 @@ def test_health_says_that_the_database_is_away_and_when_it_is_back(
             assert status == 503
             assert "The bot's database cannot be used: " in said
             assert 'tls_audit_sockets{whose="held"} 1.0' in served.get("/metrics")[1]
-        assert patiently(lambda: served.get("/healthz"), lambda found: found[0] == 200)[1] == "ok\n"
+        assert (
+            eventually(lambda: served.get("/healthz"), "health", lambda found: found[0] == 200)[1] == "ok\n"
+        )
 
 
 # --- what comes again
@@ -417,7 +407,7 @@ def test_what_is_whispered_on_an_event_that_is_delivered_twice_is_whispered_once
 
 def forgotten(office: Office, run: Run) -> None:
     """Return once a run is not kept any more."""
-    patiently(lambda: office.runner.runs.get(run.id), lambda found: found is None)
+    eventually(lambda: office.runner.runs.get(run.id) is None, "the end of the run's record")
 
 
 def test_after_ninety_days_a_run_is_forgotten_with_its_file_and_a_younger_one_is_not(office: Office) -> None:
@@ -454,8 +444,8 @@ def test_findings_and_what_was_told_of_them_are_forgotten_too(on_call: Office) -
 
     on_call.clock.advance(timedelta(days=92).total_seconds())
 
-    patiently(lambda: on_call.runner.digests.findings(1), lambda found: found == [])
-    patiently(lambda: on_call.runner.digests.last_told(1), lambda found: found is None)
+    eventually(lambda: on_call.runner.digests.findings(1) == [], "the end of the findings")
+    eventually(lambda: on_call.runner.digests.last_told(1) is None, "the end of what was told")
     assert runs(on_call) == []
 
 
