@@ -199,7 +199,9 @@ def serve() -> None:
 
     chosen = settings.load()
     logs.set_up(secrets=chosen.secrets)
-    with _until_stopped() as stopped, parts.bot(chosen) as bot:
+    # until it is up there is nothing to hand over, and once it stops a second signal need not wait
+    signal.signal(SIGTERM, signal.default_int_handler)
+    with parts.bot(chosen) as bot, _until_stopped() as stopped:
         log.info("connected to Slack; SIGTERM or Ctrl-C stops")
         _beat(bot, chosen, stopped)
     _end()

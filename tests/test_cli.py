@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -434,6 +435,28 @@ def test_ctrl_c_stops_at_once_and_says_so(tmp_path: Path) -> None:
         os.close(ours)
 
     assert process.returncode == 130
+    assert b"Traceback" not in said
+
+
+def test_a_bot_that_is_told_to_stop_while_it_starts_ends_although_slack_says_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as slack:
+        process = subprocess.Popen(
+            [SCRIPT, "serve"],
+            stderr=subprocess.PIPE,
+            env=environment(
+                SLACK_API_URL=f"http://127.0.0.1:{slack.getsockname()[1]}/api/",
+                SLACK_BOT_TOKEN="xoxb-1",  # noqa: S106 - of no Slack
+                SLACK_APP_TOKEN="xapp-1",  # noqa: S106 - of no Slack
+                TLS_AUDIT_DATA=str(tmp_path),
+            ),
+        )
+        asking, _ = slack.accept()
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=20)
+        asking.close()
+
+    assert process.returncode == 130
+    assert b"Stopped." in said
     assert b"Traceback" not in said
 
 
