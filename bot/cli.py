@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -199,9 +199,9 @@ def serve() -> None:
 
     chosen = settings.load()
     logs.set_up(secrets=chosen.secrets)
-    # until it is up there is nothing to hand over, and once it stops a second signal need not wait
+    # while it starts, whatever hangs is broken off; and when it stops, by a second signal
     signal.signal(SIGTERM, signal.default_int_handler)
-    with parts.bot(chosen) as bot, _until_stopped() as stopped:
+    with suppress(KeyboardInterrupt), parts.bot(chosen) as bot, _until_stopped() as stopped:
         log.info("connected to Slack; SIGTERM or Ctrl-C stops")
         _beat(bot, chosen, stopped)
     _end()
