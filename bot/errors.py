@@ -12,7 +12,8 @@
         └── TakenOver         another worker has it: nothing of it may be changed or undone
 
 Foreign exceptions are translated where they are met (`raise EngineError(…) from error`).
-Only two places catch these: the edge that took the question, and `Runner.step`.
+People are told at the edges: `cli.main`, the handlers, `Answering.to_its_end`. Who catches one elsewhere
+does so by its own class, for a reason that stands there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Engines: the lakes that can answer. A new one is one file here and one line in `NAMES`."""
+"""Engines: the lakes that can answer. A new one is a file here; CONTRIBUTING.md says where its name goes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Progress(Protocol):
 
 
 class Engine(Protocol):
-    """Whatever can run a view. Implement the three, add the name to `NAMES`, pass `tests/engines`."""
+    """Whatever can run a view. `tests/engines` is its contract."""
 
     name: str
     """As in `engine=` and `TLS_AUDIT_ENGINE`."""
