@@ -61,6 +61,12 @@ def policy(
         typer.echo(
             "A store with a KMS key of yours also needs kms:Decrypt and kms:GenerateDataKey on it.", err=True
         )
+    if any(store.role for store in chosen.stores.values()):
+        typer.echo(
+            "A role that is taken on needs the same on its own store; run this without TLS_AUDIT_LAKE_ROLE "
+            "to print that.",
+            err=True,
+        )
 
 
 @app.command()

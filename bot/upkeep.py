@@ -70,6 +70,11 @@ ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 _ON_NO_STORE: Final = frozenset({"ListEventDataStores", "CreateEventDataStore"})
 """Actions that are not about one store, so that a policy allows them on `*`."""
 
+_ON_ANY_STORE: Final = frozenset({"GetEventDataStore", "AddTags"})
+"""Actions on stores that no setting names: the commands look at every store, and make new ones."""
+
+_STORES: Final = "arn:aws:cloudtrail:*:*:eventdatastore"
+
 
 @dataclass(frozen=True, slots=True)
 class About:
@@ -247,25 +252,34 @@ class Upkeep:
 
 
 def policy(command: str, known: Mapping[str, Store], deliver_to: str) -> dict[str, Any]:
-    """The least IAM policy for `tls-audit lake` commands, or for asking."""
-    arns = [store.arn for store in known.values() if store.arn and not store.role]
-    on_stores = arns or ["arn:aws:cloudtrail:*:*:eventdatastore/*"]
-    actions = [f"cloudtrail:{action}" for action in ACTIONS[command] if action not in _ON_NO_STORE]
-    anywhere = [f"cloudtrail:{action}" for action in ACTIONS[command] if action in _ON_NO_STORE]
-    statements: list[dict[str, Any]] = [{"Effect": "Allow", "Action": actions, "Resource": on_stores}]
-    if anywhere:
-        statements.append({"Effect": "Allow", "Action": anywhere, "Resource": "*"})
-    if command == "ask":
-        if deliver_to:
-            bucket, _, prefix = deliver_to.removeprefix("s3://").partition("/")
-            files = f"{prefix.strip('/')}/AWSLogs/*".lstrip("/")
-            where = f"arn:aws:s3:::{bucket}"
-            statements += [
-                {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": where},
-                {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{where}/{files}"},
-            ]
-        if roles := sorted({store.role for store in known.values() if store.role}):
-            statements.append({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": roles})
+    """The least IAM policy for `tls-audit lake` commands, or for asking. What a role that is taken on does
+    at AWS, the caller need not be allowed."""
+    every = [f"{_STORES}/*"]
+    own = [store.arn or f"{_STORES}/{store.id}" for store in known.values() if not store.role]
+    # the commands reach this account as the first store
+    here = next(iter(known.values()), Store("", "")).role
+    wide = _ON_ANY_STORE if known and command != "ask" and not here else frozenset()
+    actions = ACTIONS[command]
+    allowed: tuple[tuple[list[str] | str, list[str]], ...] = (
+        (own if known else every, [each for each in actions if each not in _ON_NO_STORE | wide]),
+        (every, [each for each in actions if each in wide]),
+        ("*", [each for each in actions if each in _ON_NO_STORE and not here]),
+    )
+    statements: list[dict[str, Any]] = [
+        {"Effect": "Allow", "Action": [f"cloudtrail:{each}" for each in named], "Resource": on}
+        for on, named in allowed
+        if on and named
+    ]
+    if command == "ask" and deliver_to and (own or not known):
+        bucket, _, prefix = deliver_to.removeprefix("s3://").partition("/")
+        files = f"{prefix.strip('/')}/AWSLogs/*".lstrip("/")
+        where = f"arn:aws:s3:::{bucket}"
+        statements += [
+            {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": where},
+            {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{where}/{files}"},
+        ]
+    if roles := sorted({store.role for store in known.values() if store.role}):
+        statements.append({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": roles})
     return {"Version": "2012-10-17", "Statement": statements}
 
 

@@ -151,9 +151,9 @@ def test_each_command_needs_no_more_than_its_policy(
 def test_the_policy_covers_delivery_and_roles(
     tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", ARN)
+    monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", f"prod={ARN},far={OTHER_ID}")
     monkeypatch.setenv("TLS_AUDIT_LAKE_DELIVERY", "s3://results/lake/")
-    monkeypatch.setenv("TLS_AUDIT_LAKE_ROLE", "arn:aws:iam::444455556666:role/audit")
+    monkeypatch.setenv("TLS_AUDIT_LAKE_ROLE", "far=arn:aws:iam::444455556666:role/audit")
 
     done = tls_audit("lake", "policy")
 
@@ -383,3 +383,42 @@ def test_the_doctor_misses_a_store_where_lake_is_to_answer(monkeypatch: pytest.M
 
     assert not check.passed
     assert "TLS_AUDIT_EVENT_DATA_STORE is not set" in check.what
+
+
+# --- the least policy
+
+ROLE = "arn:aws:iam::444455556666:role/audit"
+ANY = "arn:aws:cloudtrail:*:*:eventdatastore"
+
+
+@pytest.mark.parametrize(
+    ("stores", "role", "task", "allowed"),
+    [
+        ("", "", "ask", [f"{ANY}/*"]),
+        (STORE_ID, "", "ask", [f"{ANY}/{STORE_ID}"]),
+        (f"prod={ARN},dev={OTHER_ID}", "", "ask", [ARN, f"{ANY}/{OTHER_ID}"]),
+        (f"prod={ARN},dev={OTHER_ID}", f"dev={ROLE}", "ask", [ARN, ROLE]),
+        (ARN, ROLE, "ask", [ROLE]),
+        (ARN, ROLE, "delete", [ROLE]),
+        (ARN, "", "create", [f"{ANY}/*", "*"]),
+        (ARN, "", "status", [f"{ANY}/*", "*"]),
+        (ARN, "", "delete", [ARN, f"{ANY}/*", "*"]),
+        ("", "", "delete", [f"{ANY}/*", "*"]),
+    ],
+)
+def test_a_policy_allows_what_the_caller_itself_does_and_no_more(
+    stores: str,
+    role: str,
+    task: str,
+    allowed: list[str],
+    tls_audit: Callable[..., Done],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", stores)
+    monkeypatch.setenv("TLS_AUDIT_LAKE_ROLE", role)
+
+    done = tls_audit("lake", "policy", task)
+
+    on = [each["Resource"] for each in json.loads(done.out)["Statement"]]
+    assert [one for each in on for one in ([each] if isinstance(each, str) else each)] == allowed
+    assert ("run this without TLS_AUDIT_LAKE_ROLE" in done.err) == bool(role)
