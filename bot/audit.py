@@ -6,8 +6,10 @@ import logging
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from bot.metrics import PHASES
+
 if TYPE_CHECKING:
-    from bot.metrics import Metrics, Phase
+    from bot.metrics import Metrics
     from bot.runs import Run
 
 log = logging.getLogger("tls_audit.audit")
@@ -15,8 +17,6 @@ log = logging.getLogger("tls_audit.audit")
 
 SQL_CHARS: Final = 10_000
 """Lake takes no longer statement (user guide, query limits); one that another engine took is cut."""
-
-_PHASES: Final[tuple[Phase, ...]] = ("queued", "asking", "posting")
 
 
 def ended(run: Run, metrics: Metrics) -> None:
@@ -41,6 +41,6 @@ def ended(run: Run, metrics: Metrics) -> None:
     if run.scanned:
         metrics.scanned(run.engine, run.scanned)
     marks = (run.created, run.started, run.answered, run.finished)
-    for phase, (begun, done) in zip(_PHASES, pairwise(marks), strict=True):
+    for phase, (begun, done) in zip(PHASES, pairwise(marks), strict=True):
         if begun is not None and done is not None:
             metrics.took(phase, max(0.0, (done - begun).total_seconds()))

@@ -102,6 +102,8 @@ def read(question: Question, table: Table, coverage: Table | None, *, cap: int) 
     proof = "" if read_ is None else _proof(question, read_)
     if question.policy is None:
         return Findings(f"Nothing found: {words}", proof, read_, notes)
+    if question.view.narrows:
+        return Findings(f"Nothing found: {question.view.title}", proof, read_, notes)
     return Findings(f"No {question.subject().replace('calls', 'call', 1)}", proof, read_, notes)
 
 
@@ -166,7 +168,7 @@ def _proof(question: Question, coverage: Coverage) -> str:
 
 def _asks_for_refused(question: Question) -> bool:
     """Whether only versions that AWS refuses are asked for, by the policy or by name."""
-    if question.policy is None:
+    if question.policy is None or question.view.narrows:
         return False
     for filter_ in question.filters:
         if filter_.word == "version" and not filter_.negated:

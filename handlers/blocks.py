@@ -39,6 +39,9 @@ OPTIONS: Final = 30
 VALUE_CHARS: Final = 2_000
 """A button's value (SDK models)."""
 
+LINE_CHARS: Final = 3_000
+"""What a line of a form may hold (SDK models)."""
+
 
 # --- words
 
@@ -136,6 +139,34 @@ def actions(*elements: Block) -> Block:
     return {"type": "actions", "elements": list(elements)}
 
 
+def option(value: str, text: str) -> Block:
+    """A choice of a menu, or of boxes to tick."""
+    return {"text": {"type": "plain_text", "text": text[:OPTION_CHARS]}, "value": value}
+
+
+def line(example: str, value: str) -> Block:
+    """What takes a line of text in a form, with `value` in it, or else `example` behind it."""
+    made: Block = {
+        "type": "plain_text_input",
+        "placeholder": {"type": "plain_text", "text": example},
+        "max_length": LINE_CHARS,
+    }
+    if value:
+        made["initial_value"] = value[:LINE_CHARS]
+    return made
+
+
+def field(name: str, label: str, element: Block, *, optional: bool = False) -> Block:
+    """A labelled part of a form, which is read by its `name`."""
+    return {
+        "type": "input",
+        "block_id": name,
+        "label": {"type": "plain_text", "text": label},
+        "optional": optional,
+        "element": element,
+    }
+
+
 def words_of(made: list[Block]) -> str:
     """The words of paragraphs, as the fallback that stands behind them."""
     lines = []
@@ -223,16 +254,11 @@ def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bo
             "type": "static_select",
             "action_id": "view_as",
             "placeholder": {"type": "plain_text", "text": "View as…"},
-            "options": [
-                {
-                    "text": {"type": "plain_text", "text": view.title[:OPTION_CHARS]},
-                    "value": f"{run.id} {view.name}",
-                }
-                for view in others[:OPTIONS]
-            ],
+            "options": [option(f"{run.id} {view.name}", view.title) for view in others[:OPTIONS]],
         },
     ]
-    if empty and question.policy is not None and question.policy.min_tls != "1.3":
+    policy = None if question.view.narrows else question.policy
+    if empty and policy is not None and policy.min_tls != "1.3":
         elements.insert(0, button("Ask with min=1.3", "ask_stricter", run.id, style="primary"))
     elements.append(button("Send daily", "daily", run.id))
     if question.private and run.channel not in (run.home, run.user):

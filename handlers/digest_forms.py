@@ -36,9 +36,6 @@ SNOOZES: Final = (7, 14, 30)
 REASON_CHARS: Final = 300
 """A reason is shown in a table's cell."""
 
-LINE_CHARS: Final = 3_000
-"""What a line of a form may hold (SDK models)."""
-
 
 def register(app: App, desk: Desk, orders: Orders) -> None:
     """Answer the forms, and the menu that opens the second."""
@@ -57,7 +54,7 @@ def order(desk: Desk, digest: Digest | None, channel: str, user: str, *, questio
         "mention": (
             "Who is named when something is new",
             (digest.mention or "") if digest else "",
-            "here, channel, or the id of a person or a user group",
+            "@oncall, here, channel, or a person's id",
             True,
         ),
     }
@@ -145,7 +142,7 @@ class _Forms:
             )
             return
         metadata = {"digest": digest.id, "finding": finding_id, "channel": channel, "thread": thread}
-        options = [_option(str(days), f"{days} days") for days in SNOOZES]
+        options = [blocks.option(str(days), f"{days} days") for days in SNOOZES]
         client.views_open(
             trigger_id=body["trigger_id"],
             view={
@@ -157,28 +154,26 @@ class _Forms:
                 "close": {"type": "plain_text", "text": "Close"},
                 "blocks": [
                     paragraph(said(told.label(finding), code=True)),
-                    {
-                        "type": "input",
-                        "block_id": "days",
-                        "label": {"type": "plain_text", "text": "For"},
-                        "element": {
+                    blocks.field(
+                        "days",
+                        "For",
+                        {
                             "type": "radio_buttons",
                             "action_id": "days",
                             "options": options,
                             "initial_option": options[0],
                         },
-                    },
-                    {
-                        "type": "input",
-                        "block_id": "reason",
-                        "label": {"type": "plain_text", "text": "Why"},
-                        "element": {
+                    ),
+                    blocks.field(
+                        "reason",
+                        "Why",
+                        {
                             "type": "plain_text_input",
                             "action_id": "reason",
                             "min_length": 1,
                             "max_length": REASON_CHARS,
                         },
-                    },
+                    ),
                     paragraph(said("It comes back earlier if its calls double. Everyone sees who and why.")),
                 ],
             },
@@ -241,34 +236,12 @@ def _read(shown: dict[str, Any]) -> dict[str, str]:
 
 
 def _line(name: str, label: str, value: str, example: str, optional: bool) -> Block:
-    element: Block = {
-        "type": "plain_text_input",
-        "action_id": name,
-        "placeholder": {"type": "plain_text", "text": example},
-        "max_length": LINE_CHARS,
-    }
-    if value:
-        element["initial_value"] = value[:LINE_CHARS]
-    return {
-        "type": "input",
-        "block_id": name,
-        "label": {"type": "plain_text", "text": label},
-        "optional": optional,
-        "element": element,
-    }
+    element = {**blocks.line(example, value), "action_id": name}
+    return blocks.field(name, label, element, optional=optional)
 
 
 def _channel(chosen: str) -> Block:
     element: Block = {"type": "conversations_select", "action_id": "channel"}
     if chosen:
         element["initial_conversation"] = chosen
-    return {
-        "type": "input",
-        "block_id": "channel",
-        "label": {"type": "plain_text", "text": "Where"},
-        "element": element,
-    }
-
-
-def _option(value: str, text: str) -> Block:
-    return {"text": {"type": "plain_text", "text": text}, "value": value}
+    return blocks.field("channel", "Where", element)

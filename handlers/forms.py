@@ -88,9 +88,6 @@ def register(app: App, desk: Desk) -> None:
     app.view(CALLBACK)(submitted)
 
 
-LINE_CHARS: Final = 3_000
-"""What a line of a form may hold (SDK models)."""
-
 ERROR_CHARS: Final = 150
 """An error under an input is one line; Slack names no limit, and cuts nothing this short."""
 
@@ -100,7 +97,7 @@ def view(desk: Desk, fields: Fields, *, user: str, place: Place) -> Block:
 
     UserError where an input cannot hold its field.
     """
-    if any(len(value) > LINE_CHARS for value in fields.values()):
+    if any(len(value) > blocks.LINE_CHARS for value in fields.values()):
         raise UserError("That question is too long for the form.", "Type it again, or ask for less at once.")
     text = words(fields)
     try:
@@ -210,25 +207,13 @@ def _at_fault(fields: Fields, error: BotError) -> str:
 
 
 def _input(name: str, label: str, element: Block) -> Block:
-    return {
-        "type": "input",
-        "block_id": name,
-        "label": {"type": "plain_text", "text": label},
-        "optional": True,
-        "dispatch_action": True,
-        "element": {**element, "action_id": CHANGED},
-    }
+    made = blocks.field(name, label, {**element, "action_id": CHANGED}, optional=True)
+    return {**made, "dispatch_action": True}
 
 
 def _line(name: str, label: str, example: str, fields: Fields) -> Block:
-    element: Block = {
-        "type": "plain_text_input",
-        "placeholder": {"type": "plain_text", "text": example},
-        "dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]},
-    }
-    if fields.get(name):
-        element["initial_value"] = fields[name]
-    return _input(name, label, element)
+    on_enter = {"dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]}}
+    return _input(name, label, {**blocks.line(example, fields.get(name, "")), **on_enter})
 
 
 def _date(name: str, label: str, fields: Fields) -> Block:
@@ -239,19 +224,15 @@ def _date(name: str, label: str, fields: Fields) -> Block:
 
 
 def _menu(name: str, label: str, choices: Iterable[tuple[str, str]], fields: Fields, *, usual: str) -> Block:
-    options = [_option(value, text) for value, text in ((_LEFT_OUT, usual), *choices)]
+    options = [blocks.option(value, text) for value, text in ((_LEFT_OUT, usual), *choices)]
     chosen = next((option for option in options if option["value"] == fields.get(name)), options[0])
     return _input(name, label, {"type": "static_select", "options": options, "initial_option": chosen})
 
 
 def _checks(name: str, label: str, choices: Mapping[str, str], fields: Fields) -> Block:
-    options = [_option(value, text) for value, text in choices.items()]
+    options = [blocks.option(value, text) for value, text in choices.items()]
     chosen = [option for option in options if option["value"] in fields.get(name, "").split()]
     element: Block = {"type": "checkboxes", "options": options}
     if chosen:
         element["initial_options"] = chosen
     return _input(name, label, element)
-
-
-def _option(value: str, text: str) -> Block:
-    return {"text": {"type": "plain_text", "text": text[: blocks.OPTION_CHARS]}, "value": value}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -246,3 +247,14 @@ def test_a_window_that_begins_long_before_the_oldest_event_is_told_so(ask: Calla
     covered = [events("a", 10)]
     assert found(ask("last 30d"), [("a", 1)], covered).notes == ("The oldest event read is of 16 Nov 2026.",)
     assert found(ask("last 7d"), [("a", 1)], covered).notes == ()
+
+
+def test_no_rows_of_a_view_that_narrows_are_not_no_calls(ask: Callable[[str], Question]) -> None:
+    asked = ask("last 7d by=clients")
+    asked = replace(asked, view=replace(asked.view, title="Failed calls", narrows=True))
+
+    nothing = found(asked, [], [events("s3.amazonaws.com", 9)])
+
+    assert nothing.headline == "Nothing found: Failed calls"
+    assert nothing.proof == ""
+    assert nothing.coverage is not None

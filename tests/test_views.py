@@ -120,3 +120,21 @@ def test_comments_in_the_sql_are_not_sent_along() -> None:
 
     assert "secret" not in view.select.sql("trino")
     assert "note" not in view.select.sql("trino")
+
+
+@pytest.mark.parametrize(
+    ("change", "to", "narrows"),
+    [
+        ("", "", False),
+        (":outdated AND", ":outdated AND errorCode IS NOT NULL AND", True),
+        ("GROUP BY awsRegion", "GROUP BY awsRegion HAVING COUNT(*) > 9", True),
+    ],
+)
+def test_a_view_that_leaves_out_calls_for_a_reason_of_its_own_narrows(
+    change: str, to: str, narrows: bool
+) -> None:
+    assert views.parse("mine", GOOD.replace(change, to) if change else GOOD, where="x.sql").narrows == narrows
+
+
+def test_no_shipped_view_with_a_policy_narrows() -> None:
+    assert not any(view.narrows for view in views.load().values() if view.has_policy)

@@ -107,6 +107,8 @@ class View:
     """The column that counts calls or events; empty where each row is one event."""
     has_policy: bool
     """Whether the SQL says `:outdated`. A view without it refuses policy words."""
+    narrows: bool = False
+    """Whether the SQL leaves out calls for a reason of its own, so that no rows do not mean no calls."""
 
 
 def load(own: Path | None = None) -> dict[str, View]:
@@ -153,6 +155,7 @@ def parse(name: str, text: str, *, where: str) -> View:
         columns=columns,
         measure=_measure(select),
         has_policy="outdated" in placeholders,
+        narrows=select.args.get("having") is not None or not _conjuncts(select) <= {":outdated", *_WINDOW},
     )
 
 
@@ -225,10 +228,17 @@ def _check_shape(select: exp.Select, broken: _Broken) -> None:
     unknown = _placeholders(select) - PLACEHOLDERS
     if unknown:
         raise broken(f"no blank `:{min(unknown)}`; there are {', '.join(sorted(PLACEHOLDERS))}")
-    where = select.args.get("where")
-    conjuncts = {node.sql() for node in where.this.flatten()} if where is not None else set()
-    if not {"eventTime >= :start", "eventTime < :end"} <= conjuncts:
+    if not _conjuncts(select) >= _WINDOW:
         raise broken("WHERE says `eventTime >= :start AND eventTime < :end`, joined by AND only")
+
+
+_WINDOW: Final = frozenset({"eventTime >= :start", "eventTime < :end"})
+
+
+def _conjuncts(select: exp.Select) -> set[str]:
+    """What WHERE joins by AND."""
+    where = select.args.get("where")
+    return set() if where is None else {node.sql() for node in where.this.flatten()}
 
 
 def _check_columns(select: exp.Select, broken: _Broken) -> None:

@@ -396,3 +396,16 @@ def test_share_is_offered_only_where_there_is_a_channel_to_share_in(ask: Callabl
 
 def test_a_moment_is_told_in_utc_to_who_does_not_see_slacks_own() -> None:
     assert blocks.moment(datetime(2026, 11, 23, 9, 14, tzinfo=UTC))["fallback"] == "2026-11-23 09:14 UTC"
+
+
+def test_the_stricter_question_is_offered_only_where_no_rows_mean_no_calls(
+    ask: Callable[[str], Question],
+) -> None:
+    asked = ask("last 7d by=clients")
+
+    def offered(question: Question) -> bool:
+        made = blocks.follow_ups(RUN, question, VIEWS.values(), empty=True)
+        return "ask_stricter" in {element["action_id"] for element in made["elements"]}
+
+    assert offered(asked)
+    assert not offered(replace(asked, view=replace(asked.view, narrows=True)))
