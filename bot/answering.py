@@ -135,7 +135,8 @@ class Answering:
         except (EngineBusy, HandedOver, Unreachable, Unavailable):
             raise
         except BotError as error:
-            log.warning("run %s failed: %s (%r)", run.id, error, error.__cause__)
+            cause = f" ({error.__cause__!r})" if error.__cause__ else ""
+            log.warning("run %s failed: %s%s", run.id, error, cause)
             claimed.save()
             self._apologise(claimed, error)
             claimed.end("failed", error=str(error))
@@ -194,7 +195,7 @@ class Answering:
         asked = {"answer": question, "coverage": statement.coverage(question, self._views)}
         run = self._with_steps(claimed, asked, self._cap)
         with self._ask(claimed, question, "answer") as table:
-            due = table.row_count == 0 or not self._engines[run.engine].metered
+            due = table.row_count == 0 or not self._engine(run).metered
             coverage = self._ask(claimed, question, "coverage") if due else None
             found = findings.read(question, table, coverage, cap=self._cap)
             self._met(run.engine, None if found.coverage is None else found.coverage.newest)
@@ -304,13 +305,19 @@ class Answering:
         run = claimed.run
         if run.steps:
             return run
-        engine = self._engines[run.engine]
+        engine = self._engine(run)
         return claimed.save(
             steps=tuple(
                 Step(name, engine.translate(statement.build(each, cap=cap), each.view.columns))
                 for name, each in asked.items()
             )
         )
+
+    def _engine(self, run: Run) -> Engine:
+        """The engine that a run is asked of; EngineError where the settings have it no more."""
+        if run.engine not in self._engines:
+            raise EngineError(f"The engine `{run.engine}` is not set up any more.", "Ask anew.")
+        return self._engines[run.engine]
 
     def _met(self, engine: str, newest: datetime | None) -> None:
         if newest is not None:
@@ -342,7 +349,7 @@ class Answering:
                     self._publisher.progress(run, question, state, seconds, scanned)
             claimed.check()
 
-        engine = self._engines[claimed.run.engine]
+        engine = self._engine(claimed.run)
         token = f"{claimed.run.id}/{name}"
         try:
             table = engine.run(step.statement, token=token, resume=step.ref, progress=progress)

@@ -170,7 +170,8 @@ def _hint(mistake: _Mistake, known: _Known) -> str:
             pass
         else:
             return f"Try: `{mistake.mended}`"
-    return mistake.hint or f"Words I know: {' '.join(FILTERS)}"
+    words = " ".join((*FILTERS, *_SINGLE, "private"))
+    return mistake.hint or f"Words: {words}; a window, as `last 7d`; a view, as `clients`."
 
 
 # --- from tokens to the question

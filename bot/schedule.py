@@ -191,7 +191,7 @@ class _Reading:
                 self._leave(self._typed[place])
             place += taken or 1
         if weekly and not self._days:
-            raise UserError("`weekly` needs a day.", EXAMPLES)
+            raise self._dayless()
         said = {kind: meant for kind, (meant, _) in self._found.items()}
         its_zone = said.get("zone") or _zones().get(zone.lower())
         if its_zone is None:
@@ -202,6 +202,13 @@ class _Reading:
         schedule = Schedule(time.fromisoformat(said.get("time", USUAL_TIME)), its_zone, days)
         question = " ".join(self._text[token.start : token.end] for token in self._left)
         return Order(schedule, said.get("channel"), said.get("mention"), question)
+
+    def _dayless(self) -> UserError:
+        """What to say of a weekly order without a day: it has none, or another word in its place."""
+        after = self._typed[1:2]
+        if after and after[0] in self._left and not after[0].values:
+            return UserError(f"`{shown(after[0].text)}` is no day of the week.", EXAMPLES)
+        return UserError("`weekly` needs a day.", EXAMPLES)
 
     def _is_weekly(self) -> bool:
         if not self._typed:

@@ -195,7 +195,7 @@ def test_the_other_words_are_read() -> None:
     [
         ("last 7d servce=s3", "No `servce=`: did you mean `service=`?", "Try: `last 7d service=s3`"),
         ("servce!=s3,kms 7d", "No `servce=`: did you mean `service=`?", "Try: `service!=s3,kms 7d`"),
-        ("foo=bar", "No `foo=`.", "Words I know: service account region principal agent"),
+        ("foo=bar", "No `foo=`.", "Words: service account region principal agent"),
         ("last=7d", "No `last=`: did you mean `last 7d`?", "Try: `last 7d`"),
         ("private=yes", "No `private=`: did you mean `private`?", "Try: `private`"),
         ("7d s3", "I do not know `s3`: did you mean `service=s3`?", "Try: `7d service=s3`"),
@@ -208,9 +208,9 @@ def test_the_other_words_are_read() -> None:
         ("tls1.1", "did you mean `version=tls1.1`?", "Try: `version=tls1.1`"),
         ("clints 7d", "I do not know `clints`: did you mean `clients`?", "Try: `clients 7d`"),
         ("yesteday", "did you mean `yesterday`?", "Try: `yesterday`"),
-        ("last 7d sometime", "I do not know `sometime`.", "Words I know: "),
+        ("last 7d sometime", "I do not know `sometime`.", "Words: "),
         ("agent=My Little App 7d", "a value with spaces wants quotes", 'Try: `agent="My Little App" 7d`'),
-        ("clints servce=s3", "did you mean `clients`?", "Words I know: "),
+        ("clints servce=s3", "did you mean `clients`?", "Words: "),
         ("service=", "`service=` has no value.", "Say `service=s3`, for example."),
         ("service= last 7d", "`service=` has no value.", "`service=s3`"),
         ("service = region=us-east-1", "`service=` has no value.", ""),
@@ -450,3 +450,14 @@ def test_the_longest_text_is_read() -> None:
     text = ("agent=" + "x" * 1_000 + " ") * 3
     assert len(text) < TEXT_CHARS
     assert values(text) == ("x" * 1_000,)
+
+
+def test_the_hint_for_an_unknown_word_lists_everything_that_is_known() -> None:
+    assert refusal("foo")[1] == (
+        "Words: service account region principal agent event ip version cipher host min kx by top store "
+        "engine private; a window, as `last 7d`; a view, as `clients`."
+    )
+
+
+def test_an_engine_that_is_not_there_cannot_be_asked() -> None:
+    assert refusal("engine=lake", engines=("local",)) == ("No engine `lake`.", "Engines: local")

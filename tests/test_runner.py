@@ -959,3 +959,27 @@ def test_a_cancelled_run_that_ended_the_bot_too_often_is_not_touched_again(bench
     bench.work()
     assert bench.now(run).state == "cancelled"
     assert bench.engine.asked == []
+
+
+def test_a_failure_is_logged_with_its_cause_where_it_has_one(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caused = EngineError("It fell.", "Try again.")
+    caused.__cause__ = OSError("pipe")
+    bench.engine.next = [raises(EngineError("It broke.", "Ask for less.")), raises(caused)]
+    first, second = bench.ask("last 7d"), bench.ask("last 6d")
+    bench.work()
+    assert [record.message for record in caplog.records if " failed: " in record.message] == [
+        f"run {first.id} failed: It broke. Ask for less.",
+        f"run {second.id} failed: It fell. Try again. (OSError('pipe'))",
+    ]
+
+
+def test_a_run_whose_engine_is_not_set_up_any_more_fails_in_words(bench: Bench) -> None:
+    run = bench.ask()
+    del bench.runner.engines[bench.engine.name]  # type: ignore[attr-defined]  # the bench's own dict
+
+    bench.work()
+
+    assert bench.now(run).state == "failed"
+    assert bench.now(run).error == f"The engine `{bench.engine.name}` is not set up any more. Ask anew."

@@ -501,3 +501,16 @@ def test_through_a_year_with_outages_each_local_date_is_due_once(zone: str, at: 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe"])
 def test_through_a_year_only_the_days_asked_for_are_due(zone: str, weekdays: tuple[int, ...]) -> None:
     check_a_year(daily("02:30", zone, weekdays), "02:30")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("weekly foo 09:00", "`foo` is no day of the week. Say `daily 09:00` or `weekly mon 09:00`."),
+        ("weekly Munday 09:00", "`Munday` is no day of the week."),
+        ("weekly service=s3 09:00", "`weekly` needs a day."),
+        ("weekly 09:00 private", "`weekly` needs a day."),
+    ],
+)
+def test_a_word_in_the_place_of_a_day_that_is_none_is_named(text: str, says: str) -> None:
+    assert says in refusal(text)
