@@ -12,6 +12,6 @@ RUN pip install '.[postgres]'
 USER bot
 VOLUME /data
 EXPOSE 8765
-HEALTHCHECK --interval=30s --timeout=10s --start-period=20s CMD ["tls-audit", "health"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=20s CMD ["tls-audit", "health", "--or-demo"]
 ENTRYPOINT ["tls-audit"]
 CMD ["serve"]

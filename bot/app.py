@@ -7,12 +7,12 @@ import logging
 import socket
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 from uuid import uuid4
 
 from pydantic import SecretStr
@@ -21,13 +21,15 @@ from bot import engines, views
 from bot.archive import Archive
 from bot.cloudtrail import CloudTrail
 from bot.errors import BotError, EngineError, HandedOver, Stopped, UserError
+from bot.records import Unusable
+from bot.sources import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bot.engines import Engine
     from bot.runner import Runner
-    from bot.sandbox import Sandbox
+    from bot.sandbox import Exchange, Message, Sandbox
     from bot.settings import Settings
     from handlers import Listening
 
@@ -48,7 +50,10 @@ HANG_UP_SECONDS: Final = 6.0
 slack_sdk looks up from its socket every three seconds, and then waits for handlers, whatever those do."""
 
 PLAY_SECONDS: Final = 60.0
-"""How long a line of a script may take."""
+"""How long the runs of a script's line may take."""
+
+LOOK_SECONDS: Final = 0.05
+"""How long before one looks again whether they have ended."""
 
 
 def archive(settings: Settings) -> Archive:
@@ -155,18 +160,41 @@ def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bo
 def play(sandbox: Sandbox, runner: Runner, line: str) -> str:
     """Type `line` as Alice in #security of a demo, wait for all that comes of it, and return it as text."""
     from bot.sandbox.transcript import threaded
+    from bot.schema import ENDED
+
+    def asked() -> set[str]:
+        return {run.id for run in runner.runs.latest(ALICE, 1)}
+
+    def seen() -> list[Message]:
+        channels = [channel.id for channel in sandbox.workspace.channels.values() if ALICE in channel.members]
+        said = [message for channel in channels for message in sandbox.messages(channel)]
+        return sorted([*said, *sandbox.ephemerals(ALICE)], key=lambda message: float(message.ts))
+
+    def under_way() -> bool:
+        return any(count for state, count in runner.runs.states().items() if state not in ENDED)
 
     name, _, text = line.partition(" ")
-    seen = {message.ts for message in sandbox.messages(SECURITY)}
-    told = len(sandbox.ephemerals(ALICE))
-    delivery = sandbox.command(ALICE, SECURITY, name, text)
-    sandbox.wait_for(lambda: delivery.over, what="the acknowledgement")
-    for run in runner.runs.latest(ALICE, 1):
-        runner.wait(run.id, PLAY_SECONDS)
-    shown = [message for message in sandbox.messages(SECURITY) if message.ts not in seen]
-    shown += sandbox.ephemerals(ALICE)[told:]
+    asked_before, seen_before = asked(), {(message.channel, message.ts) for message in seen()}
+    sent_before = max((each.number for each in sandbox.traffic), default=0)
+    delivery = sandbox.acknowledged(sandbox.command(ALICE, SECURITY, name, text))
+    if not delivery.words and not delivery.answer and asked() == asked_before:
+        # neither an answer nor a question: the words, or a form, come after the acknowledgement
+        with suppress(TimeoutError):
+            sandbox.wait_for(
+                lambda: any(_is_answer(each) for each in sandbox.traffic if each.number > sent_before)
+            )
+    until = time.monotonic() + PLAY_SECONDS
+    while under_way() and time.monotonic() < until:
+        time.sleep(LOOK_SECONDS)
+    shown = [message for message in seen() if (message.channel, message.ts) not in seen_before]
     said = ("\n".join(threaded(message, sandbox.workspace)) for message in shown)
     return "\n".join([f"> {line}", *said, ""])
+
+
+def _is_answer(exchange: Exchange) -> bool:
+    """Whether this is the word of a command's handler. Runs, which go on by themselves, mark their posts."""
+    says = exchange.what in {"chat.postMessage", "response_url", "views.open"}
+    return says and exchange.ok and "metadata" not in exchange.sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,33 +207,69 @@ class Check:
 
 
 def check(settings: Settings) -> Iterator[Check]:
-    """Everything the bot needs, one after the other: Slack, the views, the database, the engine."""
-    from sqlalchemy import make_url
+    """Everything the bot needs, one after the other, whatever is wrong with one of them."""
+    for part in (_check_slack, _check_views, _check_database, check_stores, _check_events):
+        try:
+            yield from part(settings)
+        except BotError as error:
+            yield Check(error.message, False, error.hint or "Mend it, then run this again.")
 
+
+def _check_slack(settings: Settings) -> Iterator[Check]:
     import handlers
-    from bot.database import Database
 
     bot_token = settings.slack_bot_token.get_secret_value()
     app_token = settings.slack_app_token.get_secret_value()
     client = handlers.connect(bot_token, settings.slack_api_url)
     for what, passed, mend in handlers.check(client, app_token):
         yield Check(what, passed, mend)
+
+
+def _check_views(settings: Settings) -> Iterator[Check]:
     yield Check(f"{len(views.load(settings.views))} views", passed=True)
-    settings.data.mkdir(parents=True, exist_ok=True)
+
+
+def _check_database(settings: Settings) -> Iterator[Check]:
+    from sqlalchemy import make_url
+
+    from bot.database import Database
+
+    _owners_file(settings.data).close()
     Database(settings.database).close()
     yield Check(
         f"runs are kept in {make_url(settings.database).render_as_string(hide_password=True)}", passed=True
     )
-    if settings.engine == "lake" or settings.stores:
-        yield from check_stores(settings)
+
+
+def _check_events(settings: Settings) -> Iterator[Check]:
     if settings.engine != "local":
         return
     events = archive(settings)
-    yield Check(
-        f"the embedded engine has {'' if events.has_events() else 'no '}events in {events.folder}",
-        events.has_events(),
-        "Read some log files: `tls-audit ingest PATH`, or set TLS_AUDIT_LOGS.",
-    )
+    if settings.logs:
+        yield _check_logs(settings.logs, events)
+    if events.has_events() or not settings.logs:
+        yield Check(
+            f"the embedded engine has {'' if events.has_events() else 'no '}events in {events.folder}",
+            events.has_events(),
+            "Read some log files: `tls-audit ingest PATH`, or set TLS_AUDIT_LOGS.",
+        )
+
+
+def _check_logs(logs: str, events: Archive) -> Check:
+    """Whether the log files are there and the newest of them can be read; there may be millions."""
+    found = find([logs], but=events.folder)
+    mend = "Check the path, and who may read it: TLS_AUDIT_LOGS."
+    if found.unreadable:
+        return Check(": ".join(found.unreadable[0]), False, mend)
+    if not found.sources:
+        return Check(f"there are no log files in {logs}", False, mend)
+    newest = found.sources[-1]
+    try:
+        next(newest.read(), b"")
+    except Unusable as error:
+        return Check(f"{newest.name}: {error}", False, mend)
+    then = "" if events.has_events() else "; `serve` and `ask` read them in"
+    return Check(f"the logs in {logs} can be read{then}", passed=True)
 
 
 def check_stores(settings: Settings) -> Iterator[Check]:
@@ -213,6 +277,8 @@ def check_stores(settings: Settings) -> Iterator[Check]:
     from bot import stores
     from bot.engines.lake import holds_events
 
+    if settings.engine != "lake" and not settings.stores:
+        return
     if not settings.stores:
         yield Check(
             f"{stores.SETTING} is not set", False, "`tls-audit lake status` lists the stores there are."
@@ -270,6 +336,8 @@ def bot(settings: Settings) -> Iterator[Bot]:
     admins = _ids(settings.admins)
     door = handlers.Door(client, users=_ids(settings.users), channels=_ids(settings.channels), admins=admins)
     catalogue, events = views.load(settings.views), archive(settings)
+    # what no engine here can answer is no question: that is said before anything is promised
+    able = [name for name in engines.NAMES if name in {"local", settings.engine} or settings.stores]
     with ExitStack() as stack:
         owner = stack.enter_context(_owner(settings.data))
         database = Database(settings.database)
@@ -277,7 +345,7 @@ def bot(settings: Settings) -> Iterator[Bot]:
         runner = Runner(
             Runs(database),
             Digests(database),
-            {name: engine(settings, name, events, pause) for name in engines.NAMES},
+            {name: engine(settings, name, events, pause) for name in able},
             handlers.SlackPublisher(client, catalogue, door=door, budget=handlers.Budget.of_slack(pause)),
             catalogue,
             engine=settings.engine,
@@ -343,8 +411,7 @@ def _ids(listed: str) -> list[str]:
 def _owner(data: Path) -> Iterator[str]:
     """A name for this replica that it will have again when it comes back: what it left behind is then known
     to be its own. Where another process uses the same folder, it is a name of this time only."""
-    data.mkdir(parents=True, exist_ok=True)
-    with (data / "owner.lock").open("w") as file:
+    with _owners_file(data) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -352,6 +419,17 @@ def _owner(data: Path) -> Iterator[str]:
             yield f"{socket.gethostname()} {uuid4().hex}"
         else:
             yield f"{socket.gethostname()} {data}"
+
+
+def _owners_file(data: Path) -> TextIO:
+    """The file that its owner locks, in a folder made for it. UserError where it cannot be written."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        return (data / "owner.lock").open("w")
+    except OSError as error:
+        raise UserError(
+            f"{data} cannot be written: {error.strerror}.", "Set TLS_AUDIT_DATA to another folder."
+        ) from error
 
 
 def _read(events: Archive, logs: str, stopping: threading.Event) -> None:

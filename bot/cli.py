@@ -55,6 +55,9 @@ BUSY_SECONDS = 5.0
 """How long to wait when the engine has no room."""
 
 HEARTBEAT = "heartbeat"
+DEMO = "tls-audit-demo-heartbeat-"
+"""What the temporary folder of a demo's heartbeat is called first."""
+
 BEAT_SECONDS = 10.0
 
 
@@ -85,7 +88,10 @@ def main() -> None:
 
 @app.command()
 def ask(
-    question: Annotated[list[str], typer.Argument(help="As in Slack: `last 7d service=s3`.")],
+    question: Annotated[
+        list[str],
+        typer.Argument(help="As in Slack: `last 7d service=s3`. `tls-audit views` lists the views."),
+    ],
     *,
     format_: Annotated[Format, typer.Option("--format", help="How to write the rows.")] = Format.table,
     output: Annotated[Path | None, typer.Option(help="Write the rows to this file.")] = None,
@@ -105,7 +111,7 @@ def ask(
         now=now,
         zone=zone,
         views=catalogue,
-        engines=engines.NAMES,
+        engines=("local",) if sample else engines.NAMES,
         stores=chosen.stores,
         max_days=chosen.max_window,
     )
@@ -187,7 +193,7 @@ def views() -> None:
         policy = "" if view.has_policy else " (whatever the policy)"
         typer.echo(f"{view.name}\n    {view.title}. {view.about}{policy}")
         typer.echo(f"    {', '.join(column.name for column in view.columns)}")
-        if view.source:
+        if view.source not in {"", "TLS Audit"}:
             typer.echo(f"    From: {view.source}")
 
 
@@ -203,7 +209,7 @@ def serve() -> None:
     signal.signal(SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt), parts.bot(chosen) as bot, _until_stopped() as stopped:
         log.info("connected to Slack; SIGTERM or Ctrl-C stops")
-        _beat(bot, chosen, stopped)
+        _beat(bot, chosen.data, stopped)
     _end()
 
 
@@ -233,7 +239,7 @@ def demo(
 
     lines = None if script is None else _read_script(script)
     chosen = settings.load()
-    with parts.demo(chosen, host, 0 if lines else port) as (sandbox, bot):
+    with parts.demo(chosen, host, port if lines is None else 0) as (sandbox, bot):
         if lines is not None:
             for line in lines:
                 typer.echo(parts.play(sandbox, bot.runner, line))
@@ -242,7 +248,9 @@ def demo(
             typer.echo(f"A Slack to try TLS Audit in: {sandbox.page_url}  (SAMPLE DATA; Ctrl-C stops)")
             if browser:
                 typer.launch(sandbox.page_url)
-            _beat(bot, chosen, stopped)
+            # in the data folder it would speak for a bot that serves from there
+            with tempfile.TemporaryDirectory(prefix=DEMO) as folder:
+                _beat(bot, Path(folder), stopped)
 
 
 def _read_script(path: Path) -> list[str]:
@@ -255,19 +263,24 @@ def _read_script(path: Path) -> list[str]:
 
 
 @app.command(hidden=True)
-def health() -> None:
+def health(
+    *, or_demo: Annotated[bool, typer.Option("--or-demo", help="Or a demo on this machine.")] = False
+) -> None:
     """Tell by the exit code whether the bot on this machine is well; for the container's health check."""
     from bot import settings
 
-    beat = settings.load().data / HEARTBEAT
-    if not beat.exists() or time.time() - beat.stat().st_mtime > 3 * BEAT_SECONDS:
+    folders = [settings.load().data]
+    if or_demo:
+        folders += Path(tempfile.gettempdir()).glob(f"{DEMO}*")
+    since = time.time() - 3 * BEAT_SECONDS
+    beats = (folder / HEARTBEAT for folder in folders)
+    if not any(beat.exists() and beat.stat().st_mtime >= since for beat in beats):
         raise typer.Exit(FAILURE)
 
 
-def _beat(bot: Bot, chosen: Settings, stopped: threading.Event) -> None:
+def _beat(bot: Bot, folder: Path, stopped: threading.Event) -> None:
     """Until stopped, leave a mark every few seconds that the bot is well; `health` looks for it."""
-    beat = chosen.data / HEARTBEAT
-    beat.parent.mkdir(parents=True, exist_ok=True)
+    beat = folder / HEARTBEAT
     while True:
         if bot.is_well():
             beat.touch()
@@ -336,6 +349,8 @@ def _fill(events: Archive, chosen: Settings, now: datetime, *, sample: bool) -> 
             done = events.ingest([chosen.logs], progress=progress)
         if done.bad:
             typer.echo(terminal.ingested(done), err=True)
+        elif not (done.files or done.known or events.has_events()):
+            typer.echo(f"No log files in {chosen.logs}.", err=True)
     elif not events.has_events():
         raise UserError(
             "There are no events to ask yet.",

@@ -17,7 +17,7 @@ from weakref import WeakSet
 import sqlalchemy as sa
 
 from bot import schema
-from bot.errors import Unavailable
+from bot.errors import Unavailable, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +45,9 @@ LOOK_SECONDS: Final = 0.5
 CONNECTIONS: Final = 20
 """PostgreSQL allows a hundred as it comes: room for several replicas."""
 
+DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+"""The databases there may be, as SQLAlchemy names them."""
+
 MIGRATION_LOCK: Final = 0x715_A0D17
 """PostgreSQL's advisory lock under which one replica migrates and the others wait; any number of our own."""
 
@@ -61,15 +64,15 @@ class Database:
     """Connections to one database, and its schema at the newest version. Safe from any thread."""
 
     def __init__(self, url: str, *, hung_seconds: float = HUNG_SECONDS) -> None:
-        """BotError where a newer version of the bot has been at the database; Unavailable. A PostgreSQL that
-        says nothing for `hung_seconds` is given up."""
-        parsed = sa.make_url(url)
+        """UserError for what is no URL of SQLite or PostgreSQL; BotError where a newer version of the bot has
+        been at the database; Unavailable. A PostgreSQL that says nothing for `hung_seconds` is given up."""
+        parsed = _parsed(url)
         self.is_postgres = parsed.get_backend_name() == "postgresql"
         self._writing = threading.Lock()
         self._watchdog: _Watchdog | None = None
         if self.is_postgres:
             self._engine = sa.create_engine(
-                parsed.set(drivername="postgresql+psycopg"),
+                parsed,
                 pool_size=CONNECTIONS,
                 max_overflow=0,
                 pool_timeout=PATIENCE_SECONDS,
@@ -93,6 +96,12 @@ class Database:
             with self.write() as connection:
                 self.lock(connection, MIGRATION_LOCK)
                 schema.migrate(connection)
+        except Unavailable as error:
+            self.close()
+            raise Unavailable(
+                error.message,
+                "Check that it is up and may be written: TLS_AUDIT_DATABASE_URL, TLS_AUDIT_DATA.",
+            ) from error
         except BaseException:
             self.close()
             raise
@@ -185,6 +194,22 @@ class _Watchdog:
                 # which of them hangs is not known: it may be one that is only tried before it is used
                 with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
                     line.shutdown(socket.SHUT_RDWR)
+
+
+def _parsed(url: str) -> sa.URL:
+    """UserErrors leave out the URL: it may hold a password."""
+    try:
+        parsed = sa.make_url(url)
+        parsed = parsed.set(drivername=DRIVERS[parsed.get_backend_name()])
+        parsed.get_dialect().import_dbapi()
+    except ImportError as error:
+        raise UserError("PostgreSQL needs one more package.", "Run pip install '.[postgres]'.") from error
+    except (sa.exc.ArgumentError, ValueError, KeyError) as error:
+        raise UserError(
+            "TLS_AUDIT_DATABASE_URL is no database I know.",
+            "Write sqlite:///path or postgresql://user:password@host/name.",
+        ) from error
+    return parsed
 
 
 @contextmanager

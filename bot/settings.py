@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -15,11 +16,15 @@ from bot import stores
 from bot.errors import UserError
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
     from bot.stores import Store
 
 PREFIX: Final = "TLS_AUDIT_"
+
+_PASSWORD: Final = re.compile(r"[^:]*://[^:/@]*:(.*)@")
+"""The password in a database's URL: up to the last @, since it may hold any characters."""
 
 DOLLARS_PER_GB: Final = 0.005
 """What AWS asks for each gigabyte that a Lake query reads (aws.amazon.com/cloudtrail/pricing; it may differ
@@ -30,6 +35,12 @@ def _data_folder() -> Path:
     # the XDG base directory specification, 0.8
     base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     return Path(base).expanduser() / "tls-audit"
+
+
+def _ids(kinds: str) -> str:
+    """The pattern of Slack's ids, each of which begins with a letter for its kind (docs: conversations, users
+    and usergroups). A name would let nobody in, and say so to nobody."""
+    return rf"^[\s,]*([{kinds}][A-Z0-9_]+([\s,]+|$))*$"
 
 
 class Settings(BaseSettings):
@@ -91,14 +102,20 @@ class Settings(BaseSettings):
     )
     users: str = Field(
         default="",
+        pattern=_ids("UWS"),
+        examples=["ids: U012AB3CD,S045EF6GH"],
         description="Who may ask: ids of people and user groups, separated by commas; unset: all but guests.",
     )
     channels: str = Field(
         default="",
+        pattern=_ids("CGD"),
+        examples=["ids: C012AB3CD,G045EF6GH"],
         description="Where they may ask: ids of channels; unset: everywhere but in channels shared outside.",
     )
     admins: str = Field(
         default="",
+        pattern=_ids("UW"),
+        examples=["ids: U012AB3CD,W045EF6GH"],
         description="Who may always ask, and cancel and delete what others asked: ids, separated by commas.",
     )
     keep: int = Field(default=90, ge=1, description="Days for which runs, files and findings are kept.")
@@ -118,7 +135,11 @@ class Settings(BaseSettings):
         description="The app-level token for Socket Mode, `xapp-…`.",
     )
     slack_api_url: str = Field(
-        default="https://slack.com/api/", validation_alias="SLACK_API_URL", description="The Web API's base."
+        default="https://slack.com/api/",
+        validation_alias="SLACK_API_URL",
+        pattern=r"^https?://.+",
+        examples=["https://slack.com/api/"],
+        description="The Web API's base.",
     )
 
     @field_validator("data", "archive", "views")
@@ -148,8 +169,10 @@ class Settings(BaseSettings):
     def secrets(self) -> list[str]:
         """What must not be written anywhere."""
         tokens = [self.slack_bot_token.get_secret_value(), self.slack_app_token.get_secret_value()]
-        password = urlsplit(self.database_url).password
-        return [secret for secret in (*tokens, password, unquote(password or "")) if secret]
+        # not by urlsplit, which refuses some that the database takes, and then nothing would be kept back
+        found = _PASSWORD.match(self.database_url)
+        password = found[1] if found else ""
+        return [secret for secret in (*tokens, password, unquote(password)) if secret]
 
     @property
     def archive_folder(self) -> Path:
@@ -191,7 +214,26 @@ def _unknown(name: str) -> str:
 def _explain(problem: ErrorDetails) -> str:
     if not problem["loc"]:
         return problem["msg"].removeprefix("Value error, ")
-    field, message = str(problem["loc"][0]), problem["msg"]
-    if field in Settings.model_fields and (examples := Settings.model_fields[field].examples):
-        message = f"write it as {' or '.join(examples)}"
-    return f"{names().get(field, field)}={problem['input']!r}: {message[:1].lower()}{message[1:]}."
+    # pydantic names a field as it was looked for: some by their names in the environment
+    ours = {name: field for field, name in names().items()}
+    field = ours.get(str(problem["loc"][0]), str(problem["loc"][0]))
+    about = Settings.model_fields[field]
+    if about.examples:
+        wanted = f"it as {' or '.join(about.examples)}"
+    elif problem["type"] == "literal_error":
+        wanted = problem["ctx"]["expected"]
+    else:
+        wanted = _number(about)
+    return f"{names()[field]}={problem['input']!r}: write {wanted}."
+
+
+def _number(about: FieldInfo) -> str:
+    """The numbers a setting may be: `a whole number from 1 to 10, as in 8`."""
+    words = ["a whole number" if about.annotation in (int, int | None) else "a number"]
+    for each in about.metadata:
+        words += [
+            f"{word} {getattr(each, bound)}"
+            for bound, word in (("ge", "from"), ("gt", "above"), ("le", "to"))
+            if hasattr(each, bound)
+        ]
+    return " ".join(words) + (f", as in {about.default}" if about.default is not None else "")

@@ -48,8 +48,10 @@ def read(stores: str, owners: str = "", roles: str = "") -> dict[str, Store]:
     `owners` and `roles` are one value for all stores, or `alias=value` in the same way. UserError.
     """
     named: dict[str, Store] = {}
-    owned = _by_alias(owners, _OWNER, "TLS_AUDIT_LAKE_OWNER", "an account, or `prod=111122223333`")
-    taken = _by_alias(roles, _ROLE, "TLS_AUDIT_LAKE_ROLE", "a role's ARN, or `prod=ARN`")
+    owned = _by_alias(owners, _OWNER, "TLS_AUDIT_LAKE_OWNER", "an account", "111122223333")
+    taken = _by_alias(
+        roles, _ROLE, "TLS_AUDIT_LAKE_ROLE", "a role's ARN", "arn:aws:iam::111122223333:role/NAME"
+    )
     parts = [part.strip() for part in stores.split(",") if part.strip()]
     for part in parts:
         alias, equals, value = part.rpartition("=")
@@ -74,11 +76,16 @@ def read(stores: str, owners: str = "", roles: str = "") -> dict[str, Store]:
         )
     for given, setting in ((owned, "TLS_AUDIT_LAKE_OWNER"), (taken, "TLS_AUDIT_LAKE_ROLE")):
         if unknown := sorted(set(given) - {"", *named}):
-            raise UserError(f"{setting} names `{unknown[0]}`, which {SETTING} does not.")
+            raise UserError(
+                f"{setting} names `{unknown[0]}`, which {SETTING} does not.",
+                f"Use one of: {', '.join(named)}." if named else f"Set {SETTING}.",
+            )
     return named
 
 
-def _by_alias(text: str, pattern: re.Pattern[str], setting: str, example: str) -> Mapping[str, str]:
+def _by_alias(
+    text: str, pattern: re.Pattern[str], setting: str, what: str, example: str
+) -> Mapping[str, str]:
     given: dict[str, str] = {}
     for part in filter(None, (each.strip() for each in text.split(","))):
         alias, equals, value = part.partition("=")
@@ -86,6 +93,6 @@ def _by_alias(text: str, pattern: re.Pattern[str], setting: str, example: str) -
         if not equals or ":" in alias:
             alias, value = "", part
         if not pattern.fullmatch(value) or alias in given:
-            raise UserError(f"{setting}: `{part}` is not {example}.")
+            raise UserError(f"{setting}: `{part}` is not {what}.", f"Write {example}, or `prod={example}`.")
         given[alias] = value
     return given

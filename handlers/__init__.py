@@ -12,7 +12,7 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
-from bot.errors import BotError, Unavailable, UserError
+from bot.errors import BotError, Unavailable, Unreachable, UserError
 from handlers import actions, blocks, commands, digests, forms, home
 from handlers.desk import Desk, Zones
 from handlers.door import Door
@@ -73,6 +73,9 @@ EVENTS: Final = ("app_home_opened", "app_mention", "message.im")
 ZONE_SECONDS: Final = 1
 """How long a command may wait for its asker's zone, of the three seconds Slack gives it."""
 
+
+CHANNELS: Final = 200
+"""Channels a page, as Slack advises (docs: conversations.list)."""
 
 PING_SECONDS: Final = 2.0
 """How often the connection is tried. slack_sdk opens a broken one anew after five failures: with its own ten
@@ -159,30 +162,41 @@ def listen(
     door: Door | None = None,
     ping_seconds: float = PING_SECONDS,
 ) -> Listening:
-    """Connect to Slack in Socket Mode and answer until closed. UserError: a token is wrong."""
+    """Connect to Slack in Socket Mode and answer until closed. UserError: a token is wrong; Unreachable."""
     # Bolt finds the token in the environment too, and would warn that the client's goes before it
     logging.getLogger("slack_bolt.App").addFilter(lambda record: "`token`" not in record.getMessage())
     quick = WebClient(client.token, base_url=client.base_url, timeout=ZONE_SECONDS, retry_handlers=[])
     try:
+        client.auth_test()  # here, because Bolt makes an error of its own of a refusal
         # commands that hang in a database must leave room for those that do not
         app = App(client=client, listener_executor=ThreadPoolExecutor(LISTENERS, "listener"))
         desk = Desk(runner, Zones(quick), frozenset(admins), (door or Door(client)).through(quick))
         register(app, desk)
         return Listening(SocketModeHandler(app, app_token, ping_interval=ping_seconds))
     except SLACK_ERRORS as error:
-        raise UserError(str(translated(error)), "`tls-audit doctor` checks the tokens.") from error
+        known = translated(error)
+        if isinstance(known, Unreachable):
+            raise Unreachable(
+                known.message, "Check the network and SLACK_API_URL, then start it again."
+            ) from error
+        raise UserError(known.message, "`tls-audit doctor` checks the tokens.") from error
 
 
 def check(client: WebClient, app_token: str) -> Iterator[tuple[str, bool, str]]:
     """What `doctor` asks of Slack: for each, what it is, whether it is right, and how to mend it."""
+    if not (client.token or app_token):
+        yield "Slack: not connected; only `serve` needs it", True, ""
+        return
+    for name, token in (("SLACK_BOT_TOKEN", client.token), ("SLACK_APP_TOKEN", app_token)):
+        if not token:
+            yield f"{name} is not set", False, 'The README\'s "Connect your Slack" says where to get it.'
+    if not client.token:
+        return
     try:
         known = client.auth_test()
     except SLACK_ERRORS as error:
-        yield (
-            f"the bot's token: {translated(error)}",
-            False,
-            "Set SLACK_BOT_TOKEN: OAuth & Permissions, Bot User.",
-        )
+        mend = "Set SLACK_BOT_TOKEN: Install App, Bot User OAuth Token."
+        yield _failed("the bot's token", error, mend)
         return
     yield f"the bot's token: {known['user']} in {known['team']}", True, ""
     granted = set(str(known.headers.get("x-oauth-scopes", "")).replace(",", " ").split())
@@ -191,13 +205,26 @@ def check(client: WebClient, app_token: str) -> Iterator[tuple[str, bool, str]]:
     yield what, not lacking, "Paste manifest.yml into App Manifest again, then install the app again."
     for scope in OPTIONAL_SCOPES:
         yield f"{scope}: {'granted' if scope in granted else 'not granted, and not needed'}", True, ""
+    if app_token:
+        yield _socket_mode(client, app_token)
+    yield _channels(client)
+
+
+def _failed(what: str, error: Exception, mend: str) -> tuple[str, bool, str]:
+    """A check that Slack refused, or did not hear of: then it says nothing of what was checked."""
+    known = translated(error)
+    if isinstance(known, Unreachable):
+        mend = "Check the network and SLACK_API_URL, then run this again."
+    return f"{what}: {known.message}", False, mend
+
+
+def _socket_mode(client: WebClient, app_token: str) -> tuple[str, bool, str]:
     try:
         client.apps_connections_open(app_token=app_token)
-        yield "the app-level token: Socket Mode can be opened", True, ""
     except SLACK_ERRORS as error:
         mend = "Set SLACK_APP_TOKEN: Basic Information, App-Level Tokens, with connections:write."
-        yield f"the app-level token: {translated(error)}", False, mend
-    yield _channels(client)
+        return _failed("the app-level token", error, mend)
+    return "the app-level token: Socket Mode can be opened", True, ""
 
 
 def _channels(client: WebClient) -> tuple[str, bool, str]:
@@ -207,17 +234,13 @@ def _channels(client: WebClient) -> tuple[str, bool, str]:
         )
         names = [f"#{each['name']}" for page in pages for each in page["channels"] if each.get("is_member")]
     except SLACK_ERRORS as error:
-        return f"channels: {translated(error)}", False, "See the scopes above."
+        return _failed("channels", error, "See the scopes above.")
     what = f"channels: in {', '.join(names)}" if names else "channels: in none yet"
     return (
         what,
         bool(names),
         "Type `/invite @TLS Audit` in a channel; public ones I also join when asked there.",
     )
-
-
-CHANNELS: Final = 200
-"""Channels a page, as Slack advises (docs: conversations.list)."""
 
 
 def _unforeseen(error: Exception, body: dict[str, Any], respond: Respond) -> None:

@@ -28,7 +28,12 @@ TROUBLE: Final[Mapping[str, tuple[str, str]]] = {
     "restricted_action": ("That channel lets only some people post.", "Ask in another channel."),
     "token_revoked": ("Slack has revoked the bot's token.", "Install the app again and set SLACK_BOT_TOKEN."),
     "account_inactive": ("The app was removed from the workspace.", "Install it again."),
-    "invalid_auth": ("Slack does not know the bot's token.", "See SLACK_BOT_TOKEN."),
+    "invalid_auth": ("Slack does not know this token.", "Set SLACK_BOT_TOKEN anew: OAuth & Permissions."),
+    "not_authed": ("No token was sent.", "Set SLACK_BOT_TOKEN."),
+    "not_allowed_token_type": (
+        "That is another kind of token.",
+        "SLACK_BOT_TOKEN is the xoxb- one, SLACK_APP_TOKEN the xapp- one.",
+    ),
     "file_uploads_disabled": ("This workspace takes no files.", "Its admins can allow uploads."),
     "file_type_not_allowed": ("This workspace takes no CSV files.", "Its admins can allow them."),
     "storage_limit_reached": ("The workspace's storage is full.", "Its admins can free some."),
@@ -54,7 +59,7 @@ def translated(error: Exception) -> BotError:
         )
     if code in PASSING or error.response.status_code >= FAILED:
         return Unreachable(f"Slack is not well. ({code})", "It is tried again by itself.")
-    message, hint = TROUBLE.get(code, ("Slack refused.", ""))
+    message, hint = TROUBLE.get(code, ("Slack refused.", "Tell whoever runs the bot."))
     return (Gone if code == "is_archived" else BotError)(f"{message} ({code})", hint)
 
 

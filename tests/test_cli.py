@@ -464,3 +464,49 @@ def _read_until(terminal: int, words: bytes) -> bytes:
     while words not in said:
         said += os.read(terminal, 1024)
     return said
+
+
+# --- what a newcomer met
+
+
+def test_a_sample_is_asked_of_the_embedded_engine_only(tls_audit: Callable[..., Done]) -> None:
+    done = tls_audit("ask", "--sample", "engine=lake")
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "No engine `lake`.\nEngines: local\n"
+
+
+def test_a_folder_without_log_files_is_named(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "logs").mkdir()
+    monkeypatch.setenv("TLS_AUDIT_LOGS", str(tmp_path / "logs"))
+
+    done = tls_audit("ask", FORTNIGHT)
+
+    assert (done.code, done.err) == (0, f"No log files in {tmp_path / 'logs'}.\n")
+    (tmp_path / "logs" / "notes.txt").write_text("no log")
+    assert "No log files in" in tls_audit("ask", FORTNIGHT).err
+    write_logs(tmp_path / "logs", odd_records())
+    assert tls_audit("ask", FORTNIGHT).err == ""
+
+
+def test_views_names_other_peoples_work_only(tls_audit: Callable[..., Done]) -> None:
+    done = tls_audit("views")
+
+    assert "From: AWS Security Blog" in done.out
+    assert "From: TLS Audit" not in done.out
+
+
+def test_the_readmes_view_that_finds_nothing_claims_nothing(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "by-error.sql").write_text(readme.split("```sql\n")[1].split("```")[0])
+    monkeypatch.setenv("TLS_AUDIT_VIEWS", str(tmp_path))
+
+    done = tls_audit("ask", "--sample", "last 7d by-error")
+
+    assert "Nothing found: Failed calls over outdated TLS." in done.out
+    assert "No call" not in done.out
+    assert "AWS refuses" not in done.out

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from bot import schema
 from bot.database import Database
 from bot.digests import Digests
-from bot.errors import BotError, Unavailable
+from bot.errors import BotError, Unavailable, UserError
 from bot.runs import Run, Runs, Step
 from bot.statement import Statement
 from bot.views import Column
@@ -469,3 +469,42 @@ def test_a_database_that_hangs_is_given_up_and_is_of_use_again_when_it_answers(p
 
         assert runs.get("a") == run("a")
         database.close()
+
+
+# --- settings that are wrong
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "mysql://u:hidden@host/name",
+        "postgres://u:hidden@host/name",
+        "postgresql://u:hidden@host:port/name",
+        "",
+    ],
+)
+def test_what_is_no_database_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(UserError) as refused:
+        Database(url)
+    assert str(refused.value) == (
+        "TLS_AUDIT_DATABASE_URL is no database I know. "
+        "Write sqlite:///path or postgresql://user:password@host/name."
+    )
+
+
+def test_postgresql_without_its_package_says_which_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # how Python is told that there is none
+
+    with pytest.raises(UserError) as refused:
+        Database("postgresql://u:hidden@127.0.0.1/name")
+    assert str(refused.value) == "PostgreSQL needs one more package. Run pip install '.[postgres]'."
+
+
+def test_a_database_that_cannot_be_opened_says_which_settings_name_it(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable) as said:
+        Database(f"sqlite:///{tmp_path / 'nowhere' / 'runs.sqlite'}")
+    assert "unable to open database file" in said.value.message
+    assert (
+        said.value.hint == "Check that it is up and may be written: TLS_AUDIT_DATABASE_URL, TLS_AUDIT_DATA."
+    )

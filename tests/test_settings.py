@@ -66,17 +66,25 @@ def test_memory_is_said_as_people_say_it(memory: str, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("ENGINE", "oracle", "input should be 'local'"),
-        ("MAX_WINDOW", "0", "greater than or equal to 1"),
-        ("MAX_WINDOW", "a year", "a valid integer"),
-        ("MAX_ROWS", "-1", "greater than or equal to 1"),
-        ("LOCAL_SECONDS", "0", "greater than 0"),
+        ("ENGINE", "oracle", "write 'local' or 'lake'."),
+        ("MAX_WINDOW", "0", "write a whole number from 1 to 3653, as in 366."),
+        ("MAX_WINDOW", "a year", "write a whole number from 1 to 3653, as in 366."),
+        ("MAX_ROWS", "-1", "write a whole number from 1, as in 1000000."),
+        ("LOCAL_SECONDS", "0", "write a number above 0, as in 600."),
         ("LOCAL_MEMORY", "lots", "write it as 2GB"),
         ("LOCAL_MEMORY", "0GB", "write it as 2GB"),
         ("LOCAL_MEMORY", "80%", "write it as 2GB"),
-        ("LAKE_CONCURRENCY", "11", "less than or equal to 10"),
+        ("LAKE_CONCURRENCY", "11", "write a whole number from 1 to 10, as in 8."),
         ("LAKE_DELIVERY", "bucket/prefix", "write it as s3://bucket/prefix"),
-        ("CONFIRM_GB", "0", "greater than 0"),
+        ("CONFIRM_GB", "0", "write a number above 0."),
+        ("CONFIRM_GB", "much", "write a number above 0."),
+        ("STATUS_PORT", "http", "write a whole number from 0 to 65535."),
+        ("REUSE", "-1", "write a number from 0, as in 10."),
+        ("USERS", "alice", "write it as ids: U012AB3CD,S045EF6GH."),
+        ("USERS", "U012AB3CD,@bob", "write it as ids: "),
+        ("CHANNELS", "#security", "write it as ids: C012AB3CD,G045EF6GH."),
+        ("CHANNELS", "security", "write it as ids: "),
+        ("ADMINS", "S045EF6GH", "write it as ids: U012AB3CD,W045EF6GH."),
     ],
 )
 def test_a_wrong_setting_names_itself_its_value_and_the_reason(
@@ -127,3 +135,42 @@ def test_stores_are_read_with_the_settings(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", "prod=mine")
     with pytest.raises(UserError, match="TLS_AUDIT_EVENT_DATA_STORE: `prod=mine` is no event data store"):
         settings.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("USERS", "U012AB3CD"),
+        ("USERS", " U_ALICE, W045EF6GH S_ONCALL,"),
+        ("CHANNELS", "C_SECURITY,G045EF6GH, D012AB3CD"),
+        ("ADMINS", "U_ALICE,U_BOB"),
+    ],
+)
+def test_people_and_places_are_named_by_their_ids(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"TLS_AUDIT_{name}", value)
+
+    assert getattr(settings.load(), name.lower()) == value
+
+
+def test_slacks_address_is_one_of_the_web(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:8765/api/")
+    assert settings.load().slack_api_url == "http://127.0.0.1:8765/api/"
+
+    monkeypatch.setenv("SLACK_API_URL", "foo")
+    with pytest.raises(UserError, match=r"^SLACK_API_URL='foo': write it as https://slack\.com/api/\."):
+        settings.load()
+
+
+@pytest.mark.parametrize(
+    ("url", "secrets"),
+    [
+        ("postgresql://bot:pa[s:s@host/runs", ["pa[s:s", "pa[s:s"]),
+        ("postgresql://bot:p%40ss@host:5432/runs", ["p%40ss", "p@ss"]),
+        ("postgresql://bot@host/runs", []),
+        ("sqlite:////data/a:b@c.sqlite", []),
+    ],
+)
+def test_the_databases_password_is_a_secret_whatever_it_holds(url: str, secrets: list[str]) -> None:
+    assert settings.Settings(database_url=url).secrets == secrets

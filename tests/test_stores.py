@@ -55,3 +55,26 @@ def test_owners_and_roles_are_for_all_stores_or_for_one() -> None:
 def test_what_is_no_store_is_refused_in_words(given: tuple[str, ...], said: str) -> None:
     with pytest.raises(UserError, match=said):
         stores.read(*given)
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ((f"prod={ARN},dev={OTHER}", "live=123456789012"), "Use one of: prod, dev."),
+        (("", "live=123456789012"), "Set TLS_AUDIT_EVENT_DATA_STORE."),
+        ((ID, "12"), "Write 111122223333, or `prod=111122223333`."),
+        (
+            (ID, "", "admin"),
+            "Write arn:aws:iam::111122223333:role/NAME, or `prod=arn:aws:iam::111122223333:role/NAME`.",
+        ),
+        (
+            ("prod",),
+            "Write its ARN or id, or several as `prod=ARN,dev=ARN`; `tls-audit lake status` lists them.",
+        ),
+    ],
+)
+def test_every_refusal_of_a_store_says_what_to_write(given: tuple[str, ...], hint: str) -> None:
+    with pytest.raises(UserError) as refused:
+        stores.read(*given)
+
+    assert refused.value.hint == hint

@@ -447,3 +447,9 @@ def test_files_are_deleted_within_slacks_limit_which_they_share_with_nothing_els
     assert waited == []
     publisher.forget(OLD)
     assert waited == [pytest.approx(60, abs=10)]
+
+
+def test_a_refusal_nobody_here_knows_says_whom_to_tell() -> None:
+    assert str(translated(refusal("as_yet_unheard_of"))) == (
+        "Slack refused. (as_yet_unheard_of) Tell whoever runs the bot."
+    )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING
 
+from typer.testing import CliRunner
+
 import handlers
 from bot import app
+from bot.cli import app as cli
 from bot.sandbox import Command, Options, Sandbox
 from bot.settings import Settings
 from handlers.commands import COMMAND
@@ -71,3 +75,39 @@ def test_nothing_is_left_running_after_a_demo(tmp_path: Path) -> None:
 def test_a_demo_reads_no_logs_of_ones_own(tmp_path: Path) -> None:
     with app.demo(Settings(logs=str(tmp_path)), "127.0.0.1", 0):
         assert "reading logs" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_scripts_line_is_told_with_all_that_comes_of_it() -> None:
+    with app.demo(Settings(), "127.0.0.1", 0) as (sandbox, bot):
+        ordered, told, private, elsewhere, absent = (
+            app.play(sandbox, bot.runner, line)
+            for line in (
+                "/tls-digest daily 09:00",
+                "/tls-digest now 1",
+                "/tls-audit private last 7d",
+                "/tls-digest daily 09:00 #on-call",
+                "/tls-audit last 7d engine=lake",
+            )
+        )
+        # a form is all that comes of these, and nobody waits for more
+        assert app.play(sandbox, bot.runner, "/tls-digest") == "> /tls-digest\n"
+
+    assert "@alice ordered digest 1" in ordered
+    assert "@alice asked for digest 1 now." in told
+    assert "the first digest" in told
+    assert "tls-audit_digest-1_" in told
+    assert "The answer comes to your messages with me." in private
+    assert "tls-audit_services_" in private
+    assert "@alice ordered digest 2" in elsewhere
+    assert "No engine lake.\nEngines: local" in absent
+    assert "asks:" not in absent
+
+
+def test_an_empty_script_plays_nothing_and_takes_no_port(tmp_path: Path) -> None:
+    script = tmp_path / "script.txt"
+    script.write_text("# nothing\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = CliRunner().invoke(cli, ["demo", "--port", port, "--script", str(script)])
+
+    assert (done.exit_code, done.output) == (0, "")
