@@ -72,13 +72,11 @@ def test_nothing_is_left_running_after_a_demo(tmp_path: Path) -> None:
     assert "tls-audit_calls_" in done.stdout
 
 
-def test_a_demo_reads_no_logs_of_ones_own(tmp_path: Path) -> None:
-    with app.demo(Settings(logs=str(tmp_path)), "127.0.0.1", 0):
+def test_a_scripts_line_is_told_with_all_that_comes_of_it_and_no_logs_of_ones_own_are_read(
+    tmp_path: Path,
+) -> None:
+    with app.demo(Settings(logs=str(tmp_path)), "127.0.0.1", 0) as (sandbox, bot):
         assert "reading logs" not in {thread.name for thread in threading.enumerate()}
-
-
-def test_a_scripts_line_is_told_with_all_that_comes_of_it() -> None:
-    with app.demo(Settings(), "127.0.0.1", 0) as (sandbox, bot):
         ordered, told, private, elsewhere, absent = (
             app.play(sandbox, bot.runner, line)
             for line in (
