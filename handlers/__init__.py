@@ -82,6 +82,10 @@ PING_SECONDS: Final = 2.0
 seconds, nobody is heard for most of a minute."""
 
 
+RECEIVE_BYTES: Final = 1 << 16
+"""Read at once: a payload whole. slack_sdk takes 1,024, and where a read ends within the head of a frame, the
+one before waits for more, for three seconds at worst."""
+
 LISTENERS: Final = 32
 """Commands and clicks answered at once. Bolt's own five would be taken up by as many that wait."""
 
@@ -172,7 +176,10 @@ def listen(
         app = App(client=client, listener_executor=ThreadPoolExecutor(LISTENERS, "listener"))
         desk = Desk(runner, Zones(quick), frozenset(admins), (door or Door(client)).through(quick))
         register(app, desk)
-        return Listening(SocketModeHandler(app, app_token, ping_interval=ping_seconds))
+        handler = SocketModeHandler(
+            app, app_token, ping_interval=ping_seconds, receive_buffer_size=RECEIVE_BYTES
+        )
+        return Listening(handler)
     except SLACK_ERRORS as error:
         known = translated(error)
         if isinstance(known, Unreachable):
