@@ -20,9 +20,7 @@ from pydantic import SecretStr
 from bot import engines, views
 from bot.archive import Archive
 from bot.cloudtrail import CloudTrail
-from bot.errors import BotError, EngineError, HandedOver, Stopped, UserError
-from bot.records import Unusable
-from bot.sources import find
+from bot.errors import BotError, HandedOver, Stopped, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -197,111 +195,6 @@ def _is_answer(exchange: Exchange) -> bool:
     return says and exchange.ok and "metadata" not in exchange.sent
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing `doctor` looked at, and what to do when it is not right."""
-
-    what: str
-    passed: bool
-    mend: str = ""
-
-
-def check(settings: Settings) -> Iterator[Check]:
-    """Everything the bot needs, one after the other, whatever is wrong with one of them."""
-    for part in (_check_slack, _check_views, _check_database, check_stores, _check_events):
-        try:
-            yield from part(settings)
-        except BotError as error:
-            yield Check(error.message, False, error.hint or "Mend it, then run this again.")
-
-
-def _check_slack(settings: Settings) -> Iterator[Check]:
-    import handlers
-
-    bot_token = settings.slack_bot_token.get_secret_value()
-    app_token = settings.slack_app_token.get_secret_value()
-    client = handlers.connect(bot_token, settings.slack_api_url)
-    for what, passed, mend in handlers.check(client, app_token):
-        yield Check(what, passed, mend)
-
-
-def _check_views(settings: Settings) -> Iterator[Check]:
-    yield Check(f"{len(views.load(settings.views))} views", passed=True)
-
-
-def _check_database(settings: Settings) -> Iterator[Check]:
-    from sqlalchemy import make_url
-
-    from bot.database import Database
-
-    _owners_file(settings.data).close()
-    Database(settings.database).close()
-    yield Check(
-        f"runs are kept in {make_url(settings.database).render_as_string(hide_password=True)}", passed=True
-    )
-
-
-def _check_events(settings: Settings) -> Iterator[Check]:
-    if settings.engine != "local":
-        return
-    events = archive(settings)
-    if settings.logs:
-        yield _check_logs(settings.logs, events)
-    if events.has_events() or not settings.logs:
-        yield Check(
-            f"the embedded engine has {'' if events.has_events() else 'no '}events in {events.folder}",
-            events.has_events(),
-            "Read some log files: `tls-audit ingest PATH`, or set TLS_AUDIT_LOGS.",
-        )
-
-
-def _check_logs(logs: str, events: Archive) -> Check:
-    """Whether the log files are there and the newest of them can be read; there may be millions."""
-    found = find([logs], but=events.folder)
-    mend = "Check the path, and who may read it: TLS_AUDIT_LOGS."
-    if found.unreadable:
-        return Check(": ".join(found.unreadable[0]), False, mend)
-    if not found.sources:
-        return Check(f"there are no log files in {logs}", False, mend)
-    newest = found.sources[-1]
-    try:
-        next(newest.read(), b"")
-    except Unusable as error:
-        return Check(f"{newest.name}: {error}", False, mend)
-    then = "" if events.has_events() else "; `serve` and `ask` read them in"
-    return Check(f"the logs in {logs} can be read{then}", passed=True)
-
-
-def check_stores(settings: Settings) -> Iterator[Check]:
-    """Whether each event data store can be asked, and holds what the bot asks for."""
-    from bot import stores
-    from bot.engines.lake import holds_events
-
-    if settings.engine != "lake" and not settings.stores:
-        return
-    if not settings.stores:
-        yield Check(
-            f"{stores.SETTING} is not set", False, "`tls-audit lake status` lists the stores there are."
-        )
-    aws = CloudTrail()
-    for store in settings.stores.values():
-        what = f"event data store {store.alias}"
-        try:
-            about = aws.read(store, "GetEventDataStore", EventDataStore=store.name)
-        except EngineError as error:
-            yield Check(f"{what}: {error.message}", False, error.hint)
-            continue
-        if about["Status"] == "PENDING_DELETION":
-            yield Check(f"{what}: it is being deleted", False, "`tls-audit lake restore` brings it back.")
-        elif not holds_events(about):
-            yield Check(f"{what}: it holds no CloudTrail events", False, f"Set {stores.SETTING} to another.")
-        else:
-            stopped = about["Status"] in {"STOPPED_INGESTION", "STOPPING_INGESTION"}
-            since = f"{about['CreatedTimestamp']:%Y-%m-%d}"
-            what += f": {about['Name']}, since {since}" + (", takes in no new events" if stopped else "")
-            yield Check(what, passed=True)
-
-
 @contextmanager
 def bot(settings: Settings) -> Iterator[Bot]:
     """The whole bot, connected to Slack and at work. UserError: a setting or a token is wrong."""
@@ -411,7 +304,7 @@ def _ids(listed: str) -> list[str]:
 def _owner(data: Path) -> Iterator[str]:
     """A name for this replica that it will have again when it comes back: what it left behind is then known
     to be its own. Where another process uses the same folder, it is a name of this time only."""
-    with _owners_file(data) as file:
+    with owners_file(data) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -421,7 +314,7 @@ def _owner(data: Path) -> Iterator[str]:
             yield f"{socket.gethostname()} {data}"
 
 
-def _owners_file(data: Path) -> TextIO:
+def owners_file(data: Path) -> TextIO:
     """The file that its owner locks, in a folder made for it. UserError where it cannot be written."""
     try:
         data.mkdir(parents=True, exist_ok=True)

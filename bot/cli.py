@@ -292,11 +292,11 @@ def _beat(bot: Bot, folder: Path, stopped: threading.Event) -> None:
 @app.command()
 def doctor() -> None:
     """Check tokens, scopes, channels, the engine and the database; say how to mend what is wrong."""
-    from bot import app as parts
+    from bot import doctor as examination
     from bot import settings
 
     failed = False
-    for check in parts.check(settings.load()):
+    for check in examination.check(settings.load()):
         typer.echo(f"{'✓' if check.passed else '✗'} {check.what}")
         if not check.passed:
             typer.echo(f"  → {check.mend}")

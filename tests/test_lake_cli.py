@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from bot import app, settings
+from bot import doctor, settings
 from bot.cli import main
 from tests.conftest import NOW
 from tests.doubles import lake as double
@@ -368,7 +368,7 @@ def test_the_doctor_looks_at_every_store(
     for name, value in change.items():
         setattr(served.stores[STORE_ID], name, value)
 
-    (check,) = app.check_stores(settings.load())
+    (check,) = doctor.check_stores(settings.load())
 
     assert check.passed is passed
     assert said in check.what
@@ -379,7 +379,7 @@ def test_the_doctor_looks_at_every_store(
 def test_the_doctor_misses_a_store_where_lake_is_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TLS_AUDIT_ENGINE", "lake")
 
-    (check,) = app.check_stores(settings.load())
+    (check,) = doctor.check_stores(settings.load())
 
     assert not check.passed
     assert "TLS_AUDIT_EVENT_DATA_STORE is not set" in check.what

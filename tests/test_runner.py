@@ -179,6 +179,18 @@ class Bench:
         with pytest.raises(KeyboardInterrupt):
             self.runner.step()
 
+    def died_asking(self) -> Run:
+        """A run that was at its engine, as `ref-1`, when the process was killed."""
+
+        def dies(progress: Progress) -> None:
+            progress("ref-1", "running", 5)
+            raise KeyboardInterrupt
+
+        self.engine.next = [dies]
+        run = self.ask()
+        self.die()
+        return run
+
     def handed_over(self) -> Run:
         """A run that is at its engine, as `ref-1`, when the process is told to stop."""
 
@@ -347,13 +359,7 @@ def test_a_busy_engine_is_asked_for_as_long_as_it_takes(bench: Bench) -> None:
 
 
 def test_what_the_engine_calls_a_run_is_kept_at_once_and_handed_back_after_a_crash(bench: Bench) -> None:
-    def dies(progress: Progress) -> None:
-        progress("ref-1", "running", 5)
-        raise KeyboardInterrupt
-
-    bench.engine.next = [dies]
-    run = bench.ask()
-    bench.die()
+    run = bench.died_asking()
     assert bench.now(run).steps[0].ref == "ref-1"
 
     other = bench.other()
@@ -929,13 +935,7 @@ def test_a_cancelled_run_that_was_handed_over_is_stopped_at_its_engine(bench: Be
 def test_a_cancelled_run_is_cancelled_whatever_its_engine_says_of_what_was_left(
     bench: Bench, befalls: EngineError
 ) -> None:
-    def dies(progress: Progress) -> None:
-        progress("ref-1", "running", 5)
-        raise KeyboardInterrupt
-
-    bench.engine.next = [dies]
-    run = bench.ask()
-    bench.die()
+    run = bench.died_asking()
     bench.runner.cancel(run.id)
     bench.clock.advance(31)
     bench.engine.next = [raises(befalls)]

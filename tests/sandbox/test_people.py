@@ -135,13 +135,13 @@ def sandbox() -> Iterator[Sandbox]:
     with Sandbox(commands=commands, rate_limits=False) as running:
         app = build(WebClient("xoxb-sandbox", base_url=running.api_url))
         handler = SocketModeHandler(app, "xapp-sandbox")
-        handler.connect()  # type: ignore[no-untyped-call]
+        handler.connect()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
         running.wait_for(lambda: running.sockets)
         yield running
         # the SDK waits up to three seconds in recv before it closes; a connection that is gone wakes it
         handler.client.auto_reconnect_enabled = False
         running.cut_sockets()
-        handler.close()  # type: ignore[no-untyped-call]
+        handler.close()  # type: ignore[no-untyped-call]  # as above
         assert running.broken == []
 
 

@@ -225,7 +225,7 @@ def agrees(make: Callable[[], Any], block: Json) -> bool:
 @given(st.integers(1, 110), st.integers(1, 22))
 def test_slackblocks_agrees_on_the_size_of_tables(rows: int, columns: int) -> None:
     cells = [[so.RawText("x") for _ in range(columns)] for _ in range(rows)]
-    assert agrees(lambda: sb.TableBlock(cells), table(rows, columns))  # type: ignore[arg-type]
+    assert agrees(lambda: sb.TableBlock(cells), table(rows, columns))  # type: ignore[arg-type]  # its own types
 
 
 @given(st.integers(1, 101), st.integers(1, 22), st.integers(-1, 102))

@@ -248,7 +248,7 @@ def now_shared(hired: Callable[..., Office]) -> tuple[Office, list[Message]]:
     ordered(office)
     share(office, ONCALL)
     # nobody has asked Slack about it since it was ordered
-    office.runner._publisher._door._known.clear()  # type: ignore[attr-defined]  # noqa: SLF001
+    office.runner._publisher._door._known.clear()  # type: ignore[attr-defined]  # noqa: SLF001 - Slack's own publisher, and no clock to turn
     return office, office.sandbox.workspace.in_channel(ONCALL)
 
 
