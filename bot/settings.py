@@ -12,14 +12,14 @@ from urllib.parse import unquote
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot import stores
+from bot.engines.lake import stores
 from bot.errors import UserError
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
-    from bot.stores import Store
+    from bot.engines.lake.stores import Store
 
 PREFIX: Final = "TLS_AUDIT_"
 

@@ -22,7 +22,7 @@ from bot.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from bot.views import Column
+    from bot.question.views import Column
 
 Cell = str | int | float | bool | date | datetime | None
 Row = tuple[Cell, ...]

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot import engines, samples, stores, views
-from bot.archive import Archive
-from bot.cloudtrail import CloudTrail
-from bot.engines.lake import Lake
+from bot import engines
+from bot.archive.archive import Archive
+from bot.engines.lake import stores
+from bot.engines.lake.cloudtrail import CloudTrail
+from bot.engines.lake.engine import Lake
 from bot.engines.local import Local
-from bot.question import Question, parse
+from bot.question import views
+from bot.question.question import Question, parse
+from bot.sandbox import samples
 from tests.doubles import lake as double
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from bot.engines import Engine
     from tests.oracle import Record
 
-pytest_plugins = ["tests.postgres"]
+pytest_plugins = ["tests.support.postgres"]
 
 NOW = datetime(2026, 11, 23, 8, 14, 30, tzinfo=UTC)
 """When the tests ask: a Monday morning."""

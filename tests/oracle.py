@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from bot.question import Filter, Policy, Question
+    from bot.question.question import Filter, Policy, Question
 
 Record = dict[str, Any]
 Row = tuple[Any, ...]

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from bot import engines, settings, views
-from bot.cli import app
-from bot.question import parse
-from handlers.commands import EXAMPLES
+from bot import engines, settings
+from bot.cli.main import app
+from bot.question import views
+from bot.question.question import parse
+from handlers.questions.commands import EXAMPLES
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
-    from bot.views import View
+    from bot.question.views import View
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-import handlers
+from handlers import connection
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT.parent / "shared" / "data" / "slack-manifest.schema.2.0.0.json"
@@ -30,11 +30,11 @@ def test_the_manifest_is_what_the_code_registers(manifest: dict[str, Any]) -> No
 
     assert [
         tuple(each[name] for name in ("command", "description", "usage_hint")) for each in commands
-    ] == list(handlers.COMMANDS)
+    ] == list(connection.COMMANDS)
     assert all(each["should_escape"] for each in commands)
-    assert manifest["oauth_config"]["scopes"]["bot"] == list(handlers.SCOPES)
-    assert manifest["oauth_config"]["scopes"]["bot_optional"] == list(handlers.OPTIONAL_SCOPES)
-    assert manifest["settings"]["event_subscriptions"]["bot_events"] == list(handlers.EVENTS)
+    assert manifest["oauth_config"]["scopes"]["bot"] == list(connection.SCOPES)
+    assert manifest["oauth_config"]["scopes"]["bot_optional"] == list(connection.OPTIONAL_SCOPES)
+    assert manifest["settings"]["event_subscriptions"]["bot_events"] == list(connection.EVENTS)
     assert manifest["settings"]["socket_mode_enabled"]
     assert manifest["settings"]["interactivity"]["is_enabled"]
 
@@ -42,6 +42,6 @@ def test_the_manifest_is_what_the_code_registers(manifest: dict[str, Any]) -> No
 def test_every_scope_says_why_it_is_wanted() -> None:
     lines = (ROOT / "manifest.yml").read_text().splitlines()
 
-    for scope in (*handlers.SCOPES, *handlers.OPTIONAL_SCOPES):
+    for scope in (*connection.SCOPES, *connection.OPTIONAL_SCOPES):
         (line,) = (line for line in lines if line.strip().startswith(f"- {scope} "))
         assert "# " in line

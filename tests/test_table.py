@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.question.views import Column
 from bot.table import HEAD_ROWS, Cell, Row, Table, literal, to_csv, to_json
-from bot.views import Column
 
 TEXT_AND_COUNT = (Column("who", "TEXT"), Column("calls", "INTEGER"))
 EVERY_TYPE = (

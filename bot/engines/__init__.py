@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
-    from bot.statement import Statement
+    from bot.question.select import Statement
+    from bot.question.views import Column
     from bot.table import Table
-    from bot.views import Column
 
 NAMES: Final = ("local", "lake")
 

@@ -10,8 +10,8 @@ from bot.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from bot.question.views import Column
     from bot.table import Cell, Row
-    from bot.views import Column
 
 
 def _time(text: str) -> datetime:

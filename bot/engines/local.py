@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlglot import exp
 
 from bot.errors import EngineError, UserError
-from bot.events import COLUMNS, KEY_EXCHANGE_PATH, MAP
-from bot.statement import STORE, Statement, narrow
+from bot.event_schema import COLUMNS, KEY_EXCHANGE_PATH, MAP
+from bot.question.select import STORE, Statement, narrow
+from bot.question.views import find_type, infer_type
 from bot.table import Cell, Row, Table
-from bot.views import find_type, infer_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from bot.archive import Archive
+    from bot.archive.archive import Archive
     from bot.engines import Progress
-    from bot.views import Column
+    from bot.question.views import Column
 
 BATCH_ROWS: Final = 2_048
 """DuckDB's own vector size: what one step of a query yields."""

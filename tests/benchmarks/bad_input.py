@@ -12,11 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from bot import samples, views
-from bot.archive import Archive
+from bot.archive.archive import Archive
 from bot.engines.local import Local
-from handlers.commands import COMMAND
-from handlers.digests import COMMAND as DIGEST_COMMAND
+from bot.question import views
+from bot.sandbox import samples
+from handlers.digests.commands import COMMAND as DIGEST_COMMAND
+from handlers.questions.commands import COMMAND
 from tests.conftest import FIRST_DAY, NOW, quietly, write_logs
 from tests.scenarios.office import ALICE, SECURITY, open_office
 from tests.scenarios.visitor import BUTTONS, HOSTILE, MENUS, ORDERS, QUESTIONS, VALUES, Visitor, printable

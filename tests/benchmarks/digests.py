@@ -16,20 +16,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import handlers
-from bot import views
-from bot.database import Database
-from bot.digests import Digest, Digests
-from bot.runner import Runner
-from bot.runs import Runs
+from bot.digests.schedule import Schedule
+from bot.question import views
+from bot.question.select import Statement
 from bot.sandbox import Channel, Options, Sandbox
 from bot.sandbox.limits import POST_BURST, POSTS_A_SECOND, TIERS
 from bot.sandbox.state import ALICE, BOT
-from bot.schedule import Schedule
-from bot.statement import Statement
+from bot.store.database import Database
+from bot.store.digests import Digest, Digests
+from bot.store.runs import Runs
 from bot.table import Table
-from handlers.door import Door
-from handlers.pace import FILES, MINUTE
+from bot.worker.worker import Runner
+from handlers import connection
+from handlers.access import Door
+from handlers.publishing.budget import FILES, MINUTE, Budget
+from handlers.publishing.publisher import SlackPublisher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from bot.engines import Progress
+    from bot.question.views import Column
     from bot.table import Row
-    from bot.views import Column
 
 DIGESTS = 500
 QUESTIONS = ("", "service=s3", "service=kms,sts", "min=1.3", "principal=role/*")
@@ -95,7 +96,7 @@ def main(count: int, *, named: bool) -> None:
     now = datetime.now(UTC)
     people = frozenset({ALICE.id, BOT})
     channels = [Channel(f"C_{number:04}", f"channel-{number}", members=people) for number in range(count)]
-    options = Options(scopes=frozenset(handlers.SCOPES))
+    options = Options(scopes=frozenset(connection.SCOPES))
     refused: Counter[str] = Counter()
     with (
         TemporaryDirectory() as folder,
@@ -103,7 +104,7 @@ def main(count: int, *, named: bool) -> None:
         closing(Database(f"sqlite:///{Path(folder) / 'runs.sqlite'}")) as database,
     ):
         engine, digests = Counting(now - timedelta(days=1)), Digests(database)
-        client = handlers.connect(
+        client = connection.connect(
             options.bot_token, sandbox.api_url, told=lambda method, why: refused.update([f"{method} {why}"])
         )
         catalogue = views.load()
@@ -113,7 +114,7 @@ def main(count: int, *, named: bool) -> None:
             Runs(database),
             digests,
             {engine.name: engine},
-            handlers.SlackPublisher(client, catalogue, door=door, budget=handlers.Budget.of_slack()),
+            SlackPublisher(client, catalogue, door=door, budget=Budget.of_slack()),
             catalogue,
             engine=engine.name,
             limits={engine.name: 10},

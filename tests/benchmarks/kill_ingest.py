@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from bot.archive import Archive
+from bot.archive.archive import Archive
 from tests.benchmarks.ingest import REPO, generated
 
 CHILD = """

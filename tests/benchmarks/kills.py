@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Final, get_args
 from tests.crash import machine as machines
 from tests.crash import moments
 from tests.crash.machine import Asking, Machine, Replica, Slack, Tally
-from tests.postgres import Postgres, find
+from tests.support.postgres import Postgres, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,23 +21,23 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-import handlers
-from bot.database import Database
-from bot.runs import Runs
 from bot.sandbox import Channel, Command, Options, Sandbox, User
 from bot.sandbox import limits as slacks
 from bot.sandbox.state import BOT, users
-from bot.schema import ENDED
-from handlers.commands import COMMAND
+from bot.store.database import Database
+from bot.store.runs import Runs
+from bot.store.schema import ENDED
+from handlers import connection
+from handlers.questions.commands import COMMAND
 from tests.benchmarks.slack import TLS_AUDIT, environment, memory, percentile
 from tests.doubles.lake import KEY, LIVE, READS, REGION, STARTS, STORE_ID, Lake, Plan
-from tests.postgres import Postgres, find
+from tests.support.postgres import Postgres, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bot.runs import Run
     from bot.sandbox import Delivery, Message
+    from bot.store.runs import Run
 
 QUERY_SECONDS: Final = 2.0
 ROWS: Final = 20
@@ -119,7 +119,7 @@ def channels(count: int, members: list[User]) -> list[Channel]:
 def place(database: str, count: int) -> Iterator[Place]:
     """A bot with a new database, and `count` people and channels."""
     options = Options(
-        scopes=frozenset(handlers.SCOPES), events=frozenset(handlers.EVENTS), commands=(Command(COMMAND),)
+        scopes=frozenset(connection.SCOPES), events=frozenset(connection.EVENTS), commands=(Command(COMMAND),)
     )
     staff = people(count)
     with ExitStack() as stack:

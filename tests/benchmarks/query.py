@@ -25,10 +25,11 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 from tabulate import tabulate
 
-from bot import engines, statement, views
-from bot.archive import Archive
+from bot import engines
+from bot.archive.archive import Archive
 from bot.engines.local import Local
-from bot.question import parse
+from bot.question import select, views
+from bot.question.question import parse
 from tests.benchmarks.ingest import CACHE, generated
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def ask(archive: Path, text: str) -> Table:
     catalogue = views.load()
     question = parse(text, now=NOW, zone=UTC, views=catalogue, engines=engines.NAMES)
     engine = Local(Archive(archive), memory=MEMORY, seconds=600, at_once=2)
-    translated = engine.translate(statement.build(question, cap=CAP), question.view.columns)
+    translated = engine.translate(select.build(question, cap=CAP), question.view.columns)
     return engine.run(translated, token="7f3a", resume=None, progress=lambda *_: None)  # noqa: S106 - a run's
 
 
@@ -164,7 +165,7 @@ def _alone(archive: Path, text: str) -> Callable[[], list[Row]]:
 def _sql(archive: Path, text: str) -> str:
     question = parse(text, now=NOW, zone=UTC, views=views.load(), engines=engines.NAMES)
     engine = Local(Archive(archive), memory=MEMORY, seconds=600, at_once=2)
-    sql = engine.translate(statement.build(question, cap=CAP), ()).sql
+    sql = engine.translate(select.build(question, cap=CAP), ()).sql
     files = f"read_parquet('{archive}/day=*/*.parquet', hive_partitioning = true)"
     return sql.replace("FROM events", f"FROM {files}")
 

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bot.schema import AT_WORK, ENDED
+from bot.store.schema import AT_WORK, ENDED
 from tests.crash import machine as machines
 from tests.crash import moments
 from tests.crash.machine import POLL, Machine, Replica, Tally
 from tests.crash.proxy import Proxy
 from tests.doubles import lake as double
-from tests.postgres import Postgres, find
+from tests.support.postgres import Postgres, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

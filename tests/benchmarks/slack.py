@@ -24,16 +24,16 @@ from typing import TYPE_CHECKING, Any
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 
-import handlers
-from bot import app, samples, settings
-from bot.sandbox import Command, Options, Sandbox
-from handlers.commands import COMMAND
+from bot import bootstrap, settings
+from bot.sandbox import Command, Options, Sandbox, samples
+from handlers import connection
+from handlers.questions.commands import COMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bot.engines import Progress
-    from bot.statement import Statement
+    from bot.question.select import Statement
     from bot.table import Table
 
 TLS_AUDIT = Path(sys.executable).with_name("tls-audit")
@@ -52,7 +52,7 @@ def memory(process: int | str = "self") -> float:
 def sandbox() -> Sandbox:
     """A Slack that answers at once and limits nothing."""
     options = Options(
-        scopes=frozenset(handlers.SCOPES), events=frozenset(handlers.EVENTS), commands=(Command(COMMAND),)
+        scopes=frozenset(connection.SCOPES), events=frozenset(connection.EVENTS), commands=(Command(COMMAND),)
     )
     return Sandbox(options=options, rate_limits=False)
 
@@ -78,7 +78,7 @@ def acknowledged(slack: Sandbox) -> list[float]:
 def bare() -> list[float]:
     """The same of an app that only acknowledges."""
     with sandbox() as slack:
-        client = handlers.connect("xoxb-sandbox", slack.api_url)
+        client = connection.connect("xoxb-sandbox", slack.api_url)
         bolt = App(client=client)
         bolt.command(COMMAND)(lambda ack: ack())
         handler = SocketModeHandler(bolt, "xapp-sandbox")
@@ -160,7 +160,7 @@ def main() -> None:
             stdout=subprocess.DEVNULL,
         )  # in a process of its own, so that its memory is not counted here
         os.environ.update(environment(slack, folder))
-        with app.bot(settings.load()) as bot:
+        with bootstrap.bot(settings.load()) as bot:
             engine = Waiting(bot.runner.engines["local"])
             bot.runner.engines = {"local": engine}
             print(f"acknowledgement of {COMMANDS} commands at once:")
@@ -184,7 +184,7 @@ def posted(slack: Sandbox, seen: int) -> bool:
     return len(slack.calls("chat.postMessage")) > seen
 
 
-def one_by_one(slack: Sandbox, bot: app.Bot, engine: Waiting) -> None:
+def one_by_one(slack: Sandbox, bot: bootstrap.Bot, engine: Waiting) -> None:
     """From the last row of an answer to its table in Slack, with nothing else going on."""
     gaps = []
     for number in range(10):

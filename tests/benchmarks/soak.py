@@ -35,19 +35,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-import handlers
-from bot import samples
-from bot.database import Database
-from bot.digests import Digest, Digests
+from bot.digests.schedule import read as read_schedule
 from bot.errors import Unavailable
-from bot.runs import Run, Runs
-from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User
+from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User, samples
 from bot.sandbox.state import BOT, users
-from bot.schedule import read as read_schedule
-from bot.schema import ENDED
-from handlers.commands import COMMAND
+from bot.store.database import Database
+from bot.store.digests import Digest, Digests
+from bot.store.runs import Run, Runs
+from bot.store.schema import ENDED
+from handlers import connection
+from handlers.questions.commands import COMMAND
 from tests.doubles import lake as double
-from tests.postgres import Postgres, find
+from tests.support.postgres import Postgres, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +54,7 @@ if TYPE_CHECKING:
     from bot.sandbox import Delivery, Message
 
 ROOT: Final = Path(__file__).parents[2]
-SERVE: Final = (sys.executable, "-c", "from bot.cli import main; main()", "serve")
+SERVE: Final = (sys.executable, "-c", "from bot.cli.main import main; main()", "serve")
 """The bot of this tree, wherever another is installed."""
 
 PEOPLE: Final = 12
@@ -217,9 +216,9 @@ class Soak:
         everyone = frozenset([*self._people, BOT])
         self._channels = [Channel(f"C_{n:02}", f"channel-{n:02}", members=everyone) for n in range(CHANNELS)]
         options = Options(
-            scopes=frozenset(handlers.SCOPES) | HISTORY,
-            events=frozenset(handlers.EVENTS),
-            commands=tuple(Command(*each) for each in handlers.COMMANDS),
+            scopes=frozenset(connection.SCOPES) | HISTORY,
+            events=frozenset(connection.EVENTS),
+            commands=tuple(Command(*each) for each in connection.COMMANDS),
         )
         self.slack = stack.enter_context(
             Sandbox(options=options, users=[*users(), *people], channels=self._channels, clock=Impatient())

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot import app, settings
+from bot import bootstrap, settings
 from tests.browser.chromium import CHROMIUM, DRIVER, chromium
 from tests.browser.screen import Engine, Screen
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from selenium.webdriver import Chrome
 
-    from bot.app import Bot
+    from bot.bootstrap import Bot
     from bot.sandbox import Sandbox
 
 WIDTH, HEIGHT = 1360, 900
@@ -45,7 +45,7 @@ def browser(downloads: Path) -> Iterator[Chrome]:
 def demo(browser: Chrome) -> Iterator[tuple[Sandbox, Bot]]:
     """What `tls-audit demo` starts."""
     del browser  # it was only asked for first, so that nothing starts where it is skipped
-    with app.demo(settings.load(), "127.0.0.1", 0) as (slack, bot):
+    with bootstrap.demo(settings.load(), "127.0.0.1", 0) as (slack, bot):
         yield slack, bot
 
 

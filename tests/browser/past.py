@@ -9,13 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from bot import samples
+from bot.sandbox import samples
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from bot.app import Bot
-    from bot.digests import Digest
+    from bot.bootstrap import Bot
+    from bot.store.digests import Digest
 
 NEWCOMER: Final = "vendor-sync"
 """Who calls on the last day for the first time, with the old client of someone known."""

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from selenium.webdriver.remote.webelement import WebElement
 
     from bot.engines import Progress
+    from bot.question.select import Statement
     from bot.sandbox import Sandbox
-    from bot.statement import Statement
     from bot.table import Table
 
 T = TypeVar("T")

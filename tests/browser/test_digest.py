@@ -11,7 +11,7 @@ from slack_sdk import WebClient
 from tests.browser.past import NEWCOMER, give_past
 
 if TYPE_CHECKING:
-    from bot.app import Bot
+    from bot.bootstrap import Bot
     from bot.sandbox import Sandbox
     from tests.browser.screen import Screen
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.crash.machine import Slack
-    from tests.postgres import Postgres
+    from tests.support.postgres import Postgres
 
 
 @pytest.fixture(scope="session")

@@ -15,15 +15,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
 
-import handlers
-from bot import samples
-from bot.database import Database
-from bot.digests import Digest, Digests
-from bot.runs import Run, Runs
-from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User
-from bot.schedule import read as read_schedule
-from bot.schema import ENDED
-from handlers.commands import COMMAND
+from bot.digests.schedule import read as read_schedule
+from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User, samples
+from bot.store.database import Database
+from bot.store.digests import Digest, Digests
+from bot.store.runs import Run, Runs
+from bot.store.schema import ENDED
+from handlers import connection
+from handlers.questions.commands import COMMAND
 from tests.doubles import lake as double
 
 if TYPE_CHECKING:
@@ -212,11 +211,11 @@ class Machine:
         app = User(BOT, "tls-audit", "TLS Audit", "UTC", bot=True)
         everyone = frozenset(user.id for user in (*people, app))
         channels = [Channel(f"C_{n:04}", f"channel-{n:04}", members=everyone) for n in range(CHANNELS)]
-        scopes = frozenset(handlers.SCOPES) | (HISTORY if slack == "history" else frozenset())
+        scopes = frozenset(connection.SCOPES) | (HISTORY if slack == "history" else frozenset())
         self.options = Options(
             scopes=scopes - (frozenset() if slack != "neither" else HISTORY),
-            events=frozenset(handlers.EVENTS),
-            commands=tuple(Command(*each) for each in handlers.COMMANDS),
+            events=frozenset(connection.EVENTS),
+            commands=tuple(Command(*each) for each in connection.COMMANDS),
             honours_client_msg_id=slack == "honours",
         )
         clock = Impatient()

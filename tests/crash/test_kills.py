@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.archive import LOCK
+from bot.archive.archive import LOCK
 from tests.crash import moments
 from tests.crash.killing import at_work, done, killed
 from tests.crash.machine import Machine, Tally
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.crash.machine import Kind, Slack
     from tests.doubles import lake as double
-    from tests.postgres import Postgres
+    from tests.support.postgres import Postgres
 
 
 MOMENTS = (

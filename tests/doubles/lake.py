@@ -37,7 +37,7 @@ import sqlglot
 from botocore.validate import ParamValidator
 from sqlglot import exp
 
-from bot.events import COLUMNS, FLAG, MAP, TIME, Type
+from bot.event_schema import COLUMNS, FLAG, MAP, TIME, Type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot import engines, statement, views
+from bot import engines
 from bot.errors import UserError
-from bot.question import Filter
+from bot.question import select, views
+from bot.question.question import Filter
 from bot.table import to_csv
 from tests import oracle
 from tests.conftest import quietly
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.engines import Engine
-    from bot.question import Question
+    from bot.question.question import Question
     from bot.table import Row
     from tests.oracle import Record
 
@@ -74,8 +75,8 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 def run(engine: Engine, question: Question) -> list[Row]:
-    select = statement.build(question, cap=CAP)
-    translated = engine.translate(select, question.view.columns)
+    tree = select.build(question, cap=CAP)
+    translated = engine.translate(tree, question.view.columns)
     with engine.run(translated, token=TOKEN, resume=None, progress=quietly) as table:
         assert table.columns == question.view.columns
         return list(table.rows())
@@ -95,7 +96,7 @@ def test_every_view_has_its_golden_table(
     name: str, engine: Engine, ask: Callable[[str], Question], request: pytest.FixtureRequest
 ) -> None:
     question = ask(f"last 14d by={name}")
-    asked = engine.translate(statement.build(question, cap=CAP), question.view.columns)
+    asked = engine.translate(select.build(question, cap=CAP), question.view.columns)
     answer = io.StringIO(newline="")
     with engine.run(asked, token=TOKEN, resume=None, progress=quietly) as table:
         to_csv(table, answer)
@@ -127,7 +128,7 @@ def test_coverage_counts_what_was_read(
     records: list[Record],
     catalogue: dict[str, views.View],
 ) -> None:
-    question = statement.coverage(ask(text), catalogue)
+    question = select.coverage(ask(text), catalogue)
 
     assert run(engine, question) == oracle.answer(question, records)
 

@@ -14,19 +14,20 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from bot import samples, statement, views
-from bot.archive import Archive
+from bot.archive.archive import Archive
 from bot.engines.local import Local
 from bot.errors import EngineError, Stopped, UserError
-from bot.statement import Statement
-from bot.views import Column
+from bot.question import select, views
+from bot.question.select import Statement
+from bot.question.views import Column
+from bot.sandbox import samples
 from tests.conftest import FIRST_DAY, quietly, write_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from bot.question import Question
+    from bot.question.question import Question
     from bot.table import Cell, Row
     from tests.oracle import Record
 
@@ -204,12 +205,12 @@ def test_what_the_archive_does_not_keep_is_refused_in_words(trino: str, why: str
 
 
 def test_translating_leaves_the_question_as_it_was(tiny: Local, ask: Callable[[str], Question]) -> None:
-    select = statement.build(ask("last 7d"), cap=5)
-    before = select.sql("trino")
+    tree = select.build(ask("last 7d"), cap=5)
+    before = tree.sql("trino")
 
-    tiny.translate(select, ())
+    tiny.translate(tree, ())
 
-    assert select.sql("trino") == before
+    assert tree.sql("trino") == before
 
 
 # --- only what is needed is read
@@ -229,8 +230,8 @@ def test_the_window_is_said_in_days_too_whatever_the_filters(
     window: str, days: str, tiny: Local, ask: Callable[[str], Question]
 ) -> None:
     for words in ("", "service=s3 agent!=x by=clients min=1.3"):
-        select = statement.build(ask(f"{window} {words}"), cap=5)
-        where = sqlglot.parse_one(tiny.translate(select, ()).sql, read="duckdb").args["where"]
+        tree = select.build(ask(f"{window} {words}"), cap=5)
+        where = sqlglot.parse_one(tiny.translate(tree, ()).sql, read="duckdb").args["where"]
 
         assert where.sql("duckdb").endswith(days)
 
@@ -247,7 +248,7 @@ def test_a_broken_file_of_another_day_does_no_harm(
 
     def answer(window: str) -> list[Row]:
         question = ask(f"{window} by=services")
-        return rows(engine, engine.translate(statement.build(question, cap=5), question.view.columns))
+        return rows(engine, engine.translate(select.build(question, cap=5), question.view.columns))
 
     assert answer("2026-11-10..2026-11-11") == [("s3.amazonaws.com", 1)]
     with pytest.raises(EngineError, match="The embedded engine failed"):
@@ -274,7 +275,7 @@ def test_a_role_is_one_finding_however_its_sessions_are_named(
     engine = Local(archive, memory="1GB", seconds=60, at_once=2)
     question = ask("2026-11-10..2026-11-11 by=findings")
 
-    found = rows(engine, engine.translate(statement.build(question, cap=5), question.view.columns))
+    found = rows(engine, engine.translate(select.build(question, cap=5), question.view.columns))
 
     first, last = (datetime(2026, 11, 10, hour, tzinfo=UTC) for hour in (10, 12))
     assert found == [("s3.amazonaws.com", role, event["userAgent"], first, last, 3)]
@@ -294,7 +295,7 @@ def test_an_empty_archive_answers_with_no_rows_under_the_views_columns(
 ) -> None:
     engine = Local(Archive(tmp_path / "nothing"), memory="1GB", seconds=60, at_once=2)
     question = ask(f"last 7d by={name}")
-    asked = engine.translate(statement.build(question, cap=5), question.view.columns)
+    asked = engine.translate(select.build(question, cap=5), question.view.columns)
 
     with engine.run(asked, token=TOKEN, resume=None, progress=quietly) as table:
         assert table.columns == question.view.columns

@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import statement, stores, views
-from bot.cloudtrail import CloudTrail
-from bot.engines.lake import Lake
-from bot.question import Filter
+from bot.engines.lake import stores
+from bot.engines.lake.cloudtrail import CloudTrail
+from bot.engines.lake.engine import Lake
+from bot.question import select, views
+from bot.question.question import Filter
 from tests.doubles.lake import STORE_ID
 from tests.engines.test_contract import QUESTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.question import Question
+    from bot.question.question import Question
 
 FOLDER = Path(__file__).parents[1] / "trino"
 HOSTILE = ["' OR 1=1 --", "*/ DROP TABLE x; --", "$EDS_ID", ":start", "\\", '"', "a_b%c", string.printable]
@@ -58,7 +59,7 @@ def test_every_statement_is_trino_to_a_second_parser(
 ) -> None:
     engine = Lake(stores.read(STORE_ID), CloudTrail())
     asked = [ask(text) for text in (*QUESTIONS, *(f"last 14d by={name}" for name in catalogue))]
-    asked += [statement.coverage(question, catalogue) for question in asked]
+    asked += [select.coverage(question, catalogue) for question in asked]
     hostile = [
         ask(f"last 14d by=requests min=1.3 {word}!=x {word}=y") for word in ("agent", "principal", "host")
     ]
@@ -77,8 +78,7 @@ def test_every_statement_is_trino_to_a_second_parser(
         for value in HOSTILE
     ]
     statements = [
-        "/* run:7f3a/answer */\n"
-        + engine.translate(statement.build(each, cap=1_000_000), each.view.columns).sql
+        "/* run:7f3a/answer */\n" + engine.translate(select.build(each, cap=1_000_000), each.view.columns).sql
         for each in asked
     ]
 

@@ -8,10 +8,10 @@ from urllib.error import URLError
 import pytest
 from slack_sdk.errors import SlackApiError
 
-import handlers
 from bot.errors import HandedOver, Unreachable
 from bot.sandbox import Options, Sandbox
-from handlers.refusals import translated
+from handlers import connection
+from handlers.errors import translated
 from handlers.retries import ONCE, RETRIES
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Pauses:
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(options=Options(scopes=frozenset(handlers.SCOPES)), rate_limits=False) as running:
+    with Sandbox(options=Options(scopes=frozenset(connection.SCOPES)), rate_limits=False) as running:
         yield running
 
 
@@ -47,7 +47,9 @@ def pauses() -> Pauses:
 
 @pytest.fixture
 def client(sandbox: Sandbox, pauses: Pauses) -> WebClient:
-    return handlers.connect(sandbox.options.bot_token, sandbox.api_url, pause=pauses.pause, told=pauses.told)
+    return connection.connect(
+        sandbox.options.bot_token, sandbox.api_url, pause=pauses.pause, told=pauses.told
+    )
 
 
 def post(client: WebClient) -> str:
@@ -137,7 +139,7 @@ def test_a_process_that_stops_while_it_waits_out_a_limit_posts_nothing_more(sand
     def stopping(seconds: float) -> None:
         raise HandedOver(f"The bot is stopping, not waiting for {seconds:.0f} s.")
 
-    client = handlers.connect(sandbox.options.bot_token, sandbox.api_url, pause=stopping)
+    client = connection.connect(sandbox.options.bot_token, sandbox.api_url, pause=stopping)
     sandbox.faults.ratelimit("chat.postMessage", retry_after=30)
     with pytest.raises(HandedOver):
         post(client)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.engines import Engine
-    from bot.views import View
+    from bot.question.views import View
 
 
 @pytest.fixture(scope="session")

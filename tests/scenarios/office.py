@@ -8,19 +8,21 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import handlers
-from bot.database import Database
-from bot.digests import Digests
 from bot.errors import EngineError
-from bot.pace import Pace
-from bot.runner import KEEP, Runner
-from bot.runs import Runs
+from bot.question.select import Statement
+from bot.rate_limits import Pace
 from bot.sandbox import Command, Options, Sandbox
-from bot.statement import Statement
+from bot.store.database import Database
+from bot.store.digests import Digests
+from bot.store.runs import Runs
 from bot.table import Table
-from handlers.commands import COMMAND
-from handlers.pace import Budget
-from tests.clock import Clock
+from bot.worker.worker import KEEP, Runner
+from handlers import connection
+from handlers.access import Door
+from handlers.publishing.budget import Budget
+from handlers.publishing.publisher import SlackPublisher
+from handlers.questions.commands import COMMAND
+from tests.support.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -30,13 +32,13 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
     from sqlglot import exp
 
-    from bot.costs import Costs
+    from bot.app.reuse import Costs
     from bot.engines import Engine, Progress
-    from bot.runs import Run
+    from bot.question.views import Column, View
     from bot.sandbox import Clock as SlacksClock
     from bot.sandbox import Delivery, File, Message
+    from bot.store.runs import Run
     from bot.table import Row
-    from bot.views import Column, View
 
 ALICE: Final = "U_ALICE"
 BOB: Final = "U_BOB"
@@ -313,7 +315,7 @@ def open_office(
     stores: Collection[str] = (),
     costs: Costs | None = None,
     database_url: str = "",
-    door: Callable[[WebClient], handlers.Door] | None = None,
+    door: Callable[[WebClient], Door] | None = None,
     ended: Callable[[Run], None] = lambda _: None,
     keep: timedelta = KEEP,
     slacks_clock: SlacksClock | None = None,
@@ -321,9 +323,9 @@ def open_office(
 ) -> Iterator[Office]:
     """The bot at work at a Slack; `more` goes into the Slack's Options. The first engine is the default."""
     options = Options(
-        scopes=frozenset(handlers.SCOPES),
-        events=frozenset(handlers.EVENTS),
-        commands=tuple(Command(*each) for each in handlers.COMMANDS),
+        scopes=frozenset(connection.SCOPES),
+        events=frozenset(connection.EVENTS),
+        commands=tuple(Command(*each) for each in connection.COMMANDS),
         **more,
     )
     sandbox = Sandbox(options=options, rate_limits=False, clock=slacks_clock)
@@ -333,10 +335,10 @@ def open_office(
         while_opening(sandbox)
         database = Database(database_url or f"sqlite:///{folder / 'runs.sqlite'}")
         stack.callback(database.close)
-        client = handlers.connect(options.bot_token, sandbox.api_url, pause=clock.advance)
+        client = connection.connect(options.bot_token, sandbox.api_url, pause=clock.advance)
         unhurried = Budget(*(Pace(UNHURRIED, int(UNHURRIED)) for _ in range(3)))
-        admits = handlers.Door(client, admins=admins) if door is None else door(client)
-        publisher = handlers.SlackPublisher(client, views, door=admits, budget=unhurried)
+        admits = Door(client, admins=admins) if door is None else door(client)
+        publisher = SlackPublisher(client, views, door=admits, budget=unhurried)
         runner = Runner(
             Runs(database),
             Digests(database),
@@ -354,7 +356,9 @@ def open_office(
             ended=ended,
             keep=keep,
         )
-        listening = handlers.listen(client, options.app_token, runner, admins, door=admits, ping_seconds=0.1)
+        listening = connection.listen(
+            client, options.app_token, runner, admins, door=admits, ping_seconds=0.1
+        )
         stack.callback(runner.stop)
         stack.callback(_hang_up, listening, sandbox)
         runner.start(threads)
@@ -369,7 +373,7 @@ def close(offices: ExitStack) -> threading.Thread:
     return thread
 
 
-def _hang_up(listening: handlers.Listening, sandbox: Sandbox) -> None:
+def _hang_up(listening: connection.Listening, sandbox: Sandbox) -> None:
     closing = threading.Thread(target=listening.close)
     closing.start()
     # the SDK looks up from its socket every three seconds, or when that breaks

@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.statement import Statement
+from bot.question.select import Statement
 from bot.table import Table
-from handlers.digests import COMMAND
+from handlers.digests.commands import COMMAND
 from tests.conftest import NOW
 from tests.scenarios.office import ALICE, words
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from bot.engines import Progress
     from bot.errors import EngineError
-    from bot.runs import Run
+    from bot.question.views import Column
     from bot.sandbox import Message, Submission, View
+    from bot.store.runs import Run
     from bot.table import Row
-    from bot.views import Column
     from tests.scenarios.office import Office
 
 ONCALL: Final = "C_ONCALL"

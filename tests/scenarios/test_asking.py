@@ -60,7 +60,7 @@ def test_an_unknown_view_is_answered_with_the_views_there_are(office: Office) ->
 
 
 def test_help_names_examples_that_work(office: Office) -> None:
-    from handlers.commands import EXAMPLES
+    from handlers.questions.commands import EXAMPLES
 
     office.type("help")
     told = words(office.whisper())

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handlers.commands import COMMAND
-from handlers.digests import COMMAND as DIGEST_COMMAND
+from handlers.digests.commands import COMMAND as DIGEST_COMMAND
+from handlers.questions.commands import COMMAND
 from tests.conftest import NOW
 from tests.scenarios.office import ALICE, BOB, SECURITY, open_office, words
 from tests.scenarios.visitor import BUTTONS, HOSTILE, MENUS, ORDERS, QUESTIONS, SILENT, VALUES, Visitor
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from bot.engines import Engine
-    from bot.views import View
+    from bot.question.views import View
     from tests.scenarios.visitor import Seen
 
 

@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot import samples
-from bot.archive import Archive
+from bot.archive.archive import Archive
 from bot.engines.local import Local
+from bot.sandbox import samples
 from bot.sandbox.transcript import threaded
 from tests.conftest import quietly, write_logs
 from tests.scenarios.office import ALICE, BOB, kinds, open_office
@@ -27,8 +27,8 @@ from tests.scenarios.on_call import ONCALL, form, ordered, runs, told
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bot.question.views import View
     from bot.sandbox import Message
-    from bot.views import View
     from tests.oracle import Record
     from tests.scenarios.office import Office
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handlers.digests import COMMAND, EXAMPLES
+from handlers.digests.commands import COMMAND, EXAMPLES
 from tests.conftest import NOW
 from tests.scenarios.office import ALICE, BOB, HIDDEN, OLD, SECURITY, open_office, words
 from tests.scenarios.on_call import (
@@ -28,7 +28,7 @@ from tests.scenarios.on_call import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bot.views import View
+    from bot.question.views import View
     from tests.scenarios.office import Office
 
 

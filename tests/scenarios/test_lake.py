@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot import stores
-from bot.cloudtrail import CloudTrail
-from bot.costs import Costs
-from bot.engines.lake import Lake
-from handlers.commands import COMMAND
+from bot.app.reuse import Costs
+from bot.engines.lake import stores
+from bot.engines.lake.cloudtrail import CloudTrail
+from bot.engines.lake.engine import Lake
+from handlers.questions.commands import COMMAND
 from tests.conftest import NOW
 from tests.doubles import lake as double
 from tests.doubles.lake import OTHER_ID, STORE_ID, planned
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from bot.runs import Run
-    from bot.views import View
+    from bot.question.views import View
+    from bot.store.runs import Run
     from tests.scenarios.office import Office
 
 PRICE = 5.0

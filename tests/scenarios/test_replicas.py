@@ -10,12 +10,12 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import handlers
-from bot.database import Database
-from bot.digests import Digest, Digests
-from bot.runs import Runs
+from bot.digests.schedule import Schedule
 from bot.sandbox import Options, Sandbox
-from bot.schedule import Schedule
+from bot.store.database import Database
+from bot.store.digests import Digest, Digests
+from bot.store.runs import Runs
+from handlers import connection
 from tests.scenarios.office import ALICE, RANDOM, SECURITY, words
 from tests.scenarios.on_call import ONCALL
 
@@ -35,7 +35,7 @@ class Replica:
 
     def __init__(self, slack: str, database_url: str, name: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "tests.replica", slack, database_url, name],
+            [sys.executable, "-W", "error", "-m", "tests.support.replica", slack, database_url, name],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -71,7 +71,7 @@ def test_two_processes_on_one_database_tell_each_digest_once(database_url: str) 
     now = datetime.now(UTC) - timedelta(minutes=1)
     with ExitStack() as stack:
         slack = stack.enter_context(
-            Sandbox(options=Options(scopes=frozenset(handlers.SCOPES)), rate_limits=False)
+            Sandbox(options=Options(scopes=frozenset(connection.SCOPES)), rate_limits=False)
         )
         database = stack.enter_context(closing(Database(database_url)))
         kept, runs = Digests(database), Runs(database)

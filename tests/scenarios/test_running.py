@@ -19,13 +19,14 @@ import psycopg
 import pytest
 from psycopg import sql
 
-import handlers
-from bot import app, logs
+from bot import bootstrap
+from bot.ops import logs
 from bot.sandbox import Command, ManualClock, Options, Sandbox
 from bot.settings import Settings
-from handlers.commands import COMMAND
-from handlers.digests import COMMAND as DIGESTS
-from handlers.prompt import SLOW
+from handlers import connection
+from handlers.digests.commands import COMMAND as DIGESTS
+from handlers.questions.commands import COMMAND
+from handlers.replies import SLOW
 from tests.crash.proxy import Proxy
 from tests.scenarios.office import ALICE, BOB, RANDOM, SECURITY, eventually, words
 from tests.scenarios.on_call import ordered, runs, told
@@ -34,10 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from bot.archive import Archive
-    from bot.runs import Run
-    from tests.postgres import Postgres
+    from bot.archive.archive import Archive
+    from bot.store.runs import Run
     from tests.scenarios.office import Office, Patient
+    from tests.support.postgres import Postgres
 
 QUESTION = "2026-11-09..2026-11-23 service=s3"
 """Of days that are past whenever this is read, in the middle of the samples."""
@@ -51,7 +52,7 @@ class Served:
     """The bot of `app.bot` at a Slack, and what it has logged."""
 
     sandbox: Sandbox
-    bot: app.Bot
+    bot: bootstrap.Bot
     port: int
     written: io.StringIO
 
@@ -100,9 +101,9 @@ class Served:
 def serving(folder: Path, archive: Archive, **settings: Any) -> Iterator[Served]:
     """The whole bot at a Slack, with a port for who watches it."""
     options = Options(
-        scopes=frozenset(handlers.SCOPES),
-        events=frozenset(handlers.EVENTS),
-        commands=tuple(Command(*each) for each in handlers.COMMANDS),
+        scopes=frozenset(connection.SCOPES),
+        events=frozenset(connection.EVENTS),
+        commands=tuple(Command(*each) for each in connection.COMMANDS),
     )
     sandbox = Sandbox(options=options, rate_limits=False)
     written = io.StringIO()
@@ -125,7 +126,7 @@ def serving(folder: Path, archive: Archive, **settings: Any) -> Iterator[Served]
         level = root.level
         logs.set_up(written, secrets=chosen.secrets)
         stack.callback(_quiet, root, level)
-        at_work = stack.enter_context(app.bot(chosen))
+        at_work = stack.enter_context(bootstrap.bot(chosen))
         # the SDK looks up from its socket every three seconds, or when that breaks
         stack.callback(threading.Timer(0.1, sandbox.cut_sockets).start)
         sandbox.wait_for(lambda: sandbox.sockets, what="the app's connection")

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from typer.testing import CliRunner
 
-import handlers
-from bot import app
-from bot.cli import app as cli
+from bot import bootstrap
+from bot.cli.main import app as cli
 from bot.sandbox import Command, Options, Sandbox
 from bot.settings import Settings
-from handlers.commands import COMMAND
+from handlers import connection
+from handlers.questions.commands import COMMAND
 from tests.scenarios.office import ALICE, BOB, SECURITY, words
 
 if TYPE_CHECKING:
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from bot.archive import Archive
+    from bot.archive.archive import Archive
 
 
 def test_several_questions_at_once_stay_below_every_limit_of_slacks(
     archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = Options(
-        scopes=frozenset(handlers.SCOPES),
-        events=frozenset(handlers.EVENTS),
+        scopes=frozenset(connection.SCOPES),
+        events=frozenset(connection.EVENTS),
         commands=(Command(COMMAND),),
     )
     with Sandbox(options=options) as sandbox:
@@ -43,7 +43,7 @@ def test_several_questions_at_once_stay_below_every_limit_of_slacks(
             "TLS_AUDIT_ARCHIVE": str(archive.folder),
         }.items():
             monkeypatch.setenv(name, value)
-        with app.bot(Settings()) as bot:
+        with bootstrap.bot(Settings()) as bot:
             assert bot.is_well()
             for user, text in ((ALICE, "2026-11-09..2026-11-22"), (BOB, "2026-11-09..2026-11-22 service=s3")):
                 sandbox.acknowledged(sandbox.command(user, SECURITY, COMMAND, text))
@@ -59,7 +59,7 @@ def test_several_questions_at_once_stay_below_every_limit_of_slacks(
 def test_nothing_is_left_running_after_a_demo(tmp_path: Path) -> None:
     script = tmp_path / "script.txt"
     script.write_text("/tls-audit last 7d service=s3\n/tls-audit help\n")
-    start = [sys.executable, "-W", "error", "-c", "from bot.cli import main; main()"]
+    start = [sys.executable, "-W", "error", "-c", "from bot.cli.main import main; main()"]
     done = subprocess.run(
         [*start, "demo", "--no-browser", "--port", "0", "--script", str(script)],
         capture_output=True,
@@ -75,10 +75,10 @@ def test_nothing_is_left_running_after_a_demo(tmp_path: Path) -> None:
 def test_a_scripts_line_is_told_with_all_that_comes_of_it_and_no_logs_of_ones_own_are_read(
     tmp_path: Path,
 ) -> None:
-    with app.demo(Settings(logs=str(tmp_path)), "127.0.0.1", 0) as (sandbox, bot):
+    with bootstrap.demo(Settings(logs=str(tmp_path)), "127.0.0.1", 0) as (sandbox, bot):
         assert "reading logs" not in {thread.name for thread in threading.enumerate()}
         ordered, told, private, elsewhere, absent = (
-            app.play(sandbox, bot.runner, line)
+            bootstrap.play(sandbox, bot.runner, line)
             for line in (
                 "/tls-digest daily 09:00",
                 "/tls-digest now 1",
@@ -88,7 +88,7 @@ def test_a_scripts_line_is_told_with_all_that_comes_of_it_and_no_logs_of_ones_ow
             )
         )
         # a form is all that comes of these, and nobody waits for more
-        assert app.play(sandbox, bot.runner, "/tls-digest") == "> /tls-digest\n"
+        assert bootstrap.play(sandbox, bot.runner, "/tls-digest") == "> /tls-digest\n"
 
     assert "@alice ordered digest 1" in ordered
     assert "@alice asked for digest 1 now." in told

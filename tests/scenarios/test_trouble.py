@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import handlers
+from handlers import connection
 from tests.scenarios.office import (
     ALICE,
     BOB,
@@ -23,7 +23,7 @@ from tests.scenarios.office import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.runs import Run
+    from bot.store.runs import Run
     from tests.scenarios.office import Office, Patient
 
 AGAIN = 31
@@ -58,7 +58,7 @@ def test_a_public_channel_is_joined_where_it_is_asked(office: Office) -> None:
 
 def test_without_leave_to_join_the_asker_is_told_to_invite(opened: Callable[..., Office]) -> None:
     office = opened()
-    office.sandbox.options.scopes = frozenset(handlers.SCOPES) - {"channels:join"}
+    office.sandbox.options.scopes = frozenset(connection.SCOPES) - {"channels:join"}
 
     run = office.answered("last 7d service=s3", channel=RANDOM)
 
@@ -73,7 +73,7 @@ def test_where_posting_is_allowed_but_not_joining_the_table_stands_and_the_file_
     opened: Callable[..., Office],
 ) -> None:
     office = opened()
-    office.sandbox.options.scopes = (frozenset(handlers.SCOPES) - {"channels:join"}) | {"chat:write.public"}
+    office.sandbox.options.scopes = (frozenset(connection.SCOPES) - {"channels:join"}) | {"chat:write.public"}
 
     run = office.answered("last 7d service=s3", channel=RANDOM)
 
@@ -121,7 +121,7 @@ def test_a_channel_that_is_gone_or_archived_is_told_to_the_asker(office: Office)
 
 
 def test_a_missing_scope_is_named_to_the_asker(office: Office) -> None:
-    office.sandbox.options.scopes = frozenset(handlers.SCOPES) - {"files:write"}
+    office.sandbox.options.scopes = frozenset(connection.SCOPES) - {"files:write"}
 
     run = office.answered("last 7d service=s3")
 
@@ -282,7 +282,7 @@ def test_after_a_refreshed_socket_the_next_command_is_answered(office: Office) -
 
 def test_when_the_parent_was_deleted_meanwhile_the_asker_is_told(office: Office, patient: Patient) -> None:
     run = office.opened(office.ask("last 7d engine=patient"))
-    app = handlers.connect(office.sandbox.options.bot_token, office.sandbox.api_url)
+    app = connection.connect(office.sandbox.options.bot_token, office.sandbox.api_url)
     app.chat_delete(channel=SECURITY, ts=run.thread or "")
     patient.go.set()
 

@@ -10,7 +10,7 @@ import pytest
 
 from bot.errors import EngineError
 from bot.sandbox import User
-from handlers import Door
+from handlers.access import Door
 from tests.scenarios.office import ALICE, BOB, HIDDEN, SECURITY, TO_ALICE, words
 from tests.scenarios.on_call import ONCALL, due, ordered, runs, said, told, type_, whispered
 

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import handlers
-from handlers.commands import COMMAND
-from handlers.digests import COMMAND as DIGEST_COMMAND
+from handlers import connection
+from handlers.digests.commands import COMMAND as DIGEST_COMMAND
+from handlers.questions.commands import COMMAND
 from tests.scenarios.office import ALICE, BOT, SECURITY, TO_ALICE, words
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ class Visitor:
         self.office = office
         self.sandbox = office.sandbox
         self.user = user
-        self.app = handlers.connect(office.sandbox.options.bot_token, office.sandbox.api_url)
+        self.app = connection.connect(office.sandbox.options.bot_token, office.sandbox.api_url)
 
     # --- doing
 

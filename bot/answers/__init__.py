@@ -1,0 +1,1 @@
+"""What a table means, in words. Nothing here does input or output."""

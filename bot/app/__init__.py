@@ -1,0 +1,1 @@
+"""What a person can do. Every surface calls this and nothing below it."""

@@ -1,0 +1,145 @@
+"""What answers cost, and how not to pay twice: prices, the month's sum, estimates, earlier answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from bot.answers import summary
+from bot.answers.summary import BYTES_PER_GB
+from bot.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from bot.question.question import Question
+    from bot.store.runs import Run, Runs, Step
+
+LOOKED_AT: Final = 50
+"""Past runs that an estimate, or a look for an earlier answer, goes through."""
+
+REMEMBERED: Final = timedelta(days=90)
+"""Older runs say little of what a question costs today."""
+
+
+class Costly(UserError):
+    """A question that its asker has to confirm, for what it is going to cost."""
+
+
+class Costs:
+    """`prices` are dollars for each gigabyte that an engine reads; the rest is as the settings have it."""
+
+    def __init__(
+        self,
+        prices: Mapping[str, float] | None = None,
+        *,
+        reuse: timedelta = timedelta(),
+        confirm_gb: float | None = None,
+    ) -> None:
+        self._prices = prices or {}
+        self._reuse = reuse
+        self._confirm_gb = confirm_gb
+
+    def words(self, engine: str, scanned: int) -> str:
+        """ "1.8 GB, $0.009"; nothing where reading is free, or nothing was read."""
+        return summary.cost(scanned, self._prices[engine]) if scanned and engine in self._prices else ""
+
+    def month(self, runs: Runs, now: datetime) -> str:
+        """What all of this month's questions, in UTC, have read and cost; nothing where that is nothing."""
+        first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        read = {engine: runs.scanned(engine, first) for engine in self._prices}
+        if not any(read.values()):
+            return ""
+        dollars = sum(scanned / BYTES_PER_GB * self._prices[engine] for engine, scanned in read.items())
+        size = summary.cost(sum(read.values()), 0)
+        return f"This month, everyone's questions together: {size}, {summary.money(dollars)}"
+
+    def earlier(
+        self,
+        runs: Runs,
+        question: Question,
+        engine: str,
+        now: datetime,
+        asked: Callable[[Run], Question],
+        typed: Callable[[Run], str],
+    ) -> Run | None:
+        """A run whose answer is as good: the same question, asked a few minutes ago and paid for then.
+
+        `asked` is a run's question, `typed` the words of its window.
+        """
+        if engine not in self._prices or not self._reuse:
+            return None
+        asks = _gist(str(question))
+        for run in runs.answered(engine, now - self._reuse, LOOKED_AT):
+            # reading a question takes a millisecond; most are seen to differ without that
+            if _gist(run.text) == asks and run.steps and all(step.adopted is None for step in run.steps):
+                before = asked(run)
+                within = now - run.created
+                if _is_same(question, before) and _moved_along(question, before, typed(run), within):
+                    return run
+        return None
+
+    def confirm(
+        self, runs: Runs, question: Question, engine: str, now: datetime, asked: Callable[[Run], Question]
+    ) -> None:
+        """Raise Costly where the question will likely read more than anyone wants to pay for unasked."""
+        if engine not in self._prices or self._confirm_gb is None:
+            return
+        rates = []
+        for run in runs.answered(engine, now - REMEMBERED, LOOKED_AT, view=question.view.name):
+            before = asked(run)
+            if run.scanned and before.store == question.store:
+                rates.append(run.scanned / _seconds(before))
+        if not rates:
+            return
+        expected = median(rates) * _seconds(question)
+        if expected > self._confirm_gb * BYTES_PER_GB:
+            about = summary.cost(int(expected), self._prices[engine])
+            raise Costly(f"About {about}: run it?", "That is what such questions have read so far.")
+
+
+def _gist(text: str) -> list[str]:
+    """What a question's text asks, but for the window that it opens with, and for who answers whom."""
+    return [word for word in text.split(" ")[1:] if word != "private" and not word.startswith("engine=")]
+
+
+def _seconds(question: Question) -> float:
+    return (question.window.end - question.window.start).total_seconds()
+
+
+def _is_same(question: Question, earlier: Question) -> bool:
+    """Whether both ask the same, but for the window."""
+    apart = {"engine": None, "private": False}
+    return replace(question, window=earlier.window, **apart) == replace(earlier, **apart)  # type: ignore[arg-type]  # fields
+
+
+def _moved_along(question: Question, earlier: Question, typed: str, within: timedelta) -> bool:
+    """Whether the windows are one, or have moved with the clock, as `last 7d` does."""
+    new, old = question.window, earlier.window
+    if new == old:
+        return True
+    # a window that was typed as moments is meant as typed
+    if new.label.lower() != typed.lower():
+        return False
+    moved = {new.start - old.start, new.end - old.end}
+    return all(timedelta() <= each <= within + timedelta(minutes=1) for each in moved)
+
+
+def adopted(earlier: Run) -> tuple[Step, ...]:
+    """The steps of a run whose results are taken: what it has not asked is asked by whoever takes them."""
+    since = earlier.created.timestamp()
+    return tuple(
+        replace(step, scanned=0, adopted=None if step.ref is None else since) for step in earlier.steps
+    )
+
+
+def from_another(run: Run, now: datetime) -> tuple[str, ...]:
+    """Whose answer it is, where another run's was taken."""
+    if not run.steps or run.steps[0].adopted is None:
+        return ()
+    minutes = round((now.timestamp() - run.steps[0].adopted) / 60)
+    ago = f"{summary.counted(minutes, 'minute')} ago" if minutes else "just before"
+    return (f"From a run {ago}{'' if run.scanned else ': nothing scanned'}. Rerun asks anew.",)

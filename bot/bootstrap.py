@@ -1,0 +1,347 @@
+"""The composition root: from Settings to the parts, put together in one place."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import socket
+import threading
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final, TextIO
+from uuid import uuid4
+
+from pydantic import SecretStr
+
+from bot import engines
+from bot.archive.archive import Archive
+from bot.engines.lake.cloudtrail import CloudTrail
+from bot.errors import BotError, HandedOver, Stopped, UserError
+from bot.question import views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bot.engines import Engine
+    from bot.sandbox import Exchange, Message, Sandbox
+    from bot.settings import Settings
+    from bot.worker.worker import Runner
+    from handlers.connection import Listening
+
+log = logging.getLogger(__name__)
+
+ALICE: Final = "U_ALICE"
+SECURITY: Final = "C_SECURITY"
+"""Who types a demo's script, and where, as the sandbox knows them."""
+
+READ_SECONDS: Final = 300.0
+"""How often new log files are looked for: CloudTrail delivers about every five minutes (user guide)."""
+
+READ_GRACE_SECONDS: Final = 0.5
+"""How long reading may go on when the bot stops. Mostly it ends between two files."""
+
+HANG_UP_SECONDS: Final = 6.0
+"""How long hanging up at Slack may take, with handing over beside it: containers get ten seconds as a rule.
+slack_sdk looks up from its socket every three seconds, and then waits for handlers, whatever those do."""
+
+PLAY_SECONDS: Final = 60.0
+"""How long the runs of a script's line may take."""
+
+LOOK_SECONDS: Final = 0.05
+"""How long before one looks again whether they have ended."""
+
+
+def archive(settings: Settings) -> Archive:
+    """The archive that the embedded engine asks and `ingest` fills."""
+    return Archive(settings.archive_folder)
+
+
+def engine(
+    settings: Settings, name: str, events: Archive, pause: Callable[[float], None] = time.sleep
+) -> Engine:
+    """The engine called `name`, one of `engines.NAMES`. `events` is what the embedded one reads; `pause`
+    is how it waits."""
+    from bot.engines.lake.engine import Lake
+    from bot.engines.local import Local
+
+    made: dict[str, Callable[[], Engine]] = {
+        "local": lambda: Local(
+            events,
+            memory=settings.local_memory,
+            seconds=settings.local_seconds,
+            at_once=settings.local_concurrency,
+        ),
+        "lake": lambda: Lake(settings.stores, CloudTrail(sleep=pause), deliver_to=settings.lake_delivery),
+    }
+    return made[name]()
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """The bot at work."""
+
+    runner: Runner
+    listening: Listening
+
+    def problems(self) -> list[str]:
+        """What is wrong with it; nothing where it is well."""
+        problems = []
+        if not self.listening.is_connected():
+            problems.append("Slack cannot reach it.")
+        if not self.runner.is_alive():
+            problems.append("A worker has ended.")
+        try:
+            self.runner.runs.states()
+        except BotError as error:
+            problems.append(error.message)
+        return problems
+
+    def is_well(self) -> bool:
+        """Whether Slack reaches it and its workers are alive; a new start would not bring a database back."""
+        return self.listening.is_connected() and self.runner.is_alive()
+
+
+@contextmanager
+def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bot]]:
+    """The whole bot at work against a Slack of its own, on sample events, keeping nothing.
+
+    UserError where `port` is taken; 0 takes a free one.
+    """
+    from datetime import UTC, datetime
+
+    from bot.sandbox import Command, Options, Sandbox, samples
+    from handlers import connection
+
+    options = Options(
+        scopes=frozenset(connection.SCOPES),
+        events=frozenset(connection.EVENTS),
+        commands=tuple(Command(*each) for each in connection.COMMANDS),
+    )
+    sandbox = Sandbox(options=options)
+    with TemporaryDirectory(prefix="tls-audit-demo-") as folder:
+        data = Path(folder)
+        samples.write(data / "logs", datetime.now(UTC))
+        Archive(data / "archive").ingest([str(data / "logs")], progress=lambda _: None)
+        try:
+            sandbox.start(host, port)
+        except OSError as error:
+            raise UserError(
+                f"Port {port} of {host} cannot be used: {error.strerror}.", "Try --port 0."
+            ) from error
+        here = {
+            "data": data,
+            "archive": None,
+            "logs": "",
+            "engine": "local",
+            "event_data_store": "",
+            "lake_owner": "",
+            "lake_role": "",
+            "database_url": "",
+            "users": "",
+            "channels": "",
+            "status_port": None,
+            "slack_bot_token": SecretStr(options.bot_token),
+            "slack_app_token": SecretStr(options.app_token),
+            "slack_api_url": sandbox.api_url,
+        }
+        try:
+            with bot(settings.model_copy(update=here)) as at_work:
+                yield sandbox, at_work
+        finally:
+            sandbox.stop()
+
+
+def play(sandbox: Sandbox, runner: Runner, line: str) -> str:
+    """Type `line` as Alice in #security of a demo, wait for all that comes of it, and return it as text."""
+    from bot.sandbox.transcript import threaded
+    from bot.store.schema import ENDED
+
+    def asked() -> set[str]:
+        return {run.id for run in runner.runs.latest(ALICE, 1)}
+
+    def seen() -> list[Message]:
+        channels = [channel.id for channel in sandbox.workspace.channels.values() if ALICE in channel.members]
+        said = [message for channel in channels for message in sandbox.messages(channel)]
+        return sorted([*said, *sandbox.ephemerals(ALICE)], key=lambda message: float(message.ts))
+
+    def under_way() -> bool:
+        return any(count for state, count in runner.runs.states().items() if state not in ENDED)
+
+    name, _, text = line.partition(" ")
+    asked_before, seen_before = asked(), {(message.channel, message.ts) for message in seen()}
+    sent_before = max((each.number for each in sandbox.traffic), default=0)
+    delivery = sandbox.acknowledged(sandbox.command(ALICE, SECURITY, name, text))
+    if not delivery.words and not delivery.answer and asked() == asked_before:
+        # neither an answer nor a question: the words, or a form, come after the acknowledgement
+        with suppress(TimeoutError):
+            sandbox.wait_for(
+                lambda: any(_is_answer(each) for each in sandbox.traffic if each.number > sent_before)
+            )
+    until = time.monotonic() + PLAY_SECONDS
+    while under_way() and time.monotonic() < until:
+        time.sleep(LOOK_SECONDS)
+    shown = [message for message in seen() if (message.channel, message.ts) not in seen_before]
+    said = ("\n".join(threaded(message, sandbox.workspace)) for message in shown)
+    return "\n".join([f"> {line}", *said, ""])
+
+
+def _is_answer(exchange: Exchange) -> bool:
+    """Whether this is the word of a command's handler. Runs, which go on by themselves, mark their posts."""
+    says = exchange.what in {"chat.postMessage", "response_url", "views.open"}
+    return says and exchange.ok and "metadata" not in exchange.sent
+
+
+@contextmanager
+def bot(settings: Settings) -> Iterator[Bot]:
+    """The whole bot, connected to Slack and at work. UserError: a setting or a token is wrong."""
+    from bot.app.reuse import Costs
+    from bot.ops.health import Status
+    from bot.ops.metrics import Metrics
+    from bot.store.database import Database
+    from bot.store.digests import Digests
+    from bot.store.runs import Runs
+    from bot.worker import audit
+    from bot.worker.worker import Runner
+    from handlers import connection
+    from handlers.access import Door
+    from handlers.publishing.budget import Budget
+    from handlers.publishing.publisher import SlackPublisher
+
+    bot_token = settings.slack_bot_token.get_secret_value()
+    app_token = settings.slack_app_token.get_secret_value()
+    missing = [
+        name for name, token in (("SLACK_BOT_TOKEN", bot_token), ("SLACK_APP_TOKEN", app_token)) if not token
+    ]
+    if missing:
+        raise UserError(
+            f"{' and '.join(missing)} not set.",
+            'The README\'s "Connect your Slack" says where to get them; `tls-audit demo` needs neither.',
+        )
+    stopping = threading.Event()
+
+    def pause(seconds: float) -> None:
+        if stopping.wait(seconds):
+            raise HandedOver("The bot is stopping.")
+
+    metrics = Metrics()
+    client = connection.connect(bot_token, settings.slack_api_url, pause=pause, told=metrics.refused)
+    admins = _ids(settings.admins)
+    door = Door(client, users=_ids(settings.users), channels=_ids(settings.channels), admins=admins)
+    catalogue, events = views.load(settings.views), archive(settings)
+    # what no engine here can answer is no question: that is said before anything is promised
+    able = [name for name in engines.NAMES if name in {"local", settings.engine} or settings.stores]
+    with ExitStack() as stack:
+        owner = stack.enter_context(_owner(settings.data))
+        database = Database(settings.database)
+        stack.callback(database.close)
+        runner = Runner(
+            Runs(database),
+            Digests(database),
+            {name: engine(settings, name, events, pause) for name in able},
+            SlackPublisher(client, catalogue, door=door, budget=Budget.of_slack(pause)),
+            catalogue,
+            engine=settings.engine,
+            limits={"local": settings.local_concurrency, "lake": settings.lake_concurrency},
+            cap=settings.max_rows,
+            max_days=settings.max_window,
+            owner=owner,
+            stores=settings.stores,
+            costs=Costs(
+                {"lake": settings.lake_price},
+                reuse=timedelta(minutes=settings.reuse),
+                confirm_gb=settings.confirm_gb,
+            ),
+            stale_after=timedelta(hours=settings.stale),
+            stopping=stopping,
+            ended=lambda run: audit.ended(run, metrics),
+            keep=timedelta(days=settings.keep),
+        )
+        listening = connection.listen(client, app_token, runner, admins, door=door)
+        stack.callback(_stop, runner, listening)
+        runner.start()
+        at_work = Bot(runner, listening)
+        metrics.watch(
+            states=runner.runs.states, sockets=lambda: listening.sockets, newest=lambda: runner.newest
+        )
+        if settings.status_port is not None:
+            status = Status(
+                settings.status_host, settings.status_port, problems=at_work.problems, metrics=metrics
+            )
+            stack.enter_context(status)
+            log.info("health and metrics are at http://%s:%s", settings.status_host, status.port)
+        if settings.logs:
+            # a daemon: it heeds nothing while it lists a bucket or waits for another ingest, and an ingest
+            # may be cut off anywhere
+            reading = threading.Thread(
+                target=_read, args=(events, settings.logs, stopping), name="reading logs", daemon=True
+            )
+            reading.start()
+            stack.callback(reading.join, READ_GRACE_SECONDS)
+        # first of all: from here on nothing is begun, whatever the other parts still wait for
+        stack.callback(stopping.set)
+        yield at_work
+
+
+def _stop(runner: Runner, listening: Listening) -> None:
+    """Hand over what is under way, and hang up at Slack meanwhile, for as long as there is time."""
+    until = time.monotonic() + HANG_UP_SECONDS
+    # a daemon: a handler that hangs, as in a database, must keep neither the runs nor the process
+    hanging_up = threading.Thread(target=listening.close, name="hanging up", daemon=True)
+    hanging_up.start()
+    runner.stop()
+    hanging_up.join(max(0.0, until - time.monotonic()))
+    if hanging_up.is_alive():
+        log.warning("hanging up at Slack takes too long: a handler hangs")
+
+
+def _ids(listed: str) -> list[str]:
+    """The ids of a setting."""
+    return listed.replace(",", " ").split()
+
+
+@contextmanager
+def _owner(data: Path) -> Iterator[str]:
+    """A name for this replica that it will have again when it comes back: what it left behind is then known
+    to be its own. Where another process uses the same folder, it is a name of this time only."""
+    with owners_file(data) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            log.warning("another process uses %s as well", data)
+            yield f"{socket.gethostname()} {uuid4().hex}"
+        else:
+            yield f"{socket.gethostname()} {data}"
+
+
+def owners_file(data: Path) -> TextIO:
+    """The file that its owner locks, in a folder made for it. UserError where it cannot be written."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        return (data / "owner.lock").open("w")
+    except OSError as error:
+        raise UserError(
+            f"{data} cannot be written: {error.strerror}.", "Set TLS_AUDIT_DATA to another folder."
+        ) from error
+
+
+def _read(events: Archive, logs: str, stopping: threading.Event) -> None:
+    """Read what is new in `logs` into the archive, at once and every `READ_SECONDS`, until `stopping`."""
+
+    def heed(_: object) -> None:
+        if stopping.is_set():
+            raise Stopped("The bot is stopping.")
+
+    while not stopping.is_set():
+        try:
+            done = events.ingest([logs], progress=heed)
+            if done.files or done.bad:
+                log.info("read %s files, %s events, %s bad", done.files, done.events, len(done.bad))
+        except Stopped:
+            return
+        except BotError as error:
+            log.error("the logs could not be read: %s", error)  # noqa: TRY400 - it says what to do
+        stopping.wait(READ_SECONDS)

@@ -1,0 +1,338 @@
+"""What a digest says: the frozen record of one digest, and its words, table and graph.
+
+Words are for people and name no chat: whoever shows them escapes them and makes strangers' text literal.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from bot.answers.summary import Coverage, counted
+from bot.digests.changes import Entry, Period  # noqa: TC001 - msgspec reads Report's types
+from bot.question.views import Column
+from bot.table import Table
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from bot.digests.changes import Change
+    from bot.table import Row
+
+COLUMNS: Final = (
+    Column("state", "TEXT"),
+    Column("eventSource", "TEXT"),
+    Column("principal", "TEXT"),
+    Column("userAgent", "TEXT"),
+    Column("numOutdatedTlsCalls", "INTEGER"),
+    Column("numCallsBefore", "INTEGER"),
+    Column("since", "DATE"),
+    Column("openDays", "INTEGER"),
+    Column("note", "TEXT"),
+)
+"""The table of findings; `since` is a date where the digest's people live, the first of its spell."""
+
+SILENT_NAMED: Final = 5
+"""Services without TLS details that are named; more are not read."""
+
+WEEKDAY_ALONE: Final = timedelta(days=6)
+"""How long ago a day may be to be called by its weekday alone; the seventh has the name of today."""
+
+_STILL_OPEN: Final = ("open", "quiet")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One period in the graph: its dates (end exclusive), its calls, and the findings open at its end."""
+
+    start: date
+    end: date
+    calls: int
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that one digest tells, so that it can be told again."""
+
+    period: Period
+    entries: tuple[Entry, ...]
+    calls: int
+    calls_before: int | None
+    """Of the period before, as now known; None: not known."""
+    late: int
+    """Calls of the period before that arrived since it was told."""
+    events: int
+    without_tls: int
+    silent: tuple[str, ...]
+    """Short names of the services none of whose events carry TLS details."""
+    newest: datetime | None
+    """The newest event the lake holds at all."""
+    stale: timedelta | None
+    """How long nothing new has come, where that is longer than the limit."""
+    is_baseline: bool
+    """Whether it is the first digest of its kind."""
+    is_weekly: bool
+    complete: bool
+    subject: str
+    """`Question.subject()`: "calls over TLS older than 1.2 to s3"."""
+    history: tuple[Point, ...]
+    """The periods to draw, oldest first, this one last."""
+
+
+def to_json(report: Report) -> str:
+    """The report as JSON in ASCII; `from_json` reads an equal one back."""
+    import msgspec
+
+    # json writes the halves of surrogate pairs that strangers may send; msgspec.json refuses them
+    return json.dumps(msgspec.to_builtins(report))
+
+
+def from_json(text: str) -> Report:
+    """The report that `to_json` wrote."""
+    import msgspec
+
+    return msgspec.convert(json.loads(text), Report)
+
+
+def is_news(report: Report) -> bool:
+    """Whether someone is to be mentioned: something is new, back or no longer known."""
+    return not report.is_baseline and any(
+        entry.change in ("new", "back") or _is_known_no_more(entry) for entry in report.entries
+    )
+
+
+def _is_known_no_more(entry: Entry) -> bool:
+    """Whether it lapsed or doubled in this period: of what is open, only then there is a note."""
+    return entry.change in _STILL_OPEN and bool(entry.note)
+
+
+# --- words
+
+
+def headline(report: Report, today: date, zone: tzinfo) -> str:
+    """The digest in one line, for readers in `zone` whose date is `today`. It never claims what it cannot."""
+    when, what = _when(report, today), _counts(report)
+    read = counted(report.events, "event")
+    if report.calls == 0 and report.without_tls >= report.events:
+        nothing = "no event at all was read" if report.events == 0 else f"none of {read} carries TLS details"
+        before = f" From before: {what}." if what else ""
+        again = f" The next digest asks for {_this(report)} again." if report.events == 0 else ""
+        return f"⚠️ {when}: {nothing}, so this says nothing about old TLS.{before}{again}"
+    if report.calls or any(entry.change != "resolved" for entry in report.entries):
+        return f"{when}: {_told(report, what)}"
+    no_call = f"o {report.subject.replace('calls', 'call', 1)} in {read}"
+    newest = f"newest {_newest(report, report.newest.astimezone(zone), today)}" if report.newest else ""
+    if not report.period.trusted:
+        resolved = f" From before: {what}." if what else ""
+        early = f"they end early ({newest})" if newest else "they end early"
+        again = f"The next digest asks for {_this(report)} again."
+        return f"⚠️ {when}: n{no_call}, but {early}, so this is not all clear.{resolved} {again}"
+    clear = f"{what}, none left open" if what else "all clear"
+    silent = f"{counted(len(report.silent), 'service')} without TLS details" if report.silent else ""
+    proof = ", ".join(filter(None, (f"N{no_call}", newest, silent)))
+    if report.is_baseline:
+        return f"{when}: the first digest, {clear}. {proof}. From now on it says what is new."
+    return f"{when}: {clear}. {proof}."
+
+
+def _told(report: Report, what: str) -> str:
+    """What there is to tell where there were calls or findings are open."""
+    calls = counted(report.calls, "call") if report.calls else "no calls"
+    if not report.complete:
+        calls = f"at least {calls}"
+    if not report.period.trusted:
+        calls += " so far"
+    if report.is_baseline:
+        number = counted(sum(entry.change != "resolved" for entry in report.entries), "finding")
+        return f"the first digest, {number} as the baseline · {calls}. From now on it says what is new."
+    return (f"{what} · " if what else "") + calls + _trend(report)
+
+
+def _counts(report: Report) -> str:
+    """ "2 new, 5 still open (oldest 12 days), 3 resolved"; empty for no findings. It says why it is news."""
+
+    def number(*changes: Change) -> int:
+        return sum(entry.change in changes for entry in report.entries)
+
+    again = sum(map(_is_known_no_more, report.entries))
+    ages = [
+        entry.day for entry in report.entries if entry.change in _STILL_OPEN and not _is_known_no_more(entry)
+    ]
+    age = f" ({'oldest ' if len(ages) > 1 else ''}{counted(max(ages), 'day')})" if ages else ""
+    parts = (
+        (number("new"), "new"),
+        (number("back"), "back"),
+        (again, "no longer known"),
+        (len(ages), f"still open{age}"),
+        (number("known"), "known"),
+        (number("resolved"), "resolved"),
+    )
+    return ", ".join(f"{count:,} {words}" for count, words in parts if count)
+
+
+def _trend(report: Report) -> str:
+    """ " ▲ 8 %": calls a day against the period before, so that a Monday's three days compare fairly."""
+    if not (report.calls and report.calls_before and report.period.trusted and report.complete):
+        return ""
+    before = _before(report)
+    now = report.calls * (before.end - before.start).days
+    then = report.calls_before * report.period.days
+    percent = (200 * abs(now - then) + then) // (2 * then)  # whole numbers do not overflow
+    return f" {'▲' if now > then else '▼'} {percent:,}\u00a0%" if percent else ""
+
+
+def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:
+    """What else is to be known of it, in sentences, the most alarming first."""
+    said = []
+    if report.stale is not None:
+        newest = ""
+        if report.newest is not None:
+            local = report.newest.astimezone(zone)
+            newest = f" (newest event {_dated(local, today)} {local:%H:%M})"
+        said.append(
+            f"Nothing new for {_span(report.stale)}{newest}: the trail or the lake may have stopped; "
+            "what is missing is counted when it arrives."
+        )
+    if not report.period.trusted and report.events:
+        said.append(f"The events of {_this(report)} end early; nothing counts as resolved.")
+    if not report.complete:
+        told = counted(sum(entry.calls > 0 for entry in report.entries), "finding")
+        said.append(f"Only the {told} with the most calls are told; nothing counts as resolved.")
+    if report.late > 0:
+        more = counted(report.late, "more call")
+        said.append(f"{more} for {_before_words(report, today)} arrived since.")
+    return tuple(said)
+
+
+def coverage(report: Report) -> str:
+    """What was read: "5,912,004 events read, 2.1 % without TLS details. 1 service (tax) carries none." """
+    read = Coverage(report.events, report.without_tls, report.silent, None, report.newest).read_words()
+    if not report.silent:
+        return f"{read}."
+    names = ", ".join(report.silent[:SILENT_NAMED]) + (", …" if len(report.silent) > SILENT_NAMED else "")
+    carry = "carries" if len(report.silent) == 1 else "carry"
+    return f"{read}. {counted(len(report.silent), 'service')} ({names}) {carry} none."
+
+
+def _when(report: Report, today: date) -> str:
+    start, end = report.period.start, report.period.end
+    if report.is_weekly:
+        return f"Week of {_dated(start, today)}"
+    days = _days(start, end, today)
+    return f"Yesterday ({days})" if end == today and report.period.days == 1 else days
+
+
+def _before(report: Report) -> Point:
+    """The period before, as it was told; where none was, the same number of days right before."""
+    start = report.period.start
+    told = [point for point in report.history if point.end <= start]
+    return told[-1] if told else Point(start - timedelta(days=report.period.days), start, 0, 0)
+
+
+def _before_words(report: Report, today: date) -> str:
+    before = _before(report)
+    if report.is_weekly:
+        return f"the week of {_dated(before.start, today)}"
+    if before.end - before.start == timedelta(days=1) and today - before.start <= WEEKDAY_ALONE:
+        return f"{before.start:%A}"
+    return _days(before.start, before.end, today)
+
+
+def _this(report: Report) -> str:
+    return "this week" if report.is_weekly else "this day" if report.period.days == 1 else "these days"
+
+
+def _days(start: date, end: date, today: date) -> str:
+    """ "Sun 22 Nov", "Fri 20 – Sun 22 Nov", "Mon 30 Nov – Wed 2 Dec"."""
+    last = end - timedelta(days=1)
+    if last <= start:
+        return _dated(start, today)
+    same = (start.year, start.month) == (last.year, last.month)
+    return f"{f'{start:%a} {start.day}' if same else _dated(start, today)} – {_dated(last, today)}"
+
+
+def _dated(day: date, today: date) -> str:
+    return f"{day:%a} {day.day} {day:%b}" + ("" if day.year == today.year else f" {day.year}")
+
+
+def _newest(report: Report, local: datetime, today: date) -> str:
+    """When the newest event was: "23:58" of the one day that is told, else with its day."""
+    if report.period.days == 1 and local.date() == report.period.start:
+        return f"{local:%H:%M}"
+    return f"{'today' if local.date() == today else _dated(local, today)} {local:%H:%M}"
+
+
+def _span(span: timedelta) -> str:
+    hours = span // timedelta(hours=1)
+    if hours >= 48:
+        return counted(span.days, "day")
+    return counted(hours, "hour") if hours else counted(span // timedelta(minutes=1), "minute")
+
+
+# --- table and graph
+
+
+def table(report: Report) -> Table:
+    """The findings in the order they are told, one a row, under `COLUMNS`; what CloudTrail lacks is None."""
+    return Table(COLUMNS, [[_row(report, entry) for entry in report.entries]])
+
+
+def _row(report: Report, entry: Entry) -> Row:
+    finding = entry.finding
+    silent = ""
+    if entry.calls == 0 and entry.change not in ("new", "back"):
+        silent = f"no call since {_dated(finding.last, report.period.end)}"
+    return (
+        entry.change,
+        finding.service or None,
+        finding.principal or None,
+        finding.client or None,
+        entry.calls,
+        entry.before,
+        finding.since,
+        entry.day,
+        "; ".join(filter(None, (entry.note, silent))) or None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line of a graph."""
+
+    name: str
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A line chart; each series has a value for each label."""
+
+    title: str
+    labels: tuple[str, ...]
+    series: tuple[Series, ...]
+
+
+def chart(report: Report) -> Graph:
+    """Calls a day; of a weekly digest calls and open findings a week. Oldest first, empty without history."""
+    points = report.history
+    if report.is_weekly:
+        calls = Series("Calls", tuple(point.calls for point in points))
+        still = Series("Open findings", tuple(point.open for point in points))
+        return Graph("Calls and open findings per week", tuple(map(_week_label, points)), (calls, still))
+    daily = tuple(round(point.calls / max(1, (point.end - point.start).days)) for point in points)
+    return Graph("Calls per day", tuple(map(_day_label, points)), (Series("Calls", daily),))
+
+
+def _week_label(point: Point) -> str:
+    return f"{point.start.day} {point.start:%b}"
+
+
+def _day_label(point: Point) -> str:
+    last = point.end - timedelta(days=1)
+    if last <= point.start:
+        return _week_label(point)
+    start = f"{point.start.day}" if point.start.month == last.month else _week_label(point)
+    return f"{start}–{last.day} {last:%b}"

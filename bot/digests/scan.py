@@ -1,0 +1,205 @@
+"""Reading: what is asked of the lake for digests, and what the answer says of each of them.
+
+All digests that ask the same question over the same days share one reading. It asks four things: the
+findings of the period; those of the period before again, for calls that arrived late; what was read at
+all; and what has come since, so that a trail that has stopped is noticed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, cast
+from zoneinfo import ZoneInfo
+
+from bot.answers import summary
+from bot.digests.changes import Period, Seen, track
+from bot.digests.report import Point, Report
+from bot.question import select
+from bot.question.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import date, tzinfo
+
+    from bot.digests.changes import Finding
+    from bot.question.question import Question
+    from bot.question.views import View
+    from bot.store.digests import Digest
+    from bot.table import Table
+
+VIEW: Final = "findings"
+"""The view that digests ask."""
+
+FINDINGS_MOST: Final = 10_000
+"""More findings than that are a flood, not a list: the ones with the most calls are told."""
+
+DAYS_DRAWN: Final = 14
+WEEKS_DRAWN: Final = 8
+"""Periods in a digest's graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the view: a finding, its calls, the moments of the first and the last."""
+
+    service: str
+    principal: str
+    client: str
+    calls: int
+    first: datetime
+    last: datetime
+
+    def seen(self, zone: tzinfo) -> Seen:
+        """The same by the dates of a zone."""
+        first, last = self.first.astimezone(zone).date(), self.last.astimezone(zone).date()
+        return Seen(self.service, self.principal, self.client, self.calls, first, last)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the lake answered."""
+
+    asked: datetime
+    rows: tuple[Row, ...]
+    before: tuple[Row, ...]
+    """Those of the period before."""
+    complete: bool
+    """Whether `rows` and `before` are all there are."""
+    events: int
+    without_tls: int
+    silent: tuple[str, ...]
+    ended: datetime | None
+    """The newest event of the period."""
+    newest: datetime | None
+    """The newest event of all."""
+
+
+def windows(digest: Digest, day: date) -> tuple[Window, Window]:
+    """The windows of the period that the digest of `day` tells, and of the period before."""
+    start, end = digest.period(day)
+    before, _ = digest.period(start)
+    moments = [digest.schedule.start_of(each) for each in (before, start, end)]
+    earlier, now = (Window(*span, label="", clipped=False) for span in pairwise(moments))
+    return now, earlier
+
+
+def questions(
+    question: Question, before: Window, now: datetime, views: Mapping[str, View]
+) -> dict[str, Question]:
+    """What is asked, by the name of its step."""
+    asked = {
+        "answer": replace(question, top=FINDINGS_MOST),
+        "before": replace(question, window=before, top=FINDINGS_MOST),
+        "coverage": select.coverage(question, views),
+    }
+    since = Window(question.window.end, now.replace(second=0, microsecond=0), label="", clipped=False)
+    if since.start < since.end:
+        asked["since"] = select.coverage(replace(question, window=since), views)
+    return asked
+
+
+def read(asked: datetime, tables: Mapping[str, Table]) -> Reading:
+    """The reading of the answers to `questions`."""
+    covered = summary.read_coverage(tables["coverage"])
+    since = summary.read_coverage(tables["since"]) if "since" in tables else None
+    newest = [each.newest for each in (covered, since) if each is not None and each.newest is not None]
+    return Reading(
+        asked=asked,
+        rows=_rows(tables["answer"]),
+        before=_rows(tables["before"]),
+        complete=all(
+            tables[name].row_count < FINDINGS_MOST and not tables[name].is_partial
+            for name in ("answer", "before")
+        ),
+        events=covered.events,
+        without_tls=covered.without_tls,
+        silent=covered.silent,
+        ended=covered.newest,
+        newest=max(newest, default=None),
+    )
+
+
+def _rows(table: Table) -> tuple[Row, ...]:
+    # findings.sql promises these types
+    found = cast("Iterable[tuple[str | None, str | None, str | None, datetime, datetime, int]]", table.rows())
+    return tuple(
+        Row(service or "", principal or "", client or "", calls, first, last)
+        for service, principal, client, first, last, calls in found
+    )
+
+
+def to_json(reading: Reading) -> str:
+    """The reading as JSON in ASCII; `from_json` reads an equal one back."""
+    import msgspec
+
+    return json.dumps(msgspec.to_builtins(reading))
+
+
+def from_json(text: str) -> Reading:
+    """The reading that `to_json` wrote."""
+    import msgspec
+
+    return msgspec.convert(json.loads(text), Reading)
+
+
+def report(
+    reading: Reading,
+    digest: Digest,
+    day: date,
+    subject: str,
+    *,
+    remembered: Iterable[Finding],
+    history: Sequence[Point],
+    trusted: Collection[date],
+    stale_after: timedelta,
+) -> tuple[Report, tuple[Finding, ...], Point | None]:
+    """What the digest of `day` tells, the findings to remember, and the period before as now known;
+    None where nothing was told yet, since nobody trusts a day that no digest was there for.
+
+    `history` is what it found before, oldest first; `trusted` the dates on which silence meant something.
+    """
+    zone = ZoneInfo(digest.schedule.zone)
+    start, end = digest.period(day)
+    ends = digest.schedule.start_of(end)
+    has_tls = reading.events > reading.without_tls
+    whole = has_tls and reading.ended is not None and ends - reading.ended <= stale_after
+    period = Period(start, end, trusted=whole)
+    tracked = track(
+        remembered,
+        [row.seen(zone) for row in reading.rows],
+        period=period,
+        late=[row.seen(zone) for row in reading.before],
+        trusted=trusted,
+        complete=reading.complete,
+    )
+    earlier = [point for point in history if point.end <= start]
+    told = earlier[-1] if earlier else None
+    calls, calls_before = (sum(row.calls for row in rows) for rows in (reading.rows, reading.before))
+    before = Point(digest.period(start)[0], start, calls_before, told.open if told else 0)
+    drawn = [point for point in earlier if point.start != before.start]
+    drawn += [before] if told else []
+    still_open = sum(entry.change != "resolved" for entry in tracked.entries)
+    silence = None if reading.newest is None else reading.asked.astimezone(UTC) - reading.newest
+    most = DAYS_DRAWN if digest.schedule.is_daily else WEEKS_DRAWN
+    made = Report(
+        period=period,
+        entries=tracked.entries,
+        calls=calls,
+        calls_before=calls_before if reading.complete else None,
+        late=max(0, calls_before - told.calls) if told and told.start == before.start else 0,
+        events=reading.events,
+        without_tls=reading.without_tls,
+        silent=reading.silent,
+        newest=reading.newest,
+        stale=silence if silence is not None and silence > stale_after else None,
+        # days on which nothing was read are no baseline
+        is_baseline=not trusted and not any(point.calls for point in history),
+        is_weekly=not digest.schedule.is_daily,
+        complete=reading.complete,
+        subject=subject,
+        history=(*drawn, Point(start, end, calls, still_open))[-most:],
+    )
+    return made, tracked.findings, before if told else None

@@ -1,0 +1,1 @@
+"""AWS CloudTrail Lake: the engine, its stores, and their life."""

@@ -1,0 +1,390 @@
+"""AWS CloudTrail Lake: the same questions, asked of an event data store through boto3.
+
+A query's `ref` is AWS's id of it. Before a query is started, its ref says since when it may have been
+(`asked 2026-11-23T08:14:30Z`): whoever takes over looks for it by its token before starting another.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlglot import exp
+
+from bot.engines import cells
+from bot.engines.lake import delivery
+from bot.engines.lake.cloudtrail import LOST, UNKNOWN_QUERY, Refused, passes
+from bot.engines.lake.delivery import Undelivered
+from bot.engines.lake.stores import SETTING
+from bot.errors import EngineBusy, EngineError, Stopped, TakenOver, UserError
+from bot.question.select import STORE, Statement
+from bot.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from bot.engines import Progress
+    from bot.engines.lake.cloudtrail import CloudTrail
+    from bot.engines.lake.stores import Store
+    from bot.question.views import Column
+    from bot.table import Row
+
+log = logging.getLogger(__name__)
+
+STATEMENT_CHARS: Final = 10_000
+"""The longest statement (API reference, StartQuery)."""
+
+TOKEN_CHARS: Final = 100
+"""What a run's token may take of it."""
+
+PAGE_ROWS: Final = 1_000
+"""The most rows a page (API reference, GetQueryResults)."""
+
+DELIVERED_ROWS: Final = 20_000
+"""Above this, files are quicker than pages: twenty pages are two seconds of the calls allowed."""
+
+FIRST_WAIT: Final = 0.5
+WAIT_SHARE: Final = 0.05
+LONGEST_WAIT: Final = 5.0
+"""Seconds between two looks at a query: a twentieth of its age, so that a long one costs few calls and
+a short one's end is seen soon."""
+
+TELL_SECONDS: Final = 1.0
+"""How often progress is told, and so how soon a query can be stopped."""
+
+LONGEST_AWAY: Final = timedelta(hours=1)
+"""How long AWS may not answer before a query is given up: as long as a query may run (user guide)."""
+
+SKEW: Final = timedelta(minutes=1)
+"""How far AWS's clock may be from ours."""
+
+ASKED: Final = "asked "
+
+NARROWER: Final = "Ask for a shorter window, or name a service."
+_STATES: Final = {"QUEUED": "queued", "RUNNING": "running"}
+_HINTS: Final = {
+    "too large": "Ask for fewer rows with `top=`, or for a view with fewer.",
+    "exhausted resources": NARROWER,
+}
+"""What to do about the failures that AWS documents (user guide, optimizing Lake queries)."""
+
+_S3_CODES: Final = frozenset(
+    {"InvalidS3PrefixException", "InvalidS3BucketNameException", "S3BucketDoesNotExistException"}
+    | {"InsufficientS3BucketPolicyException"}
+)
+_HELD: Final = frozenset({"Management", "Data"})
+"""The event categories that are CloudTrail's own, and so carry TLS details."""
+
+
+class Lake:
+    """Engine over the event data `stores`, the first of which is the default.
+
+    `deliver_to`, an `s3://` URI, is where large answers are delivered; nothing: they come by pages.
+    """
+
+    name = "lake"
+    metered = True
+
+    def __init__(self, stores: Mapping[str, Store], aws: CloudTrail, *, deliver_to: str = "") -> None:
+        self._stores = stores
+        self._aws = aws
+        self._deliver_to = deliver_to
+        self._since: dict[str, datetime | None] = {}
+
+    # --- the statement
+
+    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
+        store = self._store(select.args["from_"].this.name)
+        tree = select.copy()
+        # a quoted name would be no store for Lake, and a bare id is no name for anyone else
+        tree.set("from_", exp.From(this=exp.Table(this=exp.Var(this=store.id))))
+        room = STATEMENT_CHARS - TOKEN_CHARS
+        sql = tree.sql("trino", pretty=True)
+        if len(sql) > room:
+            sql = tree.sql("trino")
+        if len(sql) > room:
+            raise UserError(
+                f"The question makes {len(sql):,} characters of SQL; Lake takes {room:,}.",
+                "Name fewer values; `*` stands for many.",
+            )
+        return Statement(sql, tuple(columns), store.alias)
+
+    def _store(self, alias: str) -> Store:
+        if not self._stores:
+            raise UserError("No event data store is configured.", f"Set {SETTING} to its ARN or id.")
+        if alias in {STORE, ""}:
+            return next(iter(self._stores.values()))
+        if alias not in self._stores:
+            raise UserError(f"No store `{alias}`.", f"Stores: {', '.join(self._stores)}.")
+        return self._stores[alias]
+
+    # --- the run
+
+    def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
+        """As `Engine.run`. What a timeout left is answered as partial.
+
+        A query that was started is waited for, however AWS is; it is asked anew only where AWS has nothing
+        of it any more. So EngineBusy means that none is known to run.
+        """
+        query = _Query(self._aws, self._store(statement.store), statement, progress)
+        try:
+            mark = f"/* run:{_harmless(token)} */"
+            if resume is None or not query.find(mark, resume):
+                self._start(query, mark)
+            told = query.wait()
+            table = self._read(query, told)
+        except TakenOver:
+            raise  # whoever has the run now waits for this very query
+        except Stopped:
+            query.cancel()
+            raise
+        table.notes = (*query.notes, *table.notes)
+        table.since = self._oldest(query.store)
+        return table
+
+    def _start(self, query: _Query, mark: str) -> None:
+        asked = f"{ASKED}{self._aws.clock():%Y-%m-%dT%H:%M:%SZ}"
+        try:
+            query.start(mark, asked, self._deliver_to)
+        except EngineBusy:
+            query.progress(None, "waiting for Lake", 0)
+            raise
+        except Refused as error:
+            if error.code in _S3_CODES and self._deliver_to:
+                query.notes.append(f"Nothing could be delivered to {self._deliver_to} ({error.code}).")
+                query.start(mark, asked, "")
+            elif error.code == LOST:
+                if not query.look(mark, since=asked.removeprefix(ASKED)):
+                    query.start(mark, asked, self._deliver_to)
+            elif error.code == "InvalidQueryStatementException" and self._is_foreign(query.store):
+                raise EngineError(
+                    f"The store {query.store.alias} holds no CloudTrail events.",
+                    f"Set {SETTING} to one that holds management or data events.",
+                ) from error
+            else:
+                raise
+
+    def _is_foreign(self, store: Store) -> bool:
+        try:
+            about = self._aws.read(store, "GetEventDataStore", EventDataStore=store.name)
+        except EngineError:
+            return False
+        return not holds_events(about)
+
+    def _oldest(self, store: Store) -> datetime | None:
+        """Since when the store exists, asked for once; None where we may not know."""
+        if store.alias not in self._since:
+            try:
+                about = self._aws.read(store, "GetEventDataStore", EventDataStore=store.name)
+            except EngineError as error:
+                log.info("since when the store %s exists is not known: %s", store.alias, error)
+                about = {}
+            self._since[store.alias] = about.get("CreatedTimestamp")
+        return self._since[store.alias]
+
+    def _read(self, query: _Query, told: dict[str, Any]) -> Table:
+        """The answer of a query that has ended as `told`."""
+        status, words = told["QueryStatus"], str(told.get("ErrorMessage", "")).rstrip(".")
+        if status == "FINISHED":
+            return self._finished(query, told)
+        if status == "TIMED_OUT":
+            return _timed_out(query, words)
+        if status == "CANCELLED":
+            raise EngineError("Someone cancelled this query at AWS.", "Rerun asks anew.")
+        hint = next((hint for mark, hint in _HINTS.items() if mark in words.lower()), NARROWER)
+        raise EngineError(f"Lake could not answer: {words or 'it says no more'}.", hint)
+
+    def _finished(self, query: _Query, told: dict[str, Any]) -> Table:
+        first = query.page()
+        total = int(first.get("QueryStatistics", {}).get("TotalResultsCount", 0))
+        if told.get("DeliveryS3Uri") and total > DELIVERED_ROWS:
+            try:
+                return self._delivered(query, total)
+            except EngineError as error:
+                query.notes.append(f"{error} The answer came by pages instead.")
+        table = Table(query.columns, query.rows(first), scanned=query.scanned)
+        if table.row_count < total:
+            table.notes = (f"AWS announced {total:,} rows and gave {table.row_count:,}.",)
+            table.is_partial = True
+        return table
+
+    def _delivered(self, query: _Query, total: int) -> Table:
+        told = query.wait(delivered=True)
+        status = told.get("DeliveryStatus")
+        # a missing signature says nothing of the answer
+        if status not in {"SUCCESS", "FAILED_SIGNING_FILE", "ACCESS_DENIED_SIGNING_FILE"}:
+            raise Undelivered(f"The delivery to {told['DeliveryS3Uri']} failed ({status}).")
+        s3 = self._aws.client(query.store, "s3")
+        created = told["QueryStatistics"]["CreationTime"].astimezone(UTC)
+        with closing(delivery.rows(s3, told["DeliveryS3Uri"], query.ref, created)) as batches:
+            (header,) = next(batches, ([],))
+            read = cells.of_csv(header, query.columns)
+            table = Table(
+                query.columns, query.told_of(read(batch) for batch in batches), scanned=query.scanned
+            )
+        if table.row_count != total:
+            table.close()
+            raise Undelivered(f"The delivered answer has {table.row_count:,} rows instead of {total:,}.")
+        return table
+
+
+def _timed_out(query: _Query, words: str) -> Table:
+    said = f"Lake stopped this after its time limit{f' ({words})' if words else ''}."
+    table = Table(query.columns, query.rows(query.page()), scanned=query.scanned)
+    if not table.row_count:
+        table.close()
+        raise EngineError(said, NARROWER)
+    table.is_partial = True
+    table.notes = (f"{said} These rows are only a part. {NARROWER}",)
+    return table
+
+
+def _harmless(token: str) -> str:
+    """The token without anything that could end a comment."""
+    return re.sub(r"[^0-9A-Za-z_/.-]", "", token)[: TOKEN_CHARS - len("/* run: */\n")]
+
+
+def holds_events(about: Mapping[str, Any]) -> bool:
+    """Whether a store, as GetEventDataStore tells of it, holds CloudTrail events."""
+    fields = [
+        field for selector in about.get("AdvancedEventSelectors", []) for field in selector["FieldSelectors"]
+    ]
+    held = {
+        value for field in fields if field["Field"] == "eventCategory" for value in field.get("Equals", [])
+    }
+    return not held or bool(held & _HELD)
+
+
+class _Query:
+    """One query at AWS, from its start to its last page."""
+
+    def __init__(self, aws: CloudTrail, store: Store, statement: Statement, progress: Progress) -> None:
+        self.ref = ""
+        self.store = store
+        self.columns = statement.columns
+        self.progress = progress
+        self.scanned = 0
+        self.notes: list[str] = []
+        self._aws = aws
+        self._sql = statement.sql
+        self._whose = {"EventDataStoreOwnerAccountId": store.owner} if store.owner else {}
+
+    def start(self, mark: str, asked: str, deliver_to: str) -> None:
+        """StartQuery, once; whoever tells of the progress knows before that it was `asked`, and the ref
+        before anything else is done."""
+        self._aws.turn(self.store, "StartQuery")
+        # from here on it may have been started, whatever becomes of us; and whoever lost the run while it
+        # waited for its turn learns that here
+        self.progress(asked, "starting", 0)
+        delivered = {"DeliveryS3Uri": deliver_to} if deliver_to else {}
+        text = f"{mark}\n{self._sql}"
+        given = {"QueryStatement": text, **delivered, **self._whose}
+        started = self._aws.call_now(self.store, "StartQuery", **given)
+        self.ref = started["QueryId"]
+        self.progress(self.ref, "queued", 0)
+
+    def find(self, mark: str, resume: str) -> bool:
+        """Find what an earlier attempt left, by its ref or by when it was asked; False where AWS has none."""
+        if resume.startswith(ASKED):
+            return self.look(mark, since=resume.removeprefix(ASKED))
+        self.ref = resume
+        try:
+            self._read("DescribeQuery")
+        except Refused as error:
+            if error.code != UNKNOWN_QUERY:
+                raise
+            log.info("asked anew: %s", error)
+            self.ref = ""
+        return bool(self.ref)
+
+    def look(self, mark: str, *, since: str) -> bool:
+        """Find the query that opens with `mark` among those started `since` then."""
+        asked = {"EventDataStore": self.store.name, "StartTime": datetime.fromisoformat(since) - SKEW}
+        more: dict[str, str] = {}
+        while True:
+            listed = self._aws.read(self.store, "ListQueries", **asked, MaxResults=PAGE_ROWS, **more)
+            for each in listed.get("Queries", []):
+                told = self._aws.read(self.store, "DescribeQuery", QueryId=each["QueryId"], **self._whose)
+                # only at the very start: further on, it may be a value that someone typed
+                if str(told.get("QueryString", "")).startswith(mark):
+                    self.ref = each["QueryId"]
+                    self.progress(self.ref, "queued", 0)
+                    return True
+            if not listed.get("NextToken"):
+                return False
+            more = {"NextToken": listed["NextToken"]}
+
+    def cancel(self) -> None:
+        """CancelQuery, where there is something to cancel. What was scanned is paid for."""
+        if not self.ref:
+            return
+        try:
+            self._aws.call(self.store, "CancelQuery", QueryId=self.ref, **self._whose)
+        except EngineError as error:
+            # it may have ended meanwhile, and ends by itself within an hour
+            log.info("query %s was not cancelled: %s", self.ref, error)
+
+    def wait(self, *, delivered: bool = False) -> dict[str, Any]:
+        """DescribeQuery until the query has ended, or its files are there: its last answer."""
+        began = self._aws.monotonic()
+        while True:
+            told = self._read("DescribeQuery")
+            self.scanned = int(told.get("QueryStatistics", {}).get("BytesScanned", self.scanned))
+            status = told["QueryStatus"]
+            state = "waiting for the files" if delivered else _STATES.get(status, "reading the answer")
+            self.progress(self.ref, state, self.scanned)
+            pending = told.get("DeliveryStatus") == "PENDING" if delivered else status in _STATES
+            if not pending:
+                return told
+            age = self._aws.monotonic() - began
+            self._pause(min(max(FIRST_WAIT, age * WAIT_SHARE), LONGEST_WAIT), state)
+
+    def _read(self, operation: str, **given: Any) -> dict[str, Any]:
+        """What AWS tells of this query. It is paid for already, so AWS is waited for where it is away."""
+        began, seconds = self._aws.monotonic(), FIRST_WAIT
+        while True:
+            try:
+                return self._aws.call(self.store, operation, QueryId=self.ref, **given, **self._whose)
+            except EngineError as error:
+                if not passes(error):
+                    raise
+                if self._aws.monotonic() - began > LONGEST_AWAY.total_seconds():
+                    said = f"AWS did not answer for an hour: {error.message}"
+                    raise EngineError(said, error.hint) from error
+                log.info("query %s waits for AWS: %s", self.ref, error)
+            state = "AWS does not answer, waiting"
+            self.progress(self.ref, state, self.scanned)
+            self._pause(seconds, state)
+            seconds = min(2 * seconds, LONGEST_WAIT)
+
+    def _pause(self, seconds: float, state: str) -> None:
+        """Wait, and tell of `state` meanwhile."""
+        while seconds > 0:
+            self._aws.sleep(min(seconds, TELL_SECONDS))
+            seconds -= TELL_SECONDS
+            if seconds > 0:
+                self.progress(self.ref, state, self.scanned)
+
+    def page(self, **token: str) -> dict[str, Any]:
+        """One page of the answer."""
+        return self._read("GetQueryResults", MaxQueryResults=PAGE_ROWS, **token)
+
+    def rows(self, first: dict[str, Any]) -> Iterator[list[Row]]:
+        """All rows, page by page. An empty page is not the last; one without a token is."""
+        page, read = first, cells.of_maps(self.columns)
+        while True:
+            yield read(page.get("QueryResultRows", []))
+            token = page.get("NextToken")
+            if not token:
+                return
+            self.progress(self.ref, "reading the answer", self.scanned)
+            page = self.page(NextToken=token)
+
+    def told_of(self, batches: Iterable[list[Row]]) -> Iterator[list[Row]]:
+        """`batches`, each with a word of progress."""
+        for batch in batches:
+            self.progress(self.ref, "reading the answer", self.scanned)
+            yield batch

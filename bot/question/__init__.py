@@ -1,0 +1,1 @@
+"""Words → Question → SELECT. Nothing here does input or output but the loader of views."""

@@ -1,0 +1,251 @@
+"""View × Question → one SELECT in Lake's dialect; and what an engine makes of it.
+
+All of it happens on the syntax tree. No string is ever pasted into SQL: values enter as literals,
+and what an engine sends is generated from the tree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from sqlglot import exp, parse_one
+
+from bot.event_schema import KEY_EXCHANGE_PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from bot.question.question import Filter, Policy, Question
+    from bot.question.views import Column, View
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an engine runs: its own SQL, and the columns the view promises, so that no rows have them too."""
+
+    sql: str
+    columns: tuple[Column, ...]
+    store: str = ""
+    """The store it is for, by its alias, where the engine has several."""
+
+
+STORE: Final = "$EDS_ID"
+"""What a SELECT is from when its question names no store; else it is from the store's alias."""
+
+
+SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "SSL": ("SSLv2", "SSLv3"),
+    "1.0": ("TLSv1", "TLSv1.0", "TLS 1.0"),
+    "1.1": ("TLSv1.1", "TLS 1.1"),
+    "1.2": ("TLSv1.2", "TLS 1.2"),
+    "1.3": ("TLSv1.3", "TLS 1.3"),
+}
+"""How each version may be written in `tlsDetails.tlsVersion`, oldest first. CloudTrail writes the
+first of each; the others were seen in hand-made test data (facts/cloudtrail.md, section 3)."""
+
+WEAKNESSES: Final[tuple[tuple[str, str, bool], ...]] = (
+    ("RC4", "RC4", True),
+    ("3DES", "3DES|DES-CBC3", True),
+    ("no forward secrecy", "^(ECDHE|DHE|TLS_(AES|CHACHA20|ECDHE|DHE))[-_]", False),
+    ("CBC with SHA-1", "[-_]SHA$", True),
+)
+"""Why a cipher suite is weak, worst first: the reason, a pattern over OpenSSL and IANA names, and
+whether the pattern must be found or must be missing. RFC 7465 (RC4), RFC 9325 section 4.2."""
+
+POST_QUANTUM: Final = "(?i)mlkem|kyber"
+"""The key exchanges that are not classical: X25519MLKEM768 and its kin (AWS record contents page)."""
+
+TLS_WORDS: Final = frozenset({"version", "cipher"})
+"""Filters that say what counts as outdated, so that coverage is asked without them."""
+
+
+def build(question: Question, *, cap: int) -> exp.Select:
+    """The SELECT that answers `question` with at most `cap` rows.
+
+    It reads from `STORE`, or from the store the question names.
+    With `top`, the rows with the most calls come first; otherwise the view's own order holds.
+    """
+    view = question.view
+    select: exp.Select = view.select.copy()
+    if question.store is not None:
+        select.set("from_", exp.From(this=exp.Table(this=exp.to_identifier(question.store, quoted=True))))
+    _fill(select, question)
+    narrow(select, *(_predicate(filter_) for filter_ in question.filters))
+    if question.top is not None and view.measure:
+        by_measure = exp.Ordered(this=exp.column(view.measure), desc=True)
+        order = select.args.get("order")
+        rest = [item for item in order.expressions if item.name != view.measure] if order else []
+        select.set("order", exp.Order(expressions=[by_measure, *rest]))
+    return select.limit(min(question.top or cap, cap), copy=False)
+
+
+def narrow(select: exp.Select, *conditions: exp.Expr) -> None:
+    """Add `conditions` to the WHERE, which stays one flat AND."""
+    where = select.args["where"]
+    where.set("this", exp.and_(*where.this.flatten(), *conditions))
+
+
+def coverage(question: Question, views: Mapping[str, View]) -> Question:
+    """What was read for `question`: the same window and filters, whatever the TLS."""
+    filters = tuple(filter_ for filter_ in question.filters if filter_.word not in TLS_WORDS)
+    return replace(question, view=views["coverage"], policy=None, filters=filters, top=None)
+
+
+def _fill(select: exp.Select, question: Question) -> None:
+    window = question.window
+    blanks: dict[str, Callable[[], exp.Expr]] = {
+        "start": lambda: exp.Literal.string(f"{window.start:%Y-%m-%d %H:%M:%S}"),
+        "end": lambda: exp.Literal.string(f"{window.end:%Y-%m-%d %H:%M:%S}"),
+        "outdated": lambda: _outdated(question.policy),
+        "weakness": _weakness,
+        "classical": _classical,
+    }
+    for placeholder in list(select.find_all(exp.Placeholder)):
+        placeholder.replace(blanks[placeholder.name]())
+
+
+# --- the policy
+
+
+def _outdated(policy: Policy | None) -> exp.Expr:
+    """True for a call that breaks `policy`; NULL, hence no row, where the event does not say."""
+    if policy is None:
+        raise ValueError("a view that says :outdated is asked with a policy")
+    clauses: list[exp.Expr] = []
+    if policy.min_tls is not None:
+        clauses.append(_column("tlsDetails.tlsVersion").isin(*_older_than(policy.min_tls)))
+    if policy.weak_cipher:
+        clauses.extend(_weak(pattern, found=found) for _, pattern, found in WEAKNESSES)
+    if policy.classical_kx:
+        clauses.append(_classical())
+    return exp.paren(exp.or_(*clauses)) if clauses else exp.true()
+
+
+def _older_than(version: str) -> list[str]:
+    older: list[str] = []
+    for name, spellings in SPELLINGS.items():
+        if name == version:
+            break
+        older.extend(spellings)
+    return older
+
+
+def _weak(pattern: str, *, found: bool) -> exp.Expr:
+    suite = _column("tlsDetails.cipherSuite")
+    match = exp.RegexpLike(this=suite, expression=exp.Literal.string(pattern))
+    return match if found else exp.Not(this=match)
+
+
+def _weakness() -> exp.Expr:
+    case = exp.Case()
+    for reason, pattern, found in WEAKNESSES:
+        case = case.when(_weak(pattern, found=found), exp.Literal.string(reason))
+    return case
+
+
+def _classical() -> exp.Expr:
+    key_exchange = exp.JSONExtractScalar(
+        this=_column("eventJson"), expression=exp.JSONPath(expressions=_path(KEY_EXCHANGE_PATH))
+    )
+    return exp.Not(this=exp.RegexpLike(this=key_exchange, expression=exp.Literal.string(POST_QUANTUM)))
+
+
+def _path(path: str) -> list[exp.Expr]:
+    return [exp.JSONPathRoot(), *(exp.JSONPathKey(this=key) for key in path.split(".")[1:])]
+
+
+# --- the filters
+
+
+def _predicate(filter_: Filter) -> exp.Expr:
+    build_column, match = _FILTERS[filter_.word]
+    values = list(filter_.values)
+    found = exp.or_(*match(build_column, values))
+    if not filter_.negated:
+        return found
+    # `x != 'a'` alone would also drop the events that have no x
+    return exp.or_(exp.Is(this=build_column(), expression=exp.null()), exp.Not(this=exp.paren(found)))
+
+
+def _column(path: str) -> exp.Expr:
+    return exp.column(*reversed(path.split(".")))
+
+
+def _named(path: str) -> Callable[[], exp.Expr]:
+    return lambda: _column(path)
+
+
+def _principal() -> exp.Expr:
+    return parse_one(PRINCIPAL, read="trino")
+
+
+def _role() -> exp.Expr:
+    # never NULL, so that what is excluded by it leaves the events of others in
+    return parse_one("COALESCE(userIdentity.sessionContext.sessionIssuer.arn, '')", read="trino")
+
+
+PRINCIPAL: Final = (
+    "COALESCE(userIdentity.arn, userIdentity.userName, userIdentity.principalId, userIdentity.invokedBy)"
+)
+"""Who called: the same expression as in the views that show a principal."""
+
+
+def _whole(build: Callable[[], exp.Expr], values: list[str]) -> Iterable[exp.Expr]:
+    """The value is the whole text; `*` stands for any run of characters."""
+    exact = [value for value in values if "*" not in value]
+    if exact:
+        yield build().isin(*exact)
+    for value in values:
+        if "*" in value:
+            yield _like(build(), value)
+
+
+def _whole_any_case(build: Callable[[], exp.Expr], values: list[str]) -> Iterable[exp.Expr]:
+    return _whole(lambda: exp.Lower(this=build()), [value.lower() for value in values])
+
+
+def _part_any_case(build: Callable[[], exp.Expr], values: list[str]) -> Iterable[exp.Expr]:
+    """The value is a part of the text: nobody types a whole user agent."""
+    for value in values:
+        yield _like(exp.Lower(this=build()), f"*{value.lower()}*")
+
+
+def _name_in_path(build: Callable[[], exp.Expr], values: list[str]) -> Iterable[exp.Expr]:
+    """A whole ARN, or one or more whole names within one: `alice`, `role/ci`, `nightly-*`."""
+    for value in values:
+        if value.startswith("arn:"):
+            yield from _whole(build, [value])
+            if ":role/" in value:
+                # a role stands for its sessions, as in the view `findings`
+                yield from _whole(_role, [value])
+            continue
+        yield from _whole(build, [value, f"{value}/*"])
+        for before in (":", "/", "-") if "/" in value else (":", "/"):
+            yield _like(build(), f"*{before}{value}")
+            yield _like(build(), f"*{before}{value}/*")
+
+
+def _version(build: Callable[[], exp.Expr], values: list[str]) -> Iterable[exp.Expr]:
+    yield build().isin(*(spelling for value in values for spelling in SPELLINGS[value]))
+
+
+def _like(subject: exp.Expr, pattern: str) -> exp.Expr:
+    text = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
+    like = exp.Like(this=subject, expression=exp.Literal.string(text))
+    return exp.Escape(this=like, expression=exp.Literal.string("\\")) if "\\" in text else like
+
+
+_FILTERS: Final = {
+    "service": (_named("eventSource"), _whole),
+    "account": (_named("recipientAccountId"), _whole),
+    "region": (_named("awsRegion"), _whole),
+    "principal": (_principal, _name_in_path),
+    "agent": (_named("userAgent"), _part_any_case),
+    "event": (_named("eventName"), _whole_any_case),
+    "ip": (_named("sourceIPAddress"), _whole),
+    "version": (_named("tlsDetails.tlsVersion"), _version),
+    "cipher": (_named("tlsDetails.cipherSuite"), _whole),
+    "host": (_named("tlsDetails.clientProvidedHostHeader"), _whole_any_case),
+}
+"""Each filter's column, and how a value is matched with it. `question.py` knows the same words."""

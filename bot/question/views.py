@@ -1,0 +1,374 @@
+"""Views: the questions that can be asked, one `.sql` file each, in CloudTrail Lake's dialect.
+
+A file opens with a header of `-- key: value` lines and holds one SELECT from `$EDS_ID`:
+
+    -- title: Calls per service over outdated TLS
+    -- about: How many calls each service received.
+    -- source: where the query comes from
+    -- by: service                                   (optional: what one row is, in a word)
+    -- chart: bar eventSource numOutdatedTlsCalls    (optional: bar, line or pie; x; one or more series)
+
+Blanks: `:start` and `:end` (always, on eventTime), `:outdated` (the asker's policy), `:weakness`
+(why a cipher suite is weak, else NULL) and `:classical` (the key exchange is not post-quantum).
+
+Views keep to what every engine shares: one SELECT without WITH, joins, subqueries or LIMIT, and an
+alias for every column that is not simply a name. All this is checked when a view is loaded.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from bot import event_schema
+from bot.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlglot import exp
+
+ColumnType = Literal["TEXT", "INTEGER", "NUMBER", "TIME", "DATE", "FLAG"]
+
+SHIPPED: Final = Path(__file__).parents[1] / "views"
+PLACEHOLDERS: Final = frozenset({"start", "end", "outdated", "weakness", "classical"})
+CHARTS: Final = frozenset({"bar", "line", "pie"})
+RESERVED: Final = frozenset(
+    {"cancel", "help", "last", "on", "past", "private", "runs"}
+    | {"since", "this", "today", "until", "views", "yesterday"}
+)
+"""Words that mean something else in a question, so that no view may take them as its name."""
+
+LABELS: Final = {
+    "accesskeyid": "Access key",
+    "accountId": "Caller's account",
+    "arn": "Principal",
+    "awsRegion": "Region",
+    "cipherSuite": "Cipher suite",
+    "day": "Day (UTC)",
+    "eventName": "Call",
+    "eventSource": "Service",
+    "month_date": "Month",
+    "numCallsBefore": "Calls before",
+    "numOutdatedTlsCalls": "Calls",
+    "numWithoutTls": "Without TLS details",
+    "openDays": "Days open",
+    "recipientAccountId": "Account",
+    "sourceIPAddress": "Address",
+    "tlsVersion": "TLS",
+    "userAgent": "Client",
+    "year_date": "Year",
+}
+"""What people call AWS's columns; any other name is spelled out."""
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_HEADER = re.compile(r"--\s*([a-z]+):\s*(.*?)\s*")
+_KEYS = frozenset({"title", "about", "source", "by", "chart"})
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column a view promises. A TIME is a moment in UTC, a DATE a day in UTC."""
+
+    name: str
+    type: ColumnType
+
+    @property
+    def label(self) -> str:
+        """What a person would call it: `Calls` for numOutdatedTlsCalls. Files carry `name` instead."""
+        return LABELS.get(self.name) or _spelled_out(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """How to draw a view's table: `x` and each of `series` are names of its columns."""
+
+    kind: str
+    x: str
+    series: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A question with its blanks, read from `name`.sql. The tree is shared: copy it before a change."""
+
+    name: str
+    title: str
+    about: str
+    source: str
+    by: str
+    """What one row is, in one word for "by client"; empty where the title says enough."""
+    chart: Chart | None
+    select: exp.Select
+    columns: tuple[Column, ...]
+    measure: str
+    """The column that counts calls or events; empty where each row is one event."""
+    has_policy: bool
+    """Whether the SQL says `:outdated`. A view without it refuses policy words."""
+    narrows: bool = False
+    """Whether the SQL leaves out calls for a reason of its own, so that no rows do not mean no calls."""
+
+
+def load(own: Path | None = None) -> dict[str, View]:
+    """Every shipped view by name, then those of the folder `own`. A broken file raises UserError."""
+    views = {view.name: view for view in _read_folder(SHIPPED)}
+    if own is not None:
+        if not own.is_dir():
+            raise UserError(f"No folder {own}.", "TLS_AUDIT_VIEWS names a folder of .sql files.")
+        for view in _read_folder(own):
+            if view.name in views:
+                raise UserError(f"{own / view.name}.sql has the name of a shipped view.", "Rename it.")
+            views[view.name] = view
+    return views
+
+
+def _read_folder(folder: Path) -> Iterator[View]:
+    for path in sorted(folder.glob("*.sql")):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"View {path}: {error}.") from error
+        yield parse(path.stem, text, where=str(path))
+
+
+def parse(name: str, text: str, *, where: str) -> View:
+    """The view in `text`. UserError says `where`, and on which line, it is broken."""
+    broken = _Broken(where)
+    if not _NAME.fullmatch(name) or name in RESERVED:
+        raise broken("a view is named with a-z, 0-9 and -, and not with a word of the question itself")
+    header = _read_header(text, broken)
+    select = _parse_select(text, broken)
+    _check_shape(select, broken)
+    _check_columns(select, broken)
+    columns = tuple(_promised(projection, broken) for projection in select.expressions)
+    placeholders = _placeholders(select)
+    return View(
+        name=name,
+        title=header["title"],
+        about=header["about"],
+        source=header.get("source", ""),
+        by=header.get("by", ""),
+        chart=_read_chart(header.get("chart"), columns, broken),
+        select=select,
+        columns=columns,
+        measure=_measure(select),
+        has_policy="outdated" in placeholders,
+        narrows=select.args.get("having") is not None or not _conjuncts(select) <= {":outdated", *_WINDOW},
+    )
+
+
+class _Broken:
+    """Makes the error for one file: its path, the line where it is known, what is wrong."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __call__(self, why: str, line: int | None = None) -> UserError:
+        place = self._where if line is None else f"{self._where}:{line}"
+        return UserError(f"View {place}: {why}.")
+
+
+def _read_header(text: str, broken: _Broken) -> dict[str, str]:
+    header: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.startswith("--"):
+            break
+        match = _HEADER.fullmatch(line)
+        if match is None or match[1] not in _KEYS or not match[2]:
+            raise broken(f"the header takes `-- key: value` with {', '.join(sorted(_KEYS))}", number)
+        header[match[1]] = match[2]
+    for key in ("title", "about"):
+        if key not in header:
+            raise broken(f"the header lacks `-- {key}: …`", 1)
+    return header
+
+
+def _parse_select(text: str, broken: _Broken) -> exp.Select:
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        trees = sqlglot.parse(text, read="trino")
+    except sqlglot.errors.ParseError as error:
+        first = error.errors[0]
+        raise broken(first["description"], first["line"]) from error
+    except sqlglot.errors.SqlglotError as error:
+        raise broken(str(error)) from error
+    statements = [tree for tree in trees if tree is not None]
+    if len(statements) != 1 or not isinstance(statements[0], exp.Select):
+        raise broken("a view is one SELECT")
+    select = statements[0]
+    for node in select.walk():
+        node.comments = None  # a comment would be sent along with every query
+    return select
+
+
+def _check_shape(select: exp.Select, broken: _Broken) -> None:
+    from sqlglot import exp
+
+    banned: Mapping[type[exp.Expr], str] = {
+        exp.With: "WITH is not known to every engine",
+        exp.Join: "joins are not known to every engine",
+        exp.Subquery: "a subquery is not known to every engine",
+        exp.SetOperation: "UNION and its kin are not known to every engine",
+        exp.Window: "window functions are not known to every engine",
+        exp.Limit: "LIMIT is the asker's: `top=`",
+        exp.Star: "name the columns instead of `*`",
+    }
+    for kind, why in banned.items():
+        for node in select.find_all(kind):
+            if isinstance(node, exp.Star) and isinstance(node.parent, exp.Count):
+                continue
+            raise broken(why, _line(node))
+    tables = [table.sql() for table in select.find_all(exp.Table)]
+    if tables != ["$EDS_ID"]:
+        raise broken("a view reads FROM $EDS_ID")
+    unknown = _placeholders(select) - PLACEHOLDERS
+    if unknown:
+        raise broken(f"no blank `:{min(unknown)}`; there are {', '.join(sorted(PLACEHOLDERS))}")
+    if not _conjuncts(select) >= _WINDOW:
+        raise broken("WHERE says `eventTime >= :start AND eventTime < :end`, joined by AND only")
+
+
+_WINDOW: Final = frozenset({"eventTime >= :start", "eventTime < :end"})
+
+
+def _conjuncts(select: exp.Select) -> set[str]:
+    """What WHERE joins by AND."""
+    where = select.args.get("where")
+    return set() if where is None else {node.sql() for node in where.this.flatten()}
+
+
+def _check_columns(select: exp.Select, broken: _Broken) -> None:
+    from sqlglot import exp
+
+    for projection in select.expressions:
+        if not projection.alias and not (isinstance(projection, exp.Column) and len(projection.parts) == 1):
+            raise broken(
+                f"give `{projection.sql()}` an alias, as engines name it differently", _line(projection)
+            )
+    aliases = {projection.alias.lower() for projection in select.expressions if projection.alias}
+    for column in select.find_all(exp.Column):
+        parts = [part.name for part in column.parts]
+        in_order = column.find_ancestor(exp.Order) is not None
+        if in_order and len(parts) == 1 and parts[0].lower() in aliases:
+            continue
+        if find_type(parts) is None:
+            raise broken(f"no column `{'.'.join(parts)}` in CloudTrail Lake", _line(column))
+
+
+def find_type(parts: list[str]) -> event_schema.Type | None:
+    """The type at a dotted path of `events.COLUMNS`, whatever its case; None where there is none."""
+    found: event_schema.Type | None = event_schema.COLUMNS
+    for part in parts:
+        if not isinstance(found, dict):
+            return None
+        found = next((type_ for name, type_ in found.items() if name.lower() == part.lower()), None)
+    return found
+
+
+def _promised(projection: exp.Expr, broken: _Broken) -> Column:
+    type_ = infer_type(projection.unalias())
+    if type_ is None:
+        raise broken(f"the type of `{projection.sql()}` is not known: wrap it in CAST", _line(projection))
+    return Column(projection.alias_or_name, type_)
+
+
+_EVENT_TYPES: Final[Mapping[str, ColumnType]] = {
+    event_schema.TEXT: "TEXT",
+    event_schema.TIME: "TIME",
+    event_schema.FLAG: "FLAG",
+}
+
+
+def infer_type(node: exp.Expr) -> ColumnType | None:
+    """The type of an expression over CloudTrail columns, as Trino would have it; None: not known."""
+    from sqlglot import exp
+
+    if isinstance(node, exp.Column):
+        found = find_type([part.name for part in node.parts])
+        return _EVENT_TYPES.get(found) if isinstance(found, str) else None
+    if isinstance(node, exp.Literal):
+        if node.is_string:
+            return "TEXT"
+        return "INTEGER" if node.is_int else "NUMBER"
+    if isinstance(node, exp.Cast):
+        return _CASTS.get(node.to.this.name)
+    if isinstance(node, (exp.Paren, exp.Neg, exp.Abs, exp.Min, exp.Max, exp.AnyValue, exp.Sum)):
+        return infer_type(node.this)
+    if isinstance(node, exp.Coalesce):
+        return infer_type(node.this)
+    if isinstance(node, exp.Case):
+        return infer_type(node.args["ifs"][0].args["true"])
+    if isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Div)):
+        sides = {infer_type(node.left), infer_type(node.right)}
+        if not sides <= {"INTEGER", "NUMBER"}:
+            return None
+        return "INTEGER" if sides == {"INTEGER"} else "NUMBER"
+    if isinstance(node, exp.Placeholder):
+        return "TEXT" if node.name == "weakness" else None
+    return next((type_ for kinds, type_ in _functions() if isinstance(node, kinds)), None)
+
+
+_CASTS: Final[Mapping[str, ColumnType]] = {
+    "VARCHAR": "TEXT",
+    "BIGINT": "INTEGER",
+    "INT": "INTEGER",
+    "DOUBLE": "NUMBER",
+    "TIMESTAMP": "TIME",
+    "DATE": "DATE",
+    "BOOLEAN": "FLAG",
+}
+
+
+def _functions() -> tuple[tuple[tuple[type[exp.Expr], ...], ColumnType], ...]:
+    from sqlglot import exp
+
+    counts = (exp.Count, exp.ApproxDistinct, exp.Year, exp.Month, exp.Day, exp.DayOfWeekIso, exp.DateDiff)
+    return (
+        ((*counts, exp.Length), "INTEGER"),
+        ((exp.Round, exp.Avg), "NUMBER"),
+        ((exp.TimestampTrunc, exp.DateTrunc), "TIME"),
+        ((exp.Predicate, exp.Connector, exp.Not), "FLAG"),
+        ((exp.Lower, exp.Upper, exp.JSONExtractScalar, exp.RegexpExtract, exp.Bracket, exp.Dot), "TEXT"),
+    )
+
+
+def _spelled_out(name: str) -> str:
+    """`numTls12` as "TLS 1.2", `percentOther` as "Other %", `lastCall` as "Last call"."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", name).lower()
+    words = re.sub(r"\btls(\d)(\d)\b", r"TLS \1.\2", words)
+    if words.startswith("num "):
+        words = words.removeprefix("num ")
+    elif words.startswith("percent "):
+        words = f"{words.removeprefix('percent ')} %"
+    return words[:1].upper() + words[1:]
+
+
+def _measure(select: exp.Select) -> str:
+    for projection in select.expressions:
+        if projection.unalias().sql() == "COUNT(*)":
+            return str(projection.alias_or_name)
+    return ""
+
+
+def _read_chart(words: str | None, columns: tuple[Column, ...], broken: _Broken) -> Chart | None:
+    if words is None:
+        return None
+    kind, *names = words.split()
+    known = {column.name for column in columns}
+    if kind not in CHARTS or len(names) < 2 or not set(names) <= known:
+        raise broken(f"`chart:` takes {', '.join(sorted(CHARTS))}, then the columns for x and its series")
+    return Chart(kind, names[0], tuple(names[1:]))
+
+
+def _placeholders(select: exp.Select) -> set[str]:
+    from sqlglot import exp
+
+    return {node.name for node in select.find_all(exp.Placeholder)}
+
+
+def _line(node: exp.Expr) -> int | None:
+    return next((found.meta["line"] for found in node.walk() if "line" in found.meta), None)

@@ -1,0 +1,371 @@
+"""Windows: which span of time a question is about, read from words such as `last 7d`.
+
+    last 15m|12h|7d|4w|3mo|1y    counted back from now; `7d`, `past 7 days` and `past week` likewise
+    today  yesterday             and this week|month|year, last week|month|year, 2026-11, Nov 2026
+    A  on A                      one local day
+    A..B  A – B  from A to B     from A up to B, which is not in it
+    since A [until B]            without B: up to now
+
+A and B are dates or moments (`2026-11-01`, `1 Nov`, `Nov 1 2026 9am`, `2026-11-01T09:00+02:00`), `now`,
+`3d ago`, or a calendar word. Without a zone they are in the asker's. The minute is the unit.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from bot.errors import UserError
+from bot.question.tokens import shown
+
+EXAMPLES: Final = "Windows: `last 7d`, `yesterday`, `2026-11-01..2026-11-08`, `since 2026-11-01`."
+FIRST_YEAR: Final = 1970
+"""Nothing is older: CloudTrail began in November 2013."""
+LAST_YEAR: Final = 9998
+"""Python's calendar ends a year later, which leaves room for zones and ends of months."""
+DST_SLACK: Final = timedelta(hours=1)
+"""A number of days by the calendar may be an hour longer by the clock."""
+
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+_SHORT_MONTHS = tuple(name[:3].lower() for name in _MONTHS)
+_DAYS = {"today": 0, "yesterday": -1, "tomorrow": 1}
+_UNITS = {
+    name: unit
+    for unit, names in {
+        "minutes": "m min mins minute minutes",
+        "hours": "h hr hrs hour hours",
+        "days": "d day days",
+        "weeks": "w wk wks week weeks",
+        "months": "mo mon month months",
+        "years": "y yr yrs year years",
+    }.items()
+    for name in names.split()
+}
+
+_NAME = "(?P<name>" + "|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTHS).lower() + "|sept)(?![a-z])"
+_WEEKDAY = r"(?:(?P<weekday>mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?"
+_NTH = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?"
+_YEAR = r"(?P<year>[0-9]{4})"
+_DATES = tuple(
+    re.compile(pattern + r"(?![0-9:])")
+    for pattern in (
+        rf"(?P<word>{'|'.join(_DAYS)})\b",
+        _YEAR + r"(?P<month>[0-9]{2})(?P<day>[0-9]{2})",
+        _WEEKDAY + _YEAR + r"(?P<sep>[-/.])(?P<month>[0-9]{1,2})(?P=sep)(?P<day>[0-9]{1,2})",
+        _WEEKDAY + _NTH + r"[\s.-]*" + _NAME + rf"(?:[\s.,-]*{_YEAR}(?![0-9:]))?",
+        _WEEKDAY + _NAME + r"[\s.-]*" + _NTH + rf"(?:[\s,-]+{_YEAR}(?![0-9:]))?",
+    )
+)
+_MONTH = tuple(
+    re.compile(pattern) for pattern in (_YEAR + r"-(?P<month>[0-9]{2})", _NAME + r"[\s.,-]*" + _YEAR)
+)
+_CLOCK = re.compile(
+    r"(?:t(?P<compact>[0-9]{2}(?:[0-9]{2}){0,2})"
+    r"|(?:t|\s*at\s|)\s*(?P<clock>[0-9]{1,2}(?::[0-9]{2}){1,2}(?:[.,][0-9]+)?(?:\s*[ap]m)?|[0-9]{1,2}\s*[ap]m))?"
+    r"\s*(?P<zone>z|utc|gmt|(?:utc|gmt)?(?P<offset>[+-][0-9]{1,2}(?::?[0-9]{2})?))?"
+)
+_DAY_FIRST = re.compile(r"\b([0-9]{1,2})[-/.]([0-9]{1,2})[-/.](20[0-9]{2}|[0-9]{2})\b")
+_ROLLING = re.compile(r"(?:(?:last|past)\s+)?(?P<count>[0-9]+)\s*(?P<unit>[a-z]+)")
+_ROLLING_ONE = re.compile(r"(?:past|last(?=\s+(?:day|hour|minute)))\s+(?P<unit>[a-z]+)")
+_AGO = re.compile(r"(?P<count>[0-9]+)\s*(?P<unit>[a-z]+)(?:\s+ago)?")
+_PERIOD = re.compile(r"(?P<which>this|last|previous)\s+(?P<unit>week|month|year)")
+_BETWEEN = re.compile(r"\s*(?:\.{2,}|…|–|—)\s*|\s+(?:-|to|until|till)\s+")
+_OPEN_START = re.compile(r"(?:until|till|to|-|–|—|…|\.\.+)(?:\s|[0-9])")
+_ZONES = "cet|cest|bst|wet|west|eet|eest|msk|ist|jst|aest|aedt|est|edt|cst|cdt|mst|mdt|pst|pdt"
+_WORDS = frozenset(
+    ["last", "past", "previous", "this", "since", "from", "on", "at", "to", "until", "till"]
+    + ["ago", "now", "-", "z", "am", "pm"]
+    + [*_DAYS, *_UNITS, *_ZONES.split("|")]
+    + [name[:end].lower() for name in _MONTHS for end in (3, 4, None)]
+    + [name for day in _WEEKDAYS for name in (day.lower(), f"{day.lower()}day")]
+    + ["tues", "tuesday", "wednesday", "thur", "thurs", "thursday", "saturday"]
+)
+_FRAGMENT = re.compile(rf"[+-]?[0-9].*|(?:utc|gmt).*|{_NAME}[0-9.,-].*|.*(?:\.\.|…|–|—).*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From `start` up to, but without, `end`: both in UTC, on whole minutes."""
+
+    start: datetime
+    end: datetime
+    label: str = field(compare=False)
+    """As typed."""
+    clipped: bool = field(compare=False)
+    """Its end lay in the future and was moved to now."""
+
+    def words(self, zone: tzinfo, now: datetime) -> str:
+        """`Mon 16 Nov 09:14 – Mon 23 Nov 09:14 Berlin (08:14 UTC)`; with years unless both are this year."""
+        start, end = self.start.astimezone(zone), self.end.astimezone(zone)
+        this_year = now.astimezone(zone).year
+        year = not start.year == end.year == this_year
+        until = f"{end:%H:%M}" if start.date() == end.date() else _day_words(end, year=year)
+        text = f"{_day_words(start, year=year)} – {until} {_zone_name(end)}"
+        if _zone_name(end) == "UTC":
+            return text
+        clocks = dict.fromkeys((f"{self.start:%H:%M}", f"{self.end:%H:%M}"))
+        return f"{text} ({' – '.join(clocks)} UTC)"
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%dT%H:%MZ}..{self.end:%Y-%m-%dT%H:%MZ}"
+
+
+def belongs(word: str) -> bool:
+    """Whether `word`, alone, looks like a part of a window."""
+    return word.lower() in _WORDS or _FRAGMENT.fullmatch(word.lower()) is not None
+
+
+def read(text: str, *, now: datetime, zone: tzinfo, max_days: int) -> Window:
+    """The window that `text` names; UserError when it is none, or one that nobody should ask."""
+    minute = now.astimezone(UTC).replace(second=0, microsecond=0)
+    try:
+        return _Reader(text, minute, zone, max_days).window()
+    except _Unread:
+        words = text.split()
+        for cut in range(1, min(len(words), 12)):  # nobody types longer pairs; the rest is not worth the time
+            first, second = " ".join(words[:cut]), " ".join(words[cut:])
+            try:
+                _Reader(first, minute, zone, max_days).window()
+                _Reader(second, minute, zone, max_days).window()
+            except UserError:
+                continue
+            raise UserError(f"Two windows: `{shown(first)}` and `{shown(second)}`.", "Keep one.") from None
+        raise
+
+
+class _Unread(UserError):
+    """Not the shape of any window."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    label: str
+    now: datetime
+    zone: tzinfo
+    max_days: int
+
+    def window(self) -> Window:
+        text = " ".join(self.label.lower().split())
+        start, end = self._span(text)
+        if start > self.now or end > start >= self.now:
+            local = self.now.astimezone(self.zone)
+            today = f"{_day_words(local, year=True)} {_zone_name(local)}"
+            raise UserError(f"`{shown(self.label)}` has not begun: it is {today}.", EXAMPLES)
+        if end <= start:
+            why = "is empty: its end is not in it" if end == start else "ends before it starts"
+            raise UserError(f"`{shown(self.label)}` {why}.", EXAMPLES)
+        # a day or a month that is not over yet says so itself
+        clipped = end > self.now and text != "today" and not text.startswith("this ")
+        end = min(end, self.now)
+        if end - start > timedelta(days=self.max_days) + DST_SLACK:
+            raise self._too_long()
+        return Window(start, end, self.label, clipped)
+
+    def _span(self, text: str) -> tuple[datetime, datetime]:
+        rolling = _ROLLING.fullmatch(text)
+        if rolling and rolling["unit"] in _UNITS:
+            if re.search(r"[0-9]\s*M$", self.label):
+                raise UserError(f"`{shown(self.label)}`: minutes are `15m`, months `3mo`.", EXAMPLES)
+            return self._ago(int(rolling["count"]), rolling["unit"]), self.now
+        one = _ROLLING_ONE.fullmatch(text)
+        if one and one["unit"] in _UNITS:
+            return self._ago(1, one["unit"]), self.now
+        since = text.removeprefix("since ").removeprefix("from ")
+        if _OPEN_START.match(text):
+            raise UserError(f"`{shown(self.label)}` does not say from when.", "Ask `since A until B`.")
+        match _BETWEEN.split(since):
+            case [first]:
+                start, end = self._moment(first.removeprefix("on "))
+                if since != text:
+                    return start, self.now
+                if end is None:
+                    raise UserError(
+                        f"`{shown(self.label)}` is one moment.",
+                        f"Ask `since {shown(text)}`, or `{shown(text)}..now`.",
+                    )
+                return start, end
+            case [first, ""]:
+                return self._moment(first)[0], self.now
+            case [first, second]:
+                start, _ = self._moment(first)
+                return start, self._moment(second, after=start)[0]
+            case _:
+                raise self._unread()
+
+    def _moment(self, text: str, after: datetime | None = None) -> tuple[datetime, datetime | None]:
+        """The moment, or the start and end of the day, week, month or year, that `text` names.
+
+        What it leaves out is taken from `after`, else from the latest such moment before now.
+        """
+        ago = _AGO.fullmatch(text)
+        if text == "now":
+            return self.now, None
+        if ago and ago["unit"] in _UNITS:
+            return self._ago(int(ago["count"]), ago["unit"]), None
+        if period := _PERIOD.fullmatch(text):
+            return self._period(period["unit"], back=period["which"] != "this")
+        for pattern in _MONTH:
+            if month := pattern.fullmatch(text):
+                first = self._date(int(month["year"]), _month_number(month), 1)
+                return self._utc(first), self._utc(_next_month(first))
+        found = next((match for pattern in _DATES if (match := pattern.match(text))), None)
+        clock = _CLOCK.fullmatch(text[found.end() :] if found else text)
+        if clock is None or not (found or clock["clock"]):
+            raise self._unread()
+        zone = self._offset(clock["offset"]) if clock["offset"] else UTC if clock["zone"] else self.zone
+        around = (after or self.now).astimezone(zone)
+        day = self._day(found, around, later=after is not None) if found else around.date()
+        if clock["clock"] or clock["compact"]:
+            return self._utc(self._at(day, clock), zone), None
+        return self._utc(day, zone), self._utc(day + timedelta(days=1), zone)
+
+    def _day(self, found: re.Match[str], around: datetime, *, later: bool) -> date:
+        parts = found.groupdict()
+        if word := parts.get("word"):
+            return self.now.astimezone(around.tzinfo).date() + timedelta(days=_DAYS[word])
+        day = self._date(int(parts["year"] or around.year), _month_number(found), int(parts["day"]))
+        if not parts["year"]:
+            if later and day < around.date():
+                day = self._date(day.year + 1, day.month, day.day)
+            elif not later and day > around.date():
+                day = self._date(day.year - 1, day.month, day.day)
+        weekday = parts.get("weekday")
+        if weekday and weekday != _WEEKDAYS[day.weekday()].lower():
+            true = _day_words(datetime.combine(day, time()), year=True).removesuffix(" 00:00")
+            raise UserError(f"`{shown(self.label)}`: that day is {true}.", "Leave the day of the week out.")
+        return day
+
+    def _date(self, year: int, month: int, day: int) -> date:
+        if not FIRST_YEAR <= year <= LAST_YEAR:
+            raise self._no_such_year()
+        if not 1 <= month <= len(_MONTHS):
+            raise UserError(f"`{shown(self.label)}`: there is no month {month}.", EXAMPLES)
+        last = monthrange(year, month)[1]
+        if not 1 <= day <= last:
+            raise UserError(f"`{shown(self.label)}`: {_MONTHS[month - 1]} {year} has {last} days.", EXAMPLES)
+        return date(year, month, day)
+
+    def _at(self, day: date, clock: re.Match[str]) -> datetime:
+        from dateutil import parser  # most questions need no clock, and it is slow to import
+
+        written = f"T{clock['compact']}" if clock["compact"] else f" {clock['clock']}"
+        try:
+            return parser.parse(f"{day.isoformat()}{written.upper()}")
+        except (ValueError, OverflowError) as error:
+            raise UserError(f"`{shown(self.label)}`: there is no such time of day.", EXAMPLES) from error
+
+    def _offset(self, written: str) -> tzinfo:
+        from dateutil import parser
+
+        try:
+            midnight = parser.parse(f"2000-01-01 00:00{written}")
+            midnight.utcoffset()
+        except (ValueError, OverflowError) as error:
+            raise UserError(f"`{shown(self.label)}`: no zone is `{written}` from UTC.", EXAMPLES) from error
+        return midnight.tzinfo or UTC
+
+    def _period(self, unit: str, *, back: bool) -> tuple[datetime, datetime]:
+        today = self.now.astimezone(self.zone).date()
+        if unit == "week":
+            monday = today - timedelta(days=today.weekday() + 7 * back)
+            return self._utc(monday), self._utc(monday + timedelta(days=7))
+        if unit == "month":
+            first = today.replace(day=1)
+            first = (first - timedelta(days=1)).replace(day=1) if back else first
+            return self._utc(first), self._utc(_next_month(first))
+        first = date(today.year - back, 1, 1)
+        return self._utc(first), self._utc(date(first.year + 1, 1, 1))
+
+    def _ago(self, count: int, unit: str) -> datetime:
+        """Minutes and hours go back by the clock; days and more keep the local time of day."""
+        local = self.now.astimezone(self.zone).replace(tzinfo=None)
+        try:
+            match _UNITS[unit]:
+                case "minutes" | "hours" as exact:
+                    return self.now - timedelta(**{exact: count})
+                case "days" | "weeks" as even:
+                    return self._utc(local - timedelta(**{even: count}))
+                case uneven:
+                    from dateutil.relativedelta import relativedelta
+
+                    return self._utc(local - relativedelta(**{uneven: count}))  # type: ignore[arg-type]  # months or years
+        except (ValueError, OverflowError) as error:
+            raise self._too_long() from error
+
+    def _utc(self, wall: date, zone: tzinfo | None = None) -> datetime:
+        """The minute in UTC of a local time of day, or of the start of a local day.
+
+        A time that a clock change skips is moved on by the change; of two, the first is meant.
+        """
+        if not FIRST_YEAR <= wall.year <= LAST_YEAR:
+            raise self._no_such_year()
+        naive = wall if isinstance(wall, datetime) else datetime.combine(wall, time())
+        local = naive.replace(tzinfo=zone or self.zone, fold=0)
+        if local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) != naive:
+            from dateutil.tz import resolve_imaginary
+
+            local = resolve_imaginary(local)
+        return local.astimezone(UTC).replace(second=0, microsecond=0)
+
+    def _too_long(self) -> UserError:
+        return UserError(
+            f"`{shown(self.label)}` is too long: {self.max_days} days is the most.",
+            f"Ask `last {self.max_days}d` or less; `TLS_AUDIT_MAX_WINDOW` sets it.",
+        )
+
+    def _no_such_year(self) -> UserError:
+        return UserError(
+            f"`{shown(self.label)}` is out of range: CloudTrail began in November 2013.", EXAMPLES
+        )
+
+    def _unread(self) -> UserError:
+        if two := _DAY_FIRST.search(self.label):
+            first, second, year = int(two[1]), int(two[2]), two[3][-2:]
+            readings = dict.fromkeys(
+                f"`20{year}-{month:02}-{day:02}`"
+                for day, month in ((first, second), (second, first))
+                if 1 <= month <= len(_MONTHS)
+            )
+            if readings:
+                return UserError(
+                    f"`{two[0]}` can be misread.", f"Write the year first: {' or '.join(readings)}."
+                )
+        if zone := re.search(rf"\b(?:{_ZONES})\b", self.label, re.IGNORECASE):
+            return _Unread(
+                f"`{zone[0]}` is more than one zone.",
+                "Say `+02:00` or `UTC`, as in `2026-11-01T09:00+02:00`.",
+            )
+        ago = _ROLLING.fullmatch(" ".join(self.label.lower().split()))
+        if ago and ago["unit"] not in _SHORT_MONTHS:
+            return _Unread(f"`{shown(self.label)}`: units are m, h, d, w, mo and y.", EXAMPLES)
+        return _Unread(f"I cannot read `{shown(self.label)}` as a window.", EXAMPLES)
+
+
+def _month_number(found: re.Match[str]) -> int:
+    name = found.groupdict().get("name")
+    return _SHORT_MONTHS.index(name[:3]) + 1 if name else int(found["month"])
+
+
+def _next_month(first: date) -> date:
+    return (first + timedelta(days=31)).replace(day=1)
+
+
+def _day_words(moment: datetime, *, year: bool) -> str:
+    day = f"{_WEEKDAYS[moment.weekday()]} {moment.day} {_MONTHS[moment.month - 1][:3]}"
+    return f"{day}{f' {moment.year}' if year else ''} {moment:%H:%M}"
+
+
+def _zone_name(moment: datetime) -> str:
+    """The city of a zone that is named for one, else its abbreviation: Berlin, CEST, UTC, +02:00."""
+    zone = moment.tzinfo
+    if isinstance(zone, ZoneInfo) and "/" in (zone.key or "") and not zone.key.startswith("Etc/"):
+        return zone.key.rsplit("/", 1)[1].replace("_", " ")
+    return moment.tzname() or f"{moment.isoformat()[-6:]}"

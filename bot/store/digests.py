@@ -1,0 +1,308 @@
+"""Digests: what is told to a channel by itself, when, and what is remembered from one to the next.
+
+A digest remembers its findings, and what it told of each period: that is written once, with the
+findings it changes, so that a digest that is told again after a crash says the same.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+
+from bot.digests import report as reports
+from bot.digests.changes import Finding, Known
+from bot.digests.report import Point, Report
+from bot.digests.schedule import Schedule
+from bot.digests.schedule import read as read_order
+from bot.store import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bot.store.database import Database
+
+LATE: Final = timedelta(minutes=15)
+"""A digest that comes so much after its time says that it is late."""
+
+_digests, _findings, _periods = schema.digests, schema.findings, schema.periods
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """One channel's digest. `question` holds filters and policy as typed, without a view or a window."""
+
+    id: int
+    owner: str
+    channel: str
+    schedule: Schedule
+    question: str
+    mention: str | None
+    """A person, a user group, `here` or `channel`: told when something is new."""
+    created: datetime
+    paused: bool = False
+    due: datetime | None = None
+    """When it is told next; None while it is paused."""
+
+    def words(self, subject: str) -> str:
+        """`every day at 09:00 Berlin time: yesterday's calls over TLS older than 1.2`."""
+        if self.schedule.is_every_day:
+            return f"{self.schedule.words()}: yesterday's {subject}"
+        if not self.schedule.is_daily:
+            return f"{self.schedule.words()}: the week's {subject}"
+        return f"{self.schedule.words()}: {subject}, since the one before"
+
+    def period(self, day: date) -> tuple[date, date]:
+        """The local dates that the digest of `day` is about: all since the one before, `day` not in it."""
+        return self.schedule.before(day), day
+
+
+class Digests:
+    """The tables of digests. Every method is one short transaction; safe from any thread."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # --- the digests
+
+    def add(self, digest: Digest) -> Digest:
+        """Keep a new digest; it gets its id."""
+        values = _written(digest)
+        del values["id"]
+        with self._database.write() as connection:
+            added = connection.execute(sa.insert(_digests).values(values).returning(_digests))
+            return _digest(added.one())
+
+    def get(self, number: int) -> Digest | None:
+        """The digest as it is now."""
+        with self._database.read() as connection:
+            found = connection.execute(sa.select(_digests).where(_digests.c.id == number)).one_or_none()
+            return None if found is None else _digest(found)
+
+    def all(self) -> list[Digest]:
+        """Every digest, by id."""
+        with self._database.read() as connection:
+            return [_digest(found) for found in connection.execute(sa.select(_digests).order_by("id"))]
+
+    def change(self, digest: Digest) -> bool:
+        """Keep a digest as it is given; False where it is gone."""
+        with self._database.write() as connection:
+            changed = sa.update(_digests).where(_digests.c.id == digest.id).values(_written(digest))
+            return connection.execute(changed).rowcount == 1
+
+    def remove(self, number: int) -> None:
+        """Forget a digest, its findings and what it told."""
+        with self._database.write() as connection:
+            connection.execute(sa.delete(_digests).where(_digests.c.id == number))
+            _start_over(connection, number)
+
+    def start_over(self, number: int) -> None:
+        """Forget what a digest has found and told: the next one sets the baseline."""
+        with self._database.write() as connection:
+            _start_over(connection, number)
+
+    def pause(self, number: int) -> None:
+        """Tell it no more until it is resumed."""
+        with self._database.write() as connection:
+            paused = sa.update(_digests).where(_digests.c.id == number).values(paused=True, due=None)
+            connection.execute(paused)
+
+    def due(self, now: datetime) -> list[Digest]:
+        """The digests to be told now."""
+        wanted = sa.select(_digests).where(_digests.c.due <= now, sa.not_(_digests.c.paused))
+        with self._database.read() as connection:
+            return [_digest(found) for found in connection.execute(wanted.order_by(_digests.c.id))]
+
+    def put_off(self, digest: Digest, now: datetime) -> None:
+        """Note when a digest that was due is due next, unless it was changed meanwhile."""
+        due = digest.schedule.following(now)
+        with self._database.write() as connection:
+            same = sa.and_(_digests.c.id == digest.id, _digests.c.due == digest.due)
+            connection.execute(sa.update(_digests).where(same).values(due=due))
+
+    # --- what was asked for digests
+
+    def put_answer(self, run_id: str, body: str) -> None:
+        """Keep what a run of the kind `reading` found."""
+        with self._database.write() as connection:
+            connection.execute(sa.delete(schema.answers).where(schema.answers.c.run == run_id))
+            connection.execute(sa.insert(schema.answers).values(run=run_id, body=body))
+
+    def answer(self, run_id: str) -> str | None:
+        """What it found."""
+        found = sa.select(schema.answers.c.body).where(schema.answers.c.run == run_id)
+        with self._database.read() as connection:
+            return connection.execute(found).scalar_one_or_none()
+
+    # --- what a digest remembers
+
+    def findings(self, number: int) -> list[Finding]:
+        """The findings that a digest remembers."""
+        known = sa.select(_findings.c.body).where(_findings.c.digest == number)
+        with self._database.read() as connection:
+            return [_finding(body) for body in connection.execute(known).scalars()]
+
+    def points(self, number: int, before: date, count: int) -> list[Point]:
+        """What a digest found in its latest `count` periods that began before then, oldest first."""
+        with self._database.read() as connection:
+            return [_point(found) for found in self._latest(connection, number, before, count)]
+
+    def trusted(self, number: int, before: date, count: int) -> set[date]:
+        """The dates of its latest `count` periods on which silence meant something."""
+        with self._database.read() as connection:
+            points = [
+                _point(found) for found in self._latest(connection, number, before, count) if found.trusted
+            ]
+        return {
+            point.start + timedelta(days=n) for point in points for n in range((point.end - point.start).days)
+        }
+
+    @staticmethod
+    def _latest(connection: sa.Connection, number: int, before: date, count: int) -> list[sa.Row[Any]]:
+        latest = (
+            sa.select(_periods)
+            .where(_periods.c.digest == number, _periods.c.start < before.isoformat())
+            .order_by(_periods.c.start.desc())
+            .limit(count)
+        )
+        return list(reversed(connection.execute(latest).all()))
+
+    def told(self, number: int, start: date, end: date) -> Report | None:
+        """What a digest told of the period from `start` to before `end`."""
+        told = sa.select(_periods.c.report).where(_is_period(number, start, end))
+        with self._database.read() as connection:
+            text = connection.execute(told).scalar_one_or_none()
+            return None if text is None else reports.from_json(text)
+
+    def last_told(self, number: int) -> Report | None:
+        """What a digest told last."""
+        told = (
+            sa.select(_periods.c.report)
+            .where(_periods.c.digest == number, _periods.c.report.is_not(None))
+            .order_by(_periods.c.start.desc())
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            text = connection.execute(told).scalar_one_or_none()
+            return None if text is None else reports.from_json(text)
+
+    def keep(self, number: int, report: Report, findings: Iterable[Finding], before: Point | None) -> Report:
+        """Write down what is told of a period, the findings as they are then, and the calls of the period
+        `before`, as now known. Where another worker was first, what that one wrote is told.
+        """
+        start, end, trusted = report.period.start, report.period.end, report.period.trusted
+        still_open = sum(entry.change != "resolved" for entry in report.entries)
+        with self._database.write() as connection:
+            # a digest is told by one worker at a time, but for one that was paused and wakes up
+            connection.execute(sa.select(_digests.c.id).where(_digests.c.id == number).with_for_update())
+            this = _is_period(number, start, end)
+            there = connection.execute(sa.select(_periods.c.report).where(this)).scalar_one_or_none()
+            if there is not None:
+                return reports.from_json(there)
+            if before is not None:
+                self._put(connection, number, before, {})
+            point = Point(start, end, report.calls, still_open)
+            told = {"trusted": trusted, "open": still_open, "report": reports.to_json(report)}
+            self._put(connection, number, point, told)
+            connection.execute(sa.delete(_findings).where(_findings.c.digest == number))
+            rows = [_row(number, finding) for finding in findings]
+            if rows:
+                connection.execute(sa.insert(_findings), rows)
+        return report
+
+    @staticmethod
+    def _put(connection: sa.Connection, number: int, point: Point, told: dict[str, Any]) -> None:
+        """Write down a period's calls, and what was `told` of it; what nobody told is trusted in nothing."""
+        this = _is_period(number, point.start, point.end)
+        put = sa.update(_periods).where(this).values(calls=point.calls, **told)
+        if connection.execute(put).rowcount == 0:
+            # what begins within it was told by another schedule, before someone changed that
+            begins = _periods.c.start.between(point.start.isoformat(), point.end.isoformat())
+            within = sa.and_(_periods.c.digest == number, begins, _periods.c.start != point.end.isoformat())
+            connection.execute(sa.delete(_periods).where(within))
+            whole = {"digest": number, "start": point.start.isoformat(), "end": point.end.isoformat()}
+            whole |= {"calls": point.calls, "open": point.open, "trusted": False} | told
+            connection.execute(sa.insert(_periods).values(whole))
+
+    def finding(self, number: int, finding_id: str) -> Finding | None:
+        """One finding of a digest."""
+        this = sa.select(_findings.c.body).where(_findings.c.digest == number, _findings.c.id == finding_id)
+        with self._database.read() as connection:
+            body = connection.execute(this).scalar_one_or_none()
+            return None if body is None else _finding(body)
+
+    def acknowledge(self, number: int, finding_id: str, known: Known | None) -> Finding | None:
+        """Make a finding known, or not known any more; None where it is gone."""
+        this = sa.and_(_findings.c.digest == number, _findings.c.id == finding_id)
+        with self._database.write() as connection:
+            body = connection.execute(
+                sa.select(_findings.c.body).where(this).with_for_update()
+            ).scalar_one_or_none()
+            if body is None:
+                return None
+            finding = replace(_finding(body), known=known)
+            connection.execute(sa.update(_findings).where(this).values(_row(number, finding)))
+            return finding
+
+    def forget(self, before: date) -> None:
+        """Keep nothing older: neither what was told, nor findings that were last seen then."""
+        with self._database.write() as connection:
+            connection.execute(sa.delete(_periods).where(_periods.c.end < before.isoformat()))
+            connection.execute(sa.delete(_findings).where(_findings.c.last < before.isoformat()))
+
+
+def _is_period(number: int, start: date, end: date) -> sa.ColumnElement[bool]:
+    """Which row tells of a period; one that another schedule told may begin on the same date."""
+    return sa.and_(
+        _periods.c.digest == number,
+        _periods.c.start == start.isoformat(),
+        _periods.c.end == end.isoformat(),
+    )
+
+
+def _start_over(connection: sa.Connection, number: int) -> None:
+    for table in (_findings, _periods):
+        connection.execute(sa.delete(table).where(table.c.digest == number))
+
+
+def _written(digest: Digest) -> dict[str, Any]:
+    return {
+        "id": digest.id,
+        "owner": digest.owner,
+        "channel": digest.channel,
+        "schedule": str(digest.schedule),
+        "question": digest.question,
+        "mention": digest.mention,
+        "paused": digest.paused,
+        "created": digest.created,
+        "due": digest.due,
+    }
+
+
+def _digest(found: sa.Row[Any]) -> Digest:
+    values = dict(found._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
+    return Digest(**{**values, "schedule": read_order(values["schedule"], zone="UTC").schedule})
+
+
+def _row(number: int, finding: Finding) -> dict[str, Any]:
+    import msgspec
+
+    return {
+        "digest": number,
+        "id": finding.id,
+        "last": finding.last.isoformat(),
+        "body": json.dumps(msgspec.to_builtins(finding)),
+    }
+
+
+def _finding(body: str) -> Finding:
+    import msgspec
+
+    return msgspec.convert(json.loads(body), Finding)
+
+
+def _point(found: sa.Row[Any]) -> Point:
+    return Point(date.fromisoformat(found.start), date.fromisoformat(found.end), found.calls, found.open)

@@ -1,0 +1,321 @@
+"""Runs: the one durable record. A question that is in here will be answered, once, whatever dies.
+
+    queued → running → posting → done | failed | cancelled
+
+Whoever works on a run holds its lease, and writes with the lease's number (`fence`): an owner that
+was paused and wakes up late changes nothing. The record is also history, audit, cost, and the
+memory by which a redelivered request is known (`key`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, get_args
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from bot.errors import TakenOver
+from bot.question.select import Statement
+from bot.question.views import Column
+from bot.store import queue, schema
+from bot.store.queue import EACH_USER, LEASE
+from bot.store.schema import ENDED, Kind, State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.store.database import Database
+
+ATTEMPTS: Final = 3
+"""A run that ended its process this often is given up."""
+
+CLAIM_TRIES: Final = 5
+"""How often runs are chosen anew when others were quicker with all of them."""
+
+CLAIM_LOCK: Final = 0x715_A0D18
+"""PostgreSQL's advisory lock under which runs are claimed: two replicas that count an engine's runs at
+once would both find room for the last one."""
+
+REPEATED: Final = timedelta(minutes=10)
+"""How long a request is known when it comes again; Slack repeats events for up to six minutes (docs)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement of a run: its name (`answer`, `coverage`), and the engine's ref once it has one."""
+
+    name: str
+    statement: Statement
+    ref: str | None = None
+    scanned: int = 0
+    """Bytes read for it, which are paid for; none for what another run has paid for."""
+    adopted: float | None = None
+    """When the run was asked whose result is taken, in seconds since 1970; None: it asks by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One asking. `id` is ours, `key` the asking's, each step's `ref` the engine's, `thread` Slack's."""
+
+    id: str
+    key: str
+    user: str
+    channel: str
+    """Where it was asked."""
+    reply_to: str | None
+    """The thread it was asked in, which then gets the answer; else the answer opens one."""
+    typed: str
+    """The question as it was typed: what Rerun asks anew."""
+    text: str
+    """The same as `parse` reads it back, whenever it is read."""
+    engine: str
+    steps: tuple[Step, ...]
+    created: datetime
+    zone: str = "UTC"
+    """The asker's zone, by its name, where the words depend on it."""
+    kind: Kind = "question"
+    awaits: str | None = None
+    """The run that has to end first."""
+    digest: int | None = None
+    """The digest that it tells."""
+    day: str | None = None
+    """The local date for which the digest is due, as in 2026-11-23."""
+    state: State = "queued"
+    home: str | None = None
+    """The channel its messages are in: `channel`, or the asker's direct messages."""
+    thread: str | None = None
+    """The timestamp of its parent message."""
+    parts: Mapping[str, str] | None = None
+    """What was posted, part by part: the part's name and Slack's word for it."""
+    owner: str | None = None
+    lease: datetime | None = None
+    fence: int = 0
+    attempts: int = 0
+    doubt: bool = False
+    """Whether something may have been posted that is not written down: then one looks before one posts."""
+    due: datetime | None = None
+    """Not to be tried before this."""
+    wanted: bool = True
+    """False once someone cancelled it."""
+    started: datetime | None = None
+    answered: datetime | None = None
+    """When the engine had answered, and posting began."""
+    finished: datetime | None = None
+    scanned: int = 0
+    rows: int | None = None
+    error: str | None = None
+
+    @property
+    def waited(self) -> timedelta:
+        """How long its asker has waited, when it was last written down at work."""
+        return timedelta() if self.lease is None else self.lease - LEASE - self.created
+
+    @property
+    def posted(self) -> Mapping[str, str]:
+        """`parts`, never None."""
+        return self.parts or {}
+
+
+def _read_step(step: Mapping[str, Any]) -> Step:
+    statement = step["statement"]
+    columns = tuple(Column(**column) for column in statement["columns"])
+    read = Statement(statement["sql"], columns, statement.get("store", ""))
+    return Step(step["name"], read, step["ref"], step.get("scanned", 0), step.get("adopted"))
+
+
+_runs = schema.runs
+
+
+def new_id() -> str:
+    """An id for a run, short enough to be typed."""
+    return uuid4().hex[:8]
+
+
+class Runs:
+    """The table of runs. Every method is one short transaction; safe from any thread."""
+
+    def __init__(self, database: Database, *, each_user: int = EACH_USER) -> None:
+        """No user has more than `each_user` at work at once, nor more than as many being announced."""
+        self._database = database
+        self._each_user = each_user
+
+    def add(self, run: Run) -> Run:
+        """Keep `run`, and return it as it is kept; or the run that came with its key before, as it is now."""
+        values = _written({field.name: getattr(run, field.name) for field in fields(Run)})
+        try:
+            with self._database.write() as connection:
+                connection.execute(sa.insert(_runs).values(values))
+        except sa.exc.IntegrityError:
+            with self._database.read() as connection:
+                known = connection.execute(sa.select(_runs).where(_runs.c.key == run.key)).one_or_none()
+            if known is not None:
+                return _run(known)
+            if self.get(run.id) is None:
+                raise
+            # ids are short, for people to type: another run has this one
+            return self.add(replace(run, id=new_id()))
+        return run
+
+    def get(self, run_id: str) -> Run | None:
+        """The run as it is now."""
+        with self._database.read() as connection:
+            found = connection.execute(sa.select(_runs).where(_runs.c.id == run_id)).one_or_none()
+            return None if found is None else _run(found)
+
+    def latest(self, user: str, count: int) -> list[Run]:
+        """The runs a user asked for, newest first."""
+        newest = sa.select(_runs).where(_runs.c.user == user).order_by(_runs.c.created.desc()).limit(count)
+        with self._database.read() as connection:
+            return [_run(found) for found in connection.execute(newest)]
+
+    def answered(self, engine: str, since: datetime, count: int, *, view: str = "") -> list[Run]:
+        """What an engine has answered of all asked `since` then, newest first; of `view`, if named."""
+        wanted = [
+            _runs.c.engine == engine,
+            _runs.c.kind == "question",
+            _runs.c.created >= since,
+            _runs.c.state.in_(("posting", "done")),
+        ]
+        if view:
+            wanted.append(_runs.c.text.contains(f" by={view}", autoescape=True))
+        newest = sa.select(_runs).where(*wanted).order_by(_runs.c.created.desc()).limit(count)
+        with self._database.read() as connection:
+            found = [_run(each) for each in connection.execute(newest)]
+        return [run for run in found if not view or f"by={view}" in run.text.split()]
+
+    def scanned(self, engine: str, since: datetime) -> int:
+        """The bytes an engine has read for all runs asked `since` then, however they ended."""
+        total = sa.select(sa.func.sum(_runs.c.scanned)).where(
+            _runs.c.engine == engine, _runs.c.created >= since
+        )
+        with self._database.read() as connection:
+            return int(connection.execute(total).scalar_one() or 0)
+
+    def claim(self, owner: str, now: datetime, limits: Mapping[str, int]) -> Run | None:
+        """Take the next run for `owner`: one to be cancelled; a new one, to be announced; one whose engine
+        has room, to be run; or one left by an owner whose lease has ended.
+
+        Users take turns, and none has all that an engine runs at once. That is no more than its `limits`,
+        over all replicas: without room, a new run is handed out still `queued`.
+        """
+        for _ in range(CLAIM_TRIES):
+            # to choose among thousands takes long, and nobody who wants to write shall wait for it
+            with self._database.read() as connection:
+                found = queue.candidates(connection, now, limits, self._each_user)
+            if not found:
+                return None
+            with self._database.write() as connection:
+                self._database.lock(connection, CLAIM_LOCK)
+                # whoever is just writing a run keeps it: another is as good
+                ours = queue.unheld(connection, [one.id for one in found])
+                for one in found:
+                    taken = queue.take(connection, one, owner, now, limits) if one.id in ours else None
+                    if taken is not None:
+                        return _run(taken)
+        return None
+
+    def save(self, run: Run, now: datetime, **changes: Any) -> Run:
+        """Write `changes` as the run's owner, and renew the lease. Stopped, if it is ours no more."""
+        return self._write(run, {"lease": now + LEASE, **changes})
+
+    def lay_back(self, run: Run, **changes: Any) -> Run:
+        """Write `changes`, and leave the run to whoever claims it next. Stopped, if it is ours no more."""
+        return self._write(run, {"doubt": False, **changes, "lease": None})
+
+    def end(self, run: Run, state: State, now: datetime, **changes: Any) -> Run:
+        """Bring a run to its end. Stopped, if it is ours no more."""
+        return self._write(run, {**changes, "state": state, "finished": now, "lease": None})
+
+    def _write(self, run: Run, changes: Mapping[str, Any]) -> Run:
+        write = (
+            sa.update(_runs)
+            .where(_runs.c.id == run.id, _runs.c.fence == run.fence, _runs.c.state.not_in(ENDED))
+            .values(_written(changes))
+            .returning(_runs)
+        )
+        with self._database.write() as connection:
+            found = connection.execute(write).one_or_none()
+        if found is None:
+            raise TakenOver("Another worker has this run now.")
+        return _run(found)
+
+    def withdraw(self, run_id: str) -> Run | None:
+        """Mark a run as not wanted: whoever works on it, or claims it next, ends it. None once it ended."""
+        mark = (
+            sa.update(_runs)
+            .where(_runs.c.id == run_id, _runs.c.state.not_in(ENDED))
+            .values(wanted=False)
+            .returning(_runs)
+        )
+        with self._database.write() as connection:
+            found = connection.execute(mark).one_or_none()
+            return None if found is None else _run(found)
+
+    def release(self, owner: str) -> None:
+        """End the leases of `owner`, a worker that is known to be gone: its runs are taken up at once."""
+        with self._database.write() as connection:
+            epoch = datetime.fromtimestamp(0, UTC)
+            mine = sa.and_(_runs.c.owner == owner, _runs.c.lease.is_not(None), _runs.c.state.not_in(ENDED))
+            connection.execute(sa.update(_runs).where(mine).values(lease=epoch))
+
+    def ahead(self, run: Run) -> int:
+        """How many queued runs are older than this one; none once it runs itself."""
+        if run.state != "queued":
+            return 0
+        older = sa.select(sa.func.count()).where(
+            _runs.c.state == "queued", _runs.c.wanted, _runs.c.kind != "digest", _runs.c.created < run.created
+        )
+        with self._database.read() as connection:
+            return int(connection.execute(older).scalar_one())
+
+    def states(self) -> dict[str, int]:
+        """How many runs are in each state; all states are there."""
+        counted = sa.select(_runs.c.state, sa.func.count()).group_by(_runs.c.state)
+        with self._database.read() as connection:
+            found = {state: int(count) for state, count in connection.execute(counted)}
+        return dict.fromkeys(get_args(State), 0) | found
+
+    def is_known(self, key: str, now: datetime) -> bool:
+        """Whether a request that makes no run was answered before, within `REPEATED`."""
+        known = sa.select(schema.requests.c.key).where(
+            schema.requests.c.key == key, schema.requests.c.at >= now - REPEATED
+        )
+        with self._database.read() as connection:
+            return connection.execute(known).one_or_none() is not None
+
+    def know(self, key: str, now: datetime) -> None:
+        """Remember a request that was answered without a run; older ones are forgotten."""
+        gone = sa.or_(schema.requests.c.key == key, schema.requests.c.at < now - REPEATED)
+        with self._database.write() as connection:
+            # two replicas that remember the same at once would be in each other's way
+            self._database.lock(connection, CLAIM_LOCK)
+            connection.execute(sa.delete(schema.requests).where(gone))
+            connection.execute(sa.insert(schema.requests).values(key=key, at=now))
+
+    def old(self, before: datetime, count: int) -> list[Run]:
+        """Runs that ended before then, the oldest first."""
+        ended = sa.and_(_runs.c.state.in_(ENDED), _runs.c.created < before)
+        oldest = sa.select(_runs).where(ended).order_by(_runs.c.created).limit(count)
+        with self._database.read() as connection:
+            return [_run(found) for found in connection.execute(oldest)]
+
+    def forget(self, run: Run) -> None:
+        """Keep nothing of a run that has ended."""
+        with self._database.write() as connection:
+            connection.execute(sa.delete(schema.answers).where(schema.answers.c.run == run.id))
+            connection.execute(sa.delete(_runs).where(_runs.c.id == run.id, _runs.c.state.in_(ENDED)))
+
+
+def _written(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's fields as the table has them."""
+    written = dict(values)
+    if "steps" in written:
+        written["steps"] = [asdict(step) for step in written["steps"]]
+    return written
+
+
+def _run(found: sa.Row[Any]) -> Run:
+    values = dict(found._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
+    return Run(**{**values, "steps": tuple(_read_step(step) for step in values["steps"])})

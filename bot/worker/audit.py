@@ -1,0 +1,46 @@
+"""What is written down of every run that has ended: one line of audit, and the figures."""
+
+from __future__ import annotations
+
+import logging
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from bot.ops.metrics import PHASES
+
+if TYPE_CHECKING:
+    from bot.ops.metrics import Metrics
+    from bot.store.runs import Run
+
+log = logging.getLogger("tls_audit.audit")
+"""A logger of its own, so that these lines can be kept apart and longer."""
+
+SQL_CHARS: Final = 10_000
+"""Lake takes no longer statement (user guide, query limits); one that another engine took is cut."""
+
+
+def ended(run: Run, metrics: Metrics) -> None:
+    """Write down who asked what where, what was asked of the lake for it, and how it ended."""
+    log.info(
+        run.kind,
+        extra={
+            "run": run.id,
+            "who": run.user,
+            "where": run.channel,
+            "what": run.typed if run.kind == "question" else run.text,
+            "engine": run.engine,
+            "sql": [step.statement.sql[:SQL_CHARS] for step in run.steps],
+            "bytes": run.scanned,
+            "rows": run.rows,
+            "outcome": run.state,
+            "error": run.error,
+            "digest": run.digest,
+        },
+    )
+    metrics.ended(run.state, run.kind)
+    if run.scanned:
+        metrics.scanned(run.engine, run.scanned)
+    marks = (run.created, run.started, run.answered, run.finished)
+    for phase, (begun, done) in zip(PHASES, pairwise(marks), strict=True):
+        if begun is not None and done is not None:
+            metrics.took(phase, max(0.0, (done - begun).total_seconds()))

@@ -1,0 +1,1 @@
+"""Values → Block Kit, with Slack's limits as named constants."""

@@ -1,0 +1,269 @@
+"""Values → Block Kit. Numbers of Slack's are named constants, with their sources.
+
+Nothing strangers wrote goes through Slack's markup: text is `rich_text`, cells are `raw_text`, and
+`fallback` escapes what it is given. See facts/slack.md of the project's design for the sources named.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.table import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bot.answers.summary import Findings
+    from bot.errors import BotError
+    from bot.question.question import Question
+    from bot.question.views import View
+    from bot.store.runs import Run
+    from bot.table import Table
+
+Block = dict[str, Any]
+
+TEXT_CHARS: Final = 3_900
+"""Slack advises at most 4,000 characters of fallback text (docs: chat.postMessage)."""
+
+CODE_CHARS: Final = 2_900
+"""3,000 characters a section (SDK models); a table of plain characters keeps below."""
+
+OPTION_CHARS: Final = 75
+"""An option's text (SDK models)."""
+
+OPTIONS: Final = 30
+"""Of the 100 options a menu may have (SDK models): their text counts among a message's 13,000 characters."""
+
+VALUE_CHARS: Final = 2_000
+"""A button's value (SDK models)."""
+
+LINE_CHARS: Final = 3_000
+"""What a line of a form may hold (SDK models)."""
+
+
+# --- words
+
+
+def escape(words: str) -> str:
+    """For `text` fields: `&`, `<` and `>` as Slack wants them, and nothing that acts."""
+    return literal(words).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def fallback(*lines: str) -> str:
+    """The words behind the blocks: for notifications, screen readers and clients that lack a block."""
+    said = "\n".join(escape(line) for line in lines if line)
+    if len(said) <= TEXT_CHARS:
+        return said
+    return re.sub("&[a-z]*$", "", said[:TEXT_CHARS]) + "…"
+
+
+def cut(words: str, most: int) -> str:
+    """The two ends of a text that is longer than `most`: what tells ARNs and agents apart is at the end."""
+    half = most // 2
+    return words if len(words) <= most else f"{words[:half]}…{words[-half:]}"
+
+
+def said(words: str, *, bold: bool = False, code: bool = False) -> Block:
+    """A run of text in a paragraph, shown as it is; never empty, since Slack refuses that."""
+    style = {name: True for name, wanted in (("bold", bold), ("code", code)) if wanted}
+    return {"type": "text", "text": literal(words) or " ", **({"style": style} if style else {})}
+
+
+def prose(words: str) -> list[Block]:
+    """Runs of our own text, in which `backticks` mark what can be typed."""
+    runs = [said(part, code=bool(at % 2)) for at, part in enumerate(words.split("`")) if part]
+    return runs or [said(words)]
+
+
+def person(user: str) -> Block:
+    """A mention; it notifies when it is posted, never when it is edited in."""
+    return {"type": "user", "user_id": user}
+
+
+def place(channel: str) -> Block:
+    """A channel, by its name where the reader may know it."""
+    return {"type": "channel", "channel_id": channel}
+
+
+def moment(when: datetime, *, day: bool = True) -> Block:
+    """A moment that Slack shows in each reader's own zone."""
+    local = "{date_short_pretty} {time}" if day else "{time}"
+    return {
+        "type": "date",
+        "timestamp": int(when.timestamp()),
+        "format": local,
+        "fallback": f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+    }
+
+
+def paragraph(*parts: Block) -> Block:
+    """A block of text runs."""
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": list(parts)}]}
+
+
+def code(words: str) -> Block:
+    """A block of fixed-width lines. Line breaks stay, everything else that acts is written out."""
+    lines = "\n".join(literal(line) for line in words.split("\n"))
+    return {
+        "type": "rich_text",
+        "elements": [
+            {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": lines or " "}]}
+        ],
+    }
+
+
+def button(label: str, action: str, value: str, *, style: str = "", confirm: str = "") -> Block:
+    """A button; with `confirm` it asks back first."""
+    made: Block = {
+        "type": "button",
+        "text": {"type": "plain_text", "text": label},
+        "action_id": action,
+        "value": value[:VALUE_CHARS],
+    }
+    if style:
+        made["style"] = style
+    if confirm:
+        made["confirm"] = {
+            "title": {"type": "plain_text", "text": label},
+            "text": {"type": "plain_text", "text": confirm},
+            "confirm": {"type": "plain_text", "text": label},
+            "deny": {"type": "plain_text", "text": "Keep"},
+        }
+    return made
+
+
+def actions(*elements: Block) -> Block:
+    """A row of buttons and menus."""
+    return {"type": "actions", "elements": list(elements)}
+
+
+def option(value: str, text: str) -> Block:
+    """A choice of a menu, or of boxes to tick."""
+    return {"text": {"type": "plain_text", "text": text[:OPTION_CHARS]}, "value": value}
+
+
+def line(example: str, value: str) -> Block:
+    """What takes a line of text in a form, with `value` in it, or else `example` behind it."""
+    made: Block = {
+        "type": "plain_text_input",
+        "placeholder": {"type": "plain_text", "text": example},
+        "max_length": LINE_CHARS,
+    }
+    if value:
+        made["initial_value"] = value[:LINE_CHARS]
+    return made
+
+
+def field(name: str, label: str, element: Block, *, optional: bool = False) -> Block:
+    """A labelled part of a form, which is read by its `name`."""
+    return {
+        "type": "input",
+        "block_id": name,
+        "label": {"type": "plain_text", "text": label},
+        "optional": optional,
+        "element": element,
+    }
+
+
+def words_of(made: list[Block]) -> str:
+    """The words of paragraphs, as the fallback that stands behind them."""
+    lines = []
+    for block in made:
+        for section in block.get("elements", []):
+            parts = [each.get("text") or each.get("fallback") or "" for each in section.get("elements", [])]
+            lines.append("".join(part for part in parts if isinstance(part, str)))
+    return fallback(*lines)
+
+
+# --- the parent message
+
+
+def parent(run: Run, question: Question, state: str, *, cancel: bool) -> list[Block]:
+    """Who asks what, over which window, and how it stands: a message's blocks."""
+    window = question.window
+    clocks = dict.fromkeys((f"{window.start:%H:%M}", f"{window.end:%H:%M}"))
+    utc = f" ({' – '.join(clocks)} UTC)"
+    clipped = [said(" · it ended in the future, and was cut to now")] if window.clipped else []
+    store = [said(f" · store {question.store}")] if question.store else []
+    lines = [
+        paragraph(person(run.user), said(" asks: "), said(question.words(), bold=True)),
+        paragraph(moment(window.start), said(" – "), moment(window.end), said(utc), *clipped, *store),
+        paragraph(said(state)),
+    ]
+    if cancel:
+        lines.append(actions(button("Cancel", "cancel", run.id)))
+    return lines
+
+
+def parent_text(question: Question, state: str) -> str:
+    """The parent message in words."""
+    window = question.window
+    return fallback(
+        f"Asked: {question.words()}, {window.start:%Y-%m-%d %H:%M} – {window.end:%Y-%m-%d %H:%M} UTC", state
+    )
+
+
+def headline(found: Findings, table: Table) -> str:
+    """What became of it: the last state of a parent message."""
+    believed = table.row_count or found.coverage is None or found.coverage.events
+    sign = "✅ " if believed and not table.is_partial else "⚠️ "
+    return sign + found.headline
+
+
+def trouble(error: BotError, run: Run) -> list[Block]:
+    """What went wrong, what to do next, and the run's id."""
+    words = " ".join(part for part in (error.message, error.hint) if part)
+    return [paragraph(*prose(f"⚠️ {words} "), said(f"run {run.id}", code=True))]
+
+
+def run_it(text: str, *, reply_to: str | None, anew: bool) -> Block:
+    """The button by which an asker confirms a costly question, to be asked in the thread `reply_to`."""
+    value = f"{'anew' if anew else 'usual'} {reply_to or '-'} {text}"
+    return button("Run it", "run_sure", value, style="primary")
+
+
+# --- under the table
+
+
+def below(left_out: str, found: Findings, run: Run) -> list[Block]:
+    """What the table leaves out, what was read, and how to go on from here."""
+    lines = [paragraph(said(left_out))] if left_out else []
+    if found.proof:
+        lines.append(paragraph(*prose(found.proof)))
+    lines += [paragraph(said(note)) for note in found.notes]
+    parts = []
+    if found.coverage is not None:
+        parts.append(said(f"{found.coverage.read_words()} · "))
+        if found.coverage.newest is not None:
+            parts += [said("newest "), moment(found.coverage.newest), said(" · ")]
+    if found.cost:
+        parts.append(said(f"{found.cost} · "))
+    return [*lines, paragraph(*parts, said(f"run {run.id}", code=True))]
+
+
+def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bool) -> Block:
+    """The buttons under an answer."""
+    others = [view for view in views if view.name != question.view.name]
+    elements = [
+        button("Show SQL", "show_sql", run.id),
+        button("Rerun", "rerun", run.id),
+        button("Edit", "edit_run", run.id),
+        {
+            "type": "static_select",
+            "action_id": "view_as",
+            "placeholder": {"type": "plain_text", "text": "View as…"},
+            "options": [option(f"{run.id} {view.name}", view.title) for view in others[:OPTIONS]],
+        },
+    ]
+    policy = None if question.view.narrows else question.policy
+    if empty and policy is not None and policy.min_tls != "1.3":
+        elements.insert(0, button("Ask with min=1.3", "ask_stricter", run.id, style="primary"))
+    elements.append(button("Send daily", "daily", run.id))
+    if question.private and run.channel not in (run.home, run.user):
+        elements.append(button("Share in the channel", "share", run.id))
+    elements.append(
+        button("Delete", "delete", run.id, style="danger", confirm="The answer goes away for everyone.")
+    )
+    return actions(*elements)

@@ -1,0 +1,86 @@
+"""What a digest looks like: its report → Block Kit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+from bot.answers.summary import short_service
+from bot.digests import report as reports
+from bot.table import literal
+from handlers.access import GROUP
+from handlers.blockkit import blocks
+from handlers.blockkit.blocks import actions, button, paragraph, prose, said
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from bot.digests.changes import Finding
+    from bot.digests.report import Report
+    from bot.errors import BotError
+    from bot.store.digests import Digest
+    from bot.store.runs import Run
+    from handlers.blockkit.blocks import Block
+
+SNOOZABLE: Final = frozenset({"new", "back", "open", "quiet"})
+"""The changes after which a finding may be made known."""
+
+
+def parent(report: Report, digest: Digest, today: date, late: str) -> tuple[list[Block], str]:
+    """The digest's message, and the same in words. Whoever is to be told is named only when there is news."""
+    zone = ZoneInfo(digest.schedule.zone)
+    headline = reports.headline(report, today, zone)
+    line = [said(headline, bold=reports.is_news(report))]
+    if digest.mention and reports.is_news(report):
+        line += [said("  "), mention(digest.mention)]
+    rest = [late, *reports.notes(report, today, zone)]
+    made = [paragraph(*line), *(paragraph(said(words)) for words in rest if words)]
+    return made, blocks.fallback(headline, *rest)
+
+
+def mention(who: str) -> Block:
+    """Whoever is told of news: a person, a user group, or who is in the channel."""
+    if who in ("here", "channel"):
+        return {"type": "broadcast", "range": who}
+    if who.startswith(GROUP):
+        return {"type": "usergroup", "usergroup_id": who}
+    return blocks.person(who)
+
+
+def below(report: Report, digest: Digest, run: Run) -> list[Block]:
+    """What was read, and what can be done about the findings."""
+    lines = [paragraph(said(f"{reports.coverage(report)} "), said(f"run {run.id}", code=True))]
+    open_ = [entry.finding for entry in report.entries if entry.change in SNOOZABLE]
+    elements = [_snooze(digest, open_)] if open_ else []
+    elements.append(button("Edit digest", "edit_digest", str(digest.id)))
+    return [*lines, actions(*elements)]
+
+
+def _snooze(digest: Digest, findings: list[Finding]) -> Block:
+    return {
+        "type": "static_select",
+        "action_id": "snooze",
+        "placeholder": {"type": "plain_text", "text": "Snooze a finding…"},
+        "options": [
+            {
+                "text": {"type": "plain_text", "text": blocks.cut(label(finding), blocks.OPTION_CHARS - 1)},
+                "value": f"{digest.id} {finding.id}",
+            }
+            for finding in findings[: blocks.OPTIONS]
+        ],
+    }
+
+
+def label(finding: Finding) -> str:
+    """A finding in one line: the service, the end of the principal's name, what the client opens with."""
+    client = finding.client.partition(" ")[0]
+    who = finding.principal.rsplit(":", 1)[-1] or "nobody named"
+    return " · ".join(literal(part) or "–" for part in (short_service(finding.service), who, client))
+
+
+def failed(digest: Digest, error: BotError, what_next: str, run: Run) -> list[Block]:
+    """Why there is no digest, and what comes next."""
+    return [
+        paragraph(said("⚠️ No digest: "), *prose(f"{error} {what_next} "), said(f"run {run.id}", code=True)),
+        actions(button("Edit digest", "edit_digest", str(digest.id))),
+    ]

@@ -1,0 +1,172 @@
+"""An answer's rows in one message: Slack's newest table, its older one, or plain characters."""
+
+from __future__ import annotations
+
+import heapq
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, cast
+
+from bot.answers.summary import readable
+from bot.table import literal, text
+from handlers.blockkit import blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bot.question.views import Column, View
+    from bot.table import Cell, Row, Table
+    from handlers.blockkit.blocks import Block
+
+TABLE_ROWS: Final = 99
+"""100 rows with the header (docs: table block; data_table allows 100 and the header)."""
+
+TABLE_COLUMNS: Final = 20
+"""Cells a row of either table (docs: table block, data_table block)."""
+
+TABLE_CHARS: Final = 9_500
+"""10,000 characters over all cells of a message refuse all of it (measured: nao#1178); with a margin."""
+
+PAGE_ROWS: Final = 30
+"""Rows a page of a data_table, of 100 allowed (docs: data_table block)."""
+
+CELL_CHARS: Final = 250
+"""Longer cells are cut: one user agent must not take the room of all other rows."""
+
+
+class Shown:
+    """The rows of a table that fit a message, chosen once for every rung of the ladder."""
+
+    def __init__(self, table: Table, view: View | None = None) -> None:
+        """Without a view, the rows stay in their order."""
+        self.was_cut = False
+        same = table.constants()
+        if len(same) == len(table.columns):
+            same.popitem()  # a table has a column
+        self.constants = [
+            (table.columns[at].label, plain(self._fitted(table.columns[at], cell)))
+            for at, cell in same.items()
+            if cell not in (None, "")
+        ]
+        places = [at for at in range(len(table.columns)) if at not in same]
+        self.columns_left_out = max(0, len(places) - TABLE_COLUMNS)
+        places = places[:TABLE_COLUMNS]
+        self.columns = [table.columns[at] for at in places]
+        self.total = table.row_count
+        rows: Iterable[Row] = table.head
+        self.by_measure = False
+        if view is not None and view.measure and (view.has_policy or table.row_count > TABLE_ROWS):
+            self.by_measure = True
+            at = table.index(view.measure)
+            rows = heapq.nlargest(TABLE_ROWS, table.rows(), key=lambda row: cast("int", row[at]))
+        self.rows: list[list[Cell]] = []
+        lifted = sum(len(label) + len(words) for label, words in self.constants)
+        room = TABLE_CHARS - lifted - sum(len(column.label) for column in self.columns)
+        for row in list(rows)[:TABLE_ROWS]:
+            cells = [self._fitted(table.columns[at], row[at]) for at in places]
+            room -= sum(len(plain(cell)) for cell in cells)
+            if room < 0:
+                break
+            self.rows.append(cells)
+
+    def _fitted(self, column: Column, cell: Cell) -> Cell:
+        cell = readable(column, cell)
+        if not isinstance(cell, str) or len(shown := literal(cell)) <= CELL_CHARS:
+            return cell
+        self.was_cut = True
+        return blocks.cut(shown, CELL_CHARS)
+
+    @property
+    def left_out(self) -> str:
+        """Which rows and characters are not in the message; nothing where all are."""
+        lines = []
+        if len(self.rows) < self.total:
+            order = ", most calls first" if self.by_measure else ""
+            lines.append(f"Showing {len(self.rows):,} of {self.total:,} rows{order}.")
+        if self.columns_left_out:
+            lines.append(f"The last {self.columns_left_out:,} columns are left out.")
+        if self.was_cut:
+            lines.append("Cells with … are cut.")
+        return " ".join([*lines, f"All {self.total:,} rows are in the file."]) if lines else ""
+
+
+def data_table(shown: Shown, caption: str) -> Block:
+    """Slack's sortable table, the first rung."""
+    return {
+        "type": "data_table",
+        "caption": caption,
+        "page_size": PAGE_ROWS,
+        "row_header_column_index": 0,
+        "rows": [[_raw(column.label) for column in shown.columns], *map(_data_cells, shown.rows)],
+    }
+
+
+def plain_table(shown: Shown) -> Block:
+    """Slack's older table, the second rung."""
+    return {
+        "type": "table",
+        "column_settings": [{"align": "right" if _is_number(column) else "left"} for column in shown.columns],
+        "rows": [
+            [_raw(column.label) for column in shown.columns],
+            *([_raw(plain(cell)) for cell in row] for row in shown.rows),
+        ],
+    }
+
+
+def code_table(shown: Shown) -> Block:
+    """The table in fixed-width characters, the last rung; fewer rows, since they must fit one block."""
+    from tabulate import tabulate
+
+    labels = [column.label for column in shown.columns]
+    align = ["right" if _is_number(column) else "left" for column in shown.columns]
+    rows = [[plain(cell) for cell in row] for row in shown.rows]
+    while True:
+        drawn = tabulate(rows, labels, "simple", disable_numparse=True, colalign=align)
+        if len(drawn) <= blocks.CODE_CHARS or len(rows) == 1:
+            left_out = (
+                f"\n… {shown.total - len(rows):,} more rows in the file" if len(rows) < shown.total else ""
+            )
+            return blocks.code(drawn[: blocks.CODE_CHARS] + left_out)
+        rows = rows[: max(1, len(rows) * blocks.CODE_CHARS // len(drawn))]
+
+
+def table_text(shown: Shown) -> str:
+    """The first rows in words, for who cannot see the table."""
+    lines = [
+        ", ".join(f"{column.label} {plain(cell)}" for column, cell in zip(shown.columns, row, strict=True))
+        for row in shown.rows[:5]
+    ]
+    return blocks.fallback(*lines, shown.left_out or f"{shown.total:,} rows.")
+
+
+def _is_number(column: Column) -> bool:
+    return column.type in {"INTEGER", "NUMBER"}
+
+
+def plain(cell: Cell) -> str:
+    """A cell for people; never empty, since Slack refuses an empty cell."""
+    if isinstance(cell, datetime):
+        return f"{cell:%Y-%m-%d %H:%M} UTC"
+    if isinstance(cell, (int, float)) and not isinstance(cell, bool):
+        return f"{cell:,}"
+    return text(cell) or "–"
+
+
+def _raw(words: str) -> Block:
+    return {"type": "raw_text", "text": words}
+
+
+def _data_cells(row: Sequence[Cell]) -> list[Block]:
+    return [
+        {"type": "raw_number", "value": cell, "text": plain(cell)}
+        if isinstance(cell, (int, float)) and not isinstance(cell, bool)
+        else _raw(plain(cell))
+        for cell in row
+    ]
+
+
+def above(shown: Shown) -> list[Block]:
+    """What is the same in every row, said once."""
+    if not shown.constants:
+        return []
+    same = " · ".join(f"{label} {value}" for label, value in shown.constants)
+    return [blocks.paragraph(blocks.said(f"All rows: {same}"))]

@@ -1,0 +1,265 @@
+"""The connection to Slack: the Web API's client, Socket Mode, and what `doctor` looks at."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final
+
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_sdk import WebClient
+
+from bot.errors import BotError, Unavailable, Unreachable, UserError
+from handlers.access import Door
+from handlers.blockkit import blocks
+from handlers.context import Desk, Zones
+from handlers.digests import commands as digests
+from handlers.errors import SLACK_ERRORS, translated
+from handlers.publishing.budget import Budget
+from handlers.publishing.publisher import SlackPublisher
+from handlers.questions import actions, commands, form, home
+from handlers.retries import Patient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from slack_bolt import Respond
+
+    from bot.worker.worker import Runner
+
+__all__ = [
+    "EVENTS",
+    "SCOPES",
+    "Budget",
+    "Door",
+    "Listening",
+    "SlackPublisher",
+    "check",
+    "connect",
+    "listen",
+    "register",
+]
+
+log = logging.getLogger(__name__)
+
+SCOPES: Final = (
+    "app_mentions:read",
+    "channels:join",
+    "channels:read",
+    "chat:write",
+    "commands",
+    "files:write",
+    "groups:read",
+    "im:history",
+    "im:write",
+    "usergroups:read",
+    "users:read",
+)
+"""What the bot's token must be granted; manifest.yml says why, scope by scope."""
+
+OPTIONAL_SCOPES: Final = ("channels:history", "groups:history")
+"""What the bot does without: looking whether something was posted before it posts it again."""
+
+COMMANDS: Final = (
+    (commands.COMMAND, commands.DESCRIPTION, commands.USAGE),
+    (digests.COMMAND, digests.DESCRIPTION, digests.USAGE),
+)
+"""The slash commands: each with its description, and the hint on how to use it."""
+
+EVENTS: Final = ("app_home_opened", "app_mention", "message.im")
+"""What the app must be told of."""
+
+ZONE_SECONDS: Final = 1
+"""How long a command may wait for its asker's zone, of the three seconds Slack gives it."""
+
+
+CHANNELS: Final = 200
+"""Channels a page, as Slack advises (docs: conversations.list)."""
+
+PING_SECONDS: Final = 2.0
+"""How often the connection is tried. slack_sdk opens a broken one anew after five failures: with its own ten
+seconds, nobody is heard for most of a minute."""
+
+
+RECEIVE_BYTES: Final = 1 << 16
+"""Read at once: a payload whole. slack_sdk takes 1,024, and where a read ends within the head of a frame, the
+one before waits for more, for three seconds at worst."""
+
+LISTENERS: Final = 32
+"""Commands and clicks answered at once. Bolt's own five would be taken up by as many that wait."""
+
+
+def connect(
+    token: str,
+    api_url: str,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+    told: Callable[[str, str], None] = lambda *_: None,
+) -> WebClient:
+    """A client of the Web API that waits out rate limits and Slack's passing failures, with `pause`.
+
+    `told` hears of every such refusal: the method, and `ratelimited` or the HTTP status.
+    """
+    return WebClient(token, base_url=api_url, retry_handlers=[Patient(pause, told)])
+
+
+def register(app: App, desk: Desk) -> None:
+    """Everything the app answers to."""
+    for part in (commands, form, actions, digests, home):
+        part.register(app, desk)
+    app.error(_unforeseen)
+
+
+class Listening:
+    """The bot's connection to Slack, from `listen` until `close`."""
+
+    def __init__(self, handler: SocketModeHandler) -> None:
+        self._handler = handler
+        self._known = 0
+        self._replacing = False
+        self._handler.client.on_message_listeners.append(self._heard)
+        self._handler.connect()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
+
+    def is_connected(self) -> bool:
+        """Whether Slack can reach the bot now."""
+        return bool(self._handler.client.is_connected())
+
+    @property
+    def sockets(self) -> tuple[int, int]:
+        """How many connections this process holds, and how many of this app Slack knows."""
+        return int(self.is_connected()), self._known
+
+    def _heard(self, message: str) -> None:
+        """Slack says with its hello how many connections it knows; it sends each click to one of them."""
+        if '"hello"' not in message and '"disconnect"' not in message:
+            return
+        said = json.loads(message)
+        if said.get("type") == "disconnect":
+            self._replacing = True
+        elif said.get("type") == "hello":
+            # the connection that this one replaces is still counted: it is closed a moment later
+            self._known = int(said.get("num_connections", 0)) - self._replacing
+            self._replacing = False
+            if self._known > 1:
+                log.warning(
+                    "Slack knows %s connections of this app, and this process holds one. If no other replica "
+                    "runs, some are dead, and what people click may get lost until Slack notices.",
+                    self._known,
+                )
+
+    def close(self) -> None:
+        """Listen no more."""
+        try:
+            self._handler.close()  # type: ignore[no-untyped-call]  # as above
+        except AttributeError:
+            # slack_sdk trips over a connection that Slack ends just then, and leaves the rest running
+            self._handler.close()  # type: ignore[no-untyped-call]  # as above
+
+
+def listen(
+    client: WebClient,
+    app_token: str,
+    runner: Runner,
+    admins: Iterable[str],
+    *,
+    door: Door | None = None,
+    ping_seconds: float = PING_SECONDS,
+) -> Listening:
+    """Connect to Slack in Socket Mode and answer until closed. UserError: a token is wrong; Unreachable."""
+    # Bolt finds the token in the environment too, and would warn that the client's goes before it
+    logging.getLogger("slack_bolt.App").addFilter(lambda record: "`token`" not in record.getMessage())
+    quick = WebClient(client.token, base_url=client.base_url, timeout=ZONE_SECONDS, retry_handlers=[])
+    try:
+        client.auth_test()  # here, because Bolt makes an error of its own of a refusal
+        # commands that hang in a database must leave room for those that do not
+        app = App(client=client, listener_executor=ThreadPoolExecutor(LISTENERS, "listener"))
+        desk = Desk(runner, Zones(quick), frozenset(admins), (door or Door(client)).through(quick))
+        register(app, desk)
+        handler = SocketModeHandler(
+            app, app_token, ping_interval=ping_seconds, receive_buffer_size=RECEIVE_BYTES
+        )
+        return Listening(handler)
+    except SLACK_ERRORS as error:
+        known = translated(error)
+        if isinstance(known, Unreachable):
+            raise Unreachable(
+                known.message, "Check the network and SLACK_API_URL, then start it again."
+            ) from error
+        raise UserError(known.message, "`tls-audit doctor` checks the tokens.") from error
+
+
+def check(client: WebClient, app_token: str) -> Iterator[tuple[str, bool, str]]:
+    """What `doctor` asks of Slack: for each, what it is, whether it is right, and how to mend it."""
+    if not (client.token or app_token):
+        yield "Slack: not connected; only `serve` needs it", True, ""
+        return
+    for name, token in (("SLACK_BOT_TOKEN", client.token), ("SLACK_APP_TOKEN", app_token)):
+        if not token:
+            yield f"{name} is not set", False, 'The README\'s "Connect your Slack" says where to get it.'
+    if not client.token:
+        return
+    try:
+        known = client.auth_test()
+    except SLACK_ERRORS as error:
+        mend = "Set SLACK_BOT_TOKEN: Install App, Bot User OAuth Token."
+        yield _failed("the bot's token", error, mend)
+        return
+    yield f"the bot's token: {known['user']} in {known['team']}", True, ""
+    granted = set(str(known.headers.get("x-oauth-scopes", "")).replace(",", " ").split())
+    lacking = [scope for scope in SCOPES if scope not in granted]
+    what = f"scopes: {', '.join(lacking)} missing" if lacking else "scopes: all granted"
+    yield what, not lacking, "Paste manifest.yml into App Manifest again, then install the app again."
+    for scope in OPTIONAL_SCOPES:
+        yield f"{scope}: {'granted' if scope in granted else 'not granted, and not needed'}", True, ""
+    if app_token:
+        yield _socket_mode(client, app_token)
+    yield _channels(client)
+
+
+def _failed(what: str, error: Exception, mend: str) -> tuple[str, bool, str]:
+    """A check that Slack refused, or did not hear of: then it says nothing of what was checked."""
+    known = translated(error)
+    if isinstance(known, Unreachable):
+        mend = "Check the network and SLACK_API_URL, then run this again."
+    return f"{what}: {known.message}", False, mend
+
+
+def _socket_mode(client: WebClient, app_token: str) -> tuple[str, bool, str]:
+    try:
+        client.apps_connections_open(app_token=app_token)
+    except SLACK_ERRORS as error:
+        mend = "Set SLACK_APP_TOKEN: Basic Information, App-Level Tokens, with connections:write."
+        return _failed("the app-level token", error, mend)
+    return "the app-level token: Socket Mode can be opened", True, ""
+
+
+def _channels(client: WebClient) -> tuple[str, bool, str]:
+    try:
+        pages = client.conversations_list(
+            types="public_channel,private_channel", exclude_archived=True, limit=CHANNELS
+        )
+        names = [f"#{each['name']}" for page in pages for each in page["channels"] if each.get("is_member")]
+    except SLACK_ERRORS as error:
+        return _failed("channels", error, "See the scopes above.")
+    what = f"channels: in {', '.join(names)}" if names else "channels: in none yet"
+    return (
+        what,
+        bool(names),
+        "Type `/invite @TLS Audit` in a channel; public ones I also join when asked there.",
+    )
+
+
+def _unforeseen(error: Exception, body: dict[str, Any], respond: Respond) -> None:
+    """The edge: whatever a handler did not foresee is logged, and told to who asked."""
+    if isinstance(error, Unavailable):
+        # foreseen: an event that could not be taken is not acknowledged, and comes again
+        log.warning("nothing was taken on: %s", error.message)
+    else:
+        log.error("a handler failed", exc_info=error)
+    if body.get("response_url"):
+        known = translated(error) if isinstance(error, SLACK_ERRORS) else error
+        words = "Something went wrong here. The bot's log says what; ask again."
+        respond(blocks.fallback(str(known) if isinstance(known, BotError) else words))

@@ -1,0 +1,1 @@
+"""Digests in Slack: /tls-digest, its forms and its buttons."""

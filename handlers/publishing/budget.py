@@ -1,0 +1,45 @@
+"""Budgets: keeping below Slack's rate limits instead of running into them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from bot.rate_limits import Pace, Quota, Turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+POSTS_PER_SECOND: Final = 1.0
+"""One message a second in a channel (docs: rate limits, chat.postMessage)."""
+
+POSTS_BURST: Final = 2
+"""Slack tolerates short bursts: a question and its table may come at once."""
+
+MINUTE: Final = 62.0
+"""Slack's minute, in seconds, with room for calls that take different times to arrive."""
+
+EDITS: Final = 50
+"""chat.update is tier 3: 50 a minute in the workspace, and bursts are welcome (docs: rate limits)."""
+
+FILES: Final = 100
+"""The calls for files are tier 4, each of them: 100 a minute in the workspace (docs: rate limits)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Posts by channel, edits of the workspace, calls for files by their method."""
+
+    posts: Pace
+    edits: Pace
+    files: Pace
+
+    @classmethod
+    def of_slack(cls, sleep: Callable[[float], None] = time.sleep) -> Budget:
+        """As Slack documents its limits."""
+        return cls(
+            posts=Turns(POSTS_PER_SECOND, POSTS_BURST, sleep=sleep),
+            edits=Quota(EDITS, MINUTE, sleep=sleep),
+            files=Quota(FILES, MINUTE, sleep=sleep),
+        )

@@ -1,0 +1,232 @@
+"""Posting: each part of a run's answer once, within Slack's limits, whatever is cut in between."""
+
+from __future__ import annotations
+
+import logging
+import urllib.request
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.error import HTTPError
+from uuid import UUID, uuid5
+
+from slack_sdk.errors import SlackApiError
+
+from handlers.errors import SLACK_ERRORS, code_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from slack_sdk import WebClient
+
+    from bot.store.runs import Run
+    from bot.worker.lease import Claimed
+    from handlers.blockkit.blocks import Block
+    from handlers.publishing.budget import Budget
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+UPLOAD_SECONDS: Final = 300
+"""How long an upload of the file may take before it counts as refused."""
+
+PAGE: Final = 200
+"""Messages a page, as Slack advises (docs: conversations.history)."""
+
+BEFORE: Final = timedelta(minutes=1)
+"""How much earlier than a run its messages are looked for: Slack's clock is not ours."""
+
+CANNOT_LOOK: Final = frozenset({"missing_scope", "not_in_channel", "channel_not_found", "thread_not_found"})
+
+UNSEEN: Final = ""
+"""What a look finds where the app may not look."""
+
+_NAMESPACE: Final = UUID("6a2f7f0e-5b0a-4c39-9c7e-0d6f6f1f3b52")
+
+
+class Posting:
+    """Slack's calls that others see. Safe from any thread.
+
+    Between a call and its record lies a gap that nothing closes. Whoever takes over a run that died there
+    looks before it posts, where the app may read what was said (`channels:history` and its kin); and every
+    post carries a `client_msg_id`, by which Slack is documented to know it again. A file that may have been
+    shared, where nobody may look, is deleted and sent anew.
+    """
+
+    def __init__(self, client: WebClient, budget: Budget) -> None:
+        self._client = client
+        self._budget = budget
+
+    def post(
+        self, claimed: Claimed, part: str, made: list[Block], words: str, channel: str, thread: str | None
+    ) -> tuple[str, str]:
+        """Post, and return where: Slack's own word for the channel, since a person's id names one too."""
+        run = claimed.run
+        arguments: dict[str, Any] = {
+            "channel": channel,
+            "thread_ts": thread,
+            "blocks": made,
+            "text": words,
+            "mrkdwn": False,
+            "unfurl_links": False,
+            "unfurl_media": False,
+            "client_msg_id": str(uuid5(_NAMESPACE, f"{run.id}/{part}")),
+            "metadata": {"event_type": "tls_audit", "event_payload": {"run": run.id, "part": part}},
+        }
+        self._budget.posts.wait(channel, run.user)
+        claimed.check()
+        if run.doubt:
+            there = self._look(run, channel, thread, lambda message: _is_part(message, run, part))
+            if there:
+                claimed.settle()
+                return channel, there
+        sent = self._as_member(channel, lambda: self._client.chat_postMessage(**arguments))
+        # only one part can have been under way when the run was left; had this one been refused, it may be
+        # another, such as the word that it was refused
+        claimed.settle()
+        return str(sent["channel"]), str(sent["ts"])
+
+    def edit(self, claimed: Claimed, made: list[Block], words: str) -> None:
+        """Edit a run's parent, however long it takes until Slack allows it."""
+        self._budget.edits.wait("")
+        claimed.check()
+        self.edit_now(claimed.run, made, words)
+
+    def can_edit(self) -> bool:
+        """Whether Slack allows an edit at once."""
+        return self._budget.edits.is_free("")
+
+    def may_edit(self, owed: int) -> bool:
+        """Take an edit that may be left out, if there is one to spare beside those that are `owed`."""
+        return self._budget.edits.spare("", owed)
+
+    def edit_now(self, run: Run, made: list[Block], words: str) -> None:
+        """The same with an edit that was taken before."""
+        self._client.chat_update(
+            channel=run.home or run.channel, ts=run.thread or "", blocks=made, text=words
+        )
+
+    def direct(self, user: str) -> str:
+        """The channel of the direct messages with a person."""
+        return str(self._client.conversations_open(users=[user])["channel"]["id"])
+
+    def upload(self, claimed: Claimed, path: Path, name: str, thread: str | None) -> str:
+        """Post a file; its id. Its bytes are sent, that is written down, and then it is shared."""
+        channel = claimed.run.home or claimed.run.channel
+        file_id = claimed.run.posted.get("upload", "")
+        if not file_id:
+            claimed.check()
+            file_id = self._send(path, name)
+            claimed.posted("upload", file_id)
+        elif claimed.run.doubt:
+            shared = self._look(claimed.run, channel, thread, lambda message: _has_file(message, file_id))
+            if shared:
+                claimed.settle()
+                return file_id
+            if shared == UNSEEN:
+                # what may have been shared is taken back, since a file knows no client_msg_id
+                self._take_back(file_id)
+                file_id = self._send(path, name)
+                claimed.posted("upload", file_id)
+        self._budget.files.wait("files.completeUploadExternal")
+        claimed.check()
+        try:
+            self._as_member(
+                channel,
+                lambda: self._client.files_completeUploadExternal(
+                    files=[{"id": file_id, "title": name}], channel_id=channel, thread_ts=thread
+                ),
+            )
+        except OSError:
+            # the answer was cut: before anyone says that the file is not there, look
+            if not self._look(claimed.run, channel, thread, lambda message: _has_file(message, file_id)):
+                raise
+        claimed.settle()
+        return file_id
+
+    def _send(self, path: Path, name: str) -> str:
+        size = path.stat().st_size
+        self._budget.files.wait("files.getUploadURLExternal")
+        place = self._client.files_getUploadURLExternal(filename=name, length=size)
+        with path.open("rb") as file:
+            request = urllib.request.Request(  # noqa: S310 - the address is Slack's own answer
+                place["upload_url"],
+                data=file,
+                method="POST",
+                headers={"Content-Type": "application/octet-stream", "Content-Length": str(size)},
+            )
+            try:
+                urllib.request.urlopen(request, timeout=UPLOAD_SECONDS).close()  # noqa: S310 - as above
+            except HTTPError as error:
+                error.close()
+                raise
+        return str(place["file_id"])
+
+    def withdraw(self, run: Run) -> None:
+        """Take back a file of which nobody knows whether it was shared, as far as Slack answers."""
+        if file_id := run.posted.get("upload"):
+            try:
+                self._take_back(file_id)
+            except SLACK_ERRORS as error:
+                log.warning("run %s: its file was not taken back: %s", run.id, code_of(error) or error)
+
+    def _take_back(self, file_id: str) -> None:
+        try:
+            self._client.files_delete(file=file_id)
+        except SlackApiError as error:
+            if code_of(error) != "file_not_found":
+                raise
+
+    def _look(
+        self, run: Run, channel: str, thread: str | None, is_it: Callable[[dict[str, Any]], bool]
+    ) -> str | None:
+        """The timestamp of a message that was posted before; None where there is none, `UNSEEN` where we may
+        not look."""
+        try:
+            for message in self._said(run, channel, thread):
+                if is_it(message):
+                    log.info("run %s: it was posted before, at %s", run.id, message["ts"])
+                    return str(message["ts"])
+        except SlackApiError as error:
+            if code_of(error) not in CANNOT_LOOK:
+                raise
+            log.info("run %s: nobody may look whether it was posted: %s", run.id, code_of(error))
+            return UNSEEN
+        return None
+
+    def _said(self, run: Run, channel: str, thread: str | None) -> Iterator[dict[str, Any]]:
+        oldest = f"{(run.created - BEFORE).timestamp():.6f}"
+        if thread is None:
+            pages = self._client.conversations_history(
+                channel=channel, oldest=oldest, limit=PAGE, include_all_metadata=True
+            )
+        else:
+            pages = self._client.conversations_replies(
+                channel=channel, ts=thread, oldest=oldest, limit=PAGE, include_all_metadata=True
+            )
+        for page in pages:
+            yield from page["messages"]
+
+    def _as_member(self, channel: str, call: Callable[[], T]) -> T:
+        """The call's answer; where only members may make it, after joining a public channel."""
+        try:
+            return call()
+        except SlackApiError as error:
+            if code_of(error) != "not_in_channel":
+                raise
+            try:
+                self._client.conversations_join(channel=channel)
+            except SlackApiError as refused:
+                log.info("cannot join %s: %s", channel, code_of(refused))
+                raise error from refused
+            return call()
+
+
+def _is_part(message: dict[str, Any], run: Run, part: str) -> bool:
+    payload = message.get("metadata", {}).get("event_payload", {})
+    return (payload.get("run"), payload.get("part")) == (run.id, part)
+
+
+def _has_file(message: dict[str, Any], file_id: str) -> bool:
+    return any(file.get("id") == file_id for file in message.get("files", []))

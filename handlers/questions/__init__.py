@@ -1,0 +1,1 @@
+"""Questions in Slack: the command, mentions, messages, the form, buttons, App Home."""

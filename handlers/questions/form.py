@@ -1,0 +1,238 @@
+"""The form behind an empty `/tls-audit` and behind Edit: it builds the same question as words do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.app.reuse import Costly
+from bot.errors import BotError, Unavailable, UserError
+from handlers.blockkit import blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from slack_bolt import Ack, App
+    from slack_sdk import WebClient
+
+    from bot.question.question import Question
+    from handlers.blockkit.blocks import Block
+    from handlers.context import Desk
+
+CALLBACK: Final = "ask_form"
+CHANGED: Final = "form_changed"
+
+_LEFT_OUT: Final = "–"
+"""The choice that leaves a word out of the question."""
+
+_WORDS: Final = ("service", "region", "account")
+_FLOORS: Final = ("1.2", "1.3")
+_POLICY: Final = {"cipher=weak": "Weak cipher suites too", "kx=classical": "Classical key exchange too"}
+_PRIVATE: Final = {"private": "Answer only to me"}
+
+Fields = dict[str, str]
+"""What each input holds, by block_id; several choices are separated by spaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the answer is to go: a channel, and the thread in it that the form was opened from."""
+
+    channel: str
+    reply_to: str | None = None
+
+
+def register(app: App, desk: Desk) -> None:
+    """Answer the form: every change shows the question in words, and Ask asks it."""
+
+    def changed(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+        ack()
+        shown = body["view"]
+        fields = read(shown)
+        made = view(desk, fields, user=body["user"]["id"], place=_place(shown))
+        client.views_update(view_id=shown["id"], hash=shown["hash"], view=made)
+
+    def submitted(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+        shown = body["view"]
+        fields, place = read(shown), _place(shown)
+        text = words(fields)
+        if not place.channel and "private" not in text.split():
+            text = f"{text} private"
+        user = body["user"]["id"]
+        try:
+            desk.submit(
+                text, user=user, channel=place.channel or user, key=shown["id"], reply_to=place.reply_to
+            )
+        except Costly as error:
+            ack()
+            made = [
+                blocks.paragraph(*blocks.prose(str(error))),
+                blocks.actions(blocks.run_it(text, reply_to=place.reply_to, anew=False)),
+            ]
+            there = place.channel or str(client.conversations_open(users=[user])["channel"]["id"])
+            said = blocks.fallback(str(error))
+            client.chat_postEphemeral(
+                channel=there, user=user, thread_ts=place.reply_to, blocks=made, text=said
+            )
+            return
+        except (UserError, Unavailable) as error:
+            ack(
+                response_action="errors",
+                errors={_at_fault(fields, error): str(error).replace("`", "")[:ERROR_CHARS]},
+            )
+            return
+        ack()
+
+    app.action(CHANGED)(changed)
+    app.view(CALLBACK)(submitted)
+
+
+ERROR_CHARS: Final = 150
+"""An error under an input is one line; Slack names no limit, and cuts nothing this short."""
+
+
+def view(desk: Desk, fields: Fields, *, user: str, place: Place) -> Block:
+    """The modal with `fields` filled in, and below them the question in words, or why it is none yet.
+
+    UserError where an input cannot hold its field.
+    """
+    if any(len(value) > blocks.LINE_CHARS for value in fields.values()):
+        raise UserError("That question is too long for the form.", "Type it again, or ask for less at once.")
+    text = words(fields)
+    try:
+        now, zone = desk.runner.now(), desk.zones.of(user)
+        question = desk.runner.parse(text, now=now, zone=zone)
+        said = f"{question.words()} · {question.window.words(zone, now)}"
+    except UserError as error:
+        said = str(error)
+    floors = [(floor, floor) for floor in _FLOORS]
+    views = [(name, each.title) for name, each in desk.runner.views.items()]
+    return {
+        "type": "modal",
+        "callback_id": CALLBACK,
+        "private_metadata": json.dumps({"channel": place.channel, "reply_to": place.reply_to}),
+        "title": {"type": "plain_text", "text": "Ask TLS Audit"},
+        "submit": {"type": "plain_text", "text": "Ask"},
+        "close": {"type": "plain_text", "text": "Close"},
+        "blocks": [
+            _menu("by", "View", views, fields, usual="As usual: by service"),
+            _line("window", "Window", "last 7d, yesterday, 2026-11-01..2026-11-08", fields),
+            _date("from", "or from", fields),
+            _date("until", "until (that day is not in it)", fields),
+            _line("service", "Service", "s3, kms", fields),
+            _line("region", "Region", "us-east-1, eu-*", fields),
+            _line("account", "Account", "111122223333", fields),
+            _menu("min", "TLS older than", floors, fields, usual="As usual: 1.2"),
+            _checks("policy", "Count as outdated", _POLICY, fields),
+            _line("more", "More words", "principal=alice agent!=boto top=20", fields),
+            _checks("private", "Answer", _PRIVATE, fields),
+            {"type": "divider"},
+            blocks.paragraph(*blocks.prose(said)),
+            blocks.paragraph(blocks.said(f"/tls-audit {text}".strip(), code=True)),
+        ],
+    }
+
+
+def filled(question: Question) -> Fields:
+    """The fields of a question that was asked before."""
+    fields = {"by": question.view.name, "window": question.window.label or str(question.window)}
+    more = []
+    for each in question.filters:
+        if each.word in _WORDS and not each.negated:
+            fields[each.word] = ", ".join(each.values)
+        else:
+            more.append(str(each))
+    policy = question.policy
+    if policy is not None:
+        if policy.min_tls in _FLOORS:
+            fields["min"] = policy.min_tls
+        elif policy.min_tls is not None:
+            more.append(f"min={policy.min_tls}")
+        chosen = (("cipher=weak", policy.weak_cipher), ("kx=classical", policy.classical_kx))
+        fields["policy"] = " ".join(word for word, wanted in chosen if wanted)
+    more += [f"{word}={value}" for word, value in _single(question) if value is not None]
+    fields["more"] = " ".join(more)
+    fields["private"] = "private" if question.private else ""
+    return fields
+
+
+def _single(question: Question) -> Iterable[tuple[str, object]]:
+    return ("top", question.top), ("store", question.store), ("engine", question.engine)
+
+
+def words(fields: Mapping[str, str]) -> str:
+    """The question that the fields ask."""
+    parts = [f"by={fields['by']}"] if fields.get("by") else []
+    if fields.get("from") or fields.get("until"):
+        until = f" until {fields['until']}" if fields.get("until") else ""
+        parts.append(f"since {fields.get('from', '')}{until}")
+    elif fields.get("window"):
+        parts.append(fields["window"])
+    parts += [f"{word}={','.join(_values(fields[word]))}" for word in _WORDS if _values(fields.get(word, ""))]
+    if fields.get("min"):
+        parts.append(f"min={fields['min']}")
+    parts += [fields[name] for name in ("policy", "more", "private") if fields.get(name)]
+    return " ".join(parts)
+
+
+def _values(typed: str) -> list[str]:
+    """The values of a line, whether commas or spaces are between them."""
+    return typed.replace(",", " ").split()
+
+
+def read(shown: Mapping[str, Any]) -> Fields:
+    """What a modal's inputs hold."""
+    fields: Fields = {}
+    for block_id, inputs in shown["state"]["values"].items():
+        for held in inputs.values():
+            if "selected_options" in held:
+                fields[block_id] = " ".join(option["value"] for option in held["selected_options"] or [])
+            else:
+                option = held.get("selected_option") or {}
+                value = held.get("value") or held.get("selected_date") or option.get("value") or ""
+                fields[block_id] = "" if value == _LEFT_OUT else value
+    return fields
+
+
+def _place(shown: Mapping[str, Any]) -> Place:
+    return Place(**json.loads(shown["private_metadata"]))
+
+
+def _at_fault(fields: Fields, error: BotError) -> str:
+    """The input to which an error belongs: the one it quotes, else the first that is filled in."""
+    named = [name for name in (*_WORDS, "min", "window") if name in error.message and fields.get(name)]
+    quoted = [name for name, value in fields.items() if value and value in error.message]
+    return next(iter([*named, *quoted, "more"]))
+
+
+def _input(name: str, label: str, element: Block) -> Block:
+    made = blocks.field(name, label, {**element, "action_id": CHANGED}, optional=True)
+    return {**made, "dispatch_action": True}
+
+
+def _line(name: str, label: str, example: str, fields: Fields) -> Block:
+    on_enter = {"dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]}}
+    return _input(name, label, {**blocks.line(example, fields.get(name, "")), **on_enter})
+
+
+def _date(name: str, label: str, fields: Fields) -> Block:
+    element: Block = {"type": "datepicker"}
+    if fields.get(name):
+        element["initial_date"] = fields[name]
+    return _input(name, label, element)
+
+
+def _menu(name: str, label: str, choices: Iterable[tuple[str, str]], fields: Fields, *, usual: str) -> Block:
+    options = [blocks.option(value, text) for value, text in ((_LEFT_OUT, usual), *choices)]
+    chosen = next((option for option in options if option["value"] == fields.get(name)), options[0])
+    return _input(name, label, {"type": "static_select", "options": options, "initial_option": chosen})
+
+
+def _checks(name: str, label: str, choices: Mapping[str, str], fields: Fields) -> Block:
+    options = [blocks.option(value, text) for value, text in choices.items()]
+    chosen = [option for option in options if option["value"] in fields.get(name, "").split()]
+    element: Block = {"type": "checkboxes", "options": options}
+    if chosen:
+        element["initial_options"] = chosen
+    return _input(name, label, element)

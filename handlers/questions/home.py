@@ -1,0 +1,40 @@
+"""App Home: what the app does, how to ask, and one's latest runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from handlers.blockkit import blocks
+from handlers.questions import commands
+
+if TYPE_CHECKING:
+    from slack_bolt import App
+    from slack_sdk import WebClient
+
+    from handlers.blockkit.blocks import Block
+    from handlers.context import Desk
+
+
+def register(app: App, desk: Desk) -> None:
+    """Publish the Home tab whenever someone opens it."""
+
+    def opened(event: dict[str, Any], client: WebClient) -> None:
+        if event.get("tab") == "home":
+            client.views_publish(user_id=event["user"], view=view(desk, event["user"]))
+
+    app.event("app_home_opened")(opened)
+
+
+def view(desk: Desk, user: str) -> Block:
+    """The Home tab of one person."""
+    return {
+        "type": "home",
+        "blocks": [
+            {"type": "header", "text": {"type": "plain_text", "text": "TLS Audit"}},
+            *commands.help_(),
+            blocks.actions(blocks.button("Ask", "ask", "ask", style="primary")),
+            {"type": "divider"},
+            {"type": "header", "text": {"type": "plain_text", "text": "Your latest runs"}},
+            *commands.runs(desk, user),
+        ],
+    }

@@ -1,0 +1,512 @@
+"""The command line, from the console script's entry to exit codes, stdout and stderr."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from bot import settings
+from bot.archive.archive import LOCK
+from bot.cli.main import main
+from tests.conftest import odd_records, write_logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bot.archive.archive import Archive
+
+SCRIPT = str(Path(sys.executable).with_name("tls-audit"))
+REAL_LOGS = Path(__file__).parents[3] / "shared" / "data" / "cloudtrail"
+FORTNIGHT = "2026-11-09..2026-11-23"
+
+
+class Done(NamedTuple):
+    """What a command left: its exit code, and what it said where."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in settings.names().values():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.fixture
+def tls_audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Runs `tls-audit …` as its console script does, within this process."""
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["tls-audit", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        return Done(end.value.code if isinstance(end.value.code, int) else 0, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def _filled(monkeypatch: pytest.MonkeyPatch, archive: Archive) -> None:
+    monkeypatch.setenv("TLS_AUDIT_ARCHIVE", str(archive.folder))
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+# --- an answer
+
+
+@pytest.mark.usefixtures("_filled")
+def test_an_answer_is_a_title_a_table_and_a_line_on_stdout(tls_audit: Callable[..., Done]) -> None:
+    done = tls_audit("ask", FORTNIGHT, "service=s3", "by=clients")
+
+    lines = done.out.splitlines()
+    assert (done.code, done.err) == (0, "")
+    assert lines[0] == (
+        "Calls over TLS older than 1.2 to s3, by client · Mon 9 Nov 00:00 – Mon 23 Nov 00:00 UTC"
+    )
+    assert any(line.startswith("Boto/2.49.0 Python/2.7.5") for line in lines)
+    assert "events read" in lines[-1]
+    assert lines[-1].endswith(" s")
+
+
+@pytest.mark.usefixtures("_filled")
+def test_one_word_or_many_are_one_question(tls_audit: Callable[..., Done]) -> None:
+    split, joined = (
+        tls_audit("ask", *words, "--format", "csv")
+        for words in ([FORTNIGHT, "service=s3"], [f"{FORTNIGHT} service=s3"])
+    )
+
+    assert split.out == joined.out != ""
+
+
+@pytest.mark.usefixtures("_filled")
+def test_csv_is_all_that_stdout_gets_and_the_words_go_to_stderr(tls_audit: Callable[..., Done]) -> None:
+    done = tls_audit("ask", FORTNIGHT, "--format", "csv")
+
+    assert done.code == 0
+    assert set(rows_of(done.out)[0]) == {"eventSource", "numOutdatedTlsCalls"}
+    assert done.err.startswith("Calls over TLS older than 1.2 · ")
+    assert "events read" in done.err
+
+
+@pytest.mark.usefixtures("_filled")
+def test_json_and_csv_hold_the_same(tls_audit: Callable[..., Done]) -> None:
+    as_csv = tls_audit("ask", FORTNIGHT, "by=services", "--format", "csv")
+    as_json = tls_audit("ask", FORTNIGHT, "by=services", "--format", "json")
+
+    expected = [
+        {**row, "numOutdatedTlsCalls": int(row["numOutdatedTlsCalls"])} for row in rows_of(as_csv.out)
+    ]
+    assert json.loads(as_json.out) == expected != []
+
+
+@pytest.mark.usefixtures("_filled")
+@pytest.mark.parametrize("form", ["csv", "json", "table"])
+def test_output_takes_the_rows_and_leaves_the_words_on_stdout(
+    form: str, tls_audit: Callable[..., Done], tmp_path: Path
+) -> None:
+    done = tls_audit("ask", FORTNIGHT, "--format", form, "--output", str(tmp_path / "rows"))
+
+    assert (done.code, done.err) == (0, "")
+    assert "s3" in (tmp_path / "rows").read_text()
+    assert "s3" not in done.out
+    assert "events read" in done.out
+
+
+@pytest.mark.usefixtures("_filled")
+def test_a_zero_says_why_it_may_be_believed(tls_audit: Callable[..., Done]) -> None:
+    done = tls_audit("ask", FORTNIGHT, "service=iam")
+
+    assert done.code == 0
+    assert "No call over TLS older than 1.2 to iam." in done.out
+    assert "AWS refuses older handshakes" in done.out
+    assert "---" not in done.out
+
+
+@pytest.mark.usefixtures("_filled")
+def test_hostile_names_act_neither_on_a_screen_nor_in_a_spreadsheet(tls_audit: Callable[..., Done]) -> None:
+    table = tls_audit("ask", FORTNIGHT, "by=clients").out
+    cells = [
+        row["userAgent"] for row in rows_of(tls_audit("ask", FORTNIGHT, "by=clients", "--format", "csv").out)
+    ]
+
+    assert "line\\nbreak \\u202etxt.exe \\u0000nul" in table
+    assert "line\\nbreak \\u202etxt.exe \\u0000nul" in cells
+    assert "'=cmd|' /C calc'!A0" in cells
+
+
+def test_sql_prints_what_would_run_and_needs_no_events(
+    tls_audit: Callable[..., Done], tmp_path: Path
+) -> None:
+    done = tls_audit("ask", FORTNIGHT, "agent=it's", "--sql")
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("SELECT\n")
+    assert "'%it''s%'" in done.out
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_sample_says_that_it_is_one(tls_audit: Callable[..., Done], tmp_path: Path) -> None:
+    done = tls_audit("ask", "last 7d", "--sample", "--format", "csv")
+
+    assert done.code == 0
+    assert done.err.startswith("SAMPLE DATA, invented")
+    assert {row["eventSource"] for row in rows_of(done.out)} >= {"s3.amazonaws.com", "dynamodb.amazonaws.com"}
+    assert not (tmp_path / "home").exists()
+
+
+# --- where events come from
+
+
+def test_without_logs_there_is_an_error_with_a_hint_and_never_a_sample(
+    tls_audit: Callable[..., Done],
+) -> None:
+    done = tls_audit("ask", "last 7d")
+
+    assert (done.code, done.out) == (2, "")
+    assert "There are no events to ask yet." in done.err
+    for way in ("TLS_AUDIT_LOGS", "tls-audit ingest", "--sample"):
+        assert way in done.err
+
+
+def test_logs_are_read_before_they_are_asked_and_once_only(
+    tls_audit: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = write_logs(tmp_path / "logs", odd_records())
+    monkeypatch.setenv("TLS_AUDIT_LOGS", str(logs.parent))
+
+    first, second = (tls_audit("ask", FORTNIGHT, "min=1.3", "--format", "csv") for _ in range(2))
+
+    assert rows_of(first.out) == [{"eventSource": "s3.amazonaws.com", "numOutdatedTlsCalls": "12"}]
+    assert second.out == first.out
+    assert "1 known already" in tls_audit("ingest").out
+
+
+def test_an_ingest_reads_what_it_is_given_and_fails_for_a_bad_file(
+    tls_audit: Callable[..., Done], tmp_path: Path
+) -> None:
+    logs = write_logs(tmp_path / "logs", odd_records()).parent
+
+    good = tls_audit("ingest", str(logs))
+    (logs / "broken.json.gz").write_bytes(b"\x1f\x8b this is no gzip")
+    bad = tls_audit("ingest", str(logs))
+
+    assert (good.code, good.err) == (0, "")
+    assert good.out.startswith("1 file read, 0 known already, 0 not logs. 15 events, 0 duplicates dropped.")
+    assert bad.code == 1
+    assert "1 file could not be read" in bad.out
+    assert "broken.json.gz" in bad.out
+
+
+def test_an_answer_is_given_although_a_log_file_is_bad_and_the_file_is_named(
+    tls_audit: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = write_logs(tmp_path / "logs", odd_records()).parent
+    (logs / "broken.json.gz").write_bytes(b"\x1f\x8b this is no gzip")
+    monkeypatch.setenv("TLS_AUDIT_LOGS", str(logs))
+
+    done = tls_audit("ask", FORTNIGHT, "--format", "csv")
+
+    assert done.code == 0
+    assert len(rows_of(done.out)) == 1
+    assert "broken.json.gz" in done.err
+
+
+@pytest.mark.skipif(not REAL_LOGS.exists(), reason="the real events lie beside the project, not in it")
+def test_real_events_of_strangers_are_answered_rightly(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TLS_AUDIT_LOGS", str(REAL_LOGS))
+    window = "2024-07-01..2024-12-01"
+
+    def total(*words: str) -> tuple[int, str]:
+        done = tls_audit("ask", window, *words, "--format", "csv")
+        assert done.code == 0
+        return sum(int(row["numOutdatedTlsCalls"]) for row in rows_of(done.out)), done.err
+
+    assert total("min=1.3")[0] == 138
+    assert total("min=1.3", "service=ssm")[0] == 138
+    none, words = total("min=1.3", "service=sts")
+    assert none == 0
+    assert (
+        "No call over TLS older than 1.3 to sts. 16 events read, none without TLS details, newest " in words
+    )
+
+
+# --- what goes wrong
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ask", "last 7d servce=s3"], "No `servce=`: did you mean `service=`?\nTry: `last 7d service=s3`\n"),
+        (["ask", "last 7d", "--format", "xml"], "'xml' is not one of"),
+        (["ask"], "Missing argument"),
+        (["aks"], "No such command 'aks'"),
+        (["ingest"], "No log files to read."),
+        (["ingest", "/nowhere/at/all"], "/nowhere/at/all"),
+    ],
+)
+def test_a_bad_question_is_exit_code_2_and_a_hint_on_stderr(
+    arguments: list[str], said: str, tls_audit: Callable[..., Done]
+) -> None:
+    done = tls_audit(*arguments)
+
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert "Traceback" not in done.err
+
+
+def test_every_wrong_setting_is_told_at_once(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TLS_AUDIT_LGOS", "x")
+    monkeypatch.setenv("TLS_AUDIT_MAX_ROWS", "many")
+    monkeypatch.setenv("TLS_AUDIT_LOCAL_MEMORY", "lots")
+
+    done = tls_audit("ask", "last 7d")
+
+    assert done.code == 2
+    for name in (
+        "TLS_AUDIT_LGOS: did you mean TLS_AUDIT_LOGS",
+        "TLS_AUDIT_MAX_ROWS='many'",
+        "TLS_AUDIT_LOCAL_MEMORY",
+    ):
+        assert name in done.err
+
+
+@pytest.mark.usefixtures("_filled")
+def test_an_engine_that_fails_is_exit_code_1(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "archive" / "day=2026-11-10"
+    folder.mkdir(parents=True)
+    (folder / "x.parquet").write_bytes(b"PAR1 this is no Parquet PAR1")
+    monkeypatch.setenv("TLS_AUDIT_ARCHIVE", str(folder.parent))
+
+    done = tls_audit("ask", FORTNIGHT)
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("The embedded engine failed: ")
+
+
+@pytest.mark.usefixtures("_filled")
+def test_a_file_that_cannot_be_written_is_named(tls_audit: Callable[..., Done]) -> None:
+    done = tls_audit("ask", FORTNIGHT, "--output", "/nowhere/rows.csv")
+
+    assert done.code == 2
+    assert "Cannot write /nowhere/rows.csv: No such file or directory." in done.err
+
+
+# --- views
+
+
+def test_views_lists_every_view_with_its_columns_and_its_source(tls_audit: Callable[..., Done]) -> None:
+    done = tls_audit("views")
+
+    assert done.code == 0
+    assert "services\n    Calls per service over outdated TLS." in done.out
+    assert "    eventSource, numOutdatedTlsCalls\n" in done.out
+    assert "AWS Security Blog" in done.out
+
+
+@pytest.mark.usefixtures("_filled")
+def test_a_folder_of_ones_own_views_can_be_asked_at_once(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "buckets.sql").write_text(
+        "-- title: Calls per bucket\n-- about: How many calls each bucket got.\n-- by: bucket\n"
+        "SELECT element_at(requestParameters, 'bucketName') AS bucket, COUNT(*) AS numCalls, "
+        "ROUND(100.0 * COUNT(*) / 10, 1) AS percentTen FROM $EDS_ID "
+        "WHERE :outdated AND eventTime >= :start AND eventTime < :end "
+        "GROUP BY element_at(requestParameters, 'bucketName')"
+    )
+    monkeypatch.setenv("TLS_AUDIT_VIEWS", str(tmp_path))
+
+    assert "buckets\n    Calls per bucket." in tls_audit("views").out
+    done = tls_audit("ask", "buckets", FORTNIGHT, "service=s3", "top=1", "--format", "json")
+    (row,) = json.loads(done.out)
+    assert row["bucket"] == "111122223333-data"
+    assert row["percentTen"] == pytest.approx(row["numCalls"] * 10)
+
+
+def test_a_broken_view_of_ones_own_is_named_with_its_line(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.sql").write_text("-- title: x\n-- about: y\nSELECT FROM\n")
+    monkeypatch.setenv("TLS_AUDIT_VIEWS", str(tmp_path))
+
+    done = tls_audit("views")
+
+    assert done.code == 2
+    assert f"{tmp_path / 'broken.sql'}:3" in done.err
+
+
+# --- the real console script
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, **more}
+
+
+def test_help_is_there(tmp_path: Path) -> None:
+    done = subprocess.run([SCRIPT, "--help"], capture_output=True, text=True, check=True, cwd=tmp_path)
+
+    assert "Which clients still call AWS with old TLS?" in done.stdout
+
+
+def test_a_reader_that_has_read_enough_is_no_failure_to_talk_about(archive: Archive) -> None:
+    command = [SCRIPT, "ask", FORTNIGHT, "by=requests", "min=1.3", "--format", "csv"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(TLS_AUDIT_ARCHIVE=str(archive.folder)),
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+        process.wait()
+
+    assert process.returncode == 1
+    assert "Traceback" not in said
+    assert "BrokenPipe" not in said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_a_plain_error(archive: Archive) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [SCRIPT, "ask", FORTNIGHT],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=environment(TLS_AUDIT_ARCHIVE=str(archive.folder)),
+        )
+
+    assert done.returncode == 1
+    assert done.stderr == "The answer could not be written: No space left on device.\n"
+
+
+def test_ctrl_c_stops_at_once_and_says_so(tmp_path: Path) -> None:
+    import fcntl
+
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    logs = write_logs(tmp_path / "logs", odd_records())
+    with (folder / LOCK).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # so that the ingest waits, however quick it is
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [SCRIPT, "ingest", str(logs)],
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            env=environment(TLS_AUDIT_ARCHIVE=str(folder), TERM="xterm"),
+            # a shell's background jobs ignore Ctrl-C, and what they start does so too
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        os.close(theirs)
+        said = _read_until(ours, b"looking for log files")
+        process.send_signal(signal.SIGINT)
+        said += _read_until(ours, b"Stopped.")
+        assert process.communicate()[0] == b""
+        os.close(ours)
+
+    assert process.returncode == 130
+    assert b"Traceback" not in said
+
+
+def test_a_bot_that_is_told_to_stop_while_it_starts_ends_although_slack_says_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as slack:
+        process = subprocess.Popen(
+            [SCRIPT, "serve"],
+            stderr=subprocess.PIPE,
+            env=environment(
+                SLACK_API_URL=f"http://127.0.0.1:{slack.getsockname()[1]}/api/",
+                SLACK_BOT_TOKEN="xoxb-1",  # noqa: S106 - of no Slack
+                SLACK_APP_TOKEN="xapp-1",  # noqa: S106 - of no Slack
+                TLS_AUDIT_DATA=str(tmp_path),
+            ),
+        )
+        asking, _ = slack.accept()
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=20)
+        asking.close()
+
+    assert process.returncode == 0
+    assert b"Traceback" not in said
+
+
+def _read_until(terminal: int, words: bytes) -> bytes:
+    said = b""
+    while words not in said:
+        said += os.read(terminal, 1024)
+    return said
+
+
+# --- what a newcomer met
+
+
+def test_a_sample_is_asked_of_the_embedded_engine_only(tls_audit: Callable[..., Done]) -> None:
+    done = tls_audit("ask", "--sample", "engine=lake")
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "No engine `lake`.\nEngines: local\n"
+
+
+def test_a_folder_without_log_files_is_named(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "logs").mkdir()
+    monkeypatch.setenv("TLS_AUDIT_LOGS", str(tmp_path / "logs"))
+
+    done = tls_audit("ask", FORTNIGHT)
+
+    assert (done.code, done.err) == (0, f"No log files in {tmp_path / 'logs'}.\n")
+    (tmp_path / "logs" / "notes.txt").write_text("no log")
+    assert "No log files in" in tls_audit("ask", FORTNIGHT).err
+    write_logs(tmp_path / "logs", odd_records())
+    assert tls_audit("ask", FORTNIGHT).err == ""
+
+
+def test_views_names_other_peoples_work_only(tls_audit: Callable[..., Done]) -> None:
+    done = tls_audit("views")
+
+    assert "From: AWS Security Blog" in done.out
+    assert "From: TLS Audit" not in done.out
+
+
+def test_the_readmes_view_that_finds_nothing_claims_nothing(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "by-error.sql").write_text(readme.split("```sql\n")[1].split("```")[0])
+    monkeypatch.setenv("TLS_AUDIT_VIEWS", str(tmp_path))
+
+    done = tls_audit("ask", "--sample", "last 7d by-error")
+
+    assert "Nothing found: Failed calls over outdated TLS." in done.out
+    assert "No call" not in done.out
+    assert "AWS refuses" not in done.out

@@ -1,0 +1,344 @@
+"""What `doctor` says of Slack, the database, the folders and the logs; and how `serve` and `demo` start."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from bot import bootstrap, settings
+from bot.cli.main import main
+from bot.sandbox import Options, Sandbox
+from handlers import connection
+from tests.conftest import odd_records, write_logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SCRIPT = str(Path(sys.executable).with_name("tls-audit"))
+NOBODY = "http://127.0.0.1:9/api/"
+"""Where nothing listens: the port is that of the discard protocol."""
+
+RETRY = "  → Check the network and SLACK_API_URL, then run this again."
+
+
+class Done(NamedTuple):
+    """What a command left: its exit code, and what it said where."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in settings.names().values():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def tls_audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Runs `tls-audit …` as its console script does, within this process."""
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["tls-audit", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        return Done(end.value.code if isinstance(end.value.code, int) else 0, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A Slack to which the settings lead, tokens and all."""
+    options = Options(scopes=frozenset(connection.SCOPES), events=frozenset(connection.EVENTS))
+    with Sandbox(options=options) as sandbox:
+        monkeypatch.setenv("SLACK_BOT_TOKEN", options.bot_token)
+        monkeypatch.setenv("SLACK_APP_TOKEN", options.app_token)
+        monkeypatch.setenv("SLACK_API_URL", sandbox.api_url)
+        yield sandbox
+
+
+def serve() -> Done:
+    """A bot that does not come to serve, as a process of its own."""
+    done = subprocess.run([SCRIPT, "serve"], capture_output=True, text=True, check=False, timeout=60)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+# --- Slack
+
+
+def test_without_tokens_slack_is_not_asked_and_nothing_is_wrong_with_it(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_API_URL", NOBODY)
+
+    assert tls_audit("doctor").out.startswith("✓ Slack: not connected; only `serve` needs it\n✓ ")
+
+
+@pytest.mark.parametrize("name", ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"])
+@pytest.mark.usefixtures("slack")
+def test_one_token_without_the_other_is_named(
+    name: str, tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(name)
+
+    done = tls_audit("doctor")
+
+    assert done.code == 1
+    assert f'✗ {name} is not set\n  → The README\'s "Connect your Slack" says where to get it.\n' in done.out
+    assert ("✓ the bot's token: " in done.out) is (name == "SLACK_APP_TOKEN")
+    assert "views" in done.out
+
+
+@pytest.mark.usefixtures("slack")
+def test_a_slack_that_cannot_be_reached_is_no_matter_of_tokens(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_API_URL", NOBODY)
+
+    first, second, third, *_ = tls_audit("doctor").out.splitlines()
+
+    assert first.startswith("✗ the bot's token: Slack cannot be reached: ")
+    assert second == RETRY
+    assert third.endswith("views")
+    assert "again by itself" not in first
+
+
+def test_a_connection_that_is_cut_later_is_no_matter_of_tokens_either(
+    slack: Sandbox, tls_audit: Callable[..., Done]
+) -> None:
+    slack.faults.cut_before("apps.connections.open")
+    slack.faults.cut_before("conversations.list")
+
+    said = tls_audit("doctor").out
+
+    assert "✗ the app-level token: Slack cannot be reached: " in said
+    assert "✗ channels: Slack cannot be reached: " in said
+    assert said.count(RETRY) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "mend"),
+    [
+        ("SLACK_BOT_TOKEN", "the bot's token", "Set SLACK_BOT_TOKEN: Install App, Bot User OAuth Token."),
+        (
+            "SLACK_APP_TOKEN",
+            "the app-level token",
+            "Set SLACK_APP_TOKEN: Basic Information, App-Level Tokens, with connections:write.",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("slack")
+def test_a_token_that_slack_does_not_know_is_named_once(
+    name: str, what: str, mend: str, tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "xoxb-other")
+
+    assert (
+        f"✗ {what}: Slack does not know this token. (invalid_auth)\n  → {mend}\n" in tls_audit("doctor").out
+    )
+
+
+@pytest.mark.parametrize("name", ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"])
+@pytest.mark.usefixtures("slack")
+def test_a_bot_with_a_wrong_token_does_not_start_and_sends_to_the_doctor(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "xoxb-other")
+
+    done = serve()
+
+    assert done.code == 2
+    assert done.err.endswith(
+        "Slack does not know this token. (invalid_auth)\n`tls-audit doctor` checks the tokens.\n"
+    )
+
+
+@pytest.mark.usefixtures("slack")
+def test_a_bot_that_cannot_reach_slack_at_its_start_is_a_failure_and_says_what_to_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SLACK_API_URL", NOBODY)
+
+    done = serve()
+
+    assert done.code == 1
+    assert "\nSlack cannot be reached: " in done.err
+    assert done.err.endswith("\nCheck the network and SLACK_API_URL, then start it again.\n")
+
+
+# --- the database, the folder
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        (
+            "TLS_AUDIT_DATABASE_URL",
+            "mysql://u:hidden@host/name",
+            "TLS_AUDIT_DATABASE_URL is no database I know.",
+        ),
+        ("TLS_AUDIT_DATABASE_URL", "nonsense", "TLS_AUDIT_DATABASE_URL is no database I know."),
+        ("TLS_AUDIT_DATA", "/dev/null/x", "/dev/null/x cannot be written: Not a directory."),
+        ("TLS_AUDIT_VIEWS", "/nowhere", "No folder /nowhere."),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_mend_and_the_rest_is_looked_at(
+    name: str, value: str, said: str, tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    done = tls_audit("doctor")
+
+    assert (done.code, done.err) == (1, "")
+    lines = done.out.splitlines()
+    assert lines[lines.index(f"✗ {said}") + 1].startswith("  → ")
+    assert "✗ the embedded engine has no events" in done.out
+    assert "hidden" not in done.out
+
+
+def test_a_broken_view_is_told_with_its_line_and_what_to_do(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.sql").write_text("-- title: x\n-- about: y\nSELECT FROM\n")
+    monkeypatch.setenv("TLS_AUDIT_VIEWS", str(tmp_path))
+
+    _, what, mend, *rest = tls_audit("doctor").out.splitlines()
+
+    assert what.startswith(f"✗ View {tmp_path / 'broken.sql'}:3: ")
+    assert mend == "  → Mend it, then run this again."
+    assert rest[0].startswith("✓ runs are kept in ")
+
+
+@pytest.mark.usefixtures("slack")
+def test_a_bot_whose_folder_cannot_be_written_does_not_start_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TLS_AUDIT_DATA", "/dev/null/x")
+
+    done = serve()
+
+    assert done.code == 2
+    assert done.err == (
+        "/dev/null/x cannot be written: Not a directory.\nSet TLS_AUDIT_DATA to another folder.\n"
+    )
+
+
+# --- the logs
+
+
+def test_without_logs_the_doctor_says_how_to_have_some(tls_audit: Callable[..., Done]) -> None:
+    *_, what, mend = tls_audit("doctor").out.splitlines()
+
+    assert what.startswith("✗ the embedded engine has no events in ")
+    assert mend == "  → Read some log files: `tls-audit ingest PATH`, or set TLS_AUDIT_LOGS."
+
+
+def test_logs_that_nobody_has_read_yet_are_well(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    logs = write_logs(tmp_path / "logs", odd_records()).parent
+    monkeypatch.setenv("TLS_AUDIT_LOGS", str(logs))
+
+    done = tls_audit("doctor")
+
+    assert done.code == 0
+    assert done.out.endswith(f"✓ the logs in {logs} can be read; `serve` and `ask` read them in\n")
+    assert not bootstrap.archive(settings.load()).has_events()
+
+    tls_audit("ingest")
+    *_, read, has = tls_audit("doctor").out.splitlines()
+    assert read == f"✓ the logs in {logs} can be read"
+    assert has.startswith("✓ the embedded engine has events in ")
+
+
+def test_logs_that_are_not_there_are_wrong(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TLS_AUDIT_LOGS", str(tmp_path / "logs"))
+
+    done = tls_audit("doctor")
+
+    assert done.code == 1
+    assert done.out.endswith(
+        f"✗ {tmp_path / 'logs'} cannot be read: No such file or directory.\n  → Check the path.\n"
+    )
+
+
+def test_a_folder_without_logs_is_wrong(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TLS_AUDIT_LOGS", str(tmp_path))
+    (tmp_path / "notes.txt").write_text("no log")
+
+    done = tls_audit("doctor")
+
+    assert done.code == 1
+    assert f"✗ there are no log files in {tmp_path}\n  → " in done.out
+
+
+def test_a_log_that_cannot_be_read_is_named(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TLS_AUDIT_LOGS", str(tmp_path / "logs"))
+    log = write_logs(tmp_path / "logs", odd_records())
+    (log.parent / "gone.json").symlink_to(tmp_path / "nowhere")
+
+    done = tls_audit("doctor")
+
+    assert done.code == 1
+    assert f"✗ {log.parent / 'gone.json'}: it cannot be read: No such file or directory\n  → " in done.out
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_log_that_may_not_be_read_is_named(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TLS_AUDIT_LOGS", str(tmp_path / "logs"))
+    log = write_logs(tmp_path / "logs", odd_records())
+    log.chmod(0)
+
+    assert f"✗ {log}: it cannot be read: Permission denied\n  → " in tls_audit("doctor").out
+
+
+# --- the demo's mark
+
+
+def test_a_demo_leaves_no_mark_where_a_bot_would_and_is_well_all_the_same(tmp_path: Path) -> None:
+    home, scratch = tmp_path / "home", tmp_path / "scratch"
+    scratch.mkdir()
+    env = {**os.environ, "XDG_DATA_HOME": str(home), "TMPDIR": str(scratch)}
+
+    def health(*more: str) -> int:
+        return subprocess.run([SCRIPT, "health", *more], check=False, env=env).returncode
+
+    command = [SCRIPT, "demo", "--no-browser", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
+        assert process.stdout is not None
+        assert "A Slack to try TLS Audit in" in process.stdout.readline()
+        try:
+            until = time.monotonic() + 10
+            while health("--or-demo") and time.monotonic() < until:
+                time.sleep(0.1)
+            assert (health("--or-demo"), health()) == (0, 1)
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+    assert health("--or-demo") == 1
+    assert not home.exists()
+    assert list(scratch.iterdir()) == []
+
+
+def test_the_container_is_well_while_it_serves_or_shows_the_demo() -> None:
+    dockerfile = (Path(__file__).parents[2] / "Dockerfile").read_text(encoding="utf-8")
+
+    assert 'CMD ["tls-audit", "health", "--or-demo"]' in dockerfile

@@ -1,0 +1,567 @@
+"""Tracking: each rule by itself, then all of them against a slow model that knows every call ever made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.digests.changes import (
+    ID_LENGTH,
+    QUIET_DAYS,
+    Change,
+    Finding,
+    Known,
+    Period,
+    Seen,
+    Tracked,
+    track,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from random import Random
+
+MONDAY: Final = date(2026, 11, 9)
+
+
+def day(number: int) -> date:
+    """The n-th day, from Monday 9 November 2026, which is day 0."""
+    return MONDAY + timedelta(days=number)
+
+
+def period(start: int, end: int | None = None, *, trusted: bool = True) -> Period:
+    return Period(day(start), day(start + 1 if end is None else end), trusted)
+
+
+def days(*numbers: int) -> list[date]:
+    return [day(number) for number in numbers]
+
+
+def row(first: int, *, calls: int = 10, last: int | None = None, client: str = "boto") -> Seen:
+    return Seen("s3", "alice", client, calls, day(first), day(first if last is None else last))
+
+
+def finding(first: int, *, last: int | None = None, calls: int = 10, client: str = "boto") -> Finding:
+    begin, end = day(first), day(first if last is None else last)
+    return Finding("s3", "alice", client, begin, begin, end, calls, 1)
+
+
+def snoozed(until: int, calls: int = 10, took: int = 0) -> Known:
+    return Known("alice", "vendor upgrades in January", day(until), calls, took)
+
+
+def only(tracked: Tracked) -> tuple[Change, int, int, int, str]:
+    """What the only entry tells: its change, calls, calls before, day and note."""
+    (entry,) = tracked.entries
+    return entry.change, entry.calls, entry.before, entry.day, entry.note
+
+
+# --- new and open
+
+
+def test_what_was_never_seen_is_new() -> None:
+    tracked = track([], [row(0, calls=7)], period=period(0))
+    assert only(tracked) == ("new", 7, 0, 1, "")
+    assert tracked.findings == (finding(0, calls=7),)
+
+
+def test_what_was_seen_before_is_still_open_and_says_which_day_it_is() -> None:
+    tracked = track([finding(0, calls=7)], [row(4, calls=9)], period=period(4), late=[row(3, calls=8)])
+    assert only(tracked) == ("open", 9, 8, 5, "")
+    assert tracked.findings == (finding(0, last=4, calls=9),)
+
+
+def test_a_day_before_that_was_not_asked_again_is_as_it_is_remembered() -> None:
+    tracked = track([finding(0, last=3, calls=8)], [row(4)], period=period(4))
+    assert tracked.entries[0].before == 8
+    tracked = track([finding(0, last=2, calls=8)], [row(4)], period=period(4))
+    assert tracked.entries[0].before == 0
+
+
+def test_each_of_service_principal_and_client_makes_another_finding() -> None:
+    rows = [
+        Seen("s3", "alice", "boto", 1, day(0), day(0)),
+        Seen("sts", "alice", "boto", 1, day(0), day(0)),
+        Seen("s3", "bob", "boto", 1, day(0), day(0)),
+        Seen("s3", "alice", "curl", 1, day(0), day(0)),
+        Seen("s3", "alice", "", 1, day(0), day(0)),
+        Seen("s3a", "lice", "", 1, day(0), day(0)),
+    ]
+    tracked = track([], rows, period=period(0))
+    assert [entry.change for entry in tracked.entries] == ["new"] * len(rows)
+    assert len({kept.id for kept in tracked.findings}) == len(rows)
+
+
+def test_an_id_is_as_many_hex_digits_as_nobody_makes_collide_and_stays_the_same() -> None:
+    known = "becbe420592cef3c282e20b8670f94c7"
+    assert finding(0).id == replace(finding(3, last=5, calls=2), spells=4).id == known
+    assert len(finding(0, client="half \ud800 pair").id) == ID_LENGTH
+
+
+def test_rows_of_one_finding_are_one() -> None:
+    tracked = track([], [row(0, calls=3, last=1), row(1, calls=4, last=2)], period=period(0, 3))
+    assert only(tracked)[:2] == ("new", 7)
+    assert tracked.findings == (finding(0, last=2, calls=7),)
+
+
+# --- quiet and resolved
+
+
+def test_silence_is_quiet_first_and_resolved_after_three_days() -> None:
+    kept: tuple[Finding, ...] = (finding(0),)
+    told = []
+    for number in range(1, 6):
+        tracked = track(kept, [], period=period(number), trusted=days(*range(number)))
+        kept = tracked.findings
+        told.append([(entry.change, entry.day) for entry in tracked.entries])
+    assert told == [[("quiet", 2)], [("quiet", 3)], [("resolved", 4)], [], []]
+    assert kept[0].resolved == day(4)
+
+
+def test_a_week_of_silence_resolves_at_once() -> None:
+    assert only(track([finding(0)], [], period=period(7, 14)))[0] == "resolved"
+
+
+def test_days_that_prove_nothing_do_not_resolve() -> None:
+    assert only(track([finding(0)], [], period=period(3), trusted=days(0, 1)))[0] == "quiet"
+    assert only(track([finding(0)], [], period=period(3), trusted=days(0, 1, 2)))[0] == "resolved"
+
+
+def test_an_untrusted_period_resolves_nothing() -> None:
+    untrusted = period(9, trusted=False)
+    assert only(track([finding(0)], [], period=untrusted, trusted=days(*range(9))))[0] == "quiet"
+
+
+def test_an_answer_cut_at_its_cap_resolves_nothing() -> None:
+    tracked = track([finding(0)], [], period=period(9), trusted=days(*range(9)), complete=False)
+    assert only(tracked)[0] == "quiet"
+
+
+def test_how_many_quiet_days_resolve_can_be_set() -> None:
+    assert only(track([finding(0)], [], period=period(1), quiet_days=1))[0] == "resolved"
+    assert only(track([finding(0)], [], period=period(3), trusted=days(1, 2), quiet_days=4))[0] == "quiet"
+
+
+def test_days_after_the_period_do_not_count_as_its_silence() -> None:
+    assert only(track([finding(0)], [], period=period(1), trusted=days(2, 3, 4)))[0] == "quiet"
+
+
+def test_one_that_called_in_the_period_is_not_resolved_however_long_ago_that_is() -> None:
+    known = replace(finding(0), known=snoozed(40))
+    assert only(track([finding(0)], [row(7)], period=period(7, 14)))[0] == "open"
+    assert only(track([known], [row(7)], period=period(7, 14)))[0] == "known"
+
+
+def test_no_finding_is_open_for_less_than_a_day() -> None:
+    later = replace(finding(5), spells=2)
+    assert only(track([later], [row(1)], period=period(1)))[3] == 1
+
+
+# --- back
+
+
+def test_a_resolved_one_that_calls_is_back_with_its_history() -> None:
+    gone = replace(finding(0), resolved=day(4))
+    tracked = track([gone], [row(9, calls=2)], period=period(9))
+    assert only(tracked) == ("back", 2, 0, 1, "was resolved on 13 Nov")
+    assert tracked.findings == (replace(finding(0), since=day(9), last=day(9), calls=2, spells=2),)
+
+
+def test_a_resolved_one_is_not_known_any_more_when_it_is_back() -> None:
+    gone = replace(finding(0), resolved=day(4), known=snoozed(30))
+    assert track([gone], [row(9)], period=period(9)).findings[0].known is None
+
+
+def test_calls_told_long_ago_bring_nothing_back() -> None:
+    gone = replace(finding(0), resolved=day(4))
+    assert track([gone], [row(0)], period=period(0, 7)) == Tracked((), (gone,))
+
+
+def test_one_that_was_asked_about_over_its_whole_life_is_back_when_it_surely_was() -> None:
+    gone = replace(finding(0), resolved=day(4))
+    tracked = track([gone], [row(0, last=6)], period=period(0, 7))
+    assert tracked.entries[0].change == "back"
+    assert tracked.findings[0].since == day(6)
+
+
+# --- known
+
+
+def test_a_known_one_is_told_as_known_with_who_and_why_whether_it_calls_or_not() -> None:
+    known = replace(finding(0), known=snoozed(28))
+    told = "known until 7 Dec (alice: vendor upgrades in January)"
+    assert only(track([known], [row(1, calls=19)], period=period(1))) == ("known", 19, 10, 2, told)
+    assert only(track([known], [], period=period(1))) == ("known", 0, 10, 2, told)
+
+
+def test_a_year_that_is_not_this_one_is_said() -> None:
+    known = replace(finding(0), known=snoozed(70))
+    assert only(track([known], [], period=period(1)))[-1].startswith("known until 18 Jan 2027 (")
+
+
+def test_a_known_one_resolves_like_any_other() -> None:
+    known = replace(finding(0), known=snoozed(28))
+    assert only(track([known], [], period=period(3), trusted=days(1, 2)))[0] == "resolved"
+    untrusted = period(3, trusted=False)
+    assert only(track([known], [], period=untrusted, trusted=days(1, 2)))[0] == "known"
+
+
+def test_a_known_one_is_open_again_once_it_lapses() -> None:
+    known = replace(finding(0), known=snoozed(2))
+    told = "was known until 11 Nov (alice: vendor upgrades in January)"
+    assert only(track([known], [row(0)], period=period(0)))[0] == "known"
+    assert only(track([known], [row(1)], period=period(1))) == ("open", 10, 10, 2, told)
+    tracked = track([known], [], period=period(1))
+    assert only(tracked) == ("quiet", 0, 10, 2, told)
+    assert tracked.findings[0].known is None
+
+
+def test_a_known_one_is_open_again_once_its_calls_double() -> None:
+    known = replace(finding(0), known=snoozed(28, calls=40))
+    assert only(track([known], [row(1, calls=79)], period=period(1)))[0] == "known"
+    tracked = track([known], [row(1, calls=1_080)], period=period(1))
+    assert only(tracked)[0] == "open"
+    assert only(tracked)[-1] == (
+        "was known until 7 Dec (alice: vendor upgrades in January); its calls doubled, from 40 to 1,080"
+    )
+    assert tracked.findings[0].known is None
+
+
+def test_one_known_at_no_calls_doubles_at_two() -> None:
+    known = replace(finding(0), known=snoozed(28, calls=0))
+    assert only(track([known], [row(1, calls=1)], period=period(1)))[0] == "known"
+    assert only(track([known], [row(1, calls=2)], period=period(1)))[0] == "open"
+
+
+def test_three_days_do_not_double_what_is_the_same_each_day() -> None:
+    known = replace(finding(0), known=snoozed(28, calls=10, took=1))
+    assert only(track([known], [row(4, calls=59, last=6)], period=period(4, 7)))[0] == "known"
+    assert only(track([known], [row(4, calls=60, last=6)], period=period(4, 7)))[0] == "open"
+
+
+# --- late
+
+
+def test_late_calls_make_a_finding_known_about_but_are_not_this_periods() -> None:
+    tracked = track([], [], period=period(1), late=[row(0, calls=4)])
+    assert only(tracked) == ("new", 0, 4, 2, "its calls arrived late")
+    assert tracked.findings == (finding(0, calls=4),)
+
+
+def test_a_new_one_began_when_its_late_calls_say() -> None:
+    tracked = track([], [row(1, calls=9)], period=period(1), late=[row(0, calls=4)])
+    assert only(tracked) == ("new", 9, 4, 2, "")
+    assert tracked.findings == (finding(0, last=1, calls=9),)
+
+
+def test_late_calls_reopen_what_was_resolved_too_early() -> None:
+    gone = replace(finding(0), resolved=day(4))
+    tracked = track([gone], [], period=period(4), late=[row(3, calls=4)], trusted=days(1, 2, 3))
+    assert only(tracked) == ("back", 0, 4, 2, "was resolved on 13 Nov; its calls arrived late")
+    assert tracked.findings == (replace(finding(0), since=day(3), last=day(3), calls=4, spells=2),)
+
+
+def test_late_calls_move_the_first_and_the_last_day() -> None:
+    tracked = track([finding(5, last=5)], [], period=period(7, 10), late=[row(4, last=6, calls=30)])
+    assert tracked.findings[0] == replace(finding(4, last=6, calls=30), resolved=day(10))
+
+
+def test_late_calls_of_a_later_spell_leave_its_begin() -> None:
+    again = replace(finding(0), since=day(9), last=day(9), spells=2)
+    tracked = track([again], [], period=period(10), late=[row(8, last=9, calls=30)])
+    assert tracked.findings[0].since == day(9)
+
+
+def test_what_late_calls_open_is_told_before_it_resolves() -> None:
+    kept = track([], [], period=period(7, 14), late=[row(0)])
+    assert only(kept)[0] == "new"
+    assert only(track(kept.findings, [], period=period(14, 21)))[0] == "resolved"
+
+
+# --- order
+
+
+def test_entries_come_new_first_then_open_by_age_then_known_then_resolved() -> None:
+    remembered = [
+        replace(finding(0, client="gone"), last=day(2)),
+        replace(finding(0, client="snoozed", last=9), known=snoozed(40)),
+        finding(5, last=9, client="quiet, young"),
+        finding(3, last=8, client="quiet, old"),
+        finding(6, last=9, client="open, young"),
+        finding(4, last=9, client="open, old, few"),
+        finding(4, last=9, client="open, old, many"),
+        replace(finding(0, client="back"), resolved=day(4)),
+    ]
+    seen = [
+        row(10, client="open, young", calls=99),
+        row(10, client="open, old, few", calls=1),
+        row(10, client="open, old, many", calls=2),
+        row(10, client="back"),
+        row(10, client="new b", calls=5),
+        row(10, client="new a", calls=5),
+        row(10, client="new, many", calls=6),
+    ]
+    tracked = track(remembered, seen, period=period(10), trusted=days(8, 9))
+    assert [(entry.change, entry.finding.client) for entry in tracked.entries] == [
+        ("new", "new, many"),
+        ("new", "new a"),
+        ("new", "new b"),
+        ("back", "back"),
+        ("open", "open, old, many"),
+        ("open", "open, old, few"),
+        ("open", "open, young"),
+        ("quiet", "quiet, old"),
+        ("quiet", "quiet, young"),
+        ("known", "snoozed"),
+        ("resolved", "gone"),
+    ]
+
+
+# --- everything, against a model
+
+CLIENTS: Final = ("a", "b", "c")
+
+
+@dataclass(frozen=True)
+class Call:
+    client: str
+    day: int
+    count: int
+    late: bool
+    """Whether it arrives only after the digest of its period."""
+
+
+@dataclass(frozen=True)
+class Snooze:
+    client: str
+    after: int
+    """The number of the digest under which it is clicked."""
+    lasts: int
+    calls: int
+    took: int
+
+
+@dataclass(frozen=True)
+class Story:
+    """Periods in a row, each call ever made, and each click."""
+
+    periods: tuple[Period, ...]
+    complete: tuple[bool, ...]
+    calls: tuple[Call, ...]
+    snoozes: tuple[Snooze, ...]
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> Story:
+    lengths = draw(st.lists(st.sampled_from([1, 1, 1, 3, 7]), min_size=1, max_size=12))
+    often = st.sampled_from([True, True, True, False])
+    periods, start = [], 0
+    for length in lengths:
+        periods.append(period(start, start + length, trusted=draw(often)))
+        start += length
+    call = st.builds(
+        Call, st.sampled_from(CLIENTS), st.integers(0, start - 1), st.integers(1, 40), st.booleans()
+    )
+    snooze = st.builds(
+        Snooze,
+        st.sampled_from(CLIENTS),
+        st.integers(0, len(lengths) - 1),
+        st.integers(1, 14),
+        st.integers(0, 30),
+        st.sampled_from([0, 1, 7]),
+    )
+    complete = tuple(draw(often) for _ in lengths)
+    calls, snoozes = draw(st.lists(call, max_size=14)), draw(st.lists(snooze, max_size=3))
+    return Story(
+        tuple(periods), complete, tuple(calls), tuple({(s.client, s.after): s for s in snoozes}.values())
+    )
+
+
+class Model:
+    """What each digest should tell of one client, asked backwards from all calls that had arrived by then."""
+
+    def __init__(self, story: Story, client: str) -> None:
+        self.story = story
+        self.mine = [call for call in story.calls if call.client == client]
+        self.clicks = [click for click in story.snoozes if click.client == client]
+        self.change = cache(self._change)
+
+    def arrived(self, digest: int, within: int | None = None) -> list[Call]:
+        """The calls known at `digest`, of all periods or of one."""
+        return [
+            call
+            for call in self.mine
+            for number in [self.period_of(call)]
+            if number + call.late <= digest and within in (None, number)
+        ]
+
+    def period_of(self, call: Call) -> int:
+        return next(n for n, span in enumerate(self.story.periods) if span.start <= day(call.day) < span.end)
+
+    def last(self, digest: int) -> date:
+        return max((day(call.day) for call in self.arrived(digest)), default=date.min)
+
+    def is_open(self, digest: int) -> bool:
+        """Whether it is open once `digest` is told."""
+        told = [self.change(number) for number in range(digest + 1)]
+        return next((change != "resolved" for change in reversed(told) if change), False)
+
+    def _change(self, digest: int) -> Change | None:
+        if not self.arrived(digest):
+            return None
+        if not self.arrived(digest - 1):
+            return "new"
+        if not self.is_open(digest - 1):
+            return "back" if self.last(digest) > self.last(digest - 1) else None
+        calls = self.arrived(digest, within=digest)
+        if not calls and self.is_silent(digest):
+            return "resolved"
+        return "known" if self.is_known(digest) else "open" if calls else "quiet"
+
+    def is_silent(self, digest: int) -> bool:
+        believed = [
+            span.start + timedelta(days=n)
+            for span in self.story.periods[: digest + 1]
+            if span.trusted
+            for n in range(span.days)
+        ]
+        silent = [one for one in believed if one > self.last(digest)]
+        may_resolve = self.story.periods[digest].trusted and self.story.complete[digest]
+        return may_resolve and len(silent) >= QUIET_DAYS
+
+    def is_known(self, digest: int) -> bool:
+        """Whether the last click while it was open still holds: nothing ended it since."""
+        clicks = [click for click in self.clicks if click.after < digest and self.is_open(click.after)]
+        if not clicks:
+            return False
+        click = max(clicks, key=lambda click: click.after)
+        return not any(self.ends(click, number) for number in range(click.after + 1, digest + 1))
+
+    def ends(self, click: Snooze, digest: int) -> bool:
+        span = self.story.periods[digest]
+        count = sum(call.count for call in self.arrived(digest, within=digest))
+        took = click.took or span.days
+        doubled = count / span.days >= 2 * max(1, click.calls) / took - 1e-9
+        back = digest < len(self.story.periods) and not self.is_open(digest - 1)
+        lapsed = self.story.periods[click.after].end + timedelta(days=click.lasts) <= span.end
+        return doubled or lapsed or back
+
+    def told(self, digest: int) -> tuple[object, ...] | None:
+        change = self.change(digest)
+        if change is None:
+            return None
+        spells = [n for n in range(digest + 1) if self.change(n) in ("new", "back")]
+        known_before = self.last(spells[-1] - 1)
+        until = digest if len(spells) == 1 else spells[-1]
+        since = min(day(call.day) for call in self.arrived(until) if day(call.day) > known_before)
+        periods = [sum(c.count for c in self.arrived(digest, within=n)) for n in range(digest + 1)]
+        end = self.story.periods[digest].end
+        return (
+            change,
+            periods[-1],
+            periods[-2] if digest else 0,
+            max(1, (end - since).days),
+            min(day(call.day) for call in self.arrived(digest)),
+            since,
+            self.last(digest),
+            next(count for count in reversed(periods) if count),
+            len(spells),
+            end if change == "resolved" else None,
+        )
+
+
+def rows(calls: Iterable[Call]) -> list[Seen]:
+    return [row(call.day, calls=call.count, client=call.client) for call in calls]
+
+
+def tell(story: Story) -> list[Tracked]:
+    """Each digest of the story, one after the other."""
+    told: list[Tracked] = []
+    kept: tuple[Finding, ...] = ()
+    trusted: list[date] = []
+    for number, span in enumerate(story.periods):
+        within = [call for call in story.calls if span.start <= day(call.day) < span.end]
+        ago = story.periods[number - 1] if number else Period(span.start, span.start, trusted=True)
+        before = [call for call in story.calls if ago.start <= day(call.day) < ago.end]
+        tracked = track(
+            kept,
+            rows(call for call in within if not call.late),
+            period=span,
+            late=rows(before),
+            trusted=trusted,
+            complete=story.complete[number],
+        )
+        told.append(tracked)
+        clicks = {click.client: click for click in story.snoozes if click.after == number}
+        kept = tuple(_clicked(one, clicks.get(one.client), span) for one in tracked.findings)
+        trusted += [span.start + timedelta(days=n) for n in range(span.days) if span.trusted]
+    return told
+
+
+def _clicked(one: Finding, click: Snooze | None, span: Period) -> Finding:
+    if click is None or one.resolved is not None:
+        return one
+    until = span.end + timedelta(days=click.lasts)
+    return replace(one, known=Known("bob", "later", until, click.calls, click.took))
+
+
+@settings(deadline=None, max_examples=300)
+@given(stories())
+def test_each_digest_tells_what_a_model_that_knows_every_call_tells(story: Story) -> None:
+    models = {client: Model(story, client) for client in CLIENTS}
+    for number, tracked in enumerate(tell(story)):
+        told = {
+            entry.finding.client: (
+                entry.change,
+                entry.calls,
+                entry.before,
+                entry.day,
+                entry.finding.first,
+                entry.finding.since,
+                entry.finding.last,
+                entry.finding.calls,
+                entry.finding.spells,
+                entry.finding.resolved,
+            )
+            for entry in tracked.entries
+        }
+        expected = {client: model.told(number) for client, model in models.items()}
+        assert told == {client: entry for client, entry in expected.items() if entry is not None}
+
+
+@settings(deadline=None)
+@given(stories(), st.randoms(use_true_random=False))
+def test_the_order_of_what_comes_in_does_not_matter(story: Story, random: Random) -> None:
+    kept = list(tell(story)[-1].findings)
+    seen, late = rows(story.calls), [row(199, client="a"), row(198, client="b"), row(199, client="b")]
+    tracked = track(kept, seen, period=period(200, 203), late=late, trusted=days(197, 198))
+    for part in (kept, seen, late):
+        random.shuffle(part)
+    assert track(kept, seen, period=period(200, 203), late=late, trusted=days(198, 197)) == tracked
+
+
+@settings(deadline=None)
+@given(stories(), st.booleans())
+def test_tracking_a_period_twice_remembers_what_tracking_it_once_does(story: Story, trusted: bool) -> None:
+    kept = tell(story)[-1].findings
+    span = replace(story.periods[-1], trusted=trusted)
+    # whatever the calls are, and however far back they were asked: an overlap is no second spell
+    once = track(kept, rows(story.calls), period=span, trusted=days(*range(90)))
+    twice = track(once.findings, rows(story.calls), period=span, trusted=days(*range(90)))
+    assert twice.findings == once.findings
+    assert not {entry.change for entry in twice.entries} & {"new", "back", "resolved"}
+
+
+@settings(deadline=None)
+@given(stories())
+def test_nothing_known_is_ever_forgotten(story: Story) -> None:
+    told = tell(story)
+    for before, after in pairwise(told):
+        assert {one.identity for one in before.findings} <= {one.identity for one in after.findings}
+        assert {entry.finding for entry in after.entries} <= set(after.findings)

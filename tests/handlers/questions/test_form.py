@@ -1,0 +1,122 @@
+"""The form and the words are two ways to ask the same."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from slack_sdk import WebClient
+
+from bot.errors import UserError
+from bot.sandbox import check_view
+from bot.store.database import Database
+from bot.store.digests import Digests
+from bot.store.runs import Runs
+from bot.worker.worker import Runner
+from handlers.access import Door
+from handlers.context import Desk, Zones
+from handlers.questions import form
+from handlers.questions.form import Place
+from tests.conftest import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bot.engines.local import Local
+    from bot.question.question import Question
+    from bot.question.views import View
+
+
+@pytest.fixture(scope="module")
+def desk(
+    local: Local, catalogue: dict[str, View], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Desk]:
+    """A desk at which nobody can be reached: every zone is UTC."""
+    from handlers.publishing.publisher import SlackPublisher
+
+    database = Database(f"sqlite:///{tmp_path_factory.mktemp('forms') / 'runs.sqlite'}")
+    nobody = WebClient("xoxb-nobody", base_url="http://127.0.0.1:9/", timeout=1, retry_handlers=[])
+    runner = Runner(
+        Runs(database),
+        Digests(database),
+        {"local": local},
+        SlackPublisher(nobody, catalogue),
+        catalogue,
+        engine="local",
+        limits={"local": 1},
+        cap=10,
+        max_days=366,
+        owner="test",
+        clock=lambda: NOW,
+    )
+    yield Desk(runner, Zones(nobody), frozenset(), Door(nobody))
+    database.close()
+
+
+QUESTIONS = [
+    "last 7d",
+    "yesterday by=clients service=s3,kms region=eu-* account=111122223333",
+    "2026-11-01..2026-11-08 min=1.3 cipher=weak kx=classical private",
+    "last 12h by=versions service!=s3 agent=boto top=20",
+    'since 2026-11-20 until 2026-11-22 principal=role/ci agent="Boto & Co"',
+    "last 7d version=1.1 ip=10.0.0.1 event=GetObject",
+    "last 7d min=1.1 engine=local",
+]
+
+
+@pytest.mark.parametrize("text", QUESTIONS)
+def test_a_question_that_was_asked_is_the_same_from_the_form(
+    desk: Desk, ask: Callable[[str], Question], text: str
+) -> None:
+    asked = ask(text)
+    fields = form.filled(asked)
+    again = ask(form.words(fields))
+    assert again == asked
+    assert check_view(form.view(desk, fields, user="U1", place=Place("C1", "1.2"))) == []
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            name: st.text(max_size=30) | st.text(min_size=2_900, max_size=3_000)
+            for name in ("window", "service", "region", "account", "more")
+        }
+        | {
+            "by": st.sampled_from(["", "clients", "versions", "gone"]),
+            "private": st.sampled_from(["", "private"]),
+        },
+    )
+)
+def test_whatever_stands_in_the_form_it_can_be_shown(desk: Desk, fields: dict[str, str]) -> None:
+    assert check_view(form.view(desk, fields, user="U1", place=Place("C1"))) == []
+
+
+def test_what_an_input_cannot_hold_is_said(desk: Desk) -> None:
+    with pytest.raises(UserError, match="too long for the form"):
+        form.view(desk, {"more": "x" * 3_001}, user="U1", place=Place("C1"))
+
+
+def test_what_people_put_into_the_form_is_read_back(desk: Desk) -> None:
+    values: dict[str, dict[str, Any]] = {
+        "by": {"form_changed": {"type": "static_select", "selected_option": {"value": "–"}}},
+        "window": {"form_changed": {"type": "plain_text_input", "value": None}},
+        "from": {"form_changed": {"type": "datepicker", "selected_date": "2026-11-01"}},
+        "policy": {"form_changed": {"type": "checkboxes", "selected_options": [{"value": "cipher=weak"}]}},
+        "private": {"form_changed": {"type": "checkboxes", "selected_options": []}},
+    }
+    fields = form.read({"state": {"values": values}})
+    assert fields == {"by": "", "window": "", "from": "2026-11-01", "policy": "cipher=weak", "private": ""}
+    assert form.words(fields) == "since 2026-11-01 cipher=weak"
+    question = desk.runner.parse(form.words(fields), now=NOW, zone=UTC)
+    assert question.policy is not None
+    assert question.policy.weak_cipher
+
+
+def test_commas_or_spaces_are_between_values() -> None:
+    assert form.words({"service": "s3, kms sts ,ec2"}) == "service=s3,kms,sts,ec2"
+    assert form.words({"service": " , "}) == ""

@@ -1,0 +1,85 @@
+"""What Slack makes of typed words is undone; zones are fetched once, and never waited for long."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+from slack_sdk import WebClient
+
+from bot.sandbox import Sandbox
+from handlers.context import Zones, typed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WINTER = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        ("last 7d service=s3", "last 7d service=s3"),
+        ("agent=a&amp;b &lt;x&gt;", "agent=a&b <x>"),
+        ("agent=&amp;lt;", "agent=&lt;"),
+        ("host=<http://s3.amazonaws.com|s3.amazonaws.com>", "host=s3.amazonaws.com"),
+        ("host=<https://s3.amazonaws.com>", "host=s3.amazonaws.com"),
+        ("principal=<mailto:carol@example.com|carol@example.com>", "principal=carol@example.com"),
+        ("principal=<@U_ALICE|alice>", "principal=alice"),
+        ("agent=<#C1|security>", "agent=security"),
+        ("agent=<!channel>", "agent=channel"),
+        ("", ""),
+    ],
+)
+def test_what_slack_made_of_the_words_is_undone(sent: str, meant: str) -> None:
+    assert typed(sent) == meant
+
+
+class Time:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(rate_limits=False) as running:
+        yield running
+
+
+@pytest.fixture
+def zones(sandbox: Sandbox) -> Zones:
+    client = WebClient(sandbox.options.bot_token, base_url=sandbox.api_url, retry_handlers=[])
+    return Zones(client, Time())
+
+
+def test_a_zone_is_asked_for_once_an_hour(sandbox: Sandbox) -> None:
+    time = Time()
+    client = WebClient(sandbox.options.bot_token, base_url=sandbox.api_url, retry_handlers=[])
+    zones = Zones(client, time)
+    assert zones.of("U_ALICE") == zones.of("U_ALICE") == ZoneInfo("Europe/Berlin")
+    assert zones.of("U_BOB").utcoffset(WINTER) == ZoneInfo("America/New_York").utcoffset(WINTER)
+    assert len(sandbox.calls("users.info")) == 2
+    time.now += 3_601
+    zones.of("U_ALICE")
+    assert len(sandbox.calls("users.info")) == 3
+
+
+@pytest.mark.parametrize("trouble", ["error", "status", "cut", "nonsense"])
+def test_without_a_zone_it_is_utc_and_the_next_time_it_is_asked_again(
+    sandbox: Sandbox, zones: Zones, trouble: str
+) -> None:
+    match trouble:
+        case "error":
+            sandbox.faults.error("users.info", "user_not_found")
+        case "status":
+            sandbox.faults.status("users.info", 503)
+        case "cut":
+            sandbox.faults.cut_before("users.info")
+        case _:
+            sandbox.faults.error("users.info", "", extra={"ok": True, "user": {"tz": "Mars/Olympus"}})
+    assert zones.of("U_ALICE") is UTC
+    assert zones.of("U_ALICE") == ZoneInfo("Europe/Berlin")

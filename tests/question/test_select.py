@@ -1,0 +1,279 @@
+"""What is asked of a lake, word for word, in Lake's own dialect."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from textwrap import dedent
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from bot.question import select, views
+from bot.question.filters import FILTERS
+from bot.question.question import parse
+from tests.conftest import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bot.question.question import Question
+
+CAP = 1_000
+SERVICES = "2026-11-01..2026-11-02 by=services"
+
+
+def sql(question: Question, cap: int = CAP) -> str:
+    return select.build(question, cap=cap).sql("trino", pretty=True)
+
+
+def asked_of(view: str, words: str) -> str:
+    """What is asked, in one line, by a view of one's own: its SQL, and words that go with it."""
+    mine = views.parse("mine", view, where="mine.sql")
+    question = parse(f"mine {words}", now=NOW, zone=UTC, views={"mine": mine}, engines=())
+    return select.build(question, cap=CAP).sql("trino")
+
+
+def where(question: Question) -> str:
+    """The conditions of `question` but for its window, without the brackets around each."""
+    clause = select.build(question, cap=CAP).args["where"].this
+    said = [node.sql("trino") for node in clause.flatten()]
+    return " AND ".join(condition for condition in said if not condition.startswith("eventTime "))
+
+
+def test_the_default_question_is_aws_own_sample_query(ask: Callable[[str], Question]) -> None:
+    assert sql(ask("2026-11-01..2026-11-08 by=services")) == dedent("""\
+        SELECT
+          eventSource,
+          COUNT(*) AS numOutdatedTlsCalls
+        FROM $EDS_ID
+        WHERE
+          tlsDetails.tlsVersion IN ('SSLv2', 'SSLv3', 'TLSv1', 'TLSv1.0', 'TLS 1.0', 'TLSv1.1', 'TLS 1.1')
+          AND eventTime >= '2026-11-01 00:00:00'
+          AND eventTime < '2026-11-08 00:00:00'
+        GROUP BY
+          eventSource
+        ORDER BY
+          numOutdatedTlsCalls DESC,
+          eventSource
+        LIMIT 1000""")
+
+
+def test_filters_are_added_to_the_views_own_conditions(ask: Callable[[str], Question]) -> None:
+    question = ask("2026-11-01T06:30Z..2026-11-02 service=s3 service=kms,s*t agent!=boto top=5 by=clients")
+
+    assert sql(question) == dedent("""\
+        SELECT
+          userAgent,
+          tlsDetails.tlsVersion AS tlsVersion,
+          COUNT(
+            DISTINCT COALESCE(
+              userIdentity.arn,
+              userIdentity.userName,
+              userIdentity.principalId,
+              userIdentity.invokedBy
+            )
+          ) AS numPrincipals,
+          COUNT(*) AS numOutdatedTlsCalls
+        FROM $EDS_ID
+        WHERE
+          tlsDetails.tlsVersion IN ('SSLv2', 'SSLv3', 'TLSv1', 'TLSv1.0', 'TLS 1.0', 'TLSv1.1', 'TLS 1.1')
+          AND eventTime >= '2026-11-01 06:30:00'
+          AND eventTime < '2026-11-02 00:00:00'
+          AND (
+            eventSource IN ('kms.amazonaws.com', 's3.amazonaws.com')
+            OR eventSource LIKE 's%t.amazonaws.com'
+          )
+          AND (
+            userAgent IS NULL OR NOT (
+              LOWER(userAgent) LIKE '%boto%'
+            )
+          )
+        GROUP BY
+          userAgent,
+          tlsDetails.tlsVersion
+        ORDER BY
+          numOutdatedTlsCalls DESC,
+          userAgent,
+          tlsVersion
+        LIMIT 5""")
+
+
+@pytest.mark.parametrize(
+    ("policy", "predicate"),
+    [
+        ("min=1.1", "tlsDetails.tlsVersion IN ('SSLv2', 'SSLv3', 'TLSv1', 'TLSv1.0', 'TLS 1.0')"),
+        (
+            "min=1.1 kx=classical",
+            "tlsDetails.tlsVersion IN ('SSLv2', 'SSLv3', 'TLSv1', 'TLSv1.0', 'TLS 1.0') OR "
+            "NOT REGEXP_LIKE(JSON_EXTRACT_SCALAR(eventJson, '$.tlsDetails.keyExchange'), '(?i)mlkem|kyber')",
+        ),
+        (
+            "min=1.1 cipher=weak",
+            "tlsDetails.tlsVersion IN ('SSLv2', 'SSLv3', 'TLSv1', 'TLSv1.0', 'TLS 1.0') OR "
+            "REGEXP_LIKE(tlsDetails.cipherSuite, 'RC4') OR "
+            "REGEXP_LIKE(tlsDetails.cipherSuite, '3DES|DES-CBC3') OR "
+            "NOT REGEXP_LIKE(tlsDetails.cipherSuite, '^(ECDHE|DHE|TLS_(AES|CHACHA20|ECDHE|DHE))[-_]') OR "
+            "REGEXP_LIKE(tlsDetails.cipherSuite, '[-_]SHA$')",
+        ),
+        ("version=1.1", "TRUE AND tlsDetails.tlsVersion IN ('TLSv1.1', 'TLS 1.1')"),
+    ],
+)
+def test_a_policy_is_one_predicate(policy: str, predicate: str, ask: Callable[[str], Question]) -> None:
+    assert where(ask(f"{SERVICES} {policy}")) == predicate
+
+
+def test_min_1_3_takes_every_older_spelling_and_no_newer_one(ask: Callable[[str], Question]) -> None:
+    asked = where(ask(f"{SERVICES} min=1.3"))
+
+    assert "'TLSv1.2', 'TLS 1.2'" in asked
+    assert "1.3" not in asked
+
+
+@pytest.mark.parametrize(
+    ("words", "predicate"),
+    [
+        ("service=s3", "eventSource IN ('s3.amazonaws.com')"),
+        ("account=1111*,4444*", "recipientAccountId LIKE '1111%' OR recipientAccountId LIKE '4444%'"),
+        ("region=eu-*", "awsRegion LIKE 'eu-%'"),
+        ("event=PutObject", "LOWER(eventName) IN ('putobject')"),
+        ("ip=10.20.0.0/16", "sourceIPAddress LIKE '10.20.%'"),
+        ("agent='50%_off'", "LOWER(userAgent) LIKE '%50\\%\\_off%' ESCAPE '\\'"),
+        ("agent='back\\slash'", "LOWER(userAgent) LIKE '%back\\\\slash%' ESCAPE '\\'"),
+        ("cipher=*-sha", "tlsDetails.cipherSuite LIKE '%-SHA'"),
+        ("host=*-fips.*", "LOWER(tlsDetails.clientProvidedHostHeader) LIKE '%-fips.%'"),
+        ("region!=us-east-1", "awsRegion IS NULL OR NOT (awsRegion IN ('us-east-1'))"),
+    ],
+)  # fmt: skip
+def test_a_filter_is_one_predicate(words: str, predicate: str, ask: Callable[[str], Question]) -> None:
+    every_call = ask(f"{SERVICES} {words}")
+
+    assert where(every_call).partition(" AND ")[2] == predicate
+
+
+def test_a_principal_is_a_whole_name_anywhere_in_its_arn(ask: Callable[[str], Question]) -> None:
+    who = (
+        "COALESCE(userIdentity.arn, userIdentity.userName, userIdentity.principalId, userIdentity.invokedBy)"
+    )
+
+    assert where(ask(f"{SERVICES} principal=alice")).endswith(
+        f" AND {who} IN ('alice') OR {who} LIKE 'alice/%' OR "
+        f"{who} LIKE '%:alice' OR {who} LIKE '%:alice/%' OR "
+        f"{who} LIKE '%/alice' OR {who} LIKE '%/alice/%'"
+    )
+    assert where(ask(f"{SERVICES} principal=ci-*")).endswith(
+        f" AND {who} LIKE 'ci-%' OR {who} LIKE 'ci-%/%' OR "
+        f"{who} LIKE '%:ci-%' OR {who} LIKE '%:ci-%/%' OR {who} LIKE '%/ci-%' OR {who} LIKE '%/ci-%/%'"
+    )
+    assert where(ask(f"{SERVICES} principal=arn:aws:iam::1:user/a")).endswith(
+        f" {who} IN ('arn:aws:iam::1:user/a')"
+    )
+
+
+def test_every_word_a_question_may_narrow_by_has_a_column() -> None:
+    assert set(select._FILTERS) == set(FILTERS)  # noqa: SLF001 - the two tables must agree
+
+
+def test_every_filters_column_is_in_the_lake() -> None:
+    for column, _ in select._FILTERS.values():  # noqa: SLF001
+        for name in column().find_all(exp.Column):
+            assert views.find_type([part.name for part in name.parts]) is not None
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["' OR 1=1 --", "'; DROP TABLE x; --", "-- x", ":start", ":outdated", "$EDS_ID", "a''b", '"', "%s {0}"],
+)
+def test_a_value_stays_one_literal_whatever_it_says(value: str, ask: Callable[[str], Question]) -> None:
+    quoted = value.replace("'", "''")
+    harmless, harmful = ask(f"{SERVICES} agent=x"), ask(f"{SERVICES} agent='{quoted}'")
+
+    sent = sqlglot.parse_one(sql(harmful), read="trino")
+
+    literals = [node.name for node in sent.find_all(exp.Literal)]
+    shape = [type(node) for node in sent.walk() if not isinstance(node, exp.Escape)]
+    assert f"%{value.lower()}%" in [text.replace("\\%", "%").replace("\\_", "_") for text in literals]
+    if "%" not in value and "_" not in value:
+        assert shape == [type(node) for node in sqlglot.parse_one(sql(harmless), read="trino").walk()]
+
+
+def test_top_puts_the_most_calls_first_and_keeps_the_views_order_among_equals(
+    ask: Callable[[str], Question],
+) -> None:
+    asked = select.build(ask("2026-11-01..2026-11-02 by=calls top=3"), cap=CAP).sql("trino")
+
+    assert asked.endswith(
+        "ORDER BY numOutdatedTlsCalls DESC, eventSource, eventName, tlsVersion, accountId, "
+        "recipientAccountId, arn, awsRegion, cipherSuite, userAgent LIMIT 3"
+    )
+
+
+def test_top_without_a_count_takes_the_first_of_the_views_order(ask: Callable[[str], Question]) -> None:
+    asked = select.build(ask("2026-11-01..2026-11-02 by=requests top=3"), cap=CAP).sql("trino")
+
+    assert asked.endswith("ORDER BY eventTime, eventID LIMIT 3")
+
+
+def test_top_orders_a_view_that_has_no_order_of_its_own() -> None:
+    text = (
+        "-- title: T\n-- about: A\nSELECT awsRegion, COUNT(*) AS numCalls FROM $EDS_ID "
+        "WHERE eventTime >= :start AND eventTime < :end GROUP BY awsRegion"
+    )
+
+    assert asked_of(text, "top=3").endswith("ORDER BY numCalls DESC LIMIT 3")
+
+
+@pytest.mark.parametrize(("words", "rows"), [("", 10), ("top=3", 3), ("top=50", 10)])
+def test_no_answer_has_more_rows_than_the_cap(words: str, rows: int, ask: Callable[[str], Question]) -> None:
+    assert sql(ask(f"{SERVICES} {words}"), cap=10).endswith(f"LIMIT {rows}")
+
+
+def test_a_policy_of_many_clauses_keeps_its_brackets_wherever_a_view_puts_it() -> None:
+    text = (
+        "-- title: T\n-- about: A\nSELECT COUNT(CASE WHEN NOT :outdated AND readOnly THEN 1 END) AS numCalls "
+        "FROM $EDS_ID WHERE eventTime >= :start AND eventTime < :end"
+    )
+
+    asked = asked_of(text, "kx=classical")
+
+    assert "NOT (tlsDetails.tlsVersion IN" in asked
+    assert "kyber')) AND readOnly THEN 1" in asked
+
+
+def test_building_leaves_the_view_as_it_was(ask: Callable[[str], Question]) -> None:
+    question = ask(f"{SERVICES} service=s3 top=3")
+
+    assert sql(question) == sql(question)
+    assert ":outdated" in question.view.select.sql("trino")
+
+
+def test_coverage_is_the_same_window_and_filters_whatever_the_tls(
+    ask: Callable[[str], Question], catalogue: dict[str, views.View]
+) -> None:
+    asked = ask(f"{SERVICES} service=s3 region!=us-east-1 version=1.1 cipher=*-SHA top=3")
+
+    covered = select.coverage(asked, catalogue)
+
+    assert covered.window == asked.window
+    assert covered.top is None
+    assert where(covered) == (
+        "eventSource IN ('s3.amazonaws.com') AND awsRegion IS NULL OR NOT (awsRegion IN ('us-east-1'))"
+    )
+
+
+def test_coverage_forgets_the_policy(
+    ask: Callable[[str], Question], catalogue: dict[str, views.View]
+) -> None:
+    one, other = (ask(f"{SERVICES} {words}") for words in ("min=1.3", "cipher=weak kx=classical"))
+
+    assert sql(select.coverage(one, catalogue)) == sql(select.coverage(other, catalogue))
+    assert "tlsDetails.cipherSuite" not in sql(select.coverage(other, catalogue))
+
+
+@pytest.mark.parametrize("name", sorted(views.load()))
+def test_no_blank_is_left_in_any_view(name: str, ask: Callable[[str], Question]) -> None:
+    tree = select.build(ask(f"last 7d by={name}"), cap=CAP)
+
+    assert not list(tree.find_all(exp.Placeholder))
+    assert sqlglot.parse_one(tree.sql("trino"), read="trino").sql("trino") == tree.sql("trino")

@@ -1,0 +1,985 @@
+"""The runner: from words to an answer, whatever happens between. The clock is the test's, step by step."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from datetime import UTC, date, tzinfo
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.errors import (
+    BotError,
+    EngineBusy,
+    EngineError,
+    HandedOver,
+    Stopped,
+    Unavailable,
+    Unreachable,
+    UserError,
+)
+from bot.question.select import Statement
+from bot.store.database import Database
+from bot.store.digests import Digests
+from bot.store.runs import ATTEMPTS, Run, Runs
+from bot.table import Table
+from bot.worker.worker import KEEP, Runner
+from tests.conftest import NOW
+from tests.support.clock import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from sqlglot import exp
+
+    from bot.answers.summary import Findings
+    from bot.digests.report import Report
+    from bot.engines import Progress
+    from bot.question.question import Question
+    from bot.question.views import Column, View
+    from bot.store.digests import Digest
+    from bot.worker.lease import Claimed
+
+
+class Script:
+    """An engine that does what a test lays before it, one thing each time it is asked; else it answers."""
+
+    name = "script"
+    metered = True
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str | None]] = []
+        self.next: list[Callable[[Progress], None]] = []
+
+    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
+        return Statement(select.sql("trino"), tuple(columns))
+
+    def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
+        self.asked.append((token, resume))
+        if self.next:
+            self.next.pop(0)(progress)
+        rows = [] if token.endswith("coverage") else [("s3.amazonaws.com", 7)]
+        return Table(statement.columns, [rows])
+
+
+class Diary:
+    """A publisher that writes down what it was asked to show; what a test lays before it comes first."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.next: list[Callable[[str], None]] = []
+        self.errors: list[BotError] = []
+        self.doubts: list[bool] = []
+        """Whether each thing said may have been said before."""
+
+    def _say(self, claimed: Claimed, words: str) -> None:
+        claimed.check()
+        if self.next:
+            self.next.pop(0)(words)
+        self.said.append(words)
+        self.doubts.append(claimed.run.doubt)
+
+    def open(self, claimed: Claimed, question: Question, ahead: int) -> tuple[str, str]:
+        del question
+        self._say(claimed, f"open {claimed.run.typed}, {ahead} ahead")
+        return claimed.run.channel, f"thread of {claimed.run.id}"
+
+    def progress(self, run: Run, question: Question, state: str, seconds: float, scanned: int) -> None:
+        del question
+        self.said.append(f"{state} {seconds:.0f} s, {scanned} bytes of {run.typed}")
+
+    def answer(self, claimed: Claimed, question: Question, table: Table, found: Findings) -> None:
+        del question, table
+        for part in ("table", "headline"):
+            if part not in claimed.run.posted:
+                self._say(claimed, f"{part}: {found.headline}")
+                claimed.posted(part, f"{part} of {claimed.run.id}")
+
+    def digest(self, claimed: Claimed, digest: Digest, report: Report, today: date, late: str) -> None:
+        del digest, report, today, late
+        self._say(claimed, "digest")
+
+    def no_digest(self, claimed: Claimed, digest: Digest, error: BotError, what_next: str) -> None:
+        del digest, what_next
+        self._say(claimed, f"no digest: {error}")
+
+    def apologise(self, claimed: Claimed, question: Question | None, error: BotError) -> None:
+        del question
+        self.errors.append(error)
+        self._say(claimed, f"sorry for {claimed.run.typed}: {error}")
+
+    def cancelled(self, claimed: Claimed, question: Question) -> None:
+        del question
+        self._say(claimed, f"cancelled {claimed.run.typed}")
+
+    def tell(self, claimed: Claimed, user: str, error: BotError) -> None:
+        self._say(claimed, f"to {user} alone: {error}")
+
+    def forget(self, run: Run) -> None:
+        if self.next:
+            self.next.pop(0)(run.typed)
+        self.said.append(f"forget {run.typed}")
+
+
+class Bench:
+    """A runner with everything around it, worked by hand."""
+
+    def __init__(self, database: Database, views: dict[str, View], clock: Clock, owner: str = "one") -> None:
+        self.engine, self.diary, self.clock, self.runs = Script(), Diary(), clock, Runs(database)
+        self.stopping = Event()
+        self.ended: list[Run] = []
+        self.runner = Runner(
+            self.runs,
+            Digests(database),
+            {"script": self.engine},
+            self.diary,
+            views,
+            engine="script",
+            limits={"script": 1},
+            cap=1_000,
+            max_days=366,
+            owner=owner,
+            clock=clock,
+            stopping=self.stopping,
+            ended=self.ended.append,
+        )
+        self._count = 0
+        self._around = database, views, clock
+
+    def other(self, owner: str = "two") -> Bench:
+        """Another process beside this one."""
+        return Bench(*self._around, owner)
+
+    def ask(self, text: str = "last 7d", *, user: str = "alice", key: str = "", zone: tzinfo = UTC) -> Run:
+        self._count += 1
+        self.clock.advance(0.001)
+        return self.runner.submit(
+            text, channel="C", user=user, key=key or f"key {self._count}", zone=lambda: zone
+        )
+
+    def now(self, run: Run) -> Run:
+        found = self.runs.get(run.id)
+        assert found is not None
+        return found
+
+    def work(self) -> int:
+        """Steps until there is nothing to do now."""
+        steps = 0
+        while self.runner.step():
+            steps += 1
+            assert steps < 100, "it never rests"
+        return steps
+
+    def die(self) -> None:
+        """Have the process killed in the middle of a step, as what lies before its parts will do."""
+        with pytest.raises(KeyboardInterrupt):
+            self.runner.step()
+
+    def died_asking(self) -> Run:
+        """A run that was at its engine, as `ref-1`, when the process was killed."""
+
+        def dies(progress: Progress) -> None:
+            progress("ref-1", "running", 5)
+            raise KeyboardInterrupt
+
+        self.engine.next = [dies]
+        run = self.ask()
+        self.die()
+        return run
+
+    def handed_over(self) -> Run:
+        """A run that is at its engine, as `ref-1`, when the process is told to stop."""
+
+        def stopped(progress: Progress) -> None:
+            progress("ref-1", "running", 5)
+            self.stopping.set()
+            progress("ref-1", "running", 6)
+
+        self.engine.next = [stopped]
+        run = self.ask()
+        assert self.runner.step()
+        return run
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "runs.sqlite"
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[Database]:
+    kept = Database(f"sqlite:///{path}")
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def bench(database: Database, catalogue: dict[str, View]) -> Bench:
+    return Bench(database, catalogue, Clock(NOW))
+
+
+def raises(error: BaseException) -> Callable[[object], None]:
+    def act(_: object) -> None:
+        raise error
+
+    return act
+
+
+def nothing(_: object) -> None:
+    """Go on as if nothing had been laid before."""
+
+
+# --- asking
+
+
+def test_a_question_is_opened_run_and_answered_once(bench: Bench) -> None:
+    run = bench.ask()
+    assert bench.work() == 1
+
+    done = bench.now(run)
+    assert (done.state, done.rows, done.parts) == (
+        "done",
+        1,
+        {"table": f"table of {run.id}", "headline": f"headline of {run.id}"},
+    )
+    assert bench.diary.said == [
+        "open last 7d, 0 ahead",
+        "table: 7 calls to 1 service",
+        "headline: 7 calls to 1 service",
+    ]
+    assert not any(bench.diary.doubts)
+    assert bench.engine.asked == [(f"{run.id}/answer", None)], "paid for coverage only where it is needed"
+
+
+def test_asking_twice_with_one_key_makes_one_run(bench: Bench) -> None:
+    first = bench.ask(key="event 1")
+    assert bench.ask(key="event 1").id == first.id
+    bench.work()
+    assert bench.ask(key="event 1").state == "done"
+    assert len(bench.engine.asked) == 1
+
+
+def test_a_mistake_is_the_askers_and_leaves_no_run(bench: Bench) -> None:
+    with pytest.raises(UserError):
+        bench.ask("last 7d servce=s3")
+    assert bench.runs.latest("alice", 9) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("last 7d", False),
+        ("last 7d servce=s3", False),
+        ("yesterday", True),
+        ("2026-11-01..2026-11-08", True),
+        ("2026-11-01T00:00Z..2026-11-08T00:00Z", False),
+    ],
+)
+def test_the_askers_zone_is_asked_for_only_where_it_matters(bench: Bench, text: str, *, asked: bool) -> None:
+    zones: list[str] = []
+
+    def zone() -> tzinfo:
+        zones.append("asked")
+        return UTC
+
+    with suppress(UserError):
+        bench.runner.submit(text, channel="C", user="alice", key="k", zone=zone)
+    assert bool(zones) is asked
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "start"),
+    [
+        # already begun in Tokyo, still to come in the far west
+        ("since 2026-11-23 16:00", ZoneInfo("Asia/Tokyo"), "2026-11-23T07:00"),
+        # a year and a few hours in the far east, less in Berlin
+        ("since 2025-11-22 12:00", ZoneInfo("Europe/Berlin"), "2025-11-22T11:00"),
+    ],
+)
+def test_a_window_that_is_right_where_the_asker_is_is_right(
+    bench: Bench, text: str, zone: tzinfo, start: str
+) -> None:
+    run = bench.ask(text, zone=zone)
+    assert f"{bench.runner.question(run).window.start:%Y-%m-%dT%H:%M}" == start
+
+
+def test_a_window_that_is_wrong_where_the_asker_is_is_refused(bench: Bench) -> None:
+    with pytest.raises(UserError):
+        bench.ask("since 2026-11-23 16:00", zone=UTC)
+
+
+def test_the_question_of_a_run_does_not_move_with_time_or_place(bench: Bench) -> None:
+    run = bench.ask("yesterday", zone=ZoneInfo("Asia/Tokyo"))
+    then = bench.runner.question(run)
+    bench.clock.advance(86_400)
+    assert bench.runner.question(bench.now(run)) == then
+
+
+# --- the engine
+
+
+def test_an_engine_that_fails_is_told_and_never_asked_again(bench: Bench) -> None:
+    bench.engine.next = [raises(EngineError("It broke.", "Ask for less."))]
+    run = bench.ask()
+    bench.work()
+    assert (bench.now(run).state, bench.now(run).error) == ("failed", "It broke. Ask for less.")
+    assert bench.diary.said[-1] == "sorry for last 7d: It broke. Ask for less."
+    bench.clock.advance(1_000)
+    assert bench.work() == 0
+
+
+def test_a_full_engine_puts_a_run_back_at_its_place(bench: Bench) -> None:
+    bench.engine.next = [raises(EngineBusy("Ten are running."))]
+    first = bench.ask("last 7d", user="alice")
+    second = bench.ask("last 8d", user="bob")
+    assert bench.runner.step()
+    assert (bench.now(first).state, bench.now(first).attempts) == ("queued", 0)
+    bench.work()
+    assert bench.now(second).state == "done"
+    assert bench.now(first).state == "queued"
+    bench.clock.advance(5)
+    bench.work()
+    assert bench.now(first).state == "done"
+    assert sum(words.startswith("open last 7d") for words in bench.diary.said) == 1
+
+
+def test_a_busy_engine_is_asked_for_as_long_as_it_takes(bench: Bench) -> None:
+    bench.engine.next = [raises(EngineBusy("Ten are running."))] * 20
+    run = bench.ask()
+    for _ in range(20):
+        bench.work()
+        assert bench.now(run).state == "queued"
+        bench.clock.advance(5)
+    bench.work()
+    assert bench.now(run).state == "done"
+
+
+def test_what_the_engine_calls_a_run_is_kept_at_once_and_handed_back_after_a_crash(bench: Bench) -> None:
+    run = bench.died_asking()
+    assert bench.now(run).steps[0].ref == "ref-1"
+
+    other = bench.other()
+    assert other.work() == 0, "the lease has not ended"
+    bench.clock.advance(31)
+    other.work()
+    assert other.engine.asked == [(f"{run.id}/answer", "ref-1")]
+    assert bench.now(run).state == "done"
+
+
+def test_progress_is_written_down_at_most_every_second(bench: Bench) -> None:
+    def slow(progress: Progress) -> None:
+        for number in range(30):
+            progress("ref", "running", number)
+            bench.clock.advance(0.1)
+
+    bench.engine.next = [slow]
+    bench.ask()
+    bench.work()
+    told = [words for words in bench.diary.said if words.startswith("running")]
+    assert told == [
+        "running 0 s, 0 bytes of last 7d",
+        "running 1 s, 10 bytes of last 7d",
+        "running 2 s, 20 bytes of last 7d",
+    ]
+
+
+def test_a_run_that_ends_its_process_again_and_again_is_given_up_with_a_word(
+    bench: Bench,
+) -> None:
+    run = bench.ask()
+    for number in range(ATTEMPTS):
+        life = bench.other(f"life {number}")
+        life.engine.next = [raises(KeyboardInterrupt())]
+        life.die()
+        bench.clock.advance(31)
+
+    last = bench.other("last")
+    last.work()
+    assert last.engine.asked == []
+    assert last.now(run).state == "failed"
+    assert last.diary.said == [
+        "sorry for last 7d: This run ended the bot 3 times and is given up. Ask for less at once."
+    ]
+
+
+def test_a_start_takes_up_at_once_what_the_last_life_left(
+    bench: Bench,
+) -> None:
+    bench.engine.next = [raises(KeyboardInterrupt())]
+    run = bench.ask()
+    bench.die()
+
+    after = bench.other("one")
+    after.runner.start(2)
+    done = after.runner.wait(run.id, 10)
+    after.runner.stop()
+    assert done is not None
+    assert done.state == "done"
+
+
+# --- losing a run
+
+
+def test_an_owner_that_was_paused_says_nothing_more(bench: Bench) -> None:
+    other = bench.other()
+
+    def paused(progress: Progress) -> None:
+        bench.clock.advance(31)
+        other.work()
+        progress("late", "running", 1)
+
+    bench.engine.next = [paused]
+    run = bench.ask()
+    bench.work()
+    assert bench.diary.said == ["open last 7d, 0 ahead"]
+    assert other.diary.said == ["table: 7 calls to 1 service", "headline: 7 calls to 1 service"]
+    assert bench.now(run).owner == "two"
+
+
+@pytest.mark.parametrize(
+    "error", [EngineError("It broke."), EngineBusy("Full."), Unreachable("Slack is away.")]
+)
+def test_whatever_befalls_a_paused_owner_changes_nothing(bench: Bench, error: BotError) -> None:
+    other = bench.other()
+
+    def paused(_: Progress) -> None:
+        bench.clock.advance(31)
+        other.work()
+        raise error
+
+    bench.engine.next = [paused]
+    run = bench.ask()
+    bench.work()
+    assert bench.now(run).state == "done"
+    assert bench.diary.said == ["open last 7d, 0 ahead"]
+
+
+# --- the publisher
+
+
+@pytest.mark.parametrize("part", ["open", "table", "headline"])
+def test_when_slack_cannot_be_reached_the_same_is_tried_again_and_nothing_twice(
+    bench: Bench, part: str
+) -> None:
+    def away(words: str) -> None:
+        raise Unreachable(f"{words} is not heard.")
+
+    before = {"open": 0, "table": 1, "headline": 2}[part]
+    bench.diary.next = [*[nothing] * before, away]
+    run = bench.ask()
+    assert bench.work() == 1
+    waiting = bench.now(run)
+    assert waiting.state in {"running", "posting"}
+    assert (waiting.lease, waiting.attempts) == (None, 0), "nobody holds it, and it counts as no attempt"
+    bench.clock.advance(29)
+    assert bench.work() == 0
+    bench.clock.advance(2)
+    bench.work()
+    assert bench.now(run).state == "done"
+    assert [words.split(" ")[0].strip(":") for words in bench.diary.said] == ["open", "table", "headline"]
+
+
+def test_what_slack_may_have_heard_before_it_went_away_is_looked_for(bench: Bench) -> None:
+    bench.diary.next = [nothing, raises(Unreachable("Away."))]
+    bench.ask()
+    bench.work()
+    assert bench.diary.doubts == [False]
+    bench.clock.advance(31)
+    bench.work()
+    assert bench.diary.said[1:] == ["table: 7 calls to 1 service", "headline: 7 calls to 1 service"]
+    # whoever looked says so, which the diary does not
+    assert bench.diary.doubts == [False, True, True]
+
+
+def test_what_a_worker_that_died_may_have_posted_is_looked_for(bench: Bench) -> None:
+    bench.diary.next = [nothing, raises(KeyboardInterrupt())]
+    run = bench.ask()
+    bench.die()
+    bench.clock.advance(31)
+    other = bench.other()
+    other.work()
+    assert other.now(run).state == "done"
+    assert other.diary.doubts == [True, True]
+
+
+def test_however_long_slack_is_away_a_run_is_not_given_up(bench: Bench) -> None:
+    bench.diary.next = [raises(Unreachable("Away."))] * 20
+    run = bench.ask()
+    for _ in range(20):
+        bench.work()
+        bench.clock.advance(31)
+    bench.work()
+    assert bench.now(run).state == "done"
+
+
+def test_what_slack_refuses_for_good_fails_and_is_told(bench: Bench) -> None:
+    bench.diary.next = [raises(BotError("That channel is archived."))]
+    run = bench.ask()
+    bench.work()
+    assert (bench.now(run).state, bench.now(run).thread) == ("failed", None)
+    assert bench.diary.said == ["sorry for last 7d: That channel is archived."]
+
+
+def test_a_call_that_takes_long_is_no_death(bench: Bench) -> None:
+    other = bench.other()
+
+    def rate_limited(_: object) -> None:
+        for _ in range(6):
+            bench.clock.advance(10)
+            bench.runner.keep_leases()
+            assert other.work() == 0
+
+    bench.diary.next = [rate_limited] * 3
+    bench.engine.next = [rate_limited]
+    run = bench.ask()
+    bench.work()
+    assert bench.now(run).state == "done"
+    assert other.diary.said == []
+    assert len(bench.engine.asked) == 1
+
+
+def test_what_is_no_more_at_work_is_not_kept(bench: Bench) -> None:
+    other = bench.other()
+    bench.diary.next = [raises(ZeroDivisionError("a bug"))]
+    run = bench.ask()
+    assert bench.runner.step()
+    assert bench.now(run).owner == "one"
+    bench.clock.advance(31)
+    bench.runner.keep_leases()
+    other.work()
+    assert other.now(run).owner == "two"
+
+    bench.engine.next = [raises(EngineBusy("Full."))]
+    waiting = bench.ask()
+    bench.work()
+    bench.runner.keep_leases()
+    assert bench.now(waiting).lease is None
+
+
+# --- cancelling
+
+
+def test_a_waiting_run_is_cancelled_by_the_next_free_worker(bench: Bench) -> None:
+    def cancel(_: Progress) -> None:
+        assert bench.runner.step(), "announce the second"
+        bench.runner.cancel(second.id)
+        assert bench.runner.step()
+        assert bench.now(second).state == "cancelled"
+
+    bench.engine.next = [cancel]
+    bench.ask("last 7d")
+    second = bench.ask("last 8d")
+    bench.work()
+    assert (
+        bench.diary.said[1:3] == ["open last 8d, 0 ahead", "cancelled last 8d"]
+        or "cancelled last 8d" in bench.diary.said
+    )
+    assert (bench.now(second).state, bench.now(second).finished) == ("cancelled", bench.clock())
+    assert [token for token, _ in bench.engine.asked if token.startswith(second.id)] == []
+
+
+def test_a_run_nobody_has_seen_yet_is_cancelled_without_asking_the_engine(bench: Bench) -> None:
+    run = bench.ask()
+    bench.runner.cancel(run.id)
+    bench.work()
+    assert bench.now(run).state == "cancelled"
+    assert bench.engine.asked == []
+    assert not [words for words in bench.diary.said if words.startswith("open")]
+
+
+def test_a_running_run_is_stopped_at_its_engines_next_word(bench: Bench) -> None:
+    def cancel(progress: Progress) -> None:
+        progress("ref", "running", 1)
+        bench.runner.cancel(run.id)
+        bench.clock.advance(1)
+        with pytest.raises(Stopped):
+            progress("ref", "running", 2)
+        raise Stopped("as the engine lets it pass")
+
+    bench.engine.next = [cancel]
+    run = bench.ask()
+    bench.work()
+    assert bench.now(run).state == "cancelled"
+    assert bench.diary.said[-1] == "cancelled last 7d"
+
+
+def test_an_engine_that_failed_while_it_was_being_cancelled_ends_the_run(bench: Bench) -> None:
+    def cancel(_: Progress) -> None:
+        bench.runner.cancel(run.id)
+        raise EngineError("It broke.")
+
+    bench.engine.next = [cancel]
+    run = bench.ask()
+    bench.work()
+    assert bench.now(run).state in {"failed", "cancelled"}
+
+
+def test_a_run_cancelled_while_it_posts_is_answered_to_its_end_or_cancelled(bench: Bench) -> None:
+    def cancel(_: str) -> None:
+        bench.runner.cancel(run.id)
+
+    bench.diary.next = [nothing, cancel]
+    run = bench.ask()
+    bench.work()
+    assert bench.now(run).state in {"done", "cancelled"}
+    assert bench.work() == 0
+
+
+def test_a_run_that_has_ended_cannot_be_cancelled(bench: Bench) -> None:
+    run = bench.ask()
+    bench.work()
+    assert bench.runner.cancel(run.id) is None
+    assert bench.runner.cancel("nobody") is None
+
+
+def test_a_cancelled_run_whose_worker_died_is_still_cancelled(bench: Bench) -> None:
+    def dies(_: Progress) -> None:
+        bench.runner.cancel(run.id)
+        raise KeyboardInterrupt
+
+    bench.engine.next = [dies]
+    run = bench.ask()
+    bench.die()
+    bench.clock.advance(31)
+    bench.work()
+    assert bench.now(run).state == "cancelled"
+    assert len(bench.engine.asked) == 1
+
+
+# --- waiting and working in the background
+
+
+def test_whoever_waits_for_a_run_has_it_when_it_has_ended(bench: Bench) -> None:
+    run = bench.ask()
+    got: list[Run | None] = []
+    waiting = Thread(target=lambda: got.append(bench.runner.wait(run.id, 10)))
+    waiting.start()
+    bench.runner.start(1)
+    waiting.join()
+    bench.runner.stop()
+    (done,) = got
+    assert done is not None
+    assert done.state == "done"
+
+
+def test_waiting_ends_with_its_time_or_where_there_is_no_run(bench: Bench) -> None:
+    run = bench.ask()
+    still = bench.runner.wait(run.id, 0.01)
+    assert still is not None
+    assert still.state == "queued"
+    assert bench.runner.wait("nobody", 10) is None
+
+
+def test_a_bug_in_one_run_does_not_end_the_worker(bench: Bench) -> None:
+    met = Event()
+
+    def bug(_: str) -> None:
+        met.set()
+        raise ZeroDivisionError("a bug")
+
+    bench.diary.next = [bug]
+    broken = bench.ask("last 7d")
+    bench.runner.start(1)
+    assert met.wait(10)
+    sound = bench.ask("last 8d")
+    bench.clock.advance(31)
+    for run in (broken, sound):
+        bench.runner.wait(run.id, 10)
+    bench.runner.stop()
+    assert (bench.now(broken).state, bench.now(sound).state) == ("done", "done")
+
+
+def test_many_at_work_at_once_all_end_and_then_every_thread_does(bench: Bench) -> None:
+    runs = [bench.ask(f"last {number + 1}d", user=f"u{number}") for number in range(6)]
+    bench.runner.start(2)
+    assert bench.runner.is_alive()
+    for run in runs:
+        bench.runner.wait(run.id, 10)
+    bench.runner.stop()
+    assert bench.runner.is_alive() is False
+    assert {bench.now(run).state for run in runs} == {"done"}
+
+
+def test_no_more_runs_are_at_work_than_there_may_be(bench: Bench) -> None:
+    go, begun, at_once = Event(), Event(), []
+
+    def wait(_: str) -> None:
+        at_once.append(1)
+        begun.set()
+        go.wait()
+
+    bench.diary.next = [wait] * 3
+    runs = [bench.ask(f"last {number + 1}d", user=f"u{number}") for number in range(3)]
+    bench.runner.start(1)
+    assert begun.wait(10)
+    # a look at whatever else would be claimed: the one worker there is has its hands full
+    assert bench.runner.wait(runs[2].id, 0.2) == runs[2]
+    assert len(at_once) == 1
+    go.set()
+    for run in runs:
+        bench.runner.wait(run.id, 10)
+    bench.runner.stop()
+    assert {bench.now(run).state for run in runs} == {"done"}
+
+
+def test_whoever_counts_runs_is_told_of_each_that_ended_once(bench: Bench) -> None:
+    done = bench.ask("last 7d")
+    bench.work()
+    bench.engine.next = [raises(EngineBusy("Full.")), raises(EngineError("It broke."))]
+    failed = bench.ask("last 8d")
+    bench.work()
+    assert bench.ended == [bench.now(done)], "the other one waits"
+    bench.clock.advance(5)
+    bench.work()
+    cancelled = bench.ask("last 9d")
+    bench.runner.cancel(cancelled.id)
+    bench.work()
+    assert bench.ended == [bench.now(run) for run in (done, failed, cancelled)]
+    assert [run.state for run in bench.ended] == ["done", "failed", "cancelled"]
+
+
+# --- handing over
+
+
+def test_a_process_that_stops_hands_over_what_is_at_its_engine_and_another_goes_on_from_there(
+    bench: Bench,
+) -> None:
+    run = bench.handed_over()
+    handed = bench.now(run)
+    assert (handed.state, handed.lease, handed.attempts, handed.doubt) == ("running", None, 0, False)
+    assert handed.steps[0].ref == "ref-1"
+
+    other = bench.other()
+    other.work()
+    assert other.engine.asked == [(f"{run.id}/answer", "ref-1")]
+    assert other.now(run).state == "done"
+    assert other.diary.doubts == [False, False]
+
+
+def test_a_process_that_stops_between_two_parts_hands_over_the_rest(bench: Bench) -> None:
+    def stop(_: str) -> None:
+        bench.stopping.set()
+
+    bench.diary.next = [nothing, stop]
+    run = bench.ask()
+    assert bench.runner.step()
+    handed = bench.now(run)
+    assert (handed.state, handed.lease, list(handed.posted)) == ("posting", None, ["table"])
+
+    other = bench.other()
+    other.work()
+    assert other.diary.said == ["headline: 7 calls to 1 service"]
+    assert other.now(run).state == "done"
+
+
+def test_a_process_that_stops_before_it_looked_hands_over_the_doubt(bench: Bench) -> None:
+    bench.diary.next = [nothing, raises(KeyboardInterrupt())]
+    run = bench.ask()
+    bench.die()
+    bench.clock.advance(31)
+    second = bench.other()
+    second.diary.next = [raises(HandedOver("The bot is stopping."))]
+    assert second.runner.step()
+    assert second.now(run).lease is None
+
+    third = bench.other("three")
+    third.work()
+    assert third.diary.doubts == [True, True]
+
+
+def test_a_process_that_stops_before_it_could_say_what_went_wrong_hands_that_over(bench: Bench) -> None:
+    def broken(_: object) -> None:
+        bench.stopping.set()
+        raise EngineError("It broke.")
+
+    bench.engine.next = [broken]
+    run = bench.ask()
+    assert bench.runner.step()
+    assert (bench.now(run).state, bench.now(run).lease, bench.now(run).attempts) == ("running", None, 0)
+
+    other = bench.other()
+    other.engine.next = [raises(EngineError("It broke."))]
+    other.work()
+    assert other.diary.said == ["sorry for last 7d: It broke."]
+    assert other.now(run).state == "failed"
+
+
+def test_a_process_that_stops_before_it_could_say_that_a_run_was_cancelled_hands_that_over(
+    bench: Bench,
+) -> None:
+    def cancel(_: object) -> None:
+        bench.runner.cancel(run.id)
+        bench.stopping.set()
+        raise Stopped("as the engine lets it pass")
+
+    bench.engine.next = [cancel]
+    run = bench.ask()
+    assert bench.runner.step()
+    assert (bench.now(run).state, bench.now(run).lease) == ("running", None)
+
+    other = bench.other()
+    other.work()
+    assert other.diary.said == ["cancelled last 7d"]
+    assert other.now(run).state == "cancelled"
+
+
+def test_stopping_waits_until_what_is_under_way_was_handed_over(bench: Bench) -> None:
+    begun = Event()
+
+    def slow(progress: Progress) -> None:
+        begun.set()
+        while True:
+            progress("ref", "running", 1)
+
+    bench.engine.next = [slow]
+    run = bench.ask()
+    bench.runner.start(1)
+    assert begun.wait(10)
+    bench.runner.stop()
+    assert (bench.now(run).state, bench.now(run).lease) == ("running", None)
+    assert bench.runner.step() is True, "nobody has it"
+
+
+# --- when the database is away
+
+
+def test_without_a_database_nothing_is_promised(bench: Bench, path: Path) -> None:
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable) as said:
+        bench.ask()
+    other.close()
+    assert "Nothing was taken on." in str(said.value)
+    assert bench.runs.latest("alice", 9) == []
+
+
+def test_a_database_that_was_away_while_a_run_was_at_work_has_all_of_it(bench: Bench, path: Path) -> None:
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    locked = Event()
+
+    def lock(_: object) -> None:
+        other.execute("BEGIN IMMEDIATE")
+        locked.set()
+
+    bench.engine.next = [lock]
+    run = bench.ask()
+    bench.runner.start(1)
+    assert locked.wait(10)
+    asked = bench.runner.wait(run.id, 2.5)
+    assert asked is not None
+    assert asked.state == "running"
+    other.close()
+    done = bench.runner.wait(run.id, 10)
+    bench.runner.stop()
+    assert done is not None
+    assert (done.state, list(done.posted)) == ("done", ["table", "headline"])
+    assert len(bench.engine.asked) == 1
+
+
+# --- forgetting
+
+
+def test_what_is_older_than_what_is_kept_is_forgotten_with_what_it_posted(bench: Bench) -> None:
+    old = bench.ask("last 7d")
+    bench.work()
+    bench.clock.advance(KEEP.total_seconds())
+    new = bench.ask("last 8d")
+    bench.work()
+    bench.runner.sweep()
+    assert bench.runs.get(old.id) is None
+    assert bench.runs.get(new.id) is not None
+    assert bench.diary.said[-1] == "forget last 7d"
+
+
+def test_while_slack_is_away_what_it_still_holds_is_not_forgotten(bench: Bench) -> None:
+    first, second, third = (bench.ask(f"last {days}d") for days in (7, 8, 9))
+    bench.work()
+    bench.clock.advance(KEEP.total_seconds() + 1)
+
+    bench.diary.next = [nothing, raises(Unreachable("Slack cannot be reached."))]
+    bench.runner.sweep()
+    assert bench.runs.get(first.id) is None
+    assert [run.id for run in bench.runs.latest("alice", 9)] == [third.id, second.id]
+
+    bench.runner.sweep()
+    assert bench.runs.latest("alice", 9) == []
+
+
+# --- what is left at the engine
+
+
+def test_a_cancelled_run_that_was_handed_over_is_stopped_at_its_engine(bench: Bench) -> None:
+    run = bench.handed_over()
+    bench.runner.cancel(run.id)
+    told: list[str] = []
+
+    def resumed(progress: Progress) -> None:
+        with pytest.raises(Stopped):
+            progress("ref-1", "running", 7)
+        told.append("CancelQuery")
+        raise Stopped("as the engine lets it pass")
+
+    other = bench.other()
+    other.engine.next = [resumed]
+    other.work()
+    assert told == ["CancelQuery"]
+    assert other.engine.asked == [(f"{run.id}/answer", "ref-1")]
+    assert (other.now(run).state, other.diary.said) == ("cancelled", ["cancelled last 7d"])
+
+
+@pytest.mark.parametrize("befalls", [EngineError("It broke."), EngineBusy("Full.")])
+def test_a_cancelled_run_is_cancelled_whatever_its_engine_says_of_what_was_left(
+    bench: Bench, befalls: EngineError
+) -> None:
+    run = bench.died_asking()
+    bench.runner.cancel(run.id)
+    bench.clock.advance(31)
+    bench.engine.next = [raises(befalls)]
+    bench.work()
+    assert bench.now(run).state == "cancelled"
+    assert len(bench.engine.asked) == 2
+
+
+def test_a_cancelled_run_that_ended_the_bot_too_often_is_not_touched_again(bench: Bench) -> None:
+    def dies(progress: Progress) -> None:
+        progress("ref-1", "running", 5)
+        raise KeyboardInterrupt
+
+    run = bench.ask()
+    for number in range(ATTEMPTS):
+        life = bench.other(f"life {number}")
+        life.engine.next = [dies]
+        life.die()
+        bench.clock.advance(31)
+    bench.runner.cancel(run.id)
+    bench.work()
+    assert bench.now(run).state == "cancelled"
+    assert bench.engine.asked == []
+
+
+def test_a_failure_is_logged_with_its_cause_where_it_has_one(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caused = EngineError("It fell.", "Try again.")
+    caused.__cause__ = OSError("pipe")
+    bench.engine.next = [raises(EngineError("It broke.", "Ask for less.")), raises(caused)]
+    first, second = bench.ask("last 7d"), bench.ask("last 6d")
+    bench.work()
+    assert [record.message for record in caplog.records if " failed: " in record.message] == [
+        f"run {first.id} failed: It broke. Ask for less.",
+        f"run {second.id} failed: It fell. Try again. (OSError('pipe'))",
+    ]
+
+
+def test_a_run_whose_engine_is_not_set_up_any_more_fails_in_words(bench: Bench) -> None:
+    run = bench.ask()
+    del bench.runner.engines[bench.engine.name]  # type: ignore[attr-defined]  # the bench's own dict
+
+    bench.work()
+
+    assert bench.now(run).state == "failed"
+    assert bench.now(run).error == f"The engine `{bench.engine.name}` is not set up any more. Ask anew."
