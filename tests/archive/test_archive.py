@@ -586,7 +586,7 @@ def test_a_reader_sees_whole_files_only(logs: Path, archive: Archive) -> None:
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from bot import archive as archives
+from bot.archive import archive as archives
 
 kind, number = sys.argv[3], int(sys.argv[4])
 archives.BATCH_BYTES = 5_000
@@ -682,7 +682,7 @@ def test_parquet_of_somebody_else_is_left_alone(logs: Path, archive: Archive) ->
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from bot.archive import Archive
+from bot.archive.archive import Archive
 from bot.errors import EngineError
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -21,7 +21,7 @@ CACHE = Path(tempfile.gettempdir()) / "tls-audit-benchmark"
 INGEST = """
 import json, resource, sys
 from pathlib import Path
-from bot.archive import Archive
+from bot.archive.archive import Archive
 done = Archive(Path(sys.argv[2])).ingest([sys.argv[1]], progress=lambda _: None)
 again = Archive(Path(sys.argv[2])).ingest([sys.argv[1]], progress=lambda _: None)
 used = resource.getrusage(resource.RUSAGE_SELF)

@@ -24,7 +24,7 @@ from tests.benchmarks.ingest import REPO, generated
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from bot import archive as archives
+from bot.archive import archive as archives
 
 archives.BATCH_BYTES = 8 << 20  # many batches
 left = {"file": int(sys.argv[3]), "sync": int(sys.argv[4])}

@@ -267,7 +267,7 @@ def test_any_number_of_threads_may_open_a_new_or_an_old_database_at_once(
 def test_two_processes_may_make_the_schema_at_once(database_url: str, beside: sa.Engine) -> None:
     program = dedent("""
         import sys
-        from bot.database import Database
+        from bot.store.database import Database
         print("ready", flush=True)
         sys.stdin.readline()
         Database(sys.argv[1]).close()

@@ -49,7 +49,7 @@ def test_a_server_ends_even_when_its_tests_are_killed(postgres: Postgres) -> Non
     del postgres  # it is another one's end, but there is one to be had
     program = dedent("""
         import sys
-        from tests.postgres import Postgres, find
+        from tests.support.postgres import Postgres, find
         with Postgres(find()) as server:
             print(server.url(), flush=True)
             sys.stdin.read()
