@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from bot import engines
 from bot.archive.archive import Archive
 from bot.engines.lake.cloudtrail import CloudTrail
-from bot.errors import BotError, HandedOver, Stopped, UserError
+from bot.errors import BotError, Cancelled, ShuttingDown, UserError
 from bot.question import views
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bot.sandbox import Exchange, Message, Sandbox
     from bot.settings import Settings
     from bot.worker.worker import Runner
-    from handlers.connection import Listening
+    from handlers.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Bot:
     """The bot at work."""
 
     runner: Runner
-    listening: Listening
+    listening: Connection
 
     def problems(self) -> list[str]:
         """What is wrong with it; nothing where it is well."""
@@ -207,7 +207,7 @@ def bot(settings: Settings) -> Iterator[Bot]:
     from bot.worker import audit
     from bot.worker.worker import Runner
     from handlers import connection
-    from handlers.access import Door
+    from handlers.access import AccessPolicy
     from handlers.publishing.budget import Budget
     from handlers.publishing.publisher import SlackPublisher
 
@@ -225,12 +225,12 @@ def bot(settings: Settings) -> Iterator[Bot]:
 
     def pause(seconds: float) -> None:
         if stopping.wait(seconds):
-            raise HandedOver("The bot is stopping.")
+            raise ShuttingDown("The bot is stopping.")
 
     metrics = Metrics()
     client = connection.connect(bot_token, settings.slack_api_url, pause=pause, told=metrics.refused)
     admins = _ids(settings.admins)
-    door = Door(client, users=_ids(settings.users), channels=_ids(settings.channels), admins=admins)
+    door = AccessPolicy(client, users=_ids(settings.users), channels=_ids(settings.channels), admins=admins)
     catalogue, events = views.load(settings.views), archive(settings)
     # what no engine here can answer is no question: that is said before anything is promised
     able = [name for name in engines.NAMES if name in {"local", settings.engine} or settings.stores]
@@ -286,7 +286,7 @@ def bot(settings: Settings) -> Iterator[Bot]:
         yield at_work
 
 
-def _stop(runner: Runner, listening: Listening) -> None:
+def _stop(runner: Runner, listening: Connection) -> None:
     """Hand over what is under way, and hang up at Slack meanwhile, for as long as there is time."""
     until = time.monotonic() + HANG_UP_SECONDS
     # a daemon: a handler that hangs, as in a database, must keep neither the runs nor the process
@@ -333,14 +333,14 @@ def _read(events: Archive, logs: str, stopping: threading.Event) -> None:
 
     def heed(_: object) -> None:
         if stopping.is_set():
-            raise Stopped("The bot is stopping.")
+            raise Cancelled("The bot is stopping.")
 
     while not stopping.is_set():
         try:
             done = events.ingest([logs], progress=heed)
             if done.files or done.bad:
                 log.info("read %s files, %s events, %s bad", done.files, done.events, len(done.bad))
-        except Stopped:
+        except Cancelled:
             return
         except BotError as error:
             log.error("the logs could not be read: %s", error)  # noqa: TRY400 - it says what to do

@@ -43,25 +43,25 @@ class EngineBusy(EngineError):
     """The engine has no room now, and runs nothing of this. The same statement will be taken later."""
 
 
-class Unreachable(BotError):
+class SurfaceDown(BotError):
     """The answer could not be shown for now. Nothing is given up."""
 
 
-class Gone(BotError):
+class ChannelGone(BotError):
     """Answers cannot be shown where they were to go, now or later."""
 
 
-class Unavailable(BotError):
+class StoreDown(BotError):
     """The database cannot be used for now."""
 
 
-class HandedOver(BotError):
+class ShuttingDown(BotError):
     """This process is stopping. What it was doing goes on elsewhere, or here when it is back."""
 
 
-class Stopped(BotError):
+class Cancelled(BotError):
     """The run is not wanted any more, or is no longer ours."""
 
 
-class TakenOver(Stopped):
+class LeaseLost(Cancelled):
     """The run is no longer ours: whoever has it now needs what was begun for it."""

@@ -18,7 +18,7 @@ TOLERANCE: Final = 1e-6
 """The part of a call that is not waited for: what calculating with fractions loses."""
 
 
-class Pace:
+class TokenBucket:
     """A budget of calls for each key: `per_second` of them, and `burst` at once after a rest."""
 
     def __init__(
@@ -70,7 +70,7 @@ class Pace:
         return -left / self._per_second
 
 
-class Quota(Pace):
+class SlidingWindow(TokenBucket):
     """A budget of calls for each key: so many `calls` in any `seconds`, all at once if need be."""
 
     def __init__(
@@ -98,7 +98,7 @@ class Quota(Pace):
         return turn - now
 
 
-class Turns(Pace):
+class FairBucket(TokenBucket):
     """A budget whose callers take turns by `who` they are: the pile of one does not hold up another."""
 
     def __init__(

@@ -6,23 +6,21 @@ What a cell says was often chosen by strangers: `literal` and `to_csv` make it h
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 import re
 import struct
 import tempfile
+from dataclasses import dataclass
 from datetime import date, datetime
 from types import GenericAlias
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Final, Literal
 
 from bot.errors import EngineError
+from bot.text import literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from bot.question.views import Column
 
 Cell = str | int | float | bool | date | datetime | None
 Row = tuple[Cell, ...]
@@ -159,24 +157,6 @@ def _packed(rows: Sequence[Row]) -> bytes:
 
 # --- strangers' text
 
-_ACTING: Final = (
-    "\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufff9-\ufffb"
-)
-"""Characters that act instead of showing: controls (but for the line feed), bidirectional and invisible
-marks, and halves of surrogate pairs, which no file can hold (Unicode 16, categories Cc, Cf, Cs)."""
-
-_UNSAFE: Final = re.compile(f"[\n{_ACTING}]")
-_SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-
-
-def literal(text: str) -> str:
-    """`text` with every acting character written out, as \\n or \\u202e, so that it only shows."""
-    return _UNSAFE.sub(lambda match: _written_out(match[0]), text)
-
-
-def _written_out(character: str) -> str:
-    return _SHORT.get(character) or f"\\u{ord(character):04x}"
-
 
 def text(cell: Cell) -> str:
     """A cell as plain text: times as 2026-11-16T08:14:00Z, nothing for NULL, strangers' text literal."""
@@ -193,71 +173,52 @@ def text(cell: Cell) -> str:
 
 # --- files
 
-_FORMULA: Final = "=+-@"
-"""A spreadsheet runs a cell that begins with one of these (OWASP, CSV injection); tab and carriage
-return, the others it names, are written out by `literal`."""
 
-_FORMULA_SET = frozenset(_FORMULA)
-_NEEDS_CARE = re.compile(f'[{_ACTING}]|(?:^|[,"\n]) *[{re.escape(_FORMULA)}]')
-_PLAIN_TYPES = frozenset({"TEXT", "INTEGER", "NUMBER"})
+ColumnType = Literal["TEXT", "INTEGER", "NUMBER", "TIME", "DATE", "FLAG"]
 
 
-def to_csv(table: Table, file: IO[str]) -> None:
-    """The table as CSV (RFC 4180, but lines end in \\n): the view's own column names, then every row.
-
-    Formula characters are defused by a leading apostrophe, and acting characters are written out.
-    """
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([column.name for column in table.columns])
-    plain = all(column.type in _PLAIN_TYPES for column in table.columns)
-    for batch in table.batches():
-        # most rows are harmless: write them as they are, and look at the whole text once
-        if plain and _is_harmless(quick := _csv_text(batch), len(batch)):
-            file.write(quick)
-        else:
-            writer.writerows([_csv_cell(cell) for cell in row] for row in batch)
-
-
-def _csv_text(rows: Sequence[Row]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue()
-
-
-def _is_harmless(quick: str, rows: int) -> bool:
-    if quick.count("\n") != rows:
-        return False
-    # these rough looks, five times as fast, nearly always spare the exact one
-    may_act = not quick.replace("\n", "").isprintable()
-    may_run = quick[:1] in _FORMULA_SET or any(
-        before + sign in quick for sign in _FORMULA if sign in quick for before in ',"\n '
-    )
-    return not (may_act or may_run) or not _NEEDS_CARE.search(quick)
+LABELS: Final = {
+    "accesskeyid": "Access key",
+    "accountId": "Caller's account",
+    "arn": "Principal",
+    "awsRegion": "Region",
+    "cipherSuite": "Cipher suite",
+    "day": "Day (UTC)",
+    "eventName": "Call",
+    "eventSource": "Service",
+    "month_date": "Month",
+    "numCallsBefore": "Calls before",
+    "numOutdatedTlsCalls": "Calls",
+    "numWithoutTls": "Without TLS details",
+    "openDays": "Days open",
+    "recipientAccountId": "Account",
+    "sourceIPAddress": "Address",
+    "tlsVersion": "TLS",
+    "userAgent": "Client",
+    "year_date": "Year",
+}
+"""What people call AWS's columns; any other name is spelled out."""
 
 
-def _csv_cell(cell: Cell) -> str:
-    shown = text(cell)
-    if isinstance(cell, str) and shown.lstrip(" ")[:1] in _FORMULA_SET:
-        return f"'{shown}"
-    return shown
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column a view promises. A TIME is a moment in UTC, a DATE a day in UTC."""
+
+    name: str
+    type: ColumnType
+
+    @property
+    def label(self) -> str:
+        """What a person would call it: `Calls` for numOutdatedTlsCalls. Files carry `name` instead."""
+        return LABELS.get(self.name) or _spelled_out(self.name)
 
 
-def to_json(table: Table, file: IO[str]) -> None:
-    """The table as one JSON array, an object a row, keyed by the view's own column names."""
-    names = [column.name for column in table.columns]
-    separator = "[\n"
-    for row in table.rows():
-        record: dict[str, Any] = dict(zip(names, map(_json_cell, row), strict=True))
-        file.write(
-            separator + _UNSAFE.sub(lambda match: _escaped(match[0]), json.dumps(record, ensure_ascii=False))
-        )
-        separator = ",\n"
-    file.write("[]\n" if table.row_count == 0 else "\n]\n")
-
-
-def _escaped(character: str) -> str:
-    return f"\\u{ord(character):04x}"
-
-
-def _json_cell(cell: Cell) -> str | int | float | bool | None:
-    return text(cell) if isinstance(cell, (datetime, date)) else cell
+def _spelled_out(name: str) -> str:
+    """`numTls12` as "TLS 1.2", `percentOther` as "Other %", `lastCall` as "Last call"."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", name).lower()
+    words = re.sub(r"\btls(\d)(\d)\b", r"TLS \1.\2", words)
+    if words.startswith("num "):
+        words = words.removeprefix("num ")
+    elif words.startswith("percent "):
+        words = f"{words.removeprefix('percent ')} %"
+    return words[:1].upper() + words[1:]

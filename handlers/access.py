@@ -33,7 +33,7 @@ DIRECT: Final = "D"
 """What the id of direct messages begins with (docs: conversations API)."""
 
 
-class Door:
+class AccessPolicy:
     """Asks Slack with `client` what it does not know yet. Safe from any thread."""
 
     def __init__(
@@ -56,9 +56,9 @@ class Door:
         """Held by whoever asks for all channels, so that the others wait for that answer."""
         self._known: dict[str, tuple[float, Any]] = {}
 
-    def through(self, client: WebClient) -> Door:
+    def through(self, client: WebClient) -> AccessPolicy:
         """The same door, asked with another client: one that gives up sooner."""
-        return Door(
+        return AccessPolicy(
             client,
             users=self._users,
             channels=self._channels,

@@ -12,16 +12,16 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
-from bot.errors import BotError, Unavailable, Unreachable, UserError
-from handlers.access import Door
+from bot.errors import BotError, StoreDown, SurfaceDown, UserError
+from handlers.access import AccessPolicy
 from handlers.blockkit import blocks
-from handlers.context import Desk, Zones
+from handlers.context import Context, Directory
 from handlers.digests import commands as digests
 from handlers.errors import SLACK_ERRORS, translated
 from handlers.publishing.budget import Budget
 from handlers.publishing.publisher import SlackPublisher
 from handlers.questions import actions, commands, form, home
-from handlers.retries import Patient
+from handlers.retries import RetryLater
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 __all__ = [
     "EVENTS",
     "SCOPES",
+    "AccessPolicy",
     "Budget",
-    "Door",
-    "Listening",
+    "Connection",
     "SlackPublisher",
     "check",
     "connect",
@@ -103,17 +103,17 @@ def connect(
 
     `told` hears of every such refusal: the method, and `ratelimited` or the HTTP status.
     """
-    return WebClient(token, base_url=api_url, retry_handlers=[Patient(pause, told)])
+    return WebClient(token, base_url=api_url, retry_handlers=[RetryLater(pause, told)])
 
 
-def register(app: App, desk: Desk) -> None:
+def register(app: App, desk: Context) -> None:
     """Everything the app answers to."""
     for part in (commands, form, actions, digests, home):
         part.register(app, desk)
     app.error(_unforeseen)
 
 
-class Listening:
+class Connection:
     """The bot's connection to Slack, from `listen` until `close`."""
 
     def __init__(self, handler: SocketModeHandler) -> None:
@@ -165,9 +165,9 @@ def listen(
     runner: Runner,
     admins: Iterable[str],
     *,
-    door: Door | None = None,
+    door: AccessPolicy | None = None,
     ping_seconds: float = PING_SECONDS,
-) -> Listening:
+) -> Connection:
     """Connect to Slack in Socket Mode and answer until closed. UserError: a token is wrong; Unreachable."""
     # Bolt finds the token in the environment too, and would warn that the client's goes before it
     logging.getLogger("slack_bolt.App").addFilter(lambda record: "`token`" not in record.getMessage())
@@ -176,16 +176,18 @@ def listen(
         client.auth_test()  # here, because Bolt makes an error of its own of a refusal
         # commands that hang in a database must leave room for those that do not
         app = App(client=client, listener_executor=ThreadPoolExecutor(LISTENERS, "listener"))
-        desk = Desk(runner, Zones(quick), frozenset(admins), (door or Door(client)).through(quick))
+        desk = Context(
+            runner, Directory(quick), frozenset(admins), (door or AccessPolicy(client)).through(quick)
+        )
         register(app, desk)
         handler = SocketModeHandler(
             app, app_token, ping_interval=ping_seconds, receive_buffer_size=RECEIVE_BYTES
         )
-        return Listening(handler)
+        return Connection(handler)
     except SLACK_ERRORS as error:
         known = translated(error)
-        if isinstance(known, Unreachable):
-            raise Unreachable(
+        if isinstance(known, SurfaceDown):
+            raise SurfaceDown(
                 known.message, "Check the network and SLACK_API_URL, then start it again."
             ) from error
         raise UserError(known.message, "`tls-audit doctor` checks the tokens.") from error
@@ -222,7 +224,7 @@ def check(client: WebClient, app_token: str) -> Iterator[tuple[str, bool, str]]:
 def _failed(what: str, error: Exception, mend: str) -> tuple[str, bool, str]:
     """A check that Slack refused, or did not hear of: then it says nothing of what was checked."""
     known = translated(error)
-    if isinstance(known, Unreachable):
+    if isinstance(known, SurfaceDown):
         mend = "Check the network and SLACK_API_URL, then run this again."
     return f"{what}: {known.message}", False, mend
 
@@ -254,7 +256,7 @@ def _channels(client: WebClient) -> tuple[str, bool, str]:
 
 def _unforeseen(error: Exception, body: dict[str, Any], respond: Respond) -> None:
     """The edge: whatever a handler did not foresee is logged, and told to who asked."""
-    if isinstance(error, Unavailable):
+    if isinstance(error, StoreDown):
         # foreseen: an event that could not be taken is not acknowledged, and comes again
         log.warning("nothing was taken on: %s", error.message)
     else:

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from bot.store.runs import Run
     from bot.worker.worker import Runner
-    from handlers.access import Door
+    from handlers.access import AccessPolicy
 
 ZONE_SECONDS: Final = 3_600
 """People move; an hour later they are asked for again."""
 
 
-class Zones:
+class Directory:
     """The zones and names of askers, as Slack knows them; its client gives up within a second."""
 
     def __init__(self, client: WebClient, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -74,13 +74,13 @@ class Zones:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Context:
     """The runner, who may do more than others, and the askers' zones."""
 
     runner: Runner
-    zones: Zones
+    zones: Directory
     admins: frozenset[str]
-    door: Door
+    door: AccessPolicy
     """Asked with a client that gives up within a second."""
 
     def called(self, mention: str) -> str:
@@ -108,7 +108,7 @@ class Desk:
         return self.zones.name_of(user)
 
     def order(self, text: str) -> str:
-        """Text as `schedule.read` takes it. Slack marks people and channels, but leaves groups as typed."""
+        """Text as `order.parse` takes it. Slack marks people and channels, but leaves groups as typed."""
         return _TYPED_GROUP.sub(
             lambda typed: typed[1] + (self.zones.group(typed[2]) or typed[2]), ordered(text)
         )
@@ -159,7 +159,7 @@ _EVERYONE = re.compile(r"<!(here|channel)(?:\|[^<>]*)?>")
 
 
 def ordered(text: str) -> str:
-    """An order as `schedule.read` takes it: channels, people and groups by their ids."""
+    """An order as `order.parse` takes it: channels, people and groups by their ids."""
     text = _CHANNEL.sub(r"#\1", text)
     for slacks in (_GROUP, _PERSON, _EVERYONE):
         text = slacks.sub(r"\1", text)

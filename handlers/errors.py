@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from bot.errors import BotError, Gone, Unreachable
+from bot.errors import BotError, ChannelGone, SurfaceDown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +50,7 @@ PASSING: Final = frozenset({"internal_error", "fatal_error", "service_unavailabl
 def translated(error: Exception) -> BotError:
     """Slack's refusal as an error for people; its own word stays in."""
     if not isinstance(error, SlackApiError):
-        return Unreachable(f"Slack cannot be reached: {error}.", "It is tried again by itself.")
+        return SurfaceDown(f"Slack cannot be reached: {error}.", "It is tried again by itself.")
     code = str(error.response.get("error", "unknown"))
     if code == "missing_scope":
         needed = error.response.get("needed", "")
@@ -58,9 +58,9 @@ def translated(error: Exception) -> BotError:
             f"The app lacks the scope {needed}.", "Add it in the app's settings, then install it again."
         )
     if code in PASSING or error.response.status_code >= FAILED:
-        return Unreachable(f"Slack is not well. ({code})", "It is tried again by itself.")
+        return SurfaceDown(f"Slack is not well. ({code})", "It is tried again by itself.")
     message, hint = TROUBLE.get(code, ("Slack refused.", "Tell whoever runs the bot."))
-    return (Gone if code == "is_archived" else BotError)(f"{message} ({code})", hint)
+    return (ChannelGone if code == "is_archived" else BotError)(f"{message} ({code})", hint)
 
 
 def code_of(error: Exception) -> str:

@@ -21,7 +21,7 @@ SLOW: Final = (
 )
 
 
-class Prompt:
+class TimelyAck:
     """The answer to one command: its acknowledgement, or, where that could not wait, a message after it.
 
     To be used as a context; within it, the answer may come whenever it is there.
@@ -37,7 +37,7 @@ class Prompt:
         )
         self._timer.daemon = True
 
-    def __enter__(self) -> Prompt:
+    def __enter__(self) -> TimelyAck:
         self._timer.start()
         return self
 

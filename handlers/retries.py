@@ -24,7 +24,7 @@ TOO_MANY: Final = 429
 FAILED: Final = 500
 
 
-class Patient(RetryHandler):
+class RetryLater(RetryHandler):
     """Waits as long as Slack says after a 429, and ever longer after a failure of Slack's own.
 
     A cut connection is not retried at all: the call may have been carried out.

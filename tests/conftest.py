@@ -14,7 +14,7 @@ from bot.engines.lake.cloudtrail import CloudTrail
 from bot.engines.lake.engine import Lake
 from bot.engines.local import Local
 from bot.question import views
-from bot.question.question import Question, parse
+from bot.question.parser import parse
 from bot.sandbox import samples
 from tests.doubles import lake as double
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.engines import Engine
+    from bot.question.question import Question
     from tests.oracle import Record
 
 pytest_plugins = ["tests.support.postgres"]

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from bot.question.question import Filter, Policy, Question
+    from bot.question.parser import Filter
+    from bot.question.question import Policy, Question
 
 Record = dict[str, Any]
 Row = tuple[Any, ...]

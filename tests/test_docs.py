@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from bot import engines, settings
 from bot.cli.main import app
 from bot.question import views
-from bot.question.question import parse
+from bot.question.parser import parse
 from handlers.questions.commands import EXAMPLES
 from tests.conftest import NOW
 

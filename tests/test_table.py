@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.question.views import Column
-from bot.table import HEAD_ROWS, Cell, Row, Table, literal, to_csv, to_json
+from bot.answers.export import to_csv, to_json
+from bot.table import HEAD_ROWS, Cell, Column, Row, Table
+from bot.text import literal
 
 TEXT_AND_COUNT = (Column("who", "TEXT"), Column("calls", "INTEGER"))
 EVERY_TYPE = (

@@ -7,8 +7,8 @@ from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from bot.answers import summary
-from bot.answers.summary import BYTES_PER_GB
+from bot.answers import wording
+from bot.answers.wording import BYTES_PER_GB
 from bot.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ REMEMBERED: Final = timedelta(days=90)
 """Older runs say little of what a question costs today."""
 
 
-class Costly(UserError):
+class NeedsConfirmation(UserError):
     """A question that its asker has to confirm, for what it is going to cost."""
 
 
@@ -45,7 +45,7 @@ class Costs:
 
     def words(self, engine: str, scanned: int) -> str:
         """ "1.8 GB, $0.009"; nothing where reading is free, or nothing was read."""
-        return summary.cost(scanned, self._prices[engine]) if scanned and engine in self._prices else ""
+        return wording.cost(scanned, self._prices[engine]) if scanned and engine in self._prices else ""
 
     def month(self, runs: Runs, now: datetime) -> str:
         """What all of this month's questions, in UTC, have read and cost; nothing where that is nothing."""
@@ -54,8 +54,8 @@ class Costs:
         if not any(read.values()):
             return ""
         dollars = sum(scanned / BYTES_PER_GB * self._prices[engine] for engine, scanned in read.items())
-        size = summary.cost(sum(read.values()), 0)
-        return f"This month, everyone's questions together: {size}, {summary.money(dollars)}"
+        size = wording.cost(sum(read.values()), 0)
+        return f"This month, everyone's questions together: {size}, {wording.money(dollars)}"
 
     def earlier(
         self,
@@ -97,8 +97,10 @@ class Costs:
             return
         expected = median(rates) * _seconds(question)
         if expected > self._confirm_gb * BYTES_PER_GB:
-            about = summary.cost(int(expected), self._prices[engine])
-            raise Costly(f"About {about}: run it?", "That is what such questions have read so far.")
+            about = wording.cost(int(expected), self._prices[engine])
+            raise NeedsConfirmation(
+                f"About {about}: run it?", "That is what such questions have read so far."
+            )
 
 
 def _gist(text: str) -> list[str]:
@@ -141,5 +143,5 @@ def from_another(run: Run, now: datetime) -> tuple[str, ...]:
     if not run.steps or run.steps[0].adopted is None:
         return ()
     minutes = round((now.timestamp() - run.steps[0].adopted) / 60)
-    ago = f"{summary.counted(minutes, 'minute')} ago" if minutes else "just before"
+    ago = f"{wording.counted(minutes, 'minute')} ago" if minutes else "just before"
     return (f"From a run {ago}{'' if run.scanned else ': nothing scanned'}. Rerun asks anew.",)

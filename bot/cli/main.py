@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import typer
 
+from bot.answers import wording
 from bot.cli import lake
 from bot.errors import BotError, EngineBusy, UserError
 
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 
     from bot.archive.archive import Archive
     from bot.bootstrap import Bot
-    from bot.engines import Engine, Progress
-    from bot.question.select import Statement
+    from bot.engines import Engine, Progress, Statement
     from bot.settings import Settings
     from bot.table import Table
 
@@ -104,7 +104,7 @@ def ask(
     from bot.answers import summary
     from bot.cli import terminal
     from bot.question import select, views
-    from bot.question.question import parse
+    from bot.question.parser import parse
 
     started, now, zone = time.monotonic(), datetime.now(UTC), _zone()
     chosen = settings.load()
@@ -141,7 +141,7 @@ def ask(
             if sample:
                 title = f"SAMPLE DATA, invented for trying things out\n{title}"
             scanned = table.scanned + (0 if coverage is None else coverage.scanned)
-            cost = summary.cost(scanned, chosen.lake_price) if engine.metered else ""
+            cost = wording.cost(scanned, chosen.lake_price) if engine.metered else ""
             seconds = time.monotonic() - started
             report = terminal.report(table, found, zone=zone, now=now, seconds=seconds, cost=cost)
             _write(table, format_, output, title, report, zone, now)
@@ -375,8 +375,8 @@ def _write(
     now: datetime,
 ) -> None:
     """The rows go to the file or to stdout; the words about them to whichever of the two is for people."""
+    from bot.answers.export import to_csv, to_json
     from bot.cli import terminal
-    from bot.table import to_csv, to_json
 
     with _plain_errors(), _open(output) as file:
         words = sys.stdout if format_ is Format.table or output else sys.stderr

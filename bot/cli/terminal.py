@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.answers.summary import clock as time_of_day
-from bot.answers.summary import counted, readable
-from bot.table import literal, text
+from bot.answers.wording import clock as time_of_day
+from bot.answers.wording import counted, readable
+from bot.table import text
+from bot.text import literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import tzinfo
 
-    from bot.answers.summary import Findings
+    from bot.answers.summary import Summary
     from bot.archive.archive import Ingested
     from bot.archive.archive import Progress as IngestProgress
-    from bot.question.views import Column
-    from bot.table import Cell, Table
+    from bot.table import Cell, Column, Table
 
 SCREEN_ROWS: Final = 100
 """More rows than this are read in a file, not on a screen."""
@@ -137,7 +137,7 @@ def _cut(cell: str, most: int) -> str:
 
 
 def report(
-    table: Table, found: Findings, *, zone: tzinfo, now: datetime, seconds: float, cost: str = ""
+    table: Table, found: Summary, *, zone: tzinfo, now: datetime, seconds: float, cost: str = ""
 ) -> str:
     """The line under a table: totals, what was read, how long it took; for no rows, why to believe it.
 

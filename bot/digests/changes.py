@@ -63,7 +63,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Snooze:
     """A finding acknowledged: by whom, why, and until which date, exclusive."""
 
     by: str
@@ -93,7 +93,7 @@ class Finding:
     spells: int
     """How often it was open, this time included."""
     resolved: date | None = None
-    known: Known | None = None
+    known: Snooze | None = None
 
     @property
     def identity(self) -> Identity:
@@ -243,7 +243,7 @@ def _maybe_back(finding: Finding, resolved: date, rows: _Rows) -> tuple[Finding,
     return finding, "back", "; ".join(filter(None, notes))
 
 
-def _why_not_known(known: Known, rows: _Rows) -> str:
+def _why_not_known(known: Snooze, rows: _Rows) -> str:
     """Why it stops being known, in words; empty while it is."""
     was = f"was {_known_words(known, rows.period)}"
     days = rows.period.days
@@ -252,7 +252,7 @@ def _why_not_known(known: Known, rows: _Rows) -> str:
     return was if known.until <= rows.period.end else ""
 
 
-def _known_words(known: Known, period: Period) -> str:
+def _known_words(known: Snooze, period: Period) -> str:
     return f"known until {_day(known.until, period)} ({known.by}: {known.why})"
 
 

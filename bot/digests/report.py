@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from bot.answers.summary import Coverage, counted
+from bot.answers.coverage import Coverage
+from bot.answers.wording import counted
 from bot.digests.changes import Entry, Period  # noqa: TC001 - msgspec reads Report's types
-from bot.question.views import Column
-from bot.table import Table
+from bot.table import Column, Table
 
 if TYPE_CHECKING:
     from datetime import tzinfo

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, cast
 from zoneinfo import ZoneInfo
 
-from bot.answers import summary
+from bot.answers import coverage
 from bot.digests.changes import Period, Seen, track
 from bot.digests.report import Point, Report
 from bot.question import select
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from datetime import date, tzinfo
 
     from bot.digests.changes import Finding
+    from bot.digests.digest import Digest
     from bot.question.question import Question
     from bot.question.views import View
-    from bot.store.digests import Digest
     from bot.table import Table
 
 VIEW: Final = "findings"
@@ -59,7 +59,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Scan:
     """What the lake answered."""
 
     asked: datetime
@@ -101,12 +101,12 @@ def questions(
     return asked
 
 
-def read(asked: datetime, tables: Mapping[str, Table]) -> Reading:
+def read(asked: datetime, tables: Mapping[str, Table]) -> Scan:
     """The reading of the answers to `questions`."""
-    covered = summary.read_coverage(tables["coverage"])
-    since = summary.read_coverage(tables["since"]) if "since" in tables else None
+    covered = coverage.read_coverage(tables["coverage"])
+    since = coverage.read_coverage(tables["since"]) if "since" in tables else None
     newest = [each.newest for each in (covered, since) if each is not None and each.newest is not None]
-    return Reading(
+    return Scan(
         asked=asked,
         rows=_rows(tables["answer"]),
         before=_rows(tables["before"]),
@@ -131,22 +131,22 @@ def _rows(table: Table) -> tuple[Row, ...]:
     )
 
 
-def to_json(reading: Reading) -> str:
+def to_json(reading: Scan) -> str:
     """The reading as JSON in ASCII; `from_json` reads an equal one back."""
     import msgspec
 
     return json.dumps(msgspec.to_builtins(reading))
 
 
-def from_json(text: str) -> Reading:
+def from_json(text: str) -> Scan:
     """The reading that `to_json` wrote."""
     import msgspec
 
-    return msgspec.convert(json.loads(text), Reading)
+    return msgspec.convert(json.loads(text), Scan)
 
 
 def report(
-    reading: Reading,
+    reading: Scan,
     digest: Digest,
     day: date,
     subject: str,

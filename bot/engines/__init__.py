@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -9,9 +10,7 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
-    from bot.question.select import Statement
-    from bot.question.views import Column
-    from bot.table import Table
+    from bot.table import Column, Table
 
 NAMES: Final = ("local", "lake")
 
@@ -50,3 +49,13 @@ class Engine(Protocol):
         there is no room now, EngineError in the engine's own words when it fails, and Stopped as
         `progress` raised it.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an engine runs: its own SQL, and the columns the view promises, so that no rows have them too."""
+
+    sql: str
+    columns: tuple[Column, ...]
+    store: str = ""
+    """The store it is for, by its alias, where the engine has several."""

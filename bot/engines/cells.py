@@ -10,8 +10,7 @@ from bot.errors import EngineError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bot.question.views import Column
-    from bot.table import Cell, Row
+    from bot.table import Cell, Column, Row
 
 
 def _time(text: str) -> datetime:

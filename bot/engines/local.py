@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlglot import exp
 
+from bot.engines import Statement
 from bot.errors import EngineError, UserError
 from bot.event_schema import COLUMNS, KEY_EXCHANGE_PATH, MAP
-from bot.question.select import STORE, Statement, narrow
+from bot.question.select import STORE, narrow
 from bot.question.views import find_type, infer_type
 from bot.table import Cell, Row, Table
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from bot.archive.archive import Archive
     from bot.engines import Progress
-    from bot.question.views import Column
+    from bot.table import Column
 
 BATCH_ROWS: Final = 2_048
 """DuckDB's own vector size: what one step of a query yields."""

@@ -6,7 +6,7 @@ and what an engine sends is generated from the tree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp, parse_one
@@ -16,18 +16,9 @@ from bot.event_schema import KEY_EXCHANGE_PATH
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from bot.question.question import Filter, Policy, Question
-    from bot.question.views import Column, View
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What an engine runs: its own SQL, and the columns the view promises, so that no rows have them too."""
-
-    sql: str
-    columns: tuple[Column, ...]
-    store: str = ""
-    """The store it is for, by its alias, where the engine has several."""
+    from bot.question.parser import Filter
+    from bot.question.question import Policy, Question
+    from bot.question.views import View
 
 
 STORE: Final = "$EDS_ID"

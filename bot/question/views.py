@@ -20,17 +20,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from bot import event_schema
 from bot.errors import UserError
+from bot.table import Column, ColumnType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sqlglot import exp
 
-ColumnType = Literal["TEXT", "INTEGER", "NUMBER", "TIME", "DATE", "FLAG"]
 
 SHIPPED: Final = Path(__file__).parents[1] / "views"
 PLACEHOLDERS: Final = frozenset({"start", "end", "outdated", "weakness", "classical"})
@@ -41,44 +41,10 @@ RESERVED: Final = frozenset(
 )
 """Words that mean something else in a question, so that no view may take them as its name."""
 
-LABELS: Final = {
-    "accesskeyid": "Access key",
-    "accountId": "Caller's account",
-    "arn": "Principal",
-    "awsRegion": "Region",
-    "cipherSuite": "Cipher suite",
-    "day": "Day (UTC)",
-    "eventName": "Call",
-    "eventSource": "Service",
-    "month_date": "Month",
-    "numCallsBefore": "Calls before",
-    "numOutdatedTlsCalls": "Calls",
-    "numWithoutTls": "Without TLS details",
-    "openDays": "Days open",
-    "recipientAccountId": "Account",
-    "sourceIPAddress": "Address",
-    "tlsVersion": "TLS",
-    "userAgent": "Client",
-    "year_date": "Year",
-}
-"""What people call AWS's columns; any other name is spelled out."""
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _HEADER = re.compile(r"--\s*([a-z]+):\s*(.*?)\s*")
 _KEYS = frozenset({"title", "about", "source", "by", "chart"})
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column a view promises. A TIME is a moment in UTC, a DATE a day in UTC."""
-
-    name: str
-    type: ColumnType
-
-    @property
-    def label(self) -> str:
-        """What a person would call it: `Calls` for numOutdatedTlsCalls. Files carry `name` instead."""
-        return LABELS.get(self.name) or _spelled_out(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,17 +300,6 @@ def _functions() -> tuple[tuple[tuple[type[exp.Expr], ...], ColumnType], ...]:
         ((exp.Predicate, exp.Connector, exp.Not), "FLAG"),
         ((exp.Lower, exp.Upper, exp.JSONExtractScalar, exp.RegexpExtract, exp.Bracket, exp.Dot), "TEXT"),
     )
-
-
-def _spelled_out(name: str) -> str:
-    """`numTls12` as "TLS 1.2", `percentOther` as "Other %", `lastCall` as "Last call"."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", name).lower()
-    words = re.sub(r"\btls(\d)(\d)\b", r"TLS \1.\2", words)
-    if words.startswith("num "):
-        words = words.removeprefix("num ")
-    elif words.startswith("percent "):
-        words = f"{words.removeprefix('percent ')} %"
-    return words[:1].upper() + words[1:]
 
 
 def _measure(select: exp.Select) -> str:

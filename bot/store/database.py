@@ -16,7 +16,7 @@ from weakref import WeakSet
 
 import sqlalchemy as sa
 
-from bot.errors import Unavailable, UserError
+from bot.errors import StoreDown, UserError
 from bot.store import schema
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ class Database:
             with self.write() as connection:
                 self.lock(connection, MIGRATION_LOCK)
                 schema.migrate(connection)
-        except Unavailable as error:
+        except StoreDown as error:
             self.close()
-            raise Unavailable(
+            raise StoreDown(
                 error.message,
                 "Check that it is up and may be written: TLS_AUDIT_DATABASE_URL, TLS_AUDIT_DATA.",
             ) from error
@@ -218,7 +218,7 @@ def _plain_errors() -> Iterator[None]:
         yield
     except AWAY as error:
         said = str(getattr(error, "orig", None) or error).strip().splitlines()
-        raise Unavailable(
+        raise StoreDown(
             f"The bot's database cannot be used: {said[0] if said else type(error).__name__}.",
             "Nothing was taken on. Ask again in a minute.",
         ) from error

@@ -7,17 +7,17 @@ findings it changes, so that a digest that is told again after a crash says the 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from bot.digests import report as reports
-from bot.digests.changes import Finding, Known
+from bot.digests.changes import Finding, Snooze
+from bot.digests.digest import Digest
+from bot.digests.order import parse as parse_order
 from bot.digests.report import Point, Report
-from bot.digests.schedule import Schedule
-from bot.digests.schedule import read as read_order
 from bot.store import schema
 
 if TYPE_CHECKING:
@@ -25,39 +25,8 @@ if TYPE_CHECKING:
 
     from bot.store.database import Database
 
-LATE: Final = timedelta(minutes=15)
-"""A digest that comes so much after its time says that it is late."""
 
 _digests, _findings, _periods = schema.digests, schema.findings, schema.periods
-
-
-@dataclass(frozen=True, slots=True)
-class Digest:
-    """One channel's digest. `question` holds filters and policy as typed, without a view or a window."""
-
-    id: int
-    owner: str
-    channel: str
-    schedule: Schedule
-    question: str
-    mention: str | None
-    """A person, a user group, `here` or `channel`: told when something is new."""
-    created: datetime
-    paused: bool = False
-    due: datetime | None = None
-    """When it is told next; None while it is paused."""
-
-    def words(self, subject: str) -> str:
-        """`every day at 09:00 Berlin time: yesterday's calls over TLS older than 1.2`."""
-        if self.schedule.is_every_day:
-            return f"{self.schedule.words()}: yesterday's {subject}"
-        if not self.schedule.is_daily:
-            return f"{self.schedule.words()}: the week's {subject}"
-        return f"{self.schedule.words()}: {subject}, since the one before"
-
-    def period(self, day: date) -> tuple[date, date]:
-        """The local dates that the digest of `day` is about: all since the one before, `day` not in it."""
-        return self.schedule.before(day), day
 
 
 class Digests:
@@ -234,7 +203,7 @@ class Digests:
             body = connection.execute(this).scalar_one_or_none()
             return None if body is None else _finding(body)
 
-    def acknowledge(self, number: int, finding_id: str, known: Known | None) -> Finding | None:
+    def acknowledge(self, number: int, finding_id: str, known: Snooze | None) -> Finding | None:
         """Make a finding known, or not known any more; None where it is gone."""
         this = sa.and_(_findings.c.digest == number, _findings.c.id == finding_id)
         with self._database.write() as connection:
@@ -284,7 +253,7 @@ def _written(digest: Digest) -> dict[str, Any]:
 
 def _digest(found: sa.Row[Any]) -> Digest:
     values = dict(found._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
-    return Digest(**{**values, "schedule": read_order(values["schedule"], zone="UTC").schedule})
+    return Digest(**{**values, "schedule": parse_order(values["schedule"], zone="UTC").schedule})
 
 
 def _row(number: int, finding: Finding) -> dict[str, Any]:

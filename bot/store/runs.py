@@ -16,12 +16,12 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from bot.errors import TakenOver
-from bot.question.select import Statement
-from bot.question.views import Column
+from bot.engines import Statement
+from bot.errors import LeaseLost
 from bot.store import queue, schema
 from bot.store.queue import EACH_USER, LEASE
 from bot.store.schema import ENDED, Kind, State
+from bot.table import Column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -238,7 +238,7 @@ class Runs:
         with self._database.write() as connection:
             found = connection.execute(write).one_or_none()
         if found is None:
-            raise TakenOver("Another worker has this run now.")
+            raise LeaseLost("Another worker has this run now.")
         return _run(found)
 
     def withdraw(self, run_id: str) -> Run | None:

@@ -13,38 +13,39 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 from zoneinfo import ZoneInfo
 
-from bot.answers import summary
+from bot.answers import summary, wording
 from bot.app.reuse import from_another
 from bot.digests import scan
+from bot.digests.digest import LATE
 from bot.errors import (
     BotError,
+    Cancelled,
+    ChannelGone,
     EngineBusy,
     EngineError,
-    Gone,
-    HandedOver,
-    Stopped,
-    Unavailable,
-    Unreachable,
+    ShuttingDown,
+    StoreDown,
+    SurfaceDown,
     UserError,
 )
 from bot.question import select
-from bot.store.digests import LATE
 from bot.store.runs import ATTEMPTS, Run, Step, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from bot.answers.summary import Findings
+    from bot.answers.summary import Summary
     from bot.app.reuse import Costs
+    from bot.digests.digest import Digest
     from bot.digests.report import Report
     from bot.engines import Engine
     from bot.question.question import Question
     from bot.question.views import View
-    from bot.store.digests import Digest, Digests
+    from bot.store.digests import Digests
     from bot.store.runs import Runs
     from bot.table import Table
-    from bot.worker.lease import Claimed
+    from bot.worker.lease import Lease
 
 log = logging.getLogger(__name__)
 
@@ -63,33 +64,33 @@ PERIODS_KEPT_IN_MIND: Final = 21
 
 class Publisher(Protocol):
     """Whoever shows runs to people. Each method may be called again after a crash and must bear it: it
-    checks that the run is still ours (`Claimed.check`) before it posts, and says so (`posted`) after."""
+    checks that the run is still ours (`Lease.check`) before it posts, and says so (`posted`) after."""
 
-    def open(self, claimed: Claimed, question: Question, ahead: int) -> tuple[str, str]:
+    def open(self, claimed: Lease, question: Question, ahead: int) -> tuple[str, str]:
         """Announce the run, `ahead` others before it; the channel and timestamp of its parent message."""
 
     def progress(self, run: Run, question: Question, state: str, seconds: float, scanned: int) -> None:
         """Say how it goes. May be left out when there is no time for it."""
 
-    def answer(self, claimed: Claimed, question: Question, table: Table, found: Findings) -> None:
+    def answer(self, claimed: Lease, question: Question, table: Table, found: Summary) -> None:
         """Post what is not in `run.posted` yet."""
 
-    def digest(self, claimed: Claimed, digest: Digest, report: Report, today: date, late: str) -> None:
+    def digest(self, claimed: Lease, digest: Digest, report: Report, today: date, late: str) -> None:
         """Post a digest, likewise, on its readers' `today`; `late` says so where it is."""
 
-    def no_digest(self, claimed: Claimed, digest: Digest, error: BotError, what_next: str) -> None:
+    def no_digest(self, claimed: Lease, digest: Digest, error: BotError, what_next: str) -> None:
         """Say where a digest was to be that it failed, and what comes next."""
 
-    def apologise(self, claimed: Claimed, question: Question | None, error: BotError) -> None:
+    def apologise(self, claimed: Lease, question: Question | None, error: BotError) -> None:
         """Say in the run's thread, or to the asker alone, what went wrong and what to do next."""
 
-    def cancelled(self, claimed: Claimed, question: Question) -> None:
+    def cancelled(self, claimed: Lease, question: Question) -> None:
         """Say that the run was cancelled."""
 
     def forget(self, run: Run) -> None:
         """Take back what a run of long ago left for people to download. Unreachable: not now."""
 
-    def tell(self, claimed: Claimed, user: str, error: BotError) -> None:
+    def tell(self, claimed: Lease, user: str, error: BotError) -> None:
         """Say something to one person, about what cannot be said where it was to be."""
 
 
@@ -123,18 +124,18 @@ class Answering:
         self.newest: dict[str, datetime] = {}
         """The newest event that was met, by engine."""
 
-    def to_its_end(self, claimed: Claimed) -> None:
+    def to_its_end(self, claimed: Lease) -> None:
         """Carry a run as far as it goes; where it goes no further, say so, and end it."""
         run = claimed.run
         try:
             self._carry(claimed)
-        except Stopped:
+        except Cancelled:
             claimed.save()  # raises again where another worker has it
             question = self._understood(run)
             if run.kind == "question" and question is not None:
                 self._publisher.cancelled(claimed, question)
             claimed.end("cancelled")
-        except (EngineBusy, HandedOver, Unreachable, Unavailable):
+        except (EngineBusy, ShuttingDown, SurfaceDown, StoreDown):
             raise
         except BotError as error:
             cause = f" ({error.__cause__!r})" if error.__cause__ else ""
@@ -143,13 +144,13 @@ class Answering:
             self._apologise(claimed, error)
             claimed.end("failed", error=str(error))
 
-    def _apologise(self, claimed: Claimed, error: BotError) -> None:
+    def _apologise(self, claimed: Lease, error: BotError) -> None:
         """Tell whoever waits for the run; of a reading, the digests that await it do."""
         run = claimed.run
         if run.kind == "question":
             self._publisher.apologise(claimed, self._understood(run), error)
         elif run.kind == "digest" and (digest := self._digests.get(run.digest or 0)) is not None:
-            if isinstance(error, Gone):
+            if isinstance(error, ChannelGone):
                 self._digests.pause(digest.id)
                 error = BotError(
                     error.message, f"{error.hint} The digest is paused until someone resumes it."
@@ -163,11 +164,11 @@ class Answering:
         except UserError:
             return None
 
-    def _carry(self, claimed: Claimed) -> None:
+    def _carry(self, claimed: Lease) -> None:
         run = claimed.run
         if not run.wanted:
             self._stop(claimed)
-            raise Stopped("Cancelled.")
+            raise Cancelled("Cancelled.")
         if run.attempts > ATTEMPTS:
             raise EngineError(
                 f"This run ended the bot {ATTEMPTS} times and is given up.", "Ask for less at once."
@@ -175,7 +176,7 @@ class Answering:
         kinds = {"question": self._answer, "reading": self._read, "digest": self._tell}
         kinds[run.kind](claimed)
 
-    def _stop(self, claimed: Claimed) -> None:
+    def _stop(self, claimed: Lease) -> None:
         """Have the engine stop what an earlier owner of a cancelled run left there."""
         run, question = claimed.run, self._understood(claimed.run)
         left = [step.name for step in run.steps if step.ref is not None and step.adopted is None]
@@ -186,7 +187,7 @@ class Answering:
 
     # --- a question
 
-    def _answer(self, claimed: Claimed) -> None:
+    def _answer(self, claimed: Lease) -> None:
         run, question = claimed.run, self._question(claimed.run)
         if run.thread is None:
             home, thread = self._publisher.open(claimed, question, self._runs.ahead(run))
@@ -209,7 +210,7 @@ class Answering:
 
     # --- digests
 
-    def _read(self, claimed: Claimed) -> None:
+    def _read(self, claimed: Lease) -> None:
         run, question = claimed.run, self._question(claimed.run)
         before = self._question(replace(run, text=f"{run.typed} by={scan.VIEW}")).window
         asked = scan.questions(question, before, run.created, self._views)
@@ -223,7 +224,7 @@ class Answering:
         self._digests.put_answer(run.id, scan.to_json(found))
         claimed.end("done", rows=len(found.rows))
 
-    def _tell(self, claimed: Claimed) -> None:
+    def _tell(self, claimed: Lease) -> None:
         run = claimed.run
         digest, asked = self._digests.get(run.digest or 0), self._runs.get(run.awaits or "")
         if digest is None:
@@ -244,11 +245,11 @@ class Answering:
         due = digest.schedule.moment(day)
         now, zone = self._clock(), ZoneInfo(digest.schedule.zone)
         late = now - due > LATE and run.typed != NOW
-        words = f"This digest is late: it was due at {summary.clock(due, zone, now)}." if late else ""
+        words = f"This digest is late: it was due at {wording.clock(due, zone, now)}." if late else ""
         self._publisher.digest(claimed, digest, told, now.astimezone(zone).date(), words)
         claimed.end("done")
 
-    def _report(self, digest: Digest, day: date, found: scan.Reading, subject: str) -> Report:
+    def _report(self, digest: Digest, day: date, found: scan.Scan, subject: str) -> Report:
         start, _ = digest.period(day)
         made, remembered, before = scan.report(
             found,
@@ -262,7 +263,7 @@ class Answering:
         )
         return self._digests.keep(digest.id, made, remembered, before)
 
-    def _retry(self, claimed: Claimed, digest: Digest, failed: Run) -> None:
+    def _retry(self, claimed: Lease, digest: Digest, failed: Run) -> None:
         """Say once that a digest failed, and have it asked again; all that await it await the same."""
         run, now = claimed.run, self._clock()
         error = EngineError(failed.error or "The run was cancelled.")
@@ -302,7 +303,7 @@ class Answering:
 
     # --- asking
 
-    def _with_steps(self, claimed: Claimed, asked: Mapping[str, Question], cap: int) -> Run:
+    def _with_steps(self, claimed: Lease, asked: Mapping[str, Question], cap: int) -> Run:
         """The run, with what is asked of its engine; written down before it is asked."""
         run = claimed.run
         if run.steps:
@@ -325,7 +326,7 @@ class Answering:
         if newest is not None:
             self.newest[engine] = max(newest, self.newest.get(engine, newest))
 
-    def _ask(self, claimed: Claimed, question: Question, name: str) -> Table:
+    def _ask(self, claimed: Lease, question: Question, name: str) -> Table:
         """Run one step, writing down what the engine tells, at most every `RENEW_SECONDS`."""
         step = next(step for step in claimed.run.steps if step.name == name)
         told: datetime | None = None
@@ -344,7 +345,7 @@ class Answering:
             if ref != was or told is None or (now - told).total_seconds() >= RENEW_SECONDS:
                 run, told = write(), now
                 if not run.wanted:
-                    raise Stopped("Cancelled.")
+                    raise Cancelled("Cancelled.")
                 # once its headline may stand, progress would write over it
                 if run.kind == "question" and run.state == "running":
                     seconds = (now - (run.started or now)).total_seconds()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from bot.errors import HandedOver, Stopped, Unavailable
+from bot.errors import Cancelled, ShuttingDown, StoreDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ SIGN_OF_LIFE: Final = timedelta(minutes=15)
 Slack's limits, the longest of all, shows one at every step."""
 
 
-class Claimed:
+class Lease:
     """Safe from any thread. `stopping` is set when this process is to end soon."""
 
     def __init__(
@@ -47,7 +47,7 @@ class Claimed:
         Stopped where the run is not ours any more, as after a pause."""
         self._alive = now = self._clock()
         if self._stopping.is_set():
-            raise HandedOver("The bot is stopping.")
+            raise ShuttingDown("The bot is stopping.")
         if self.run.lease is not None and now >= self.run.lease:
             self.save()
 
@@ -82,7 +82,7 @@ class Claimed:
             if now - self._alive > SIGN_OF_LIFE:
                 log.error("run %s hangs: others may take it", self.run.id)
                 return
-            with suppress(Stopped):
+            with suppress(Cancelled):
                 self.run = replace(self._runs.save(self.run, now), doubt=self.run.doubt)
 
     def _write(self, write: Callable[[Run, datetime], Run]) -> Run:
@@ -93,7 +93,7 @@ class Claimed:
                 with self._lock:
                     self.run = replace(write(self.run, now), doubt=self.run.doubt)
                     return self.run
-            except Unavailable as error:
+            except StoreDown as error:
                 log.warning("run %s waits: %s", self.run.id, error.message)
                 if self._stopping.wait(AGAIN_SECONDS):
                     raise

@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import date, datetime
 
+    from bot.digests.digest import Digest
     from bot.question.question import Question
     from bot.question.window import Window
-    from bot.store.digests import Digest, Digests
+    from bot.store.digests import Digests
     from bot.store.runs import Runs
 
 log = logging.getLogger(__name__)
 
 
-class Telling:
+class DigestScheduler:
     """Has digests told. Any number of replicas may do so: what falls due is a run of one key."""
 
     def __init__(

@@ -14,15 +14,15 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from bot.app.reuse import Costs, adopted
-from bot.errors import EngineBusy, HandedOver, Stopped, Unavailable, Unreachable, UserError
+from bot.errors import Cancelled, EngineBusy, ShuttingDown, StoreDown, SurfaceDown, UserError
 from bot.ops import logs
-from bot.question.question import parse
+from bot.question.parser import parse
 from bot.store.queue import LEASE
 from bot.store.runs import Run, new_id
 from bot.store.schema import ENDED
 from bot.worker.kinds import Answering
-from bot.worker.lease import AGAIN_SECONDS, Claimed
-from bot.worker.scheduler import Telling
+from bot.worker.lease import AGAIN_SECONDS, Lease
+from bot.worker.scheduler import DigestScheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -114,7 +114,7 @@ class Runner:
         """Set when there may be something to claim."""
         self._ends = threading.Condition()
         """Told when a run has ended."""
-        self._claimed: set[Claimed] = set()
+        self._claimed: set[Lease] = set()
         self._dispatching = False
         self._stopping = stopping or threading.Event()
         self._stopped = threading.Event()
@@ -122,7 +122,7 @@ class Runner:
         self._tell_ended = ended
         self._sweep_at = clock()
         self._keep_for = keep
-        self.telling = Telling(runs, digests, self.parse, engine=engine, clock=clock, told=self._wake)
+        self.telling = DigestScheduler(runs, digests, self.parse, engine=engine, clock=clock, told=self._wake)
         self._answering = Answering(
             runs,
             digests,
@@ -328,7 +328,7 @@ class Runner:
                     return
                 try:
                     self._publisher.forget(run)
-                except Unreachable as error:
+                except SurfaceDown as error:
                     log.warning("forgetting what is old goes on later: %s", error.message)
                     return
                 self.runs.forget(run)
@@ -342,9 +342,9 @@ class Runner:
         """The edge of a thread: whatever one turn of its loop raises must not end the others."""
         try:
             return job()
-        except HandedOver:
+        except ShuttingDown:
             log.info("%s: left to whoever comes next", what)
-        except Unavailable as error:
+        except StoreDown as error:
             log.warning("%s: %s", what, error.message)
             self._stopping.wait(AGAIN_SECONDS)
         except Exception:
@@ -367,16 +367,16 @@ class Runner:
         self._work(claimed)
         return True
 
-    def _claim(self) -> Claimed | None:
+    def _claim(self) -> Lease | None:
         run = self.runs.claim(self._owner, self._clock(), self._limits)
         if run is None:
             return None
-        claimed = Claimed(self.runs, run, self._clock, self._stopping)
+        claimed = Lease(self.runs, run, self._clock, self._stopping)
         with self._ends:
             self._claimed.add(claimed)
         return claimed
 
-    def _work(self, claimed: Claimed) -> None:
+    def _work(self, claimed: Lease) -> None:
         try:
             with logs.about(claimed.run.id):
                 self._safely(lambda: self._try(claimed), f"run {claimed.run.id}")
@@ -386,7 +386,7 @@ class Runner:
                 self._ends.notify_all()
             self._wake()
 
-    def _try(self, claimed: Claimed) -> None:
+    def _try(self, claimed: Lease) -> None:
         """Carry a run as far as it goes, and write down what came between."""
         run = claimed.run
         try:
@@ -396,14 +396,14 @@ class Runner:
                 log.info("run %s waits: %s", run.id, error.message)
                 due = self._clock() + BUSY_WAIT
                 claimed.lay_back(state="queued", due=due, attempts=run.attempts - 1)
-            except HandedOver:
+            except ShuttingDown:
                 claimed.lay_back(attempts=run.attempts - 1)
-            except Unreachable as error:
+            except SurfaceDown as error:
                 # not counted as an attempt; and whatever Slack was told may have reached it
                 log.warning("run %s: %s", run.id, error)
                 due = self._clock() + UNREACHABLE_WAIT
                 claimed.lay_back(due=due, attempts=run.attempts - 1, doubt=True)
-        except Stopped:
+        except Cancelled:
             log.info("run %s is another worker's now", run.id)
         else:
             if claimed.run.state in ENDED:

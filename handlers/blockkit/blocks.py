@@ -10,12 +10,12 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.table import literal
+from bot.text import literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bot.answers.summary import Findings
+    from bot.answers.summary import Summary
     from bot.errors import BotError
     from bot.question.question import Question
     from bot.question.views import View
@@ -205,7 +205,7 @@ def parent_text(question: Question, state: str) -> str:
     )
 
 
-def headline(found: Findings, table: Table) -> str:
+def headline(found: Summary, table: Table) -> str:
     """What became of it: the last state of a parent message."""
     believed = table.row_count or found.coverage is None or found.coverage.events
     sign = "✅ " if believed and not table.is_partial else "⚠️ "
@@ -227,7 +227,7 @@ def run_it(text: str, *, reply_to: str | None, anew: bool) -> Block:
 # --- under the table
 
 
-def below(left_out: str, found: Findings, run: Run) -> list[Block]:
+def below(left_out: str, found: Summary, run: Run) -> list[Block]:
     """What the table leaves out, what was read, and how to go on from here."""
     lines = [paragraph(said(left_out))] if left_out else []
     if found.proof:

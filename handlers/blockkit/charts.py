@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Final, cast
 
-from bot.answers.summary import short_service
+from bot.answers.wording import short_service
 from handlers.blockkit.tables import plain
 
 if TYPE_CHECKING:

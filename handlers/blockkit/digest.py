@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from bot.answers.summary import short_service
+from bot.answers.wording import short_service
 from bot.digests import report as reports
-from bot.table import literal
+from bot.text import literal
 from handlers.access import GROUP
 from handlers.blockkit import blocks
 from handlers.blockkit.blocks import actions, button, paragraph, prose, said
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from bot.digests.changes import Finding
+    from bot.digests.digest import Digest
     from bot.digests.report import Report
     from bot.errors import BotError
-    from bot.store.digests import Digest
     from bot.store.runs import Run
     from handlers.blockkit.blocks import Block
 

@@ -6,15 +6,16 @@ import heapq
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, cast
 
-from bot.answers.summary import readable
-from bot.table import literal, text
+from bot.answers.wording import readable
+from bot.table import text
+from bot.text import literal
 from handlers.blockkit import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bot.question.views import Column, View
-    from bot.table import Cell, Row, Table
+    from bot.question.views import View
+    from bot.table import Cell, Column, Row, Table
     from handlers.blockkit.blocks import Block
 
 TABLE_ROWS: Final = 99
@@ -33,7 +34,7 @@ CELL_CHARS: Final = 250
 """Longer cells are cut: one user agent must not take the room of all other rows."""
 
 
-class Shown:
+class FittedTable:
     """The rows of a table that fit a message, chosen once for every rung of the ladder."""
 
     def __init__(self, table: Table, view: View | None = None) -> None:
@@ -89,7 +90,7 @@ class Shown:
         return " ".join([*lines, f"All {self.total:,} rows are in the file."]) if lines else ""
 
 
-def data_table(shown: Shown, caption: str) -> Block:
+def data_table(shown: FittedTable, caption: str) -> Block:
     """Slack's sortable table, the first rung."""
     return {
         "type": "data_table",
@@ -100,7 +101,7 @@ def data_table(shown: Shown, caption: str) -> Block:
     }
 
 
-def plain_table(shown: Shown) -> Block:
+def plain_table(shown: FittedTable) -> Block:
     """Slack's older table, the second rung."""
     return {
         "type": "table",
@@ -112,7 +113,7 @@ def plain_table(shown: Shown) -> Block:
     }
 
 
-def code_table(shown: Shown) -> Block:
+def code_table(shown: FittedTable) -> Block:
     """The table in fixed-width characters, the last rung; fewer rows, since they must fit one block."""
     from tabulate import tabulate
 
@@ -129,7 +130,7 @@ def code_table(shown: Shown) -> Block:
         rows = rows[: max(1, len(rows) * blocks.CODE_CHARS // len(drawn))]
 
 
-def table_text(shown: Shown) -> str:
+def table_text(shown: FittedTable) -> str:
     """The first rows in words, for who cannot see the table."""
     lines = [
         ", ".join(f"{column.label} {plain(cell)}" for column, cell in zip(shown.columns, row, strict=True))
@@ -164,7 +165,7 @@ def _data_cells(row: Sequence[Cell]) -> list[Block]:
     ]
 
 
-def above(shown: Shown) -> list[Block]:
+def above(shown: FittedTable) -> list[Block]:
     """What is the same in every row, said once."""
     if not shown.constants:
         return []

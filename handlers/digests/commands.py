@@ -9,17 +9,18 @@ from zoneinfo import ZoneInfo
 
 from slack_sdk.errors import SlackApiError
 
+from bot.digests import order as orders
 from bot.digests import report as reports
-from bot.digests import scan, schedule
+from bot.digests import scan
+from bot.digests.digest import Digest
 from bot.errors import BotError, UserError
 from bot.question.tokens import shown
-from bot.store.digests import Digest
 from handlers.blockkit import blocks
 from handlers.blockkit import digest as told
 from handlers.blockkit.blocks import actions, button, moment, paragraph, place, prose, said
 from handlers.digests import forms as digest_forms
 from handlers.errors import SLACK_ERRORS, code_of, translated
-from handlers.replies import Prompt
+from handlers.replies import TimelyAck
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from bot.question.question import Question
     from handlers.blockkit.blocks import Block
-    from handlers.context import Desk
+    from handlers.context import Context
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ MOST_LISTED: Final = 15
 """Digests in a list: each takes two blocks of the fifty a message may have."""
 
 
-def register(app: App, desk: Desk) -> None:
+def register(app: App, desk: Context) -> None:
     """Answer the command, its forms, and the buttons of digests."""
     digests = Orders(desk)
     app.command(COMMAND)(digests.command)
@@ -69,7 +70,7 @@ def register(app: App, desk: Desk) -> None:
 class Orders:
     """What can be done about digests."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Context) -> None:
         self._desk = desk
         self._digests = desk.runner.digests
 
@@ -77,13 +78,13 @@ class Orders:
 
     def command(self, ack: Ack, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
         """Answer what was typed: at once with words, or in the channel once it is done."""
-        with Prompt(ack, respond) as prompt:
+        with TimelyAck(ack, respond) as prompt:
             try:
                 self._answer(prompt, body, client, respond)
             except BotError as error:
                 prompt.say([paragraph(*prose(words)) for words in (error.message, error.hint) if words])
 
-    def _answer(self, prompt: Prompt, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
+    def _answer(self, prompt: TimelyAck, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
         text = self._desk.order(body.get("text", "")).strip()
         user, channel = body["user_id"], body["channel_id"]
         word, _, rest = text.partition(" ")
@@ -121,7 +122,7 @@ class Orders:
 
     def ordered(self, text: str, user: str, channel: str) -> Digest:
         """Take an order: the digest, kept. UserError where it is none, or not allowed."""
-        order = schedule.read(text, zone=str(self._desk.zones.of(user)))
+        order = orders.parse(text, zone=str(self._desk.zones.of(user)))
         self._desk.admit(user, order.channel or channel)
         question = self.question(order.question)
         now = self._desk.runner.now()
@@ -140,7 +141,7 @@ class Orders:
 
     def changed(self, digest: Digest, text: str) -> Digest:
         """The digest as an order has it now. Another question begins anew, with a baseline."""
-        order = schedule.read(text, zone=digest.schedule.zone)
+        order = orders.parse(text, zone=digest.schedule.zone)
         self._desk.admit(digest.owner, order.channel or digest.channel)
         question = str(self.question(order.question)).partition(f" by={scan.VIEW}")[2].strip()
         new = replace(

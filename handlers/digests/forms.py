@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
-from bot.digests import schedule
-from bot.digests.changes import Known
+from bot.digests import order as orders
+from bot.digests.changes import Snooze
 from bot.errors import BotError, UserError
 from handlers.blockkit import blocks
 from handlers.blockkit import digest as told
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
 
     from bot.digests.changes import Finding
-    from bot.store.digests import Digest
+    from bot.digests.digest import Digest
     from handlers.blockkit.blocks import Block
-    from handlers.context import Desk
+    from handlers.context import Context
     from handlers.digests.commands import Orders
 
 ORDER: Final = "digest_form"
@@ -38,7 +38,7 @@ REASON_CHARS: Final = 300
 """A reason is shown in a table's cell."""
 
 
-def register(app: App, desk: Desk, orders: Orders) -> None:
+def register(app: App, desk: Context, orders: Orders) -> None:
     """Answer the forms, and the menu that opens the second."""
     forms = _Forms(desk, orders)
     app.view(ORDER)(forms.ordered)
@@ -46,7 +46,7 @@ def register(app: App, desk: Desk, orders: Orders) -> None:
     app.view(SNOOZE)(forms.snoozed)
 
 
-def order(desk: Desk, digest: Digest | None, channel: str, user: str, *, question: str = "") -> Block:
+def order(desk: Context, digest: Digest | None, channel: str, user: str, *, question: str = "") -> Block:
     """The form for a new digest, or for one that there is."""
     when = str(digest.schedule) if digest else f"daily 09:00 {desk.zones.of(user)}"
     fields = {
@@ -79,7 +79,7 @@ def order(desk: Desk, digest: Digest | None, channel: str, user: str, *, questio
 class _Forms:
     """What the forms do."""
 
-    def __init__(self, desk: Desk, orders: Orders) -> None:
+    def __init__(self, desk: Context, orders: Orders) -> None:
         self._desk = desk
         self._digests = desk.runner.digests
         self._orders = orders
@@ -114,8 +114,8 @@ class _Forms:
     def _at_fault(self, when: str, mention: str, question: str) -> str:
         """The first input that is wrong by itself; where none is, the channel: nothing may be told there."""
         parts: dict[str, Callable[[], object]] = {
-            "when": lambda: schedule.read(when, zone="UTC"),
-            "mention": lambda: schedule.read(f"daily{mention}", zone="UTC"),
+            "when": lambda: orders.parse(when, zone="UTC"),
+            "mention": lambda: orders.parse(f"daily{mention}", zone="UTC"),
             "question": lambda: self._orders.question(question),
         }
         for name, read in parts.items():
@@ -189,7 +189,7 @@ class _Forms:
         now = self._desk.runner.now()
         until = now.astimezone(ZoneInfo(digest.schedule.zone)).date() + timedelta(days=days)
         start, end = digest.period(digest.schedule.latest(now))
-        known = Known(self._desk.name_of(user), why, until, finding.calls, (end - start).days)
+        known = Snooze(self._desk.name_of(user), why, until, finding.calls, (end - start).days)
         self._digests.acknowledge(digest.id, finding.id, known)
         return until, finding
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bot.rate_limits import Pace, Quota, Turns
+from bot.rate_limits import FairBucket, SlidingWindow, TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,15 +31,15 @@ FILES: Final = 100
 class Budget:
     """Posts by channel, edits of the workspace, calls for files by their method."""
 
-    posts: Pace
-    edits: Pace
-    files: Pace
+    posts: TokenBucket
+    edits: TokenBucket
+    files: TokenBucket
 
     @classmethod
     def of_slack(cls, sleep: Callable[[float], None] = time.sleep) -> Budget:
         """As Slack documents its limits."""
         return cls(
-            posts=Turns(POSTS_PER_SECOND, POSTS_BURST, sleep=sleep),
-            edits=Quota(EDITS, MINUTE, sleep=sleep),
-            files=Quota(FILES, MINUTE, sleep=sleep),
+            posts=FairBucket(POSTS_PER_SECOND, POSTS_BURST, sleep=sleep),
+            edits=SlidingWindow(EDITS, MINUTE, sleep=sleep),
+            files=SlidingWindow(FILES, MINUTE, sleep=sleep),
         )

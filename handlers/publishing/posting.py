@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
 
     from bot.store.runs import Run
-    from bot.worker.lease import Claimed
+    from bot.worker.lease import Lease
     from handlers.blockkit.blocks import Block
     from handlers.publishing.budget import Budget
 
@@ -59,7 +59,7 @@ class Posting:
         self._budget = budget
 
     def post(
-        self, claimed: Claimed, part: str, made: list[Block], words: str, channel: str, thread: str | None
+        self, claimed: Lease, part: str, made: list[Block], words: str, channel: str, thread: str | None
     ) -> tuple[str, str]:
         """Post, and return where: Slack's own word for the channel, since a person's id names one too."""
         run = claimed.run
@@ -87,7 +87,7 @@ class Posting:
         claimed.settle()
         return str(sent["channel"]), str(sent["ts"])
 
-    def edit(self, claimed: Claimed, made: list[Block], words: str) -> None:
+    def edit(self, claimed: Lease, made: list[Block], words: str) -> None:
         """Edit a run's parent, however long it takes until Slack allows it."""
         self._budget.edits.wait("")
         claimed.check()
@@ -111,7 +111,7 @@ class Posting:
         """The channel of the direct messages with a person."""
         return str(self._client.conversations_open(users=[user])["channel"]["id"])
 
-    def upload(self, claimed: Claimed, path: Path, name: str, thread: str | None) -> str:
+    def upload(self, claimed: Lease, path: Path, name: str, thread: str | None) -> str:
         """Post a file; its id. Its bytes are sent, that is written down, and then it is shared."""
         channel = claimed.run.home or claimed.run.channel
         file_id = claimed.run.posted.get("upload", "")

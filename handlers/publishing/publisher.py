@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 
 from slack_sdk.errors import SlackApiError
 
-from bot.answers.summary import BYTES_PER_GB, short_service
+from bot.answers.export import to_csv
+from bot.answers.wording import BYTES_PER_GB, short_service
 from bot.digests import report as reports
-from bot.errors import BotError, Gone, Unreachable
-from bot.table import to_csv
-from handlers.access import DIRECT, Door
+from bot.errors import BotError, ChannelGone, SurfaceDown
+from handlers.access import DIRECT, AccessPolicy
 from handlers.blockkit import blocks, charts, tables
 from handlers.blockkit import digest as told
 from handlers.errors import REFUSED_BLOCKS, SLACK_ERRORS, code_of, translated
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
     from slack_sdk import WebClient
 
-    from bot.answers.summary import Findings
+    from bot.answers.summary import Summary
+    from bot.digests.digest import Digest
     from bot.digests.report import Report
     from bot.question.question import Question
     from bot.question.views import View
-    from bot.store.digests import Digest
     from bot.store.runs import Run
     from bot.table import Table
-    from bot.worker.lease import Claimed
+    from bot.worker.lease import Lease
     from handlers.blockkit.blocks import Block
 
 log = logging.getLogger(__name__)
@@ -69,13 +69,13 @@ class SlackPublisher:
         client: WebClient,
         views: Mapping[str, View],
         *,
-        door: Door | None = None,
+        door: AccessPolicy | None = None,
         budget: Budget | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`door` knows who may ask; by default, everyone of the workspace. `budget` keeps below Slack's
         rate limits; by default, the documented ones."""
-        self._door = door or Door(client)
+        self._door = door or AccessPolicy(client)
         self._client = client
         self._budget = budget or Budget.of_slack()
         self._posting = Posting(client, self._budget)
@@ -89,7 +89,7 @@ class SlackPublisher:
 
     # --- questions
 
-    def open(self, claimed: Claimed, question: Question, ahead: int) -> tuple[str, str]:
+    def open(self, claimed: Lease, question: Question, ahead: int) -> tuple[str, str]:
         run = claimed.run
         try:
             self._door.admit(run.user, run.channel, private=question.private)
@@ -130,7 +130,7 @@ class SlackPublisher:
                 self._owed.pop(run, None)
         return EACH_OWES * len(self._owed)
 
-    def answer(self, claimed: Claimed, question: Question, table: Table, found: Findings) -> None:
+    def answer(self, claimed: Lease, question: Question, table: Table, found: Summary) -> None:
         name = file_name(question, ZoneInfo(claimed.run.zone))
         # the table first: nobody shall wait for the rows
         self._post_all(claimed, {"table": lambda: self._post_answer(claimed, question, table, found)})
@@ -142,7 +142,7 @@ class SlackPublisher:
         # edits are the scarcest of all: where one has to wait, nothing else does
         self._post_all(claimed, headline | rest if self._posting.can_edit() else rest | headline)
 
-    def apologise(self, claimed: Claimed, question: Question | None, error: BotError) -> None:
+    def apologise(self, claimed: Lease, question: Question | None, error: BotError) -> None:
         run = claimed.run
         self._owed.pop(run.id, None)
         try:
@@ -153,7 +153,7 @@ class SlackPublisher:
             _unless_away(refused)
             log.error("run %s: the apology was refused: %s", run.id, code_of(refused) or refused)  # noqa: TRY400 - the reason is in the words
 
-    def _apologised_there(self, claimed: Claimed, question: Question | None, error: BotError) -> bool:
+    def _apologised_there(self, claimed: Lease, question: Question | None, error: BotError) -> bool:
         """Whether a run's thread took the apology; its parent may be gone, or the bot sent away."""
         run = claimed.run
         made = [*_told(run, "no answer:"), *blocks.trouble(error, run)]
@@ -168,7 +168,7 @@ class SlackPublisher:
             return False
         return True
 
-    def cancelled(self, claimed: Claimed, question: Question) -> None:
+    def cancelled(self, claimed: Lease, question: Question) -> None:
         run = claimed.run
         self._owed.pop(run.id, None)
         if run.thread is None:
@@ -181,13 +181,13 @@ class SlackPublisher:
 
     # --- digests
 
-    def digest(self, claimed: Claimed, digest: Digest, report: Report, today: date, late: str) -> None:
+    def digest(self, claimed: Lease, digest: Digest, report: Report, today: date, late: str) -> None:
         if claimed.run.thread is None:
             self._open_digest(claimed, digest, report, today, late)
         if not report.entries:
             return
         table = reports.table(report)
-        shown = tables.Shown(table)
+        shown = tables.FittedTable(table)
         above, below = tables.above(shown), told.below(report, digest, claimed.run)
         name = f"tls-audit_digest-{digest.id}_{report.period.start}_{report.period.end}.csv"
         parts: dict[str, Callable[[], str]] = {
@@ -196,7 +196,7 @@ class SlackPublisher:
         }
         self._post_all(claimed, parts)
 
-    def _open_digest(self, claimed: Claimed, digest: Digest, report: Report, today: date, late: str) -> None:
+    def _open_digest(self, claimed: Lease, digest: Digest, report: Report, today: date, late: str) -> None:
         made, words = told.parent(report, digest, today, late)
         drawn = charts.line(reports.chart(report))
         try:
@@ -211,15 +211,15 @@ class SlackPublisher:
                 sent = self._posting.post(claimed, "parent", made, words, digest.channel, None)
         except SLACK_ERRORS as error:
             refused = translated(error)
-            if isinstance(refused, Unreachable):
+            if isinstance(refused, SurfaceDown):
                 raise refused from error
             hint = f"Type `/invite @TLS Audit` there, then `/tls-digest now {digest.id}`."
-            if isinstance(refused, Gone):
+            if isinstance(refused, ChannelGone):
                 hint = f"`/tls-digest edit {digest.id}` chooses another channel."
             raise type(refused)(refused.message, hint) from error
         claimed.save(home=sent[0], thread=sent[1])
 
-    def no_digest(self, claimed: Claimed, digest: Digest, error: BotError, what_next: str) -> None:
+    def no_digest(self, claimed: Lease, digest: Digest, error: BotError, what_next: str) -> None:
         run = claimed.run
         part = "trouble" if "trouble" not in run.posted else "given up"
         made = told.failed(digest, error, what_next, run)
@@ -230,7 +230,7 @@ class SlackPublisher:
         except SLACK_ERRORS as refused:
             raise translated(refused) from refused
 
-    def tell(self, claimed: Claimed, user: str, error: BotError) -> None:
+    def tell(self, claimed: Lease, user: str, error: BotError) -> None:
         words = [
             blocks.paragraph(
                 blocks.said("A digest could not be posted in "), blocks.place(claimed.run.channel)
@@ -256,7 +256,7 @@ class SlackPublisher:
 
     # --- the parts
 
-    def _post_all(self, claimed: Claimed, parts: Mapping[str, Callable[[], str]]) -> None:
+    def _post_all(self, claimed: Lease, parts: Mapping[str, Callable[[], str]]) -> None:
         try:
             for part, post in parts.items():
                 if part not in claimed.run.posted:
@@ -264,7 +264,7 @@ class SlackPublisher:
         except SLACK_ERRORS as error:
             raise translated(error) from error
 
-    def _post_answer(self, claimed: Claimed, question: Question, table: Table, found: Findings) -> str:
+    def _post_answer(self, claimed: Lease, question: Question, table: Table, found: Summary) -> str:
         run = claimed.run
         named = _told(run, "your answer:")
         read = found.coverage is None or found.coverage.events > 0
@@ -273,13 +273,13 @@ class SlackPublisher:
         if not table.row_count:
             made = [*named, *blocks.below("", found, run), buttons]
             return self._reply(claimed, "table", made, blocks.fallback(found.headline, found.proof))
-        shown = tables.Shown(table, question.view)
+        shown = tables.FittedTable(table, question.view)
         caption = f"{question.words()[:1].upper()}{question.words()[1:]}"
         below = [*blocks.below(shown.left_out, found, run), buttons]
         return self._post_table(claimed, shown, caption, [*named, *tables.above(shown)], below)
 
     def _post_table(
-        self, claimed: Claimed, shown: tables.Shown, caption: str, above: list[Block], below: list[Block]
+        self, claimed: Lease, shown: tables.FittedTable, caption: str, above: list[Block], below: list[Block]
     ) -> str:
         ladder: Sequence[Callable[[], Block]] = (
             lambda: tables.data_table(shown, caption),
@@ -302,7 +302,7 @@ class SlackPublisher:
                 return sent
         raise AssertionError("the last rung answers or raises")
 
-    def _post_chart(self, claimed: Claimed, drawn: tuple[Block, str] | None) -> str:
+    def _post_chart(self, claimed: Lease, drawn: tuple[Block, str] | None) -> str:
         if drawn is None:
             return ""
         block, words = drawn
@@ -314,7 +314,7 @@ class SlackPublisher:
             log.warning("Slack refused a chart: %s", error.response.data)
             return self._reply(claimed, "chart", [blocks.code(words)], blocks.fallback(words))
 
-    def _post_file(self, claimed: Claimed, table: Table, name: str) -> str:
+    def _post_file(self, claimed: Lease, table: Table, name: str) -> str:
         """The CSV; where it is refused, why. The table is there already, and stays."""
         run = claimed.run
         with tempfile.TemporaryDirectory(prefix="tls-audit-") as folder:
@@ -327,14 +327,14 @@ class SlackPublisher:
                 return self._posting.upload(claimed, path, name, self._thread(run))
             except SLACK_ERRORS as error:
                 refused = translated(error)
-                if isinstance(refused, Unreachable) and "file again" not in run.posted:
+                if isinstance(refused, SurfaceDown) and "file again" not in run.posted:
                     # the whole run comes back in a while; it may only have been the line
                     claimed.posted("file again", "yes")
                     raise
                 log.warning("run %s: Slack refused the file: %s", run.id, code_of(error) or error)
                 # it may be there, for all we know, and is said not to be
                 self._posting.withdraw(claimed.run)
-                hint = "Rerun sends it anew." if isinstance(refused, Unreachable) else refused.hint
+                hint = "Rerun sends it anew." if isinstance(refused, SurfaceDown) else refused.hint
                 why = BotError(f"The table is above; the file could not be sent. {refused.message}", hint)
                 return self._reply(claimed, "file", blocks.trouble(why, run), blocks.fallback(str(why)))
 
@@ -344,17 +344,17 @@ class SlackPublisher:
         """The root of the thread that a run's answer goes into."""
         return run.thread if run.reply_to is None or run.home != run.channel else run.reply_to
 
-    def _reply(self, claimed: Claimed, part: str, made: list[Block], words: str) -> str:
+    def _reply(self, claimed: Lease, part: str, made: list[Block], words: str) -> str:
         run = claimed.run
         return self._posting.post(claimed, part, made, words, run.home or run.channel, self._thread(run))[1]
 
-    def _edit(self, claimed: Claimed, question: Question, state: str) -> str:
+    def _edit(self, claimed: Lease, question: Question, state: str) -> str:
         made = blocks.parent(claimed.run, question, state, cancel=False)
         self._posting.edit(claimed, made, blocks.parent_text(question, state))
         self._owed.pop(claimed.run.id, None)
         return claimed.run.thread or ""
 
-    def _tell(self, claimed: Claimed, user: str, above: list[Block], error: BotError) -> None:
+    def _tell(self, claimed: Lease, user: str, above: list[Block], error: BotError) -> None:
         """To a person's direct messages: there is no thread to say it in."""
         words = [*above, *blocks.trouble(error, claimed.run)]
         channel = self._posting.direct(user)
@@ -364,7 +364,7 @@ class SlackPublisher:
 def _unless_away(error: Exception) -> None:
     """Raise Unreachable where Slack may take the same later: then the run comes back, and says it then."""
     known = translated(error)
-    if isinstance(known, Unreachable):
+    if isinstance(known, SurfaceDown):
         raise known from error
 
 

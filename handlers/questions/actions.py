@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slack_sdk.errors import SlackApiError
 
-from bot.app.reuse import Costly
-from bot.errors import Unavailable, UserError
+from bot.app.reuse import NeedsConfirmation
+from bot.errors import StoreDown, UserError
 from handlers.blockkit import blocks
 from handlers.errors import code_of
 from handlers.questions import commands, form
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from bot.store.runs import Run
     from handlers.blockkit.blocks import Block
-    from handlers.context import Desk
+    from handlers.context import Context
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ SQL_BLOCKS: Final = 20
 GONE: Final = "That run is no longer kept."
 
 
-def register(app: App, desk: Desk) -> None:
+def register(app: App, desk: Context) -> None:
     """Answer every button that `blocks`, `commands` and `home` make."""
     buttons = _Buttons(desk)
 
@@ -64,7 +64,7 @@ def register(app: App, desk: Desk) -> None:
 class _Buttons:
     """What the buttons do. A value opens with the id of the run it stands under."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Context) -> None:
         self._desk = desk
 
     # --- asking something like the run
@@ -82,7 +82,7 @@ class _Buttons:
             try:
                 run, choice = self._kept(action)
                 there, asked = place(body, run), text(run, choice)
-            except (UserError, Unavailable) as error:
+            except (UserError, StoreDown) as error:
                 ack()
                 _tell(client, body, str(error))
                 return
@@ -125,10 +125,10 @@ class _Buttons:
                 anew=anew,
                 sure=sure,
             )
-        except (UserError, Unavailable) as error:
+        except (UserError, StoreDown) as error:
             ack()
             words = None
-            if isinstance(error, Costly):
+            if isinstance(error, NeedsConfirmation):
                 words = commands.mistake(error, text, reply_to=there.reply_to, anew=anew)
             _tell(client, body, str(error), words)
         else:

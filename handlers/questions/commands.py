@@ -6,15 +6,15 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.answers.summary import counted
-from bot.app.reuse import Costly
-from bot.errors import BotError, Unavailable, UserError
+from bot.answers.wording import counted
+from bot.app.reuse import NeedsConfirmation
+from bot.errors import BotError, StoreDown, UserError
 from bot.question.tokens import shown
 from handlers.blockkit import blocks
 from handlers.context import typed
 from handlers.questions import form
 from handlers.questions.form import Place
-from handlers.replies import Prompt
+from handlers.replies import TimelyAck
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bot.store.runs import Run
     from handlers.blockkit.blocks import Block
-    from handlers.context import Desk
+    from handlers.context import Context
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ EXAMPLES: Final = (
 STATES: Final = {"done": "✅", "failed": "⚠️", "cancelled": "⚠️"}
 
 
-def register(app: App, desk: Desk) -> None:
+def register(app: App, desk: Context) -> None:
     """Answer the command, mentions of the app, and messages to it."""
 
     def command(ack: Ack, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
@@ -63,14 +63,14 @@ def register(app: App, desk: Desk) -> None:
             made = form.view(desk, {}, user=user, place=Place(channel))
             client.views_open(trigger_id=body["trigger_id"], view=made)
             return
-        with Prompt(ack, respond) as prompt:
+        with TimelyAck(ack, respond) as prompt:
             try:
                 answer = _answer(desk, text, user, channel)
                 if answer is None:
                     run = desk.submit(text, user=user, channel=channel, key=body["trigger_id"])
                     if desk.runner.question(run).private:
                         answer = [blocks.paragraph(blocks.said("The answer comes to your messages with me."))]
-            except (UserError, Unavailable) as error:
+            except (UserError, StoreDown) as error:
                 answer = mistake(error, text)
             prompt.say(answer)
 
@@ -99,7 +99,7 @@ def _done() -> None:
     """Nothing is left to do."""
 
 
-def _asked_in_words(desk: Desk, client: WebClient, key: str, event: dict[str, Any], text: str) -> None:
+def _asked_in_words(desk: Context, client: WebClient, key: str, event: dict[str, Any], text: str) -> None:
     user, channel = event["user"], event["channel"]
     thread = event.get("thread_ts") or event["ts"]
     text = re.sub(r"^/?tls-audit\s+", "", text)
@@ -124,7 +124,7 @@ def _asked_in_words(desk: Desk, client: WebClient, key: str, event: dict[str, An
     runs_.know(key, now)
 
 
-def _answer(desk: Desk, text: str, user: str, channel: str) -> list[Block] | None:
+def _answer(desk: Context, text: str, user: str, channel: str) -> list[Block] | None:
     """What the words other than questions get; None for a question. UserError."""
     word, _, rest = text.partition(" ")
     answers: dict[str, Callable[[], list[Block]]] = {
@@ -161,14 +161,14 @@ def help_() -> list[Block]:
     ]
 
 
-def _views(desk: Desk) -> list[Block]:
+def _views(desk: Context) -> list[Block]:
     return [
         blocks.paragraph(blocks.said(view.name, code=True), blocks.said(f"  {view.title}. {view.about}"))
         for view in desk.runner.views.values()
     ]
 
 
-def runs(desk: Desk, user: str) -> list[Block]:
+def runs(desk: Context, user: str) -> list[Block]:
     """The asker's own runs, latest first, each to be asked again."""
     mine = desk.runner.runs.latest(user, RUNS_SHOWN)
     month = desk.runner.costs.month(desk.runner.runs, desk.runner.now())
@@ -194,7 +194,7 @@ def _listed(run: Run, cost: str = "") -> list[Block]:
     return [paragraph, blocks.actions(blocks.button("Rerun", "rerun", run.id))]
 
 
-def _cancel(desk: Desk, user: str, run_id: str) -> list[Block]:
+def _cancel(desk: Context, user: str, run_id: str) -> list[Block]:
     if not run_id:
         return [
             blocks.paragraph(
@@ -221,6 +221,6 @@ def mistake(error: BotError, text: str, *, reply_to: str | None = None, anew: bo
     if len(text) > blocks.VALUE_CHARS:
         return made
     buttons = [blocks.button("Edit", "edit_text", text or " ")]
-    if isinstance(error, Costly):
+    if isinstance(error, NeedsConfirmation):
         buttons.insert(0, blocks.run_it(text, reply_to=reply_to, anew=anew))
     return [*made, blocks.actions(*buttons)]

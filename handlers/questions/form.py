@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.app.reuse import Costly
-from bot.errors import BotError, Unavailable, UserError
+from bot.app.reuse import NeedsConfirmation
+from bot.errors import BotError, StoreDown, UserError
 from handlers.blockkit import blocks
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from bot.question.question import Question
     from handlers.blockkit.blocks import Block
-    from handlers.context import Desk
+    from handlers.context import Context
 
 CALLBACK: Final = "ask_form"
 CHANGED: Final = "form_changed"
@@ -43,7 +43,7 @@ class Place:
     reply_to: str | None = None
 
 
-def register(app: App, desk: Desk) -> None:
+def register(app: App, desk: Context) -> None:
     """Answer the form: every change shows the question in words, and Ask asks it."""
 
     def changed(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
@@ -64,7 +64,7 @@ def register(app: App, desk: Desk) -> None:
             desk.submit(
                 text, user=user, channel=place.channel or user, key=shown["id"], reply_to=place.reply_to
             )
-        except Costly as error:
+        except NeedsConfirmation as error:
             ack()
             made = [
                 blocks.paragraph(*blocks.prose(str(error))),
@@ -76,7 +76,7 @@ def register(app: App, desk: Desk) -> None:
                 channel=there, user=user, thread_ts=place.reply_to, blocks=made, text=said
             )
             return
-        except (UserError, Unavailable) as error:
+        except (UserError, StoreDown) as error:
             ack(
                 response_action="errors",
                 errors={_at_fault(fields, error): str(error).replace("`", "")[:ERROR_CHARS]},
@@ -92,7 +92,7 @@ ERROR_CHARS: Final = 150
 """An error under an input is one line; Slack names no limit, and cuts nothing this short."""
 
 
-def view(desk: Desk, fields: Fields, *, user: str, place: Place) -> Block:
+def view(desk: Context, fields: Fields, *, user: str, place: Place) -> Block:
     """The modal with `fields` filled in, and below them the question in words, or why it is none yet.
 
     UserError where an input cannot hold its field.

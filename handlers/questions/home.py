@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from slack_sdk import WebClient
 
     from handlers.blockkit.blocks import Block
-    from handlers.context import Desk
+    from handlers.context import Context
 
 
-def register(app: App, desk: Desk) -> None:
+def register(app: App, desk: Context) -> None:
     """Publish the Home tab whenever someone opens it."""
 
     def opened(event: dict[str, Any], client: WebClient) -> None:
@@ -25,7 +25,7 @@ def register(app: App, desk: Desk) -> None:
     app.event("app_home_opened")(opened)
 
 
-def view(desk: Desk, user: str) -> Block:
+def view(desk: Context, user: str) -> Block:
     """The Home tab of one person."""
     return {
         "type": "home",

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from dateutil import tz
 
-from bot.answers import summary
-from bot.answers.summary import Coverage
-from bot.question.views import Column
-from bot.table import Row, Table
+from bot.answers import summary, wording
+from bot.answers.coverage import Coverage
+from bot.table import Column, Row, Table
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ NEWEST = datetime(2026, 11, 23, 8, 2, tzinfo=UTC)
 BERLIN = tz.gettz("Europe/Berlin") or UTC
 
 
-def found(question: Question, rows: list[Row], covered: list[Row] | None = None) -> summary.Findings:
+def found(question: Question, rows: list[Row], covered: list[Row] | None = None) -> summary.Summary:
     """What is found in `rows`, each filled up with NULL to the view's columns."""
     columns = question.view.columns
     filled = [row + (None,) * (len(columns) - len(row)) for row in rows]
@@ -234,7 +233,7 @@ def test_coverage_adds_up_the_services(ask: Callable[[str], Question]) -> None:
     ],
 )
 def test_a_moment_is_told_in_the_readers_zone_as_shortly_as_it_can(moment: datetime, shown: str) -> None:
-    assert summary.clock(moment, BERLIN, NOW) == shown
+    assert wording.clock(moment, BERLIN, NOW) == shown
 
 
 def test_every_noun_is_a_column_of_some_view(catalogue: dict[str, View]) -> None:

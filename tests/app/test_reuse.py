@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.answers import summary
+from bot.answers import wording
 from bot.app.reuse import Costs
 
 
@@ -19,7 +19,7 @@ from bot.app.reuse import Costs
     ],
 )
 def test_a_cost_is_said_in_bytes_and_dollars(scanned: int, price: float, said: str) -> None:
-    assert summary.cost(scanned, price) == said
+    assert wording.cost(scanned, price) == said
 
 
 def test_what_is_free_or_was_not_read_costs_nothing_to_say() -> None:

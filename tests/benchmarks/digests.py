@@ -16,19 +16,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from bot.digests.digest import Digest
 from bot.digests.schedule import Schedule
+from bot.engines import Statement
 from bot.question import views
-from bot.question.select import Statement
 from bot.sandbox import Channel, Options, Sandbox
 from bot.sandbox.limits import POST_BURST, POSTS_A_SECOND, TIERS
 from bot.sandbox.state import ALICE, BOT
 from bot.store.database import Database
-from bot.store.digests import Digest, Digests
+from bot.store.digests import Digests
 from bot.store.runs import Runs
 from bot.table import Table
 from bot.worker.worker import Runner
 from handlers import connection
-from handlers.access import Door
+from handlers.access import AccessPolicy
 from handlers.publishing.budget import FILES, MINUTE, Budget
 from handlers.publishing.publisher import SlackPublisher
 
@@ -38,8 +39,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from bot.engines import Progress
-    from bot.question.views import Column
-    from bot.table import Row
+    from bot.table import Column, Row
 
 DIGESTS = 500
 QUESTIONS = ("", "service=s3", "service=kms,sts", "min=1.3", "principal=role/*")
@@ -109,7 +109,7 @@ def main(count: int, *, named: bool) -> None:
         )
         catalogue = views.load()
         # where the channels are named by a setting, Slack is not asked about each
-        door = Door(client, channels=[channel.id for channel in channels] if named else ())
+        door = AccessPolicy(client, channels=[channel.id for channel in channels] if named else ())
         runner = Runner(
             Runs(database),
             digests,

@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
+from bot.engines import Statement
 from bot.engines.lake import stores
 from bot.engines.lake.cloudtrail import CloudTrail
 from bot.engines.lake.engine import Lake
-from bot.question.select import Statement
-from bot.question.views import Column
+from bot.table import Column
 from tests.doubles.lake import STORE_ID, Clock, Plan
 from tests.doubles.lake import Lake as Double
 

@@ -29,7 +29,7 @@ from bot import engines
 from bot.archive.archive import Archive
 from bot.engines.local import Local
 from bot.question import select, views
-from bot.question.question import parse
+from bot.question.parser import parse
 from tests.benchmarks.ingest import CACHE, generated
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ LONG: Final = "last 30d by=requests min=1.3"
 CSV: Final = """
 import os, sys, time
 from pathlib import Path
-from bot.table import to_csv
+from bot.answers.export import to_csv
 from tests.benchmarks.query import LONG, ask, stream
 def memory(key):
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -32,8 +32,7 @@ from handlers.questions.commands import COMMAND
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bot.engines import Progress
-    from bot.question.select import Statement
+    from bot.engines import Progress, Statement
     from bot.table import Table
 
 TLS_AUDIT = Path(sys.executable).with_name("tls-audit")

@@ -35,12 +35,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from bot.digests.schedule import read as read_schedule
-from bot.errors import Unavailable
+from bot.digests.digest import Digest
+from bot.digests.order import parse as parse_order
+from bot.errors import StoreDown
 from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User, samples
 from bot.sandbox.state import BOT, users
 from bot.store.database import Database
-from bot.store.digests import Digest, Digests
+from bot.store.digests import Digests
 from bot.store.runs import Run, Runs
 from bot.store.schema import ENDED
 from handlers import connection
@@ -276,11 +277,11 @@ class Soak:
         now = datetime.now(UTC)
         user, channel = self.random.choice(self._people), self.random.choice(self._channels).id
         question = f"ip!=10.99.{n // 250 % 250}.{n % 250}"
-        schedule = read_schedule("daily 00:00 UTC", zone="UTC").schedule
+        schedule = parse_order("daily 00:00 UTC", zone="UTC").schedule
         digest = Digest(0, user, channel, schedule, question, None, now, due=now)
         try:
             self.digests.add(digest)
-        except Unavailable:
+        except StoreDown:
             # the database is locked by one of our own faults
             self.at(SAMPLE_EVERY, self.order)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from bot.bootstrap import Bot
-    from bot.store.digests import Digest
+    from bot.digests.digest import Digest
 
 NEWCOMER: Final = "vendor-sync"
 """Who calls on the last day for the first time, with the old client of someone known."""

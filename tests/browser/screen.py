@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
     from selenium.webdriver.remote.webelement import WebElement
 
-    from bot.engines import Progress
-    from bot.question.select import Statement
+    from bot.engines import Progress, Statement
     from bot.sandbox import Sandbox
     from bot.table import Table
 

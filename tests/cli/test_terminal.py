@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 import pytest
 from dateutil import tz
 
-from bot.answers.summary import Coverage, Findings
+from bot.answers.coverage import Coverage
+from bot.answers.summary import Summary
 from bot.archive.archive import BadFile, Ingested, Progress
 from bot.cli import terminal
-from bot.question.views import Column
-from bot.table import Cell, Row, Table
+from bot.table import Cell, Column, Row, Table
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
-    from bot.question.views import ColumnType
+    from bot.table import ColumnType
 
 CLIENTS = (
     Column("userAgent", "TEXT"),
@@ -153,14 +153,14 @@ def test_what_strangers_wrote_only_shows() -> None:
 # --- the line below
 
 
-def report(table: Table, found: Findings) -> str:
+def report(table: Table, found: Summary) -> str:
     return terminal.report(table, found, zone=BERLIN, now=NOW, seconds=0.21)
 
 
 def test_the_report_says_rows_totals_what_was_read_and_how_long() -> None:
     coverage = Coverage(4_959_792, 104_156, (), NOW, datetime(2026, 11, 23, 8, 2, tzinfo=UTC))
 
-    said = report(table_of(CLIENTS, ("a", "TLSv1", 7)), Findings("7 calls with 1 client", "", coverage))
+    said = report(table_of(CLIENTS, ("a", "TLSv1", 7)), Summary("7 calls with 1 client", "", coverage))
 
     assert said == (
         "1 row, 7 calls with 1 client. 4,959,792 events read, 2.1 % without TLS details, newest 09:02. 0.2 s"
@@ -168,7 +168,7 @@ def test_the_report_says_rows_totals_what_was_read_and_how_long() -> None:
 
 
 def test_the_report_of_no_rows_is_the_headline_and_its_proof() -> None:
-    said = report(table_of(CLIENTS), Findings("No call over TLS older than 1.2", "Believe it.", None))
+    said = report(table_of(CLIENTS), Summary("No call over TLS older than 1.2", "Believe it.", None))
 
     assert said == "No call over TLS older than 1.2. Believe it. 0.2 s"
 

@@ -15,10 +15,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
 
-from bot.digests.schedule import read as read_schedule
+from bot.digests.digest import Digest
+from bot.digests.order import parse as parse_order
 from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User, samples
 from bot.store.database import Database
-from bot.store.digests import Digest, Digests
+from bot.store.digests import Digests
 from bot.store.runs import Run, Runs
 from bot.store.schema import ENDED
 from handlers import connection
@@ -290,7 +291,7 @@ class Machine:
     def _order(self, asking: Asking, n: int) -> None:
         """A digest that is due at once, and that asks what no other does."""
         now = datetime.now(UTC)
-        order = read_schedule("daily 00:00 UTC", zone="UTC")
+        order = parse_order("daily 00:00 UTC", zone="UTC")
         question = f"ip!=10.99.{n // 256}.{n % 256}"
         due = Digest(0, asking.user, asking.channel, order.schedule, question, None, now, due=now)
         self.digests.add(due)

@@ -16,9 +16,9 @@ from bot.digests.changes import (
     QUIET_DAYS,
     Change,
     Finding,
-    Known,
     Period,
     Seen,
+    Snooze,
     Tracked,
     track,
 )
@@ -52,8 +52,8 @@ def finding(first: int, *, last: int | None = None, calls: int = 10, client: str
     return Finding("s3", "alice", client, begin, begin, end, calls, 1)
 
 
-def snoozed(until: int, calls: int = 10, took: int = 0) -> Known:
-    return Known("alice", "vendor upgrades in January", day(until), calls, took)
+def snoozed(until: int, calls: int = 10, took: int = 0) -> Snooze:
+    return Snooze("alice", "vendor upgrades in January", day(until), calls, took)
 
 
 def only(tracked: Tracked) -> tuple[Change, int, int, int, str]:
@@ -338,7 +338,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Snooze:
+class Snoozing:
     client: str
     after: int
     """The number of the digest under which it is clicked."""
@@ -354,7 +354,7 @@ class Story:
     periods: tuple[Period, ...]
     complete: tuple[bool, ...]
     calls: tuple[Call, ...]
-    snoozes: tuple[Snooze, ...]
+    snoozes: tuple[Snoozing, ...]
 
 
 @st.composite
@@ -369,7 +369,7 @@ def stories(draw: st.DrawFn) -> Story:
         Call, st.sampled_from(CLIENTS), st.integers(0, start - 1), st.integers(1, 40), st.booleans()
     )
     snooze = st.builds(
-        Snooze,
+        Snoozing,
         st.sampled_from(CLIENTS),
         st.integers(0, len(lengths) - 1),
         st.integers(1, 14),
@@ -443,7 +443,7 @@ class Model:
         click = max(clicks, key=lambda click: click.after)
         return not any(self.ends(click, number) for number in range(click.after + 1, digest + 1))
 
-    def ends(self, click: Snooze, digest: int) -> bool:
+    def ends(self, click: Snoozing, digest: int) -> bool:
         span = self.story.periods[digest]
         count = sum(call.count for call in self.arrived(digest, within=digest))
         took = click.took or span.days
@@ -504,11 +504,11 @@ def tell(story: Story) -> list[Tracked]:
     return told
 
 
-def _clicked(one: Finding, click: Snooze | None, span: Period) -> Finding:
+def _clicked(one: Finding, click: Snoozing | None, span: Period) -> Finding:
     if click is None or one.resolved is not None:
         return one
     until = span.end + timedelta(days=click.lasts)
-    return replace(one, known=Known("bob", "later", until, click.calls, click.took))
+    return replace(one, known=Snooze("bob", "later", until, click.calls, click.took))
 
 
 @settings(deadline=None, max_examples=300)

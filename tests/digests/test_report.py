@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answers.summary import readable
+from bot.answers.wording import readable
 from bot.digests import report as reports
-from bot.digests.changes import Change, Entry, Finding, Known, Period, Seen, track
+from bot.digests.changes import Change, Entry, Finding, Period, Seen, Snooze, track
 from bot.digests.report import Graph, Point, Report, Series
 from bot.table import text
 
@@ -366,7 +366,7 @@ PERIODS: Final = st.builds(
     st.integers(1, 9),
     st.booleans(),
 )
-KNOWN: Final = st.builds(Known, STRANGERS, STRANGERS, DATES, COUNTS, st.integers(0, 9))
+KNOWN: Final = st.builds(Snooze, STRANGERS, STRANGERS, DATES, COUNTS, st.integers(0, 9))
 FINDINGS: Final = st.builds(
     Finding,
     *[STRANGERS] * 3,
@@ -529,7 +529,7 @@ def _seen(calls: dict[str, int], on: date) -> list[Seen]:
 
 
 def _snoozed(finding: Finding, client: str) -> Finding:
-    known = Known("alice", "vendor upgrades in January", date(2026, 12, 7), finding.calls, 1)
+    known = Snooze("alice", "vendor upgrades in January", date(2026, 12, 7), finding.calls, 1)
     return replace(finding, known=known) if finding.client == client else finding
 
 

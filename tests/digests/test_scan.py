@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.digests import scan
+from bot.digests.digest import Digest
 from bot.digests.report import Point, Report
-from bot.digests.scan import FINDINGS_MOST, Reading, Row
+from bot.digests.scan import FINDINGS_MOST, Row, Scan
 from bot.digests.schedule import Schedule
 from bot.question import select
-from bot.store.digests import Digest
 from bot.table import Table
 from tests.conftest import NOW
 
@@ -147,7 +147,7 @@ def test_the_answers_become_one_reading(catalogue: dict[str, View]) -> None:
             since=[("s3.amazonaws.com", 5, 0, last, NOW)],
         ),
     )
-    assert read == Reading(
+    assert read == Scan(
         asked=NOW,
         rows=(
             Row("s3.amazonaws.com", "role/export", "boto", 7, first, last),
@@ -205,11 +205,11 @@ def test_a_row_is_seen_on_the_dates_of_the_digests_zone() -> None:
 # --- reports
 
 
-def whole(calls: int = 10, *, before: int = 0, **fields: Any) -> Reading:
+def whole(calls: int = 10, *, before: int = 0, **fields: Any) -> Scan:
     """A reading of Sunday 22 November in Berlin, asked on Monday at nine."""
     noon = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
     rows = tuple(Row("s3", "role", "boto", count, noon, noon) for count in (calls,) if count)
-    plain = Reading(
+    plain = Scan(
         asked=datetime(2026, 11, 23, 8, 0, tzinfo=UTC),
         rows=rows,
         before=tuple(replace(row, calls=before, first=noon - DAY, last=noon - DAY) for row in rows)
@@ -226,7 +226,7 @@ def whole(calls: int = 10, *, before: int = 0, **fields: Any) -> Reading:
 
 
 def reported(
-    read: Reading,
+    read: Scan,
     told: Digest | None = None,
     *,
     day: date = MONDAY,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.digests import schedule
+from bot.digests import order
 from bot.digests.schedule import Schedule
 from bot.errors import UserError
 from bot.question import views, window
@@ -19,7 +19,7 @@ from bot.question import views, window
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bot.digests.schedule import Order
+    from bot.digests.order import Order
 
 DAILY: Final = (0, 1, 2, 3, 4, 5, 6)
 WORKING: Final = (0, 1, 2, 3, 4)
@@ -27,7 +27,7 @@ ZONES: Final = sorted(available_timezones() - {"Factory", "localtime"})
 
 
 def read(text: str, zone: str = "Asia/Kolkata") -> Order:
-    return schedule.read(text, zone=zone)
+    return order.parse(text, zone=zone)
 
 
 def refusal(text: str) -> str:
@@ -233,7 +233,7 @@ def test_any_text_is_an_order_or_a_mistake_explained(text: str) -> None:
             said = (refused.message, refused.hint)
             assert all(said)
         else:
-            assert read(str(due), zone="UTC") == schedule.Order(due, None, None, "")
+            assert read(str(due), zone="UTC") == order.Order(due, None, None, "")
 
 
 SCHEDULES = st.builds(
@@ -247,7 +247,7 @@ SCHEDULES = st.builds(
 @settings(deadline=None)
 @given(SCHEDULES, st.sampled_from(["", "services last 7d", "clients since 2026-11-01 9am UTC"]))
 def test_a_schedule_is_read_back_from_its_own_text(due: Schedule, question: str) -> None:
-    assert read(f"{due} {question}") == schedule.Order(due, None, None, question)
+    assert read(f"{due} {question}") == order.Order(due, None, None, question)
 
 
 @pytest.mark.parametrize(

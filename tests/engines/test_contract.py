@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot import engines
+from bot.answers.export import to_csv
 from bot.errors import UserError
 from bot.question import select, views
-from bot.question.question import Filter
-from bot.table import to_csv
+from bot.question.parser import Filter
 from tests import oracle
 from tests.conftest import quietly
 

@@ -15,12 +15,12 @@ import sqlglot
 from sqlglot import exp
 
 from bot.archive.archive import Archive
+from bot.engines import Statement
 from bot.engines.local import Local
-from bot.errors import EngineError, Stopped, UserError
+from bot.errors import Cancelled, EngineError, UserError
 from bot.question import select, views
-from bot.question.select import Statement
-from bot.question.views import Column
 from bot.sandbox import samples
+from bot.table import Column
 from tests.conftest import FIRST_DAY, quietly, write_logs
 
 if TYPE_CHECKING:
@@ -370,14 +370,14 @@ class Impatient:
         assert (ref, state) == (None, "running")
         assert scanned >= 0
         if self.told >= self.after:
-            raise Stopped("enough")
+            raise Cancelled("enough")
 
 
 @pytest.mark.parametrize("after", [1, 2])
 def test_stopped_by_progress_ends_a_query_that_would_never_end(after: int, tiny: Local) -> None:
     progress = Impatient(after)
 
-    with pytest.raises(Stopped, match="enough"):
+    with pytest.raises(Cancelled, match="enough"):
         tiny.run(ENDLESS, token=TOKEN, resume=None, progress=progress)
 
     assert progress.told == after
@@ -386,12 +386,12 @@ def test_stopped_by_progress_ends_a_query_that_would_never_end(after: int, tiny:
 def test_a_query_stopped_while_its_rows_are_fetched_leaves_no_spool_open(tiny: Local) -> None:
     many = Statement("SELECT range AS n FROM range(1_000_000_000)", NUMBER)
 
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         tiny.run(many, token=TOKEN, resume=None, progress=Impatient(2))
 
 
 def test_the_engine_answers_after_a_stopped_query(tiny: Local) -> None:
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         tiny.run(ENDLESS, token=TOKEN, resume=None, progress=Impatient(1))
 
     assert rows(tiny, Statement("SELECT 1 AS n", NUMBER)) == [(1,)]
@@ -467,7 +467,7 @@ class Occupant:
         self._thread.join()
 
     def _run(self, engine: Local) -> None:
-        with suppress(Stopped):
+        with suppress(Cancelled):
             engine.run(ENDLESS, token=TOKEN, resume=None, progress=self._told)
 
     def _told(self, ref: str | None, state: str, scanned: int) -> None:
@@ -475,7 +475,7 @@ class Occupant:
         if state == "running":
             self.at_work.set()
         if self._leaves.is_set():
-            raise Stopped("enough")
+            raise Cancelled("enough")
 
 
 def test_only_so_many_queries_run_at_once_and_the_next_is_told_that_it_waits(tiny: Local) -> None:
@@ -504,9 +504,9 @@ def test_a_query_that_waits_for_its_turn_can_be_stopped_and_takes_no_place(tiny:
 
     def enough(ref: str | None, state: str, scanned: int) -> None:
         del ref, scanned
-        raise Stopped(state)
+        raise Cancelled(state)
 
-    with Occupant(engine), pytest.raises(Stopped, match="waiting for its turn"):
+    with Occupant(engine), pytest.raises(Cancelled, match="waiting for its turn"):
         engine.run(ENDLESS, token=TOKEN, resume=None, progress=enough)
 
     assert rows(engine, Statement("SELECT 1 AS n", NUMBER)) == [(1,)]

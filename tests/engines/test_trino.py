@@ -18,7 +18,7 @@ from bot.engines.lake import stores
 from bot.engines.lake.cloudtrail import CloudTrail
 from bot.engines.lake.engine import Lake
 from bot.question import select, views
-from bot.question.question import Filter
+from bot.question.parser import Filter
 from tests.doubles.lake import STORE_ID
 from tests.engines.test_contract import QUESTIONS
 

@@ -10,7 +10,7 @@ import pytest
 from slack_sdk import WebClient
 
 from bot.sandbox import Sandbox
-from handlers.context import Zones, typed
+from handlers.context import Directory, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,15 +51,15 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def zones(sandbox: Sandbox) -> Zones:
+def zones(sandbox: Sandbox) -> Directory:
     client = WebClient(sandbox.options.bot_token, base_url=sandbox.api_url, retry_handlers=[])
-    return Zones(client, Time())
+    return Directory(client, Time())
 
 
 def test_a_zone_is_asked_for_once_an_hour(sandbox: Sandbox) -> None:
     time = Time()
     client = WebClient(sandbox.options.bot_token, base_url=sandbox.api_url, retry_handlers=[])
-    zones = Zones(client, time)
+    zones = Directory(client, time)
     assert zones.of("U_ALICE") == zones.of("U_ALICE") == ZoneInfo("Europe/Berlin")
     assert zones.of("U_BOB").utcoffset(WINTER) == ZoneInfo("America/New_York").utcoffset(WINTER)
     assert len(sandbox.calls("users.info")) == 2
@@ -70,7 +70,7 @@ def test_a_zone_is_asked_for_once_an_hour(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("trouble", ["error", "status", "cut", "nonsense"])
 def test_without_a_zone_it_is_utc_and_the_next_time_it_is_asked_again(
-    sandbox: Sandbox, zones: Zones, trouble: str
+    sandbox: Sandbox, zones: Directory, trouble: str
 ) -> None:
     match trouble:
         case "error":

@@ -8,7 +8,7 @@ from urllib.error import URLError
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.errors import HandedOver, Unreachable
+from bot.errors import ShuttingDown, SurfaceDown
 from bot.sandbox import Options, Sandbox
 from handlers import connection
 from handlers.errors import translated
@@ -73,7 +73,7 @@ def test_a_rate_limit_that_does_not_end_is_told_after_a_few_attempts(
     with pytest.raises(SlackApiError) as refused:
         post(client)
     assert len(pauses.paused) == RETRIES
-    assert isinstance(translated(refused.value), Unreachable)
+    assert isinstance(translated(refused.value), SurfaceDown)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
@@ -86,7 +86,7 @@ def test_what_may_have_been_posted_before_slack_failed_is_not_posted_again(
     assert len(sandbox.calls("chat.postMessage")) == 1
     assert pauses.paused == []
     assert pauses.heard == [("chat.postMessage", str(status))]
-    assert isinstance(translated(refused.value), Unreachable)
+    assert isinstance(translated(refused.value), SurfaceDown)
 
 
 def test_of_everything_that_others_see_nothing_is_repeated_by_itself(
@@ -125,7 +125,7 @@ def test_a_cut_connection_is_not_tried_again_by_itself(
         client.api_call(method, json={"channel": "C_SECURITY", "text": "hello"})
     assert len(sandbox.calls(method)) == 1
     assert pauses.paused == []
-    assert isinstance(translated(cut.value), Unreachable)
+    assert isinstance(translated(cut.value), SurfaceDown)
 
 
 def test_a_refusal_is_an_answer(sandbox: Sandbox, client: WebClient, pauses: Pauses) -> None:
@@ -137,10 +137,10 @@ def test_a_refusal_is_an_answer(sandbox: Sandbox, client: WebClient, pauses: Pau
 
 def test_a_process_that_stops_while_it_waits_out_a_limit_posts_nothing_more(sandbox: Sandbox) -> None:
     def stopping(seconds: float) -> None:
-        raise HandedOver(f"The bot is stopping, not waiting for {seconds:.0f} s.")
+        raise ShuttingDown(f"The bot is stopping, not waiting for {seconds:.0f} s.")
 
     client = connection.connect(sandbox.options.bot_token, sandbox.api_url, pause=stopping)
     sandbox.faults.ratelimit("chat.postMessage", retry_after=30)
-    with pytest.raises(HandedOver):
+    with pytest.raises(ShuttingDown):
         post(client)
     assert sandbox.messages("C_SECURITY") == []

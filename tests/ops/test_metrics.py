@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.errors import Unreachable
+from bot.errors import SurfaceDown
 from bot.ops.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def test_a_gauge_that_cannot_be_asked_is_left_out_and_the_rest_is_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def away() -> Mapping[str, int]:
-        raise Unreachable("The database is away.")
+        raise SurfaceDown("The database is away.")
 
     metrics = Metrics()
     metrics.ended("done", "question")

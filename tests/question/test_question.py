@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from bot.errors import UserError
-from bot.question.question import TEXT_CHARS, Filter, Policy, Question, parse
+from bot.question.parser import TEXT_CHARS, Filter, parse
+from bot.question.question import Policy, Question
 from bot.question.tokens import literal, quoted
 from bot.question.views import View
 

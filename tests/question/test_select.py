@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from bot.question import select, views
 from bot.question.filters import FILTERS
-from bot.question.question import parse
+from bot.question.parser import parse
 from tests.conftest import NOW
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.conftest import NOW
-from tests.scenarios.office import Broken, Office, Patient, close, open_office
+from tests.scenarios.office import Broken, Office, RetryLater, close, open_office
 from tests.scenarios.on_call import Trail
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def closing() -> Iterator[list[threading.Thread]]:
 
 
 @pytest.fixture
-def patient() -> Patient:
+def patient() -> RetryLater:
     """An engine whose answers wait; at the test's end all are let go."""
-    return Patient()
+    return RetryLater()
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def opened(
     tmp_path: Path,
     catalogue: dict[str, View],
     asked_engine: Engine,
-    patient: Patient,
+    patient: RetryLater,
     closing: list[threading.Thread],
 ) -> Iterator[Callable[..., Office]]:
     """Opens an office with the sample events; `engines` are more of them, all else as `open_office`."""

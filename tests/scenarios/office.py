@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from bot.engines import Statement
 from bot.errors import EngineError
-from bot.question.select import Statement
-from bot.rate_limits import Pace
+from bot.rate_limits import TokenBucket
 from bot.sandbox import Command, Options, Sandbox
 from bot.store.database import Database
 from bot.store.digests import Digests
@@ -18,7 +18,7 @@ from bot.store.runs import Runs
 from bot.table import Table
 from bot.worker.worker import KEEP, Runner
 from handlers import connection
-from handlers.access import Door
+from handlers.access import AccessPolicy
 from handlers.publishing.budget import Budget
 from handlers.publishing.publisher import SlackPublisher
 from handlers.questions.commands import COMMAND
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
     from bot.app.reuse import Costs
     from bot.engines import Engine, Progress
-    from bot.question.views import Column, View
+    from bot.question.views import View
     from bot.sandbox import Clock as SlacksClock
     from bot.sandbox import Delivery, File, Message
     from bot.store.runs import Run
-    from bot.table import Row
+    from bot.table import Column, Row
 
 ALICE: Final = "U_ALICE"
 BOB: Final = "U_BOB"
@@ -60,7 +60,7 @@ UNHURRIED: Final = 10_000.0
 """Calls a second: a pace that never makes a test wait."""
 
 
-class Patient:
+class RetryLater:
     """An engine whose answers wait until they are let go.
 
     It tells a new ref each time, so that every word of it is written down at once.
@@ -315,7 +315,7 @@ def open_office(
     stores: Collection[str] = (),
     costs: Costs | None = None,
     database_url: str = "",
-    door: Callable[[WebClient], Door] | None = None,
+    door: Callable[[WebClient], AccessPolicy] | None = None,
     ended: Callable[[Run], None] = lambda _: None,
     keep: timedelta = KEEP,
     slacks_clock: SlacksClock | None = None,
@@ -336,8 +336,8 @@ def open_office(
         database = Database(database_url or f"sqlite:///{folder / 'runs.sqlite'}")
         stack.callback(database.close)
         client = connection.connect(options.bot_token, sandbox.api_url, pause=clock.advance)
-        unhurried = Budget(*(Pace(UNHURRIED, int(UNHURRIED)) for _ in range(3)))
-        admits = Door(client, admins=admins) if door is None else door(client)
+        unhurried = Budget(*(TokenBucket(UNHURRIED, int(UNHURRIED)) for _ in range(3)))
+        admits = AccessPolicy(client, admins=admins) if door is None else door(client)
         publisher = SlackPublisher(client, views, door=admits, budget=unhurried)
         runner = Runner(
             Runs(database),
@@ -373,7 +373,7 @@ def close(offices: ExitStack) -> threading.Thread:
     return thread
 
 
-def _hang_up(listening: connection.Listening, sandbox: Sandbox) -> None:
+def _hang_up(listening: connection.Connection, sandbox: Sandbox) -> None:
     closing = threading.Thread(target=listening.close)
     closing.start()
     # the SDK looks up from its socket every three seconds, or when that breaks

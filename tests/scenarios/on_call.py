@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.question.select import Statement
+from bot.engines import Statement
 from bot.table import Table
 from handlers.digests.commands import COMMAND
 from tests.conftest import NOW
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
     from bot.engines import Progress
     from bot.errors import EngineError
-    from bot.question.views import Column
     from bot.sandbox import Message, Submission, View
     from bot.store.runs import Run
-    from bot.table import Row
+    from bot.table import Column, Row
     from tests.scenarios.office import Office
 
 ONCALL: Final = "C_ONCALL"

@@ -12,7 +12,7 @@ from tests.scenarios.office import ALICE, BOB, SECURITY, eventually, kinds, word
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.scenarios.office import Office, Patient
+    from tests.scenarios.office import Office, RetryLater
 
 
 def test_a_question_is_answered_in_its_thread_with_table_chart_file_and_buttons(office: Office) -> None:
@@ -95,7 +95,7 @@ def test_runs_lists_my_own_latest_first_and_each_can_be_asked_again(office: Offi
     assert again.channel == SECURITY
 
 
-def test_cancel_takes_the_id_of_a_run_of_ones_own(office: Office, patient: Patient) -> None:
+def test_cancel_takes_the_id_of_a_run_of_ones_own(office: Office, patient: RetryLater) -> None:
     run = office.opened(office.ask("last 7d engine=patient"))
 
     office.type(f"cancel {run.id}", user=BOB)
@@ -113,7 +113,7 @@ def test_cancel_takes_the_id_of_a_run_of_ones_own(office: Office, patient: Patie
 
 
 def test_a_question_is_queued_with_its_place_then_runs_and_then_says_what_was_found(
-    opened: Callable[..., Office], patient: Patient
+    opened: Callable[..., Office], patient: RetryLater
 ) -> None:
     office = opened(limits={"patient": 1})
     first = office.opened(office.ask("last 7d engine=patient"))
@@ -133,7 +133,7 @@ def test_a_question_is_queued_with_its_place_then_runs_and_then_says_what_was_fo
     assert office.sandbox.broken == []
 
 
-def test_the_cancel_button_stops_a_long_query(office: Office, patient: Patient) -> None:
+def test_the_cancel_button_stops_a_long_query(office: Office, patient: RetryLater) -> None:
     run = office.opened(office.ask("last 7d engine=patient"))
     eventually(lambda: patient.asked, "the engine to be asked")
 
@@ -146,7 +146,7 @@ def test_the_cancel_button_stops_a_long_query(office: Office, patient: Patient) 
 
 
 def test_the_cancel_button_takes_a_waiting_question_out_of_the_queue(
-    opened: Callable[..., Office], patient: Patient
+    opened: Callable[..., Office], patient: RetryLater
 ) -> None:
     office = opened(limits={"patient": 1})
     first = office.opened(office.ask("last 7d engine=patient"))
@@ -161,7 +161,7 @@ def test_the_cancel_button_takes_a_waiting_question_out_of_the_queue(
     assert not [token for token in patient.asked if token.startswith(second.id)]
 
 
-def test_only_who_asked_or_an_admin_can_cancel(opened: Callable[..., Office], patient: Patient) -> None:
+def test_only_who_asked_or_an_admin_can_cancel(opened: Callable[..., Office], patient: RetryLater) -> None:
     office = opened(admins=["U_GUEST"])
     run = office.opened(office.ask("last 7d engine=patient"))
 
@@ -185,7 +185,7 @@ def test_a_failing_engine_is_told_in_the_thread_with_the_run_and_what_to_do(offi
 
 @pytest.mark.parametrize(("seconds", "told"), [(50, False), (70, True)])
 def test_whoever_waited_over_a_minute_is_named_and_so_told(
-    office: Office, patient: Patient, seconds: int, *, told: bool
+    office: Office, patient: RetryLater, seconds: int, *, told: bool
 ) -> None:
     run = office.opened(office.ask("last 7d engine=patient"))
     eventually(lambda: patient.asked, "the engine to be asked")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from bot.sandbox import View
-    from tests.scenarios.office import Office, Patient
+    from tests.scenarios.office import Office, RetryLater
 
 
 def said_in(view: View) -> str:
@@ -338,7 +338,7 @@ def test_the_form_asks_the_usual_when_nothing_is_filled_in_and_runs_lists_it(off
 
 
 def test_the_newest_run_can_be_cancelled_while_it_is_being_announced(
-    office: Office, patient: Patient
+    office: Office, patient: RetryLater
 ) -> None:
     hold = office.sandbox.faults.hold("chat.postMessage")
     run = office.ask("last 7d engine=patient")

@@ -10,10 +10,11 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bot.digests.digest import Digest
 from bot.digests.schedule import Schedule
 from bot.sandbox import Options, Sandbox
 from bot.store.database import Database
-from bot.store.digests import Digest, Digests
+from bot.store.digests import Digests
 from bot.store.runs import Runs
 from handlers import connection
 from tests.scenarios.office import ALICE, RANDOM, SECURITY, words

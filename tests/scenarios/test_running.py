@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from bot.archive.archive import Archive
     from bot.store.runs import Run
-    from tests.scenarios.office import Office, Patient
+    from tests.scenarios.office import Office, RetryLater
     from tests.support.postgres import Postgres
 
 QUESTION = "2026-11-09..2026-11-23 service=s3"
@@ -256,7 +256,7 @@ def away(url: str) -> Iterator[None]:
 
 
 def test_while_the_database_is_away_questions_are_refused_in_words_and_work_goes_on_after(
-    opened: Callable[..., Office], patient: Patient, database_url: str
+    opened: Callable[..., Office], patient: RetryLater, database_url: str
 ) -> None:
     office = opened(database_url=database_url, slacks_clock=ManualClock())
     run = office.opened(office.ask("last 7d engine=patient"))
@@ -426,7 +426,7 @@ def test_after_ninety_days_a_run_is_forgotten_with_its_file_and_a_younger_one_is
 
 
 def test_a_run_that_has_not_ended_is_kept_however_old(
-    opened: Callable[..., Office], patient: Patient
+    opened: Callable[..., Office], patient: RetryLater
 ) -> None:
     office = opened(keep=timedelta(days=1))
     old = office.answered("last 7d service=s3")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.store.runs import Run
-    from tests.scenarios.office import Office, Patient
+    from tests.scenarios.office import Office, RetryLater
 
 AGAIN = 31
 """When a run that Slack was away for is tried again."""
@@ -280,7 +280,7 @@ def test_after_a_refreshed_socket_the_next_command_is_answered(office: Office) -
     assert office.answered("last 7d service=s3").state == "done"
 
 
-def test_when_the_parent_was_deleted_meanwhile_the_asker_is_told(office: Office, patient: Patient) -> None:
+def test_when_the_parent_was_deleted_meanwhile_the_asker_is_told(office: Office, patient: RetryLater) -> None:
     run = office.opened(office.ask("last 7d engine=patient"))
     app = connection.connect(office.sandbox.options.bot_token, office.sandbox.api_url)
     app.chat_delete(channel=SECURITY, ts=run.thread or "")
@@ -298,7 +298,7 @@ def test_after_a_broken_socket_the_next_command_is_answered(office: Office) -> N
     assert office.answered("last 7d service=s3").state == "done"
 
 
-def test_an_answer_comes_although_the_socket_breaks_meanwhile(office: Office, patient: Patient) -> None:
+def test_an_answer_comes_although_the_socket_breaks_meanwhile(office: Office, patient: RetryLater) -> None:
     run = office.opened(office.ask("last 7d engine=patient"))
     office.sandbox.cut_sockets()
     patient.go.set()

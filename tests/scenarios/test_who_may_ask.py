@@ -10,7 +10,7 @@ import pytest
 
 from bot.errors import EngineError
 from bot.sandbox import User
-from handlers.access import Door
+from handlers.access import AccessPolicy
 from tests.scenarios.office import ALICE, BOB, HIDDEN, SECURITY, TO_ALICE, words
 from tests.scenarios.on_call import ONCALL, due, ordered, runs, said, told, type_, whispered
 
@@ -131,7 +131,9 @@ def test_a_private_answer_may_be_asked_for_in_a_shared_channel_and_not_be_shared
 
 
 def test_an_admin_may_always_ask(opened: Callable[..., Office]) -> None:
-    office = opened(admins=[GUEST], door=partial(Door, users=[BOB], channels=[ONCALL], admins=[GUEST]))
+    office = opened(
+        admins=[GUEST], door=partial(AccessPolicy, users=[BOB], channels=[ONCALL], admins=[GUEST])
+    )
     share(office, SECURITY)
     assert office.answered("last 7d", user=GUEST).state == "done"
     assert helped(office, GUEST) == "You may ask here."
@@ -141,20 +143,20 @@ def test_an_admin_may_always_ask(opened: Callable[..., Office]) -> None:
 
 
 def test_people_and_user_groups_that_are_named_may_ask_and_nobody_else(opened: Callable[..., Office]) -> None:
-    office = opened(door=partial(Door, users=[ONCALL_GROUP, GUEST], admins=[ALICE]))
+    office = opened(door=partial(AccessPolicy, users=[ONCALL_GROUP, GUEST], admins=[ALICE]))
     assert office.answered("last 7d", user=BOB).state == "done", "he is in the group"
     assert office.answered("last 7d", user=GUEST).state == "done", "she is named herself"
     assert len(office.sandbox.calls("usergroups.users.list")) == 1
 
 
 def test_who_is_not_named_is_told_whom_to_ask(opened: Callable[..., Office]) -> None:
-    office = opened(door=partial(Door, users=[ONCALL_GROUP], admins=[BOB]))
+    office = opened(door=partial(AccessPolicy, users=[ONCALL_GROUP], admins=[BOB]))
     assert "You are not among those who may ask here. Ask @bob." in refused(office, ALICE)
     assert helped(office, ALICE) == "You are not among those who may ask here. Ask @bob."
 
 
 def test_channels_that_are_named_are_the_only_ones(opened: Callable[..., Office]) -> None:
-    office = opened(door=partial(Door, channels=[ONCALL], admins=[BOB]))
+    office = opened(door=partial(AccessPolicy, channels=[ONCALL], admins=[BOB]))
     assert office.answered("last 7d", channel=ONCALL).state == "done"
     assert "This is not one of the channels in which I may answer. Ask @bob." in refused(office, ALICE)
     assert "not one of the channels" in refused(office, ALICE, text="private last 7d")
@@ -163,7 +165,7 @@ def test_channels_that_are_named_are_the_only_ones(opened: Callable[..., Office]
 
 def test_what_slack_knows_of_people_is_asked_anew_after_ten_minutes(opened: Callable[..., Office]) -> None:
     seconds = 0.0
-    office = opened(door=partial(Door, monotonic=lambda: seconds))
+    office = opened(door=partial(AccessPolicy, monotonic=lambda: seconds))
     assert office.answered("last 7d", user=BOB).state == "done"
     known = office.sandbox.workspace.users[BOB]
     office.sandbox.workspace.users[BOB] = replace(known, guest=True)
@@ -233,7 +235,7 @@ def test_a_digest_is_not_ordered_for_a_shared_channel_wherever_it_is_typed(on_ca
 
 
 def test_a_digest_does_not_move_to_a_channel_that_is_not_named(hired: Callable[..., Office]) -> None:
-    office = hired(door=partial(Door, channels=[ONCALL]))
+    office = hired(door=partial(AccessPolicy, channels=[ONCALL]))
     ordered(office)
     type_(office, "edit 1")
     office.sandbox.wait_for(lambda: office.sandbox.view_of(ALICE), what="the form")

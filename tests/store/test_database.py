@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from bot.errors import BotError, Unavailable, UserError
-from bot.question.select import Statement
-from bot.question.views import Column
+from bot.engines import Statement
+from bot.errors import BotError, StoreDown, UserError
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.runs import Run, Runs, Step
+from bot.table import Column
 from tests.crash.proxy import Proxy
 from tests.support.postgres import Postgres, find
 from tests.support.runs import BEGUN, asked
@@ -345,7 +345,7 @@ def test_a_database_that_another_writer_holds_is_unavailable_and_then_works_agai
     other.execute("BEGIN IMMEDIATE")
 
     assert runs.get("a") == run("a"), "reading goes on"
-    with pytest.raises(Unavailable) as said:
+    with pytest.raises(StoreDown) as said:
         runs.add(run("b"))
     assert said.value.message == "The bot's database cannot be used: database is locked."
     assert said.value.hint == "Nothing was taken on. Ask again in a minute."
@@ -358,7 +358,7 @@ def test_a_database_that_another_writer_holds_is_unavailable_and_then_works_agai
 
 
 def test_a_database_where_nothing_can_be_written_is_unavailable(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="unable to open database file"):
+    with pytest.raises(StoreDown, match="unable to open database file"):
         Database(f"sqlite:///{tmp_path / 'no folder' / 'runs.sqlite'}")
 
 
@@ -372,11 +372,11 @@ def test_a_server_that_has_stopped_is_unavailable(postgres: Postgres) -> None:
         runs = Runs(database)
         runs.add(run("a"))
     for _ in range(2):
-        with pytest.raises(Unavailable, match="cannot be used"):
+        with pytest.raises(StoreDown, match="cannot be used"):
             runs.add(run("b"))
-        with pytest.raises(Unavailable):
+        with pytest.raises(StoreDown):
             runs.get("a")
-    with pytest.raises(Unavailable):
+    with pytest.raises(StoreDown):
         Database(url)
     database.close()
 
@@ -399,7 +399,7 @@ def test_a_server_that_was_away_is_used_again_over_new_connections(postgres: Pos
 
     turn_away(administrator, url, away=True)
     for _ in range(2):
-        with pytest.raises(Unavailable, match="not currently accepting connections"):
+        with pytest.raises(StoreDown, match="not currently accepting connections"):
             runs.add(run("b"))
     turn_away(administrator, url, away=False)
     assert runs.get("a") == run("a")
@@ -425,7 +425,7 @@ def test_a_connection_that_ends_within_a_transaction_is_unavailable_and_nothing_
             with administrator.connect() as other:
                 other.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(StoreDown):
         cut()
     administrator.dispose()
     assert not Runs(database).is_known("one", START)
@@ -441,7 +441,7 @@ def test_a_statement_that_takes_too_long_is_cut_off(postgres: Postgres) -> None:
             connection.execute(sa.text("SET LOCAL statement_timeout = 1"))
             connection.execute(sa.text("SELECT pg_sleep(60)"))
 
-    with pytest.raises(Unavailable, match="statement timeout"):
+    with pytest.raises(StoreDown, match="statement timeout"):
         dawdle()
     with database.read() as connection:
         assert connection.execute(sa.text("SHOW statement_timeout")).scalar_one() == "10s"
@@ -449,7 +449,7 @@ def test_a_statement_that_takes_too_long_is_cut_off(postgres: Postgres) -> None:
 
 
 def test_a_password_stands_in_no_error(postgres: Postgres) -> None:
-    with pytest.raises(Unavailable) as said:
+    with pytest.raises(StoreDown) as said:
         Database(postgres.url().replace("not-a-secret", "s3cr3t"))
     assert "password authentication failed" in str(said.value)
     assert "s3cr3t" not in str(said.value)
@@ -463,7 +463,7 @@ def test_a_database_that_hangs_is_given_up_and_is_of_use_again_when_it_answers(p
         runs.add(run("a"))
 
         proxy.hang()
-        with pytest.raises(Unavailable):
+        with pytest.raises(StoreDown):
             runs.states()
         proxy.mend()
 
@@ -502,7 +502,7 @@ def test_postgresql_without_its_package_says_which_to_install(monkeypatch: pytes
 
 
 def test_a_database_that_cannot_be_opened_says_which_settings_name_it(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable) as said:
+    with pytest.raises(StoreDown) as said:
         Database(f"sqlite:///{tmp_path / 'nowhere' / 'runs.sqlite'}")
     assert "unable to open database file" in said.value.message
     assert (

@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.digests.changes import Entry, Finding, Known, Period
+from bot.digests.changes import Entry, Finding, Period, Snooze
+from bot.digests.digest import Digest
 from bot.digests.report import Point, Report
 from bot.digests.schedule import Schedule
 from bot.store.database import Database
-from bot.store.digests import Digest, Digests
+from bot.store.digests import Digests
 from bot.store.runs import Runs
 from bot.worker.worker import Runner
 
@@ -255,7 +256,7 @@ def test_a_week_is_not_told_as_the_day_it_begins_with(kept: Digests) -> None:
 def test_a_finding_is_acknowledged_and_not_any_more(kept: Digests) -> None:
     one = kept.add(digest())
     keep(kept, one.id, report(TODAY - DAY, "boto", "curl"))
-    known = Known("alice", "vendor \x00 \ud800", date(2026, 12, 7), 10, 1)
+    known = Snooze("alice", "vendor \x00 \ud800", date(2026, 12, 7), 10, 1)
 
     assert kept.acknowledge(one.id, finding("boto").id, known) == replace(finding("boto"), known=known)
     assert kept.finding(one.id, finding("boto").id) == replace(finding("boto"), known=known)

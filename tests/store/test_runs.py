@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 
-from bot.errors import Stopped
+from bot.errors import Cancelled
 from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.queue import EACH_USER, FOR_OTHERS, LEASE
@@ -207,7 +207,7 @@ def test_an_owner_that_wakes_up_late_changes_nothing(runs: Runs) -> None:
         lambda: runs.end(first, "done", at(32)),
     ]
     for write in late:
-        with pytest.raises(Stopped):
+        with pytest.raises(Cancelled):
             write()
     assert runs.get("a") == second
     assert runs.end(second, "done", at(33)).state == "done"
@@ -225,11 +225,11 @@ def test_nothing_changes_a_run_that_has_ended(runs: Runs, state: State) -> None:
     runs.add(run("a"))
     ended = runs.end(claimed(runs, at(0)), state, at(1), error="so it is")
     assert (ended.state, ended.finished, ended.lease, ended.error) == (state, at(1), None, "so it is")
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         runs.save(ended, at(2), scanned=1)
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         runs.lay_back(ended, state="queued")
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         runs.end(ended, "done", at(2))
     assert runs.withdraw("a") is None
     assert runs.claim("x", at(1000), ROOM) is None

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bot.errors import Stopped
+from bot.errors import Cancelled
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.queue import LEASE
@@ -48,7 +48,7 @@ ENGINES = st.sampled_from(sorted(LIMITS))
 
 
 @dataclass
-class Known:
+class Snooze:
     """A run as the model has it."""
 
     id: str
@@ -96,7 +96,7 @@ class Table(RuleBasedStateMachine):
     def __init__(self, runs: Runs) -> None:
         super().__init__()
         self.runs = runs
-        self.known: dict[str, Known] = {}
+        self.known: dict[str, Snooze] = {}
         self.now = START
 
     # --- the model
@@ -112,16 +112,16 @@ class Table(RuleBasedStateMachine):
             for one in self.known.values()
         )
 
-    def has_room(self, one: Known) -> bool:
+    def has_room(self, one: Snooze) -> bool:
         busy = sum(other.engine == one.engine and other.state == "running" for other in self.known.values())
         return one.kind == "digest" or busy < LIMITS[one.engine]
 
-    def may_run(self, one: Known) -> bool:
+    def may_run(self, one: Snooze) -> bool:
         is_due = one.due is None or one.due <= self.now
         working = self.counted(one.user, opening=False)
         return one.state == "queued" and one.wanted and is_due and self.has_room(one) and working < EACH
 
-    def is_claimable(self, one: Known) -> bool:
+    def is_claimable(self, one: Snooze) -> bool:
         is_free = one.lease is None or one.lease <= self.now
         is_due = one.due is None or one.due <= self.now
         if one.has_ended or not is_free:
@@ -139,9 +139,9 @@ class Table(RuleBasedStateMachine):
 
     # --- askers and time
 
-    def _add(self, user: str, engine: str, kind: Kind, awaits: str | None = None) -> Known:
+    def _add(self, user: str, engine: str, kind: Kind, awaits: str | None = None) -> Snooze:
         name = f"run{len(self.known):03}"
-        one = Known(name, user, engine, kind, self.now, awaits)
+        one = Snooze(name, user, engine, kind, self.now, awaits)
         run = asked(self.now, name, user=user, engine=engine, kind=kind, awaits=awaits)
         assert self.runs.add(run) == run
         self.known[name] = one
@@ -216,7 +216,7 @@ class Table(RuleBasedStateMachine):
                 run = self.runs.lay_back(hand.run, **changes)
             else:
                 run = self.runs.save(hand.run, self.now, **changes)
-        except Stopped:
+        except Cancelled:
             assert not is_ours
             return hand
         assert is_ours, "who lost a run changed it"
@@ -259,7 +259,7 @@ class Table(RuleBasedStateMachine):
         one, is_ours = self.known[hand.run.id], self.is_owned(hand)
         try:
             self.runs.end(hand.run, outcome, self.now)
-        except Stopped:
+        except Cancelled:
             assert not is_ours
             return
         assert is_ours, "who lost a run ended it"

@@ -10,7 +10,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 from bot.question import views
-from bot.rate_limits import Pace
+from bot.rate_limits import TokenBucket
 from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.runs import Runs
@@ -31,7 +31,7 @@ def main(slack: str, database_url: str, name: str) -> None:
     with closing(Database(database_url)) as database:
         client = connection.connect(TOKEN, slack)
         catalogue = views.load()
-        unhurried = Budget(*(Pace(UNHURRIED, int(UNHURRIED)) for _ in range(3)))
+        unhurried = Budget(*(TokenBucket(UNHURRIED, int(UNHURRIED)) for _ in range(3)))
         runner = Runner(
             Runs(database),
             Digests(database),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.question.select import Statement
-from bot.question.views import Column
+from bot.engines import Statement
 from bot.store.runs import Run, Step
+from bot.table import Column
 
 if TYPE_CHECKING:
     from datetime import datetime

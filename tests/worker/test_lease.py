@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.errors import HandedOver, Stopped, Unavailable
+from bot.errors import Cancelled, ShuttingDown, StoreDown
 from bot.store.database import Database
 from bot.store.queue import LEASE
 from bot.store.runs import Runs
-from bot.worker.lease import SIGN_OF_LIFE, Claimed
+from bot.worker.lease import SIGN_OF_LIFE, Lease
 from tests.support.clock import Clock
 from tests.support.runs import asked
 
@@ -65,15 +65,15 @@ def runs(path: Path) -> Iterator[Runs]:
 
 
 @pytest.fixture
-def claimed(runs: Runs, clock: Clock, stopping: Flag) -> Claimed:
+def claimed(runs: Runs, clock: Clock, stopping: Flag) -> Lease:
     runs.add(asked(START, "a"))
     return take(runs, clock, stopping)
 
 
-def take(runs: Runs, clock: Clock, stopping: Event, owner: str = "one") -> Claimed:
+def take(runs: Runs, clock: Clock, stopping: Event, owner: str = "one") -> Lease:
     run = runs.claim(owner, clock(), ROOM)
     assert run is not None
-    return Claimed(runs, run, clock, stopping)
+    return Lease(runs, run, clock, stopping)
 
 
 def now(runs: Runs) -> Run:
@@ -92,20 +92,20 @@ def other_writer(path: Path) -> sqlite3.Connection:
 # --- before others see something
 
 
-def test_whoever_holds_a_run_may_go_on_without_asking_the_database(claimed: Claimed, path: Path) -> None:
+def test_whoever_holds_a_run_may_go_on_without_asking_the_database(claimed: Lease, path: Path) -> None:
     held = other_writer(path)
     claimed.check()
     held.close()
 
 
-def test_nothing_more_is_done_once_the_process_is_to_stop(claimed: Claimed, stopping: Flag) -> None:
+def test_nothing_more_is_done_once_the_process_is_to_stop(claimed: Lease, stopping: Flag) -> None:
     stopping.set()
-    with pytest.raises(HandedOver):
+    with pytest.raises(ShuttingDown):
         claimed.check()
 
 
 def test_after_a_pause_in_which_nobody_came_the_lease_is_renewed(
-    claimed: Claimed, runs: Runs, clock: Clock
+    claimed: Lease, runs: Runs, clock: Clock
 ) -> None:
     clock.advance(300)
     claimed.check()
@@ -114,17 +114,17 @@ def test_after_a_pause_in_which_nobody_came_the_lease_is_renewed(
 
 
 def test_after_a_pause_in_which_another_took_the_run_nothing_more_is_done(
-    claimed: Claimed, runs: Runs, clock: Clock, stopping: Flag
+    claimed: Lease, runs: Runs, clock: Clock, stopping: Flag
 ) -> None:
     clock.advance(LEASE.total_seconds())
     other = take(runs, clock, stopping, owner="two")
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         claimed.check()
     assert now(runs) == other.run
 
 
 def test_whoever_lost_a_run_changes_nothing_of_it(
-    claimed: Claimed, runs: Runs, clock: Clock, stopping: Flag
+    claimed: Lease, runs: Runs, clock: Clock, stopping: Flag
 ) -> None:
     clock.advance(LEASE.total_seconds())
     other = take(runs, clock, stopping, owner="two")
@@ -135,7 +135,7 @@ def test_whoever_lost_a_run_changes_nothing_of_it(
         lambda: claimed.end("done"),
     ]
     for write in late:
-        with pytest.raises(Stopped):
+        with pytest.raises(Cancelled):
             write()
     claimed.renew()
     assert now(runs) == other.run
@@ -144,26 +144,26 @@ def test_whoever_lost_a_run_changes_nothing_of_it(
 # --- what is written
 
 
-def test_what_was_posted_is_written_down_part_by_part(claimed: Claimed, runs: Runs) -> None:
+def test_what_was_posted_is_written_down_part_by_part(claimed: Lease, runs: Runs) -> None:
     claimed.posted("table", "17.1")
     claimed.posted("headline", "17.0")
     assert now(runs).posted == claimed.run.posted == {"table": "17.1", "headline": "17.0"}
 
 
-def test_every_write_renews_the_lease(claimed: Claimed, runs: Runs, clock: Clock) -> None:
+def test_every_write_renews_the_lease(claimed: Lease, runs: Runs, clock: Clock) -> None:
     clock.advance(20)
     assert claimed.save(scanned=5).lease == now(runs).lease == clock() + LEASE
 
 
 def test_a_run_that_was_laid_back_is_anyones_and_renewing_does_not_take_it_again(
-    claimed: Claimed, runs: Runs
+    claimed: Lease, runs: Runs
 ) -> None:
     claimed.lay_back(attempts=0)
     claimed.renew()
     assert (now(runs).lease, now(runs).attempts, now(runs).state) == (None, 0, "running")
 
 
-def test_a_run_that_was_ended_has_ended_now(claimed: Claimed, runs: Runs, clock: Clock) -> None:
+def test_a_run_that_was_ended_has_ended_now(claimed: Lease, runs: Runs, clock: Clock) -> None:
     clock.advance(3)
     ended = claimed.end("failed", error="It broke.")
     assert ended == now(runs)
@@ -173,7 +173,7 @@ def test_a_run_that_was_ended_has_ended_now(claimed: Claimed, runs: Runs, clock:
 # --- doubt
 
 
-def left_behind(runs: Runs, clock: Clock, stopping: Flag) -> Claimed:
+def left_behind(runs: Runs, clock: Clock, stopping: Flag) -> Lease:
     """The run as it is taken over from an owner that died."""
     clock.advance(LEASE.total_seconds())
     taken = take(runs, clock, stopping, owner="two")
@@ -181,9 +181,7 @@ def left_behind(runs: Runs, clock: Clock, stopping: Flag) -> Claimed:
     return taken
 
 
-def test_doubt_lasts_until_somebody_looked(
-    claimed: Claimed, runs: Runs, clock: Clock, stopping: Flag
-) -> None:
+def test_doubt_lasts_until_somebody_looked(claimed: Lease, runs: Runs, clock: Clock, stopping: Flag) -> None:
     del claimed
     taken = left_behind(runs, clock, stopping)
     taken.save(scanned=1)
@@ -197,7 +195,7 @@ def test_doubt_lasts_until_somebody_looked(
 
 @pytest.mark.parametrize("settled", [False, True])
 def test_whoever_hands_a_run_over_hands_over_the_doubt_that_nobody_settled(
-    claimed: Claimed, runs: Runs, clock: Clock, stopping: Flag, *, settled: bool
+    claimed: Lease, runs: Runs, clock: Clock, stopping: Flag, *, settled: bool
 ) -> None:
     del claimed
     taken = left_behind(runs, clock, stopping)
@@ -208,7 +206,7 @@ def test_whoever_hands_a_run_over_hands_over_the_doubt_that_nobody_settled(
 
 
 def test_doubt_can_be_raised_by_whoever_lays_a_run_back(
-    claimed: Claimed, runs: Runs, clock: Clock, stopping: Flag
+    claimed: Lease, runs: Runs, clock: Clock, stopping: Flag
 ) -> None:
     claimed.lay_back(doubt=True)
     assert take(runs, clock, stopping).run.doubt
@@ -218,7 +216,7 @@ def test_doubt_can_be_raised_by_whoever_lays_a_run_back(
 
 
 def test_an_owner_that_shows_signs_of_life_keeps_its_lease_however_long_it_works(
-    claimed: Claimed, runs: Runs, clock: Clock
+    claimed: Lease, runs: Runs, clock: Clock
 ) -> None:
     for _ in range(200):
         clock.advance(10)
@@ -229,7 +227,7 @@ def test_an_owner_that_shows_signs_of_life_keeps_its_lease_however_long_it_works
     assert runs.claim("two", clock(), ROOM) is None
 
 
-def test_the_lease_of_an_owner_that_hangs_is_not_renewed(claimed: Claimed, runs: Runs, clock: Clock) -> None:
+def test_the_lease_of_an_owner_that_hangs_is_not_renewed(claimed: Lease, runs: Runs, clock: Clock) -> None:
     clock.advance(SIGN_OF_LIFE.total_seconds())
     claimed.renew()
     assert now(runs).lease == clock() + LEASE, "it is still believed"
@@ -245,7 +243,7 @@ def test_the_lease_of_an_owner_that_hangs_is_not_renewed(claimed: Claimed, runs:
 
 
 def test_what_is_to_be_saved_waits_until_the_database_is_back(
-    claimed: Claimed, runs: Runs, path: Path, stopping: Flag
+    claimed: Lease, runs: Runs, path: Path, stopping: Flag
 ) -> None:
     held = other_writer(path)
     writing = Thread(target=lambda: claimed.posted("table", "17.1"))
@@ -259,23 +257,23 @@ def test_what_is_to_be_saved_waits_until_the_database_is_back(
 
 
 def test_a_process_that_is_to_stop_waits_for_no_database(
-    claimed: Claimed, runs: Runs, path: Path, stopping: Flag
+    claimed: Lease, runs: Runs, path: Path, stopping: Flag
 ) -> None:
     stopping.set()
     stopping.go.set()
     held = other_writer(path)
-    with pytest.raises(Unavailable):
+    with pytest.raises(StoreDown):
         claimed.save(scanned=5)
     held.close()
     assert now(runs).scanned == 0
 
 
 def test_while_the_database_is_away_the_keeper_says_so_and_does_not_wait(
-    claimed: Claimed, runs: Runs, path: Path, clock: Clock
+    claimed: Lease, runs: Runs, path: Path, clock: Clock
 ) -> None:
     clock.advance(10)
     held = other_writer(path)
-    with pytest.raises(Unavailable):
+    with pytest.raises(StoreDown):
         claimed.renew()
     held.close()
     claimed.renew()

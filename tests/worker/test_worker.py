@@ -11,17 +11,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.engines import Statement
 from bot.errors import (
     BotError,
+    Cancelled,
     EngineBusy,
     EngineError,
-    HandedOver,
-    Stopped,
-    Unavailable,
-    Unreachable,
+    ShuttingDown,
+    StoreDown,
+    SurfaceDown,
     UserError,
 )
-from bot.question.select import Statement
 from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.runs import ATTEMPTS, Run, Runs
@@ -36,13 +36,14 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
-    from bot.answers.summary import Findings
+    from bot.answers.summary import Summary
+    from bot.digests.digest import Digest
     from bot.digests.report import Report
     from bot.engines import Progress
     from bot.question.question import Question
-    from bot.question.views import Column, View
-    from bot.store.digests import Digest
-    from bot.worker.lease import Claimed
+    from bot.question.views import View
+    from bot.table import Column
+    from bot.worker.lease import Lease
 
 
 class Script:
@@ -76,14 +77,14 @@ class Diary:
         self.doubts: list[bool] = []
         """Whether each thing said may have been said before."""
 
-    def _say(self, claimed: Claimed, words: str) -> None:
+    def _say(self, claimed: Lease, words: str) -> None:
         claimed.check()
         if self.next:
             self.next.pop(0)(words)
         self.said.append(words)
         self.doubts.append(claimed.run.doubt)
 
-    def open(self, claimed: Claimed, question: Question, ahead: int) -> tuple[str, str]:
+    def open(self, claimed: Lease, question: Question, ahead: int) -> tuple[str, str]:
         del question
         self._say(claimed, f"open {claimed.run.typed}, {ahead} ahead")
         return claimed.run.channel, f"thread of {claimed.run.id}"
@@ -92,31 +93,31 @@ class Diary:
         del question
         self.said.append(f"{state} {seconds:.0f} s, {scanned} bytes of {run.typed}")
 
-    def answer(self, claimed: Claimed, question: Question, table: Table, found: Findings) -> None:
+    def answer(self, claimed: Lease, question: Question, table: Table, found: Summary) -> None:
         del question, table
         for part in ("table", "headline"):
             if part not in claimed.run.posted:
                 self._say(claimed, f"{part}: {found.headline}")
                 claimed.posted(part, f"{part} of {claimed.run.id}")
 
-    def digest(self, claimed: Claimed, digest: Digest, report: Report, today: date, late: str) -> None:
+    def digest(self, claimed: Lease, digest: Digest, report: Report, today: date, late: str) -> None:
         del digest, report, today, late
         self._say(claimed, "digest")
 
-    def no_digest(self, claimed: Claimed, digest: Digest, error: BotError, what_next: str) -> None:
+    def no_digest(self, claimed: Lease, digest: Digest, error: BotError, what_next: str) -> None:
         del digest, what_next
         self._say(claimed, f"no digest: {error}")
 
-    def apologise(self, claimed: Claimed, question: Question | None, error: BotError) -> None:
+    def apologise(self, claimed: Lease, question: Question | None, error: BotError) -> None:
         del question
         self.errors.append(error)
         self._say(claimed, f"sorry for {claimed.run.typed}: {error}")
 
-    def cancelled(self, claimed: Claimed, question: Question) -> None:
+    def cancelled(self, claimed: Lease, question: Question) -> None:
         del question
         self._say(claimed, f"cancelled {claimed.run.typed}")
 
-    def tell(self, claimed: Claimed, user: str, error: BotError) -> None:
+    def tell(self, claimed: Lease, user: str, error: BotError) -> None:
         self._say(claimed, f"to {user} alone: {error}")
 
     def forget(self, run: Run) -> None:
@@ -441,7 +442,7 @@ def test_an_owner_that_was_paused_says_nothing_more(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [EngineError("It broke."), EngineBusy("Full."), Unreachable("Slack is away.")]
+    "error", [EngineError("It broke."), EngineBusy("Full."), SurfaceDown("Slack is away.")]
 )
 def test_whatever_befalls_a_paused_owner_changes_nothing(bench: Bench, error: BotError) -> None:
     other = bench.other()
@@ -466,7 +467,7 @@ def test_when_slack_cannot_be_reached_the_same_is_tried_again_and_nothing_twice(
     bench: Bench, part: str
 ) -> None:
     def away(words: str) -> None:
-        raise Unreachable(f"{words} is not heard.")
+        raise SurfaceDown(f"{words} is not heard.")
 
     before = {"open": 0, "table": 1, "headline": 2}[part]
     bench.diary.next = [*[nothing] * before, away]
@@ -484,7 +485,7 @@ def test_when_slack_cannot_be_reached_the_same_is_tried_again_and_nothing_twice(
 
 
 def test_what_slack_may_have_heard_before_it_went_away_is_looked_for(bench: Bench) -> None:
-    bench.diary.next = [nothing, raises(Unreachable("Away."))]
+    bench.diary.next = [nothing, raises(SurfaceDown("Away."))]
     bench.ask()
     bench.work()
     assert bench.diary.doubts == [False]
@@ -507,7 +508,7 @@ def test_what_a_worker_that_died_may_have_posted_is_looked_for(bench: Bench) -> 
 
 
 def test_however_long_slack_is_away_a_run_is_not_given_up(bench: Bench) -> None:
-    bench.diary.next = [raises(Unreachable("Away."))] * 20
+    bench.diary.next = [raises(SurfaceDown("Away."))] * 20
     run = bench.ask()
     for _ in range(20):
         bench.work()
@@ -596,9 +597,9 @@ def test_a_running_run_is_stopped_at_its_engines_next_word(bench: Bench) -> None
         progress("ref", "running", 1)
         bench.runner.cancel(run.id)
         bench.clock.advance(1)
-        with pytest.raises(Stopped):
+        with pytest.raises(Cancelled):
             progress("ref", "running", 2)
-        raise Stopped("as the engine lets it pass")
+        raise Cancelled("as the engine lets it pass")
 
     bench.engine.next = [cancel]
     run = bench.ask()
@@ -782,7 +783,7 @@ def test_a_process_that_stops_before_it_looked_hands_over_the_doubt(bench: Bench
     bench.die()
     bench.clock.advance(31)
     second = bench.other()
-    second.diary.next = [raises(HandedOver("The bot is stopping."))]
+    second.diary.next = [raises(ShuttingDown("The bot is stopping."))]
     assert second.runner.step()
     assert second.now(run).lease is None
 
@@ -814,7 +815,7 @@ def test_a_process_that_stops_before_it_could_say_that_a_run_was_cancelled_hands
     def cancel(_: object) -> None:
         bench.runner.cancel(run.id)
         bench.stopping.set()
-        raise Stopped("as the engine lets it pass")
+        raise Cancelled("as the engine lets it pass")
 
     bench.engine.next = [cancel]
     run = bench.ask()
@@ -850,7 +851,7 @@ def test_stopping_waits_until_what_is_under_way_was_handed_over(bench: Bench) ->
 def test_without_a_database_nothing_is_promised(bench: Bench, path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(Unavailable) as said:
+    with pytest.raises(StoreDown) as said:
         bench.ask()
     other.close()
     assert "Nothing was taken on." in str(said.value)
@@ -900,7 +901,7 @@ def test_while_slack_is_away_what_it_still_holds_is_not_forgotten(bench: Bench) 
     bench.work()
     bench.clock.advance(KEEP.total_seconds() + 1)
 
-    bench.diary.next = [nothing, raises(Unreachable("Slack cannot be reached."))]
+    bench.diary.next = [nothing, raises(SurfaceDown("Slack cannot be reached."))]
     bench.runner.sweep()
     assert bench.runs.get(first.id) is None
     assert [run.id for run in bench.runs.latest("alice", 9)] == [third.id, second.id]
@@ -918,10 +919,10 @@ def test_a_cancelled_run_that_was_handed_over_is_stopped_at_its_engine(bench: Be
     told: list[str] = []
 
     def resumed(progress: Progress) -> None:
-        with pytest.raises(Stopped):
+        with pytest.raises(Cancelled):
             progress("ref-1", "running", 7)
         told.append("CancelQuery")
-        raise Stopped("as the engine lets it pass")
+        raise Cancelled("as the engine lets it pass")
 
     other = bench.other()
     other.engine.next = [resumed]

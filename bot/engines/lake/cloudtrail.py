@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.engines.lake.stores import SETTING, Store
 from bot.errors import EngineBusy, EngineError
-from bot.rate_limits import Pace
+from bot.rate_limits import TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -84,8 +84,8 @@ class CloudTrail:
         self.clock = clock
         self.monotonic = monotonic
         self.sleep = sleep
-        self._starts = Pace(STARTS_PER_SECOND, monotonic=monotonic, sleep=sleep)
-        self._reads = Pace(READS_PER_SECOND, monotonic=monotonic, sleep=sleep)
+        self._starts = TokenBucket(STARTS_PER_SECOND, monotonic=monotonic, sleep=sleep)
+        self._reads = TokenBucket(READS_PER_SECOND, monotonic=monotonic, sleep=sleep)
         self._lock = threading.Lock()
         self._clients: dict[tuple[Store, str], tuple[Any, datetime | None]] = {}
 

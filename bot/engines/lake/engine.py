@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlglot import exp
 
-from bot.engines import cells
+from bot.engines import Statement, cells
 from bot.engines.lake import delivery
 from bot.engines.lake.cloudtrail import LOST, UNKNOWN_QUERY, Refused, passes
 from bot.engines.lake.delivery import Undelivered
 from bot.engines.lake.stores import SETTING
-from bot.errors import EngineBusy, EngineError, Stopped, TakenOver, UserError
-from bot.question.select import STORE, Statement
+from bot.errors import Cancelled, EngineBusy, EngineError, LeaseLost, UserError
+from bot.question.select import STORE
 from bot.table import Table
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from bot.engines import Progress
     from bot.engines.lake.cloudtrail import CloudTrail
     from bot.engines.lake.stores import Store
-    from bot.question.views import Column
-    from bot.table import Row
+    from bot.table import Column, Row
 
 log = logging.getLogger(__name__)
 
@@ -136,9 +135,9 @@ class Lake:
                 self._start(query, mark)
             told = query.wait()
             table = self._read(query, told)
-        except TakenOver:
+        except LeaseLost:
             raise  # whoever has the run now waits for this very query
-        except Stopped:
+        except Cancelled:
             query.cancel()
             raise
         table.notes = (*query.notes, *table.notes)

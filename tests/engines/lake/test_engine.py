@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot import engines
+from bot.engines import Statement
 from bot.engines.lake import stores
 from bot.engines.lake.cloudtrail import CloudTrail
 from bot.engines.lake.engine import Lake
-from bot.errors import EngineBusy, EngineError, Stopped, TakenOver, UserError
+from bot.errors import Cancelled, EngineBusy, EngineError, LeaseLost, UserError
 from bot.question import select
-from bot.question.question import parse
-from bot.question.select import Statement
-from bot.question.views import Column
+from bot.question.parser import parse
+from bot.table import Column
 from tests import oracle
 from tests.conftest import NOW, quietly
 from tests.doubles import lake as double
@@ -38,12 +38,12 @@ FORTNIGHT = "last 14d by=requests min=1.3"
 class Told:
     """A progress that remembers, and that stops the run at a state of its choice."""
 
-    def __init__(self, stop_at: str = "", stopped: Stopped | None = None) -> None:
+    def __init__(self, stop_at: str = "", stopped: Cancelled | None = None) -> None:
         self.refs: list[str | None] = []
         self.states: list[str] = []
         self.scanned: list[int] = []
         self._stop_at = stop_at
-        self._stopped = stopped or Stopped("Cancelled.")
+        self._stopped = stopped or Cancelled("Cancelled.")
 
     def __call__(self, ref: str | None, state: str, scanned: int) -> None:
         self.refs.append(ref)
@@ -252,7 +252,7 @@ def test_whoever_died_between_asking_and_noting_finds_the_query_again(
 ) -> None:
     run(engine, asked("last 3d")).close()
     told = Told(stop_at="starting")
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         run(engine, asked("last 7d"), told)
     # it died after StartQuery, and before the ref was written down
     run(engine, asked("last 7d")).close()
@@ -402,7 +402,7 @@ def test_stopped_cancels_the_query_at_aws(
 ) -> None:
     planned(served, running=100.0)
 
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         run(engine, asked("last 7d"), Told(stop_at="running"))
 
     (query,) = served.queries.values()
@@ -414,8 +414,8 @@ def test_a_query_whose_run_another_worker_has_is_left_to_that_one(
 ) -> None:
     planned(served, running=100.0)
 
-    with pytest.raises(TakenOver):
-        run(engine, asked("last 7d"), Told("running", TakenOver("Another worker has this run now.")))
+    with pytest.raises(LeaseLost):
+        run(engine, asked("last 7d"), Told("running", LeaseLost("Another worker has this run now.")))
 
     assert served.count("CancelQuery") == 0
 
@@ -430,9 +430,9 @@ def test_whoever_loses_the_run_while_waiting_for_its_turn_starts_nothing(
     def progress(ref: str | None, state: str, scanned: int) -> None:
         del ref, state, scanned
         told.append(len(clock.slept) > slept)
-        raise TakenOver("Another worker has this run now.")
+        raise LeaseLost("Another worker has this run now.")
 
-    with pytest.raises(TakenOver):
+    with pytest.raises(LeaseLost):
         engine.run(asked("last 7d"), token=TOKEN, resume=None, progress=progress)
 
     # it asked whether the run is still its own when it had waited, and not before
@@ -443,7 +443,7 @@ def test_whoever_loses_the_run_while_waiting_for_its_turn_starts_nothing(
 def test_stopping_what_has_ended_already_is_no_error(
     engine: Lake, served: double.Lake, asked: Callable[[str], Statement]
 ) -> None:
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         run(engine, asked("last 7d"), Told(stop_at="reading the answer"))
 
     assert served.count("CancelQuery") == 1
@@ -865,7 +865,7 @@ def test_a_query_can_be_stopped_while_aws_does_not_say_how_it_is(
     planned(served, running=100.0)
     served.fail("DescribeQuery", "ThrottlingException", times=10_000)
 
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         run(engine, asked("last 7d"), Told(stop_at="AWS does not answer, waiting"))
 
     (query,) = served.queries.values()
@@ -880,7 +880,7 @@ def test_a_resumed_run_whose_first_word_is_stop_cancels_what_an_earlier_owner_be
         run(engine, asked("last 7d"), lambda _, state, __: state == "queued" and 1 / 0)
     ((ref, query),) = served.queries.items()
 
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         run(engine, asked("last 7d"), Told(stop_at="running"), resume=ref)
 
     assert query.cancelled is not None

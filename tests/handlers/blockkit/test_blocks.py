@@ -13,11 +13,13 @@ import slackblocks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answers.summary import Coverage, Findings
+from bot.answers.coverage import Coverage
+from bot.answers.summary import Summary
 from bot.errors import BotError
-from bot.question.views import Chart, Column, View, load
+from bot.question.views import Chart, View, load
 from bot.sandbox import check_blocks, check_view
-from bot.table import Table, literal
+from bot.table import Column, Table
+from bot.text import literal
 from handlers.blockkit import blocks, charts, tables
 from handlers.questions import commands
 from tests.conftest import NOW
@@ -84,7 +86,7 @@ def _unique(count: int) -> st.SearchStrategy[list[str]]:
 
 @st.composite
 def questions(draw: st.DrawFn) -> Question:
-    from bot.question.question import parse
+    from bot.question.parser import parse
 
     words = [
         f"agent={json.dumps(each)}"
@@ -119,7 +121,7 @@ def runs(draw: st.DrawFn) -> Run:
 RUN = asked(NOW)
 
 findings = st.builds(
-    Findings,
+    Summary,
     headline=texts.map(lambda text: text or "1 call"),
     proof=texts,
     coverage=st.none()
@@ -200,10 +202,10 @@ def _element(element: dict[str, Any]) -> Any:
 @FEW
 @given(answers(), questions(), findings, runs())
 def test_every_answer_can_be_posted_on_every_rung_of_the_ladder(
-    made: tuple[Table, View], question: Question, found: Findings, run: Run
+    made: tuple[Table, View], question: Question, found: Summary, run: Run
 ) -> None:
     table, view = made
-    shown = tables.Shown(table, view) if table.row_count else None
+    shown = tables.FittedTable(table, view) if table.row_count else None
     above = tables.above(shown) if shown else []
     buttons = blocks.follow_ups(run, question, VIEWS.values(), empty=shown is None)
     below = [*blocks.below(shown.left_out if shown else "", found, run), buttons]
@@ -288,8 +290,8 @@ CALLS = (
 CLIENTS = replace(VIEWS["clients"], columns=CALLS, measure="numOutdatedTlsCalls")
 
 
-def shown(rows: Sequence[Row], columns: Sequence[Column] = CALLS) -> tables.Shown:
-    return tables.Shown(table_of(columns, rows), CLIENTS)
+def shown(rows: Sequence[Row], columns: Sequence[Column] = CALLS) -> tables.FittedTable:
+    return tables.FittedTable(table_of(columns, rows), CLIENTS)
 
 
 def test_the_rows_with_most_calls_are_shown_and_how_many_are_not_is_said() -> None:
@@ -306,7 +308,7 @@ def test_a_table_that_fits_says_nothing_of_what_is_left_out() -> None:
 
 def test_a_view_without_a_policy_keeps_its_own_order() -> None:
     days = [(date(2026, 11, 1 + n), *(n,) * 6) for n in range(14)]
-    made = tables.Shown(table_of(VIEWS["trend"].columns, days), VIEWS["trend"])
+    made = tables.FittedTable(table_of(VIEWS["trend"].columns, days), VIEWS["trend"])
     assert [row[0] for row in made.rows] == [day[0] for day in days]
 
 
@@ -339,7 +341,7 @@ def test_two_columns_of_one_name_are_not_mixed_up() -> None:
 
 
 def test_a_table_in_which_everything_is_the_same_is_still_a_table() -> None:
-    made = tables.Shown(table_of(CALLS[:2], [("a", "1.1"), ("a", "1.1")]), VIEWS["requests"])
+    made = tables.FittedTable(table_of(CALLS[:2], [("a", "1.1"), ("a", "1.1")]), VIEWS["requests"])
     assert made.rows == [["1.1"], ["1.1"]]
 
 

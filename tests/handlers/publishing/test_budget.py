@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bot.errors import HandedOver
-from bot.rate_limits import Pace, Quota, Turns
+from bot.errors import ShuttingDown
+from bot.rate_limits import FairBucket, SlidingWindow, TokenBucket
 from handlers.publishing.budget import EDITS, FILES, POSTS_BURST, Budget
 
 
@@ -26,8 +26,8 @@ class Time:
         self.now += seconds
 
 
-def pace(time: Time, per_second: float = 1.0, burst: int = 1) -> Pace:
-    return Pace(per_second, burst, monotonic=time, sleep=time.sleep)
+def pace(time: Time, per_second: float = 1.0, burst: int = 1) -> TokenBucket:
+    return TokenBucket(per_second, burst, monotonic=time, sleep=time.sleep)
 
 
 def test_the_first_calls_go_at_once_and_later_ones_wait_their_turn() -> None:
@@ -60,7 +60,7 @@ def test_a_rest_fills_the_budget_and_never_over_its_brim() -> None:
 def test_callers_that_come_together_are_spread_out() -> None:
     time = Time()
     waited: list[float] = []
-    posts = Pace(1.0, monotonic=time, sleep=waited.append)
+    posts = TokenBucket(1.0, monotonic=time, sleep=waited.append)
     for _ in range(4):
         posts.wait("C1")
     assert waited == [1.0, 2.0, 3.0]
@@ -77,16 +77,16 @@ def test_what_may_be_left_out_leaves_a_reserve_for_what_must_be_said() -> None:
 
 def test_a_process_that_stops_waits_for_no_turn() -> None:
     def stopping(seconds: float) -> None:
-        raise HandedOver(f"The bot is stopping, not waiting for {seconds:.0f} s.")
+        raise ShuttingDown(f"The bot is stopping, not waiting for {seconds:.0f} s.")
 
-    posts = Pace(1.0, monotonic=Time(), sleep=stopping)
+    posts = TokenBucket(1.0, monotonic=Time(), sleep=stopping)
     posts.wait("C1")
-    with pytest.raises(HandedOver):
+    with pytest.raises(ShuttingDown):
         posts.wait("C1")
 
 
-def quota(time: Time, calls: int, seconds: float) -> Quota:
-    return Quota(calls, seconds, monotonic=time, sleep=time.sleep)
+def quota(time: Time, calls: int, seconds: float) -> SlidingWindow:
+    return SlidingWindow(calls, seconds, monotonic=time, sleep=time.sleep)
 
 
 def test_a_quota_may_be_spent_at_once_and_never_more_of_it_in_any_such_time() -> None:
@@ -117,7 +117,7 @@ def test_of_a_quota_each_key_has_its_own_and_one_can_ask_whether_it_is_spent() -
 def test_whoever_comes_to_a_spent_quota_is_spread_over_the_next_ones() -> None:
     time = Time()
     waited: list[float] = []
-    files = Quota(2, 60.0, monotonic=time, sleep=waited.append)
+    files = SlidingWindow(2, 60.0, monotonic=time, sleep=waited.append)
     for _ in range(6):
         files.wait("send")
     assert waited == [60.0, 60.0, 120.0, 120.0]
@@ -129,7 +129,7 @@ def test_what_may_be_left_out_leaves_as_many_as_are_owed() -> None:
 
 
 def test_a_pile_of_one_holds_up_nobody_else() -> None:
-    posts = Turns(50.0)
+    posts = FairBucket(50.0)
     order: list[str] = []
 
     def post(who: str) -> None:
@@ -147,11 +147,11 @@ def test_whoever_gives_up_waiting_leaves_the_turn_to_others() -> None:
     time = Time()
 
     def stopping(seconds: float) -> None:
-        raise HandedOver(f"The bot is stopping, not waiting for {seconds:.0f} s.")
+        raise ShuttingDown(f"The bot is stopping, not waiting for {seconds:.0f} s.")
 
-    posts = Turns(1.0, monotonic=time, sleep=stopping)
+    posts = FairBucket(1.0, monotonic=time, sleep=stopping)
     posts.wait("C1", "alice")
-    with pytest.raises(HandedOver):
+    with pytest.raises(ShuttingDown):
         posts.wait("C1", "alice")
     time.now += 1
     posts.wait("C1", "bob")

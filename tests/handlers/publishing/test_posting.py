@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from slack_sdk.errors import SlackApiError
 
-from bot.errors import HandedOver, Stopped, Unreachable
-from bot.rate_limits import Pace
+from bot.errors import Cancelled, ShuttingDown, SurfaceDown
+from bot.rate_limits import TokenBucket
 from bot.sandbox import ManualClock, Options, Sandbox
 from bot.store.database import Database
 from bot.store.queue import LEASE
 from bot.store.runs import Runs
-from bot.worker.lease import Claimed
+from bot.worker.lease import Lease
 from handlers import connection
 from handlers.blockkit.blocks import paragraph, said
 from handlers.errors import SLACK_ERRORS, translated
@@ -42,34 +42,34 @@ class Bench:
         self.stopping = Event()
         self._slacks_clock = clock
         client = connection.connect(sandbox.options.bot_token, sandbox.api_url)
-        self.posting = Posting(client, Budget(*(Pace(10_000.0, 10_000) for _ in range(3))))
+        self.posting = Posting(client, Budget(*(TokenBucket(10_000.0, 10_000) for _ in range(3))))
         self.client = client
 
     def clock(self) -> datetime:
         return datetime.fromtimestamp(self._slacks_clock.now(), UTC)
 
-    def ask(self, channel: str = CHANNEL) -> Claimed:
+    def ask(self, channel: str = CHANNEL) -> Lease:
         self.runs.add(asked(self.clock(), user="U_ALICE", channel=channel))
         return self.claim()
 
-    def begun(self) -> tuple[Claimed, str]:
+    def begun(self) -> tuple[Lease, str]:
         """A run whose parent stands, and the thread below it."""
         claimed = self.ask()
         return claimed, self.post(claimed, "parent")
 
-    def claim(self) -> Claimed:
+    def claim(self) -> Lease:
         run = self.runs.claim("w", self.clock(), {"local": 1})
         assert run is not None
-        return Claimed(self.runs, run, self.clock, self.stopping)
+        return Lease(self.runs, run, self.clock, self.stopping)
 
-    def died(self) -> Claimed:
+    def died(self) -> Lease:
         """The run as the next worker has it, after its owner died in the middle of something."""
         self._slacks_clock.advance(LEASE.total_seconds() + 1)
         taken = self.claim()
         assert taken.run.doubt
         return taken
 
-    def post(self, claimed: Claimed, part: str, thread: str | None = None) -> str:
+    def post(self, claimed: Lease, part: str, thread: str | None = None) -> str:
         words = [paragraph(said(f"This is {part}."))]
         return self.posting.post(claimed, part, words, f"This is {part}.", claimed.run.channel, thread)[1]
 
@@ -166,7 +166,7 @@ def test_a_post_whose_answer_was_cut_off_stands_once_where_slack_lets_one_know(
     bench.sandbox.faults.cut_after("chat.postMessage")
     with pytest.raises(SLACK_ERRORS) as cut:
         bench.post(claimed, part, thread)
-    assert isinstance(translated(cut.value), Unreachable)
+    assert isinstance(translated(cut.value), SurfaceDown)
     assert bench.said(part) == 1
     claimed.lay_back(doubt=True)
 
@@ -211,7 +211,7 @@ def test_a_server_error_of_a_post_is_no_second_post_within_the_call(bench: Bench
     bench.sandbox.faults.status("chat.postMessage", 500)
     with pytest.raises(SlackApiError) as refused:
         bench.post(claimed, "parent")
-    assert isinstance(translated(refused.value), Unreachable)
+    assert isinstance(translated(refused.value), SurfaceDown)
     assert len(bench.sandbox.calls("chat.postMessage")) == 1
 
 
@@ -272,7 +272,7 @@ def test_a_look_that_slack_refuses_for_now_posts_nothing(bench: Bench) -> None:
     bench.sandbox.faults.error("conversations.history", "internal_error")
     with pytest.raises(SlackApiError) as refused:
         bench.post(claimed, "parent")
-    assert isinstance(translated(refused.value), Unreachable)
+    assert isinstance(translated(refused.value), SurfaceDown)
     assert bench.said("parent") == 1
     assert claimed.run.doubt, "nobody has looked yet"
 
@@ -301,13 +301,13 @@ def test_whoever_lost_the_run_while_waiting_for_a_turn_posts_nothing(bench: Benc
     def take(_: float) -> None:
         bench.died()
 
-    late = Posting(bench.client, Budget(*(Pace(1.0, 0, sleep=take) for _ in range(3))))
+    late = Posting(bench.client, Budget(*(TokenBucket(1.0, 0, sleep=take) for _ in range(3))))
     calls: list[Callable[[], object]] = [
         lambda: late.post(claimed, "parent", [paragraph(said("x"))], "x", CHANNEL, None),
         lambda: late.edit(claimed, [paragraph(said("x"))], "x"),
     ]
     for call in calls:
-        with pytest.raises(Stopped):
+        with pytest.raises(Cancelled):
             call()
     assert bench.sandbox.calls("chat.postMessage") == []
     assert bench.sandbox.calls("chat.update") == []
@@ -322,7 +322,7 @@ def test_a_process_that_is_to_stop_posts_edits_and_sends_nothing(bench: Bench, c
         lambda: bench.posting.upload(claimed, csv, "answer.csv", None),
     ]
     for call in calls:
-        with pytest.raises(HandedOver):
+        with pytest.raises(ShuttingDown):
             call()
     assert bench.sandbox.traffic == []
 
@@ -405,7 +405,7 @@ def test_a_file_whose_bytes_did_not_come_is_sent_anew(bench: Bench, csv: Path, m
     bench.sandbox.faults.cut_after(method)
     with pytest.raises(SLACK_ERRORS) as cut:
         bench.posting.upload(claimed, csv, "answer.csv", thread)
-    assert isinstance(translated(cut.value), Unreachable)
+    assert isinstance(translated(cut.value), SurfaceDown)
     assert "upload" not in claimed.run.posted
     bench.posting.upload(bench.died(), csv, "answer.csv", thread)
     settled(bench, 1)
@@ -417,7 +417,7 @@ def test_an_upload_that_slack_fails_to_take_is_not_well_for_now(bench: Bench, cs
     bench.sandbox.faults.status("upload", 500)
     with pytest.raises(SLACK_ERRORS) as failed:
         bench.posting.upload(claimed, csv, "answer.csv", None)
-    assert isinstance(translated(failed.value), Unreachable)
+    assert isinstance(translated(failed.value), SurfaceDown)
 
 
 def test_a_public_channel_is_joined_to_share_a_file_there(bench: Bench, csv: Path) -> None:

@@ -14,17 +14,17 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
-from bot.answers.summary import Findings
+from bot.answers.summary import Summary
 from bot.engines import NAMES
-from bot.errors import BotError, Gone, HandedOver, Stopped, Unreachable
-from bot.question.question import parse
-from bot.rate_limits import Pace, Quota
+from bot.errors import BotError, Cancelled, ChannelGone, ShuttingDown, SurfaceDown
+from bot.question.parser import parse
+from bot.rate_limits import SlidingWindow, TokenBucket
 from bot.sandbox import Options, Sandbox
 from bot.store.database import Database
 from bot.store.queue import LEASE
 from bot.store.runs import Runs
 from bot.table import Table
-from bot.worker.lease import Claimed
+from bot.worker.lease import Lease
 from handlers import connection
 from handlers.errors import TROUBLE, translated
 from handlers.publishing.budget import Budget
@@ -63,11 +63,11 @@ def time() -> Time:
 @pytest.fixture
 def publisher(sandbox: Sandbox, catalogue: dict[str, View], time: Time) -> SlackPublisher:
     client = connection.connect(sandbox.options.bot_token, sandbox.api_url)
-    unhurried = Budget(*(Pace(10_000.0, 10_000) for _ in range(3)))
+    unhurried = Budget(*(TokenBucket(10_000.0, 10_000) for _ in range(3)))
     return SlackPublisher(client, catalogue, budget=unhurried, monotonic=time)
 
 
-class Desk:
+class Context:
     """A run that is worked on, its clock, and the process that may stop."""
 
     def __init__(self, runs: Runs) -> None:
@@ -78,16 +78,16 @@ class Desk:
     def clock(self) -> datetime:
         return self.now
 
-    def claim(self) -> Claimed:
+    def claim(self) -> Lease:
         run = self.runs.claim("w", self.now, {"local": 1})
         assert run is not None
-        return Claimed(self.runs, run, self.clock, self.stopping)
+        return Lease(self.runs, run, self.clock, self.stopping)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[Context]:
     database = Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")
-    yield Desk(Runs(database))
+    yield Context(Runs(database))
     database.close()
 
 
@@ -100,7 +100,7 @@ def question(ask: Callable[[str], Question]) -> Question:
 
 
 @pytest.fixture
-def claimed(desk: Desk, publisher: SlackPublisher, question: Question) -> Claimed:
+def claimed(desk: Context, publisher: SlackPublisher, question: Question) -> Lease:
     """A run whose parent stands, at work."""
     desk.runs.add(RUN)
     claimed = desk.claim()
@@ -109,8 +109,8 @@ def claimed(desk: Desk, publisher: SlackPublisher, question: Question) -> Claime
     return claimed
 
 
-def answer(publisher: SlackPublisher, claimed: Claimed, question: Question, *, rows: int = 1) -> None:
-    found = Findings("7 calls", "", None)
+def answer(publisher: SlackPublisher, claimed: Lease, question: Question, *, rows: int = 1) -> None:
+    found = Summary("7 calls", "", None)
     made = [(f"s{number}.amazonaws.com", 7) for number in range(rows)]
     with Table(question.view.columns, [made]) as table:
         publisher.answer(claimed, question, table, found)
@@ -128,7 +128,7 @@ def parts(sandbox: Sandbox) -> list[str]:
 
 
 def test_progress_is_shown_at_most_every_three_seconds_and_the_headline_at_once(
-    sandbox: Sandbox, publisher: SlackPublisher, time: Time, claimed: Claimed, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, time: Time, claimed: Lease, question: Question
 ) -> None:
     for tick in range(70):
         time.now = 1_000 + tick / 10
@@ -141,17 +141,19 @@ def test_progress_is_shown_at_most_every_three_seconds_and_the_headline_at_once(
     assert "✅ 7 calls" in parent.text
 
 
-def sparing(sandbox: Sandbox, catalogue: dict[str, View]) -> tuple[SlackPublisher, Quota, list[float]]:
+def sparing(
+    sandbox: Sandbox, catalogue: dict[str, View]
+) -> tuple[SlackPublisher, SlidingWindow, list[float]]:
     """A publisher with one edit a minute, those edits, and how long it would have waited."""
     waited: list[float] = []
-    free, edits = Pace(10_000.0, 10_000), Quota(1, 60.0, sleep=waited.append)
+    free, edits = TokenBucket(10_000.0, 10_000), SlidingWindow(1, 60.0, sleep=waited.append)
     client = connection.connect(sandbox.options.bot_token, sandbox.api_url)
     budget = Budget(posts=free, files=free, edits=edits)
     return SlackPublisher(client, catalogue, budget=budget), edits, waited
 
 
 def test_where_an_edit_has_to_wait_the_headline_comes_last(
-    sandbox: Sandbox, catalogue: dict[str, View], claimed: Claimed, question: Question
+    sandbox: Sandbox, catalogue: dict[str, View], claimed: Lease, question: Question
 ) -> None:
     publisher, edits, waited = sparing(sandbox, catalogue)
     edits.wait("")
@@ -164,12 +166,12 @@ def test_nothing_is_edited_that_a_headline_will_need(
     sandbox: Sandbox,
     catalogue: dict[str, View],
     time: Time,
-    desk: Desk,
-    claimed: Claimed,
+    desk: Context,
+    claimed: Lease,
     question: Question,
 ) -> None:
-    free = Pace(10_000.0, 10_000)
-    budget = Budget(posts=free, files=free, edits=Quota(4, 60.0, monotonic=time))
+    free = TokenBucket(10_000.0, 10_000)
+    budget = Budget(posts=free, files=free, edits=SlidingWindow(4, 60.0, monotonic=time))
     client = connection.connect(sandbox.options.bot_token, sandbox.api_url)
     publisher = SlackPublisher(client, catalogue, budget=budget, monotonic=time)
     for number in range(4):
@@ -181,7 +183,7 @@ def test_nothing_is_edited_that_a_headline_will_need(
 
 
 def test_the_rows_come_before_everything_else_is_said(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
 ) -> None:
     answer(publisher, claimed, question, rows=2)
     calls = [call.what for call in sandbox.traffic if call.what.startswith(("chat.", "files."))]
@@ -197,7 +199,7 @@ def test_the_rows_come_before_everything_else_is_said(
 
 
 def test_parts_that_were_posted_are_not_posted_again(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
 ) -> None:
     claimed.save(parts={"headline": "1", "table": "2", "file": "F3"})
     answer(publisher, claimed, question)
@@ -207,14 +209,14 @@ def test_parts_that_were_posted_are_not_posted_again(
 
 
 def test_progress_that_slack_refuses_disturbs_nobody(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
 ) -> None:
     sandbox.faults.error("chat.update", "message_not_found")
     publisher.progress(claimed.run, question, "running", 1, 0)
 
 
 def test_an_apology_after_a_long_wait_names_the_asker(
-    sandbox: Sandbox, publisher: SlackPublisher, desk: Desk, claimed: Claimed, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, desk: Context, claimed: Lease, question: Question
 ) -> None:
     desk.now = NOW + timedelta(minutes=2)
     claimed.save()
@@ -225,7 +227,7 @@ def test_an_apology_after_a_long_wait_names_the_asker(
 
 
 def test_an_apology_is_said_once_however_often_it_is_tried(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
 ) -> None:
     for _ in range(2):
         publisher.apologise(claimed, question, BotError("Lake stopped this."))
@@ -233,7 +235,7 @@ def test_an_apology_is_said_once_however_often_it_is_tried(
 
 
 def test_an_apology_for_a_question_nobody_understands_any_more_is_in_its_thread(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease
 ) -> None:
     publisher.apologise(claimed, None, BotError("No view `gone`."))
     (told,) = sandbox.thread("C_SECURITY", claimed.run.thread or "")
@@ -242,10 +244,10 @@ def test_an_apology_for_a_question_nobody_understands_any_more_is_in_its_thread(
 
 @pytest.mark.parametrize("method", ["chat.update", "chat.postMessage"])
 def test_bad_news_that_slack_cannot_take_now_is_told_when_the_run_comes_back(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question, method: str
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question, method: str
 ) -> None:
     sandbox.faults.error(method, "internal_error")
-    with pytest.raises(Unreachable):
+    with pytest.raises(SurfaceDown):
         publisher.apologise(claimed, question, BotError("Lake stopped this."))
     publisher.apologise(claimed, question, BotError("Lake stopped this."))
     (told,) = sandbox.thread("C_SECURITY", claimed.run.thread or "")
@@ -253,20 +255,20 @@ def test_bad_news_that_slack_cannot_take_now_is_told_when_the_run_comes_back(
 
 
 def test_a_cancelling_that_slack_cannot_take_now_is_shown_when_the_run_comes_back(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
 ) -> None:
     sandbox.faults.error("chat.update", "internal_error")
-    with pytest.raises(Unreachable):
+    with pytest.raises(SurfaceDown):
         publisher.cancelled(claimed, question)
     publisher.cancelled(claimed, question)
     assert len(sandbox.calls("chat.update")) == 2
 
 
 def test_an_owner_who_cannot_be_told_now_is_told_when_the_run_comes_back(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease
 ) -> None:
     sandbox.faults.error("conversations.open", "internal_error")
-    with pytest.raises(Unreachable):
+    with pytest.raises(SurfaceDown):
         publisher.tell(claimed, "U_ALICE", BotError("That channel is archived."))
 
 
@@ -274,24 +276,24 @@ def test_an_owner_who_cannot_be_told_now_is_told_when_the_run_comes_back(
 
 
 def test_whoever_lost_a_run_posts_nothing_more(
-    sandbox: Sandbox, publisher: SlackPublisher, desk: Desk, claimed: Claimed, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, desk: Context, claimed: Lease, question: Question
 ) -> None:
     desk.now += LEASE
     desk.claim()
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         answer(publisher, claimed, question)
     assert parts(sandbox) == ["parent"]
 
 
 def test_a_process_that_is_to_stop_posts_nothing_more(
-    sandbox: Sandbox, publisher: SlackPublisher, desk: Desk, claimed: Claimed, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, desk: Context, claimed: Lease, question: Question
 ) -> None:
     desk.stopping.set()
-    with pytest.raises(HandedOver):
+    with pytest.raises(ShuttingDown):
         answer(publisher, claimed, question)
-    with pytest.raises(HandedOver):
+    with pytest.raises(ShuttingDown):
         publisher.apologise(claimed, question, BotError("It broke."))
-    with pytest.raises(HandedOver):
+    with pytest.raises(ShuttingDown):
         publisher.cancelled(claimed, question)
     assert parts(sandbox) == ["parent"]
     assert sandbox.calls("chat.update") == []
@@ -301,10 +303,10 @@ def test_a_process_that_is_to_stop_posts_nothing_more(
 
 
 def test_a_file_that_was_cut_off_is_sent_again_with_the_whole_run(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
 ) -> None:
     sandbox.faults.cut_before("upload")
-    with pytest.raises(Unreachable):
+    with pytest.raises(SurfaceDown):
         answer(publisher, claimed, question)
     assert "file" not in claimed.run.posted
     answer(publisher, claimed, question)
@@ -314,10 +316,10 @@ def test_a_file_that_was_cut_off_is_sent_again_with_the_whole_run(
 
 
 def test_a_file_whose_bytes_came_is_not_sent_again_to_be_shared(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
 ) -> None:
     sandbox.faults.cut_before("files.completeUploadExternal")
-    with pytest.raises(Unreachable):
+    with pytest.raises(SurfaceDown):
         answer(publisher, claimed, question)
     answer(publisher, claimed, question)
     sandbox.wait_for(lambda: "file" in parts(sandbox), what="the file")
@@ -326,10 +328,10 @@ def test_a_file_whose_bytes_came_is_not_sent_again_to_be_shared(
 
 
 def test_a_file_that_was_cut_off_twice_is_explained_and_the_table_stays(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
 ) -> None:
     sandbox.faults.cut_before("upload", times=2)
-    with pytest.raises(Unreachable):
+    with pytest.raises(SurfaceDown):
         answer(publisher, claimed, question)
     answer(publisher, claimed, question)
     table, why = sandbox.thread("C_SECURITY", claimed.run.thread or "")
@@ -355,7 +357,7 @@ def refusal(code: str, status: int = 200, **more: str) -> SlackApiError:
 
 
 def test_a_run_of_long_ago_takes_its_file_with_it(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Claimed, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
 ) -> None:
     answer(publisher, claimed, question)
     sandbox.wait_for(lambda: "file" in parts(sandbox), what="the file")
@@ -367,13 +369,13 @@ def test_a_run_of_long_ago_takes_its_file_with_it(
 
 
 def test_an_archived_channel_is_gone_for_good() -> None:
-    assert isinstance(translated(refusal("is_archived")), Gone)
+    assert isinstance(translated(refusal("is_archived")), ChannelGone)
 
 
 @pytest.mark.parametrize("code", sorted(TROUBLE))
 def test_every_refusal_keeps_slacks_own_word_and_says_what_to_do(code: str) -> None:
     error = translated(refusal(code))
-    assert not isinstance(error, Unreachable)
+    assert not isinstance(error, SurfaceDown)
     assert f"({code})" in error.message
     assert error.hint
 
@@ -392,7 +394,7 @@ def test_every_refusal_keeps_slacks_own_word_and_says_what_to_do(code: str) -> N
     ],
 )
 def test_what_passes_is_tried_again(error: Exception) -> None:
-    assert isinstance(translated(error), Unreachable)
+    assert isinstance(translated(error), SurfaceDown)
 
 
 def test_a_missing_scope_is_named() -> None:
@@ -431,7 +433,7 @@ def test_a_file_that_slack_does_not_hear_of_is_not_taken_for_deleted(
     sandbox: Sandbox, publisher: SlackPublisher
 ) -> None:
     sandbox.faults.cut_before("files.delete")
-    with pytest.raises(Unreachable):
+    with pytest.raises(SurfaceDown):
         publisher.forget(OLD)
     publisher.forget(OLD)  # nobody knows it any more
     assert [call.sent["file"] for call in sandbox.calls("files.delete")] == ["F1", "F1"]

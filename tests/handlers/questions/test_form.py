@@ -16,8 +16,8 @@ from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.runs import Runs
 from bot.worker.worker import Runner
-from handlers.access import Door
-from handlers.context import Desk, Zones
+from handlers.access import AccessPolicy
+from handlers.context import Context, Directory
 from handlers.questions import form
 from handlers.questions.form import Place
 from tests.conftest import NOW
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def desk(
     local: Local, catalogue: dict[str, View], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Desk]:
+) -> Iterator[Context]:
     """A desk at which nobody can be reached: every zone is UTC."""
     from handlers.publishing.publisher import SlackPublisher
 
@@ -52,7 +52,7 @@ def desk(
         owner="test",
         clock=lambda: NOW,
     )
-    yield Desk(runner, Zones(nobody), frozenset(), Door(nobody))
+    yield Context(runner, Directory(nobody), frozenset(), AccessPolicy(nobody))
     database.close()
 
 
@@ -69,7 +69,7 @@ QUESTIONS = [
 
 @pytest.mark.parametrize("text", QUESTIONS)
 def test_a_question_that_was_asked_is_the_same_from_the_form(
-    desk: Desk, ask: Callable[[str], Question], text: str
+    desk: Context, ask: Callable[[str], Question], text: str
 ) -> None:
     asked = ask(text)
     fields = form.filled(asked)
@@ -92,16 +92,16 @@ def test_a_question_that_was_asked_is_the_same_from_the_form(
         },
     )
 )
-def test_whatever_stands_in_the_form_it_can_be_shown(desk: Desk, fields: dict[str, str]) -> None:
+def test_whatever_stands_in_the_form_it_can_be_shown(desk: Context, fields: dict[str, str]) -> None:
     assert check_view(form.view(desk, fields, user="U1", place=Place("C1"))) == []
 
 
-def test_what_an_input_cannot_hold_is_said(desk: Desk) -> None:
+def test_what_an_input_cannot_hold_is_said(desk: Context) -> None:
     with pytest.raises(UserError, match="too long for the form"):
         form.view(desk, {"more": "x" * 3_001}, user="U1", place=Place("C1"))
 
 
-def test_what_people_put_into_the_form_is_read_back(desk: Desk) -> None:
+def test_what_people_put_into_the_form_is_read_back(desk: Context) -> None:
     values: dict[str, dict[str, Any]] = {
         "by": {"form_changed": {"type": "static_select", "selected_option": {"value": "–"}}},
         "window": {"form_changed": {"type": "plain_text_input", "value": None}},

@@ -1,0 +1,353 @@
+"""Questions: what someone typed, read once into values that are right.
+
+    [view] [window] [word=value …] in any order, as in `last 7d service=s3`
+
+The text is cleaned of what phones make of it, cut into tokens, and interpreted; a mistake is a
+UserError with the word as typed, the reason, and the whole question mended where that can be done.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from bot.errors import UserError
+from bot.question import filters, window
+from bot.question.filters import FILTERS, BadValue, Filter
+from bot.question.question import Policy, Question
+from bot.question.tokens import Token, literal, quoted, shown, tidied, tokens
+from bot.question.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import datetime, tzinfo
+
+    from bot.question.views import View
+
+__all__ = ["Filter", "Policy", "Question", "Window", "parse"]
+
+TEXT_CHARS: Final = 4_000
+"""A longer text is no question: Slack itself advises at most 4,000 characters a message."""
+VALUES_MOST: Final = 50
+TOP_MOST: Final = 1_000_000
+WINDOW_DAYS: Final = 7
+"""How far back a question without a window goes."""
+
+_SINGLE: Final[Mapping[str, str]] = {
+    "min": "1.3",
+    "kx": "classical",
+    "by": "clients",
+    "top": "10",
+    "store": "prod",
+    "engine": "local",
+}
+"""The words that take one value, with an example."""
+_ALIASES: Final[Mapping[str, str]] = {
+    "source": "service",
+    "svc": "service",
+    "acct": "account",
+    "user": "principal",
+    "role": "principal",
+    "client": "agent",
+    "useragent": "agent",
+    "tls": "version",
+    "key-exchange": "kx",
+    "view": "by",
+}
+_WORDS = (*FILTERS, *_SINGLE, *_ALIASES)
+_WINDOW_WORDS = ("last", "past", "this", "since", "until", "today", "yesterday", "week", "month", "days")
+
+
+def parse(
+    text: str,
+    *,
+    now: datetime,
+    zone: tzinfo,
+    views: Mapping[str, View],
+    engines: Collection[str],
+    stores: Collection[str] = (),
+    max_days: int = 366,
+) -> Question:
+    """The question that `text` asks at `now`, aware, by someone in `zone`. Raises UserError only.
+
+    `views` holds at least `services` and `calls`, the views of a question that names none.
+    """
+    if len(text) > TEXT_CHARS:
+        raise UserError(
+            f"That is {len(text):,} characters; {TEXT_CHARS:,} is the most.", "Ask for less at once."
+        )
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        raise UserError(f"`{shown(text)}` is not text: half a character is missing.", "Type it again.")
+    known = _Known(now, zone, views, engines, stores, max_days)
+    try:
+        question = _Parser(tidied(text), known).question()
+    except _Mistake as mistake:
+        raise UserError(mistake.message, _hint(mistake, known)) from None
+    if len(str(question)) > TEXT_CHARS:
+        raise UserError(
+            f"Spelled out, that is over {TEXT_CHARS:,} characters.", "Name fewer values; `*` helps."
+        )
+    return question
+
+
+class _Mistake(UserError):
+    """A mistake at one place, with the whole text as it may have been meant."""
+
+    def __init__(self, message: str, hint: str = "", *, mended: str = "") -> None:
+        super().__init__(message, hint)
+        self.mended = mended
+
+
+class _Known(NamedTuple):
+    """What there is to ask about."""
+
+    now: datetime
+    zone: tzinfo
+    views: Mapping[str, View]
+    engines: Collection[str]
+    stores: Collection[str]
+    max_days: int
+
+
+def _hint(mistake: _Mistake, known: _Known) -> str:
+    """The mended question, if that is a question, else the mistake's own hint."""
+    if mistake.mended and shown(mistake.mended, TEXT_CHARS) == mistake.mended:
+        try:
+            _Parser(mistake.mended, known).question()
+        except UserError:
+            pass
+        else:
+            return f"Try: `{mistake.mended}`"
+    words = " ".join((*FILTERS, *_SINGLE, "private"))
+    return mistake.hint or f"Words: {words}; a window, as `last 7d`; a view, as `clients`."
+
+
+# --- from tokens to the question
+
+
+class _Parser:
+    """One text on its way to a Question."""
+
+    def __init__(self, text: str, known: _Known) -> None:
+        self._text = text
+        self._known = known
+        self._filters: dict[tuple[str, bool], set[str]] = {}
+        self._once: dict[str, str] = {}
+
+    def question(self) -> Question:
+        typed = list(tokens(self._text))
+        spans: list[list[str]] = [[]]
+        for place, token in enumerate(typed):
+            word = token.text.lower()
+            if token.values:
+                self._take_pair(token)
+            elif word == "private":
+                self._take_once(word, "yes")
+            elif window.belongs(word) and not filters.guess(word):
+                spans[-1].append(token.text)
+                continue
+            elif word in self._known.views:
+                self._take_once("by", word)
+            else:
+                raise self._unknown(typed, place)
+            spans.append([])
+        return self._checked(self._window([" ".join(span) for span in spans if span]))
+
+    def _take_pair(self, token: Token) -> None:
+        word = _ALIASES.get(token.text.lower(), token.text.lower())
+        if word not in _WORDS:
+            raise self._unknown_pair(token)
+        example = f"Say `{word}={FILTERS[word].example if word in FILTERS else _SINGLE[word]}`, for example."
+        for typed in token.values:
+            value = literal(typed.raw)
+            if value is None:
+                raise UserError(
+                    f"`{shown(self._text[token.start :])}`: that quote is not closed.", "Close it."
+                )
+            if not value.strip():
+                raise UserError(f"`{shown(token.text)}=` has no value.", example)
+            if token.negated and word in _SINGLE:
+                raise UserError(f"`{shown(token.text)}` cannot be excluded.", example)
+            try:
+                self._take(word, value, negated=token.negated)
+            except BadValue as bad:
+                mended = self._mended(typed.start, typed.end, quoted(bad.instead)) if bad.instead else ""
+                raise _Mistake(bad.why, bad.hint, mended=mended) from None
+
+    def _take(self, word: str, value: str, *, negated: bool) -> None:
+        if word in _SINGLE:
+            self._take_once(word, self._single(word, value))
+        elif word == "cipher" and value.lower() == "weak":
+            if negated:
+                raise UserError("`cipher!=weak` cannot be asked.", "Exclude suites by name: `cipher!=*-SHA`.")
+            self._take_once("cipher=weak", "yes")
+        else:
+            values = self._filters.setdefault((word, negated), set())
+            values.add(filters.read(word, value))
+            if len(values) > VALUES_MOST:
+                raise UserError(f"`{word}=` has more than {VALUES_MOST} values.", "`*` stands for many.")
+
+    def _take_once(self, word: str, value: str) -> None:
+        before = self._once.setdefault(word, value)
+        if before != value:
+            both = f"`{shown(before)}` and `{shown(value)}`"
+            raise UserError(
+                f"Two views: {both}." if word == "by" else f"`{word}=` is both {both}.", "Keep one."
+            )
+
+    def _single(self, word: str, value: str) -> str:
+        match word:
+            case "min":
+                floor = filters.version(value)
+                if floor == "1.0":
+                    raise BadValue("No call is older than TLS 1.0", hint="Ask `min=1.2` or `min=1.3`.")
+                return floor
+            case "kx":
+                if value.lower() != "classical":
+                    raise BadValue(f"`kx={shown(value)}` cannot be asked", hint="`kx=classical` can.")
+                return "classical"
+            case "top":
+                if not re.fullmatch(r"0*[1-9][0-9]{0,6}", value) or int(value) > TOP_MOST:
+                    raise BadValue(
+                        f"`top={shown(value)}` is no number of rows", hint=f"From 1 to {TOP_MOST:,}."
+                    )
+                return str(int(value))
+            case "store" if not self._known.stores:
+                hint = "`TLS_AUDIT_EVENT_DATA_STORE` names them."
+                raise BadValue(f"No store `{shown(value)}`: no stores are configured", hint=hint)
+            case "store":
+                return _one_of(self._known.stores, value, "store")
+            case "engine":
+                return _one_of(self._known.engines, value, "engine")
+            case _:
+                return _one_of(self._known.views, value, "view")
+
+    def _window(self, spans: list[str]) -> Window:
+        now, zone, max_days = self._known.now, self._known.zone, self._known.max_days
+        spans = spans or [f"last {min(WINDOW_DAYS, max_days)}d"]
+        windows = [window.read(span, now=now, zone=zone, max_days=max_days) for span in spans]
+        if len(windows) > 1:
+            raise UserError(f"Two windows: `{shown(spans[0])}` and `{shown(spans[1])}`.", "Keep one.")
+        return windows[0]
+
+    def _checked(self, span: Window) -> Question:
+        for (word, negated), values in self._filters.items():
+            if not negated and values <= self._filters.get((word, True), set()):
+                raise UserError(f"`{word}=` and `{word}!=` together leave nothing.", "Leave one of them out.")
+        default = "calls" if ("service", False) in self._filters else "services"
+        view = self._known.views[self._once.get("by", default)]
+        top = self._once.get("top")
+        return Question(
+            view=view,
+            window=span,
+            filters=tuple(
+                Filter(word, tuple(sorted(self._filters[word, negated])), negated)
+                for word in FILTERS
+                for negated in (False, True)
+                if (word, negated) in self._filters
+            ),
+            policy=self._policy(view),
+            top=int(top) if top else None,
+            store=self._once.get("store"),
+            engine=self._once.get("engine"),
+            private="private" in self._once,
+        )
+
+    def _policy(self, view: View) -> Policy | None:
+        asked = [word for word in ("min", "cipher=weak", "kx") if word in self._once]
+        if not view.has_policy:
+            if asked:
+                able = ", ".join(f"`{name}`" for name, other in self._known.views.items() if other.has_policy)
+                why = f"`{view.name}` counts calls of every kind: it takes no `{asked[0]}`."
+                raise UserError(why, f"These do: {able}.")
+            return None
+        if "cipher=weak" in self._once and ("cipher", False) in self._filters:
+            raise UserError("`cipher=weak` is every weak suite.", "Name suites, or say weak; not both.")
+        versions = self._filters.get(("version", False), set())
+        floor = self._once.get("min")
+        if floor and versions and min(versions) >= floor:
+            why = f"TLS {min(versions)} is not older than {floor}."
+            other = ", or ask `min=1.3`" if max(versions) < "1.3" else ""
+            raise UserError(why, f"Leave `min={floor}` out{other}.")
+        return Policy(
+            min_tls=floor or (None if versions else Policy().min_tls),
+            weak_cipher="cipher=weak" in self._once,
+            classical_kx="kx" in self._once,
+        )
+
+    def _mended(self, start: int, end: int, instead: str) -> str:
+        return self._text[:start] + instead + self._text[end:]
+
+    def _unknown_pair(self, token: Token) -> _Mistake:
+        typed = token.text.lower()
+        if typed in _WINDOW_WORDS or typed in ("private", "on", "from"):
+            rest = " ".join(value.raw for value in token.values)
+            instead = "private" if typed == "private" else f"{typed} {rest}"
+            why = f"No `{typed}=`: did you mean `{shown(instead)}`?"
+            return _Mistake(why, mended=self._mended(token.start, token.end, instead))
+        near = _nearest(typed, _WORDS)
+        if not near:
+            return _Mistake(f"No `{shown(token.text)}=`.")
+        mended = self._mended(token.start, token.start + len(token.text), near)
+        return _Mistake(f"No `{shown(token.text)}=`: did you mean `{near}=`?", mended=mended)
+
+    def _unknown(self, typed: list[Token], place: int) -> _Mistake:
+        """What to say of a bare word that is neither view nor window."""
+        token = typed[place]
+        word, _, value = token.text.partition(":")
+        end = token.end
+        if word.lower() in _WORDS and not value and (after := self._bare(typed[place + 1 : place + 2])):
+            value, end = after[0].text, after[0].end
+        if word.lower() in _WORDS and value:
+            instead = f"{word}={value}"
+        elif guess := filters.guess(token.text):
+            instead = f"{guess}={token.text}"
+        elif split := self._split_value(typed, place):
+            return split
+        else:
+            choices = (*self._known.views, *_WINDOW_WORDS, "private")
+            instead = _nearest(token.text, choices)
+        if not instead:
+            return _Mistake(f"I do not know `{shown(token.text)}`.")
+        why = f"I do not know `{shown(token.text)}`: did you mean `{shown(instead)}`?"
+        return _Mistake(why, mended=self._mended(token.start, end, instead))
+
+    def _bare(self, typed: list[Token]) -> list[Token]:
+        """The first of `typed`, up to one that means something by itself."""
+        bare = []
+        for token in typed:
+            word = token.text.lower()
+            timely = window.belongs(word) and not (filters.guess(word) or word.isdigit())
+            if token.values or word in self._known.views or word == "private" or timely:
+                break
+            bare.append(token)
+        return bare
+
+    def _split_value(self, typed: list[Token], place: int) -> _Mistake | None:
+        """The mistake of `agent=My App`: a value with a space and no quotes."""
+        before = typed[place - 1] if place else None
+        word = _ALIASES.get(before.text.lower(), before.text.lower()) if before else ""
+        if not before or not before.values or word not in filters.FREE_TEXT:
+            return None
+        last = before.values[-1]
+        end = self._bare(typed[place:])[-1].end
+        instead = quoted(self._text[last.start : end])
+        why = f"I do not know `{shown(typed[place].text)}`: a value with spaces wants quotes."
+        return _Mistake(why, f"Say `{word}={shown(instead)}`.", mended=self._mended(last.start, end, instead))
+
+
+def _nearest(word: str, choices: Collection[str]) -> str:
+    from difflib import get_close_matches  # only a mistake needs it
+
+    return next(iter(get_close_matches(word.lower(), list(choices), n=1, cutoff=0.7)), "")
+
+
+def _one_of(choices: Collection[str], value: str, noun: str) -> str:
+    for choice in choices:
+        if choice.lower() == value.lower():
+            return choice
+    hint = f"{noun.capitalize()}s: {', '.join(choices)}"
+    raise BadValue(f"No {noun} `{shown(value)}`", instead=_nearest(value, choices), hint=hint)
+
+
+# --- from the question back to words
