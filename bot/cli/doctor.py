@@ -52,15 +52,12 @@ def _check_views(settings: Settings) -> Iterator[Check]:
 
 
 def _check_database(settings: Settings) -> Iterator[Check]:
-    from sqlalchemy import make_url
-
     from bot.store.database import Database
 
     bootstrap.owners_file(settings.data).close()
-    Database(settings.database).close()
-    yield Check(
-        f"runs are kept in {make_url(settings.database).render_as_string(hide_password=True)}", passed=True
-    )
+    database = Database(settings.database)
+    database.close()
+    yield Check(f"runs are kept in {database.label}", passed=True)
 
 
 def _check_events(settings: Settings) -> Iterator[Check]:

@@ -67,6 +67,8 @@ class Database:
         """UserError for what is no URL of SQLite or PostgreSQL; BotError where a newer version of the bot has
         been at the database; Unavailable. A PostgreSQL that says nothing for `hung_seconds` is given up."""
         parsed = _parsed(url)
+        self.label = parsed.set(drivername=parsed.get_backend_name()).render_as_string(hide_password=True)
+        """Its URL as a person may see it."""
         self.is_postgres = parsed.get_backend_name() == "postgresql"
         self._writing = threading.Lock()
         self._watchdog: _Watchdog | None = None
