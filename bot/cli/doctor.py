@@ -1,16 +1,14 @@
-"""Doctor: what the bot needs, looked at one after the other, and what to do where it is not right."""
+"""`tls-audit doctor`: what the bot needs, one after the other, and what to do where it is not right."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot import bootstrap
-from bot.archive.records import Unusable
-from bot.archive.sources import find
-from bot.engines.lake.cloudtrail import CloudTrail
+import typer
+
+from bot.cli import FAILURE
 from bot.errors import BotError, EngineError
-from bot.question import views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +24,20 @@ class Check:
     what: str
     passed: bool
     mend: str = ""
+
+
+def doctor() -> None:
+    """Check tokens, scopes, channels, the engine and the database; say how to mend what is wrong."""
+    from bot import settings
+
+    failed = False
+    for each in check(settings.load()):
+        typer.echo(f"{'✓' if each.passed else '✗'} {each.what}")
+        if not each.passed:
+            typer.echo(f"  → {each.mend}")
+            failed = True
+    if failed:
+        raise typer.Exit(FAILURE)
 
 
 def check(settings: Settings) -> Iterator[Check]:
@@ -48,10 +60,13 @@ def _check_slack(settings: Settings) -> Iterator[Check]:
 
 
 def _check_views(settings: Settings) -> Iterator[Check]:
+    from bot.question import views
+
     yield Check(f"{len(views.load(settings.views))} views", passed=True)
 
 
 def _check_database(settings: Settings) -> Iterator[Check]:
+    from bot import bootstrap
     from bot.store.database import Database
 
     bootstrap.owners_file(settings.data).close()
@@ -63,6 +78,8 @@ def _check_database(settings: Settings) -> Iterator[Check]:
 def _check_events(settings: Settings) -> Iterator[Check]:
     if settings.engine != "local":
         return
+    from bot import bootstrap
+
     events = bootstrap.archive(settings)
     if settings.logs:
         yield _check_logs(settings.logs, events)
@@ -76,6 +93,9 @@ def _check_events(settings: Settings) -> Iterator[Check]:
 
 def _check_logs(logs: str, events: Archive) -> Check:
     """Whether the log files are there and the newest of them can be read; there may be millions."""
+    from bot.archive.records import Unusable
+    from bot.archive.sources import find
+
     found = find([logs], but=events.folder)
     mend = "Check the path, and who may read it: TLS_AUDIT_LOGS."
     if found.unreadable:
@@ -94,6 +114,7 @@ def _check_logs(logs: str, events: Archive) -> Check:
 def check_stores(settings: Settings) -> Iterator[Check]:
     """Whether each event data store can be asked, and holds what the bot asks for."""
     from bot.engines.lake import stores
+    from bot.engines.lake.cloudtrail import CloudTrail
     from bot.engines.lake.engine import holds_events
 
     if settings.engine != "lake" and not settings.stores:

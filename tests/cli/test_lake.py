@@ -325,7 +325,7 @@ def test_ask_warns_of_a_window_before_the_store_existed(
 def test_ask_waits_while_the_lake_is_full(
     served: double.Lake, tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.cli.main.BUSY_SECONDS", 0.0)
+    monkeypatch.setattr("bot.cli.ask.BUSY_SECONDS", 0.0)
     monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", STORE_ID)
     served.fail("StartQuery", "MaxConcurrentQueriesException", times=3)
 
