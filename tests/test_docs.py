@@ -32,9 +32,11 @@ def section(title: str) -> str:
 def test_the_readme_lists_every_setting_and_its_default() -> None:
     table = section("Settings")
 
-    for field, name in settings.names().items():
+    named = settings.names()
+    for field, about in settings.fields().items():
+        name = named[field]
         (row,) = (line for line in table.splitlines() if f"`{name}`" in line and line.startswith("|"))
-        default = settings.Settings.model_fields[field].default
+        default = about.default
         if isinstance(default, (int, float)) or (isinstance(default, str) and default):
             assert f"`{default}`" in row
     assert set(re.findall(r"`(TLS_AUDIT_\w+)`", README)) <= set(settings.names().values())
@@ -44,7 +46,7 @@ def test_the_readme_lists_every_setting_and_its_default() -> None:
     "text", [*re.findall(r"^\| `([^`]+)` \|", section("Ask"), re.M), *(t for t, _ in EXAMPLES)]
 )
 def test_every_question_in_the_documents_can_be_asked(text: str, catalogue: dict[str, View]) -> None:
-    question = parse(text, now=NOW, zone=UTC, views=catalogue, engines=engines.NAMES)
+    question = parse(text, now=NOW, zone=UTC, views=catalogue, engines=engines.ENGINES)
 
     assert question.window.end - question.window.start > timedelta(0)
 
@@ -56,7 +58,7 @@ def test_the_readmes_windows_can_be_asked(catalogue: dict[str, View]) -> None:
     assert len(windows) > 8
     for window in windows:
         text = window if re.search(r"\s|\.\.|day", window) else f"last {window}"
-        parse(text, now=NOW, zone=UTC, views=catalogue, engines=engines.NAMES)
+        parse(text, now=NOW, zone=UTC, views=catalogue, engines=engines.ENGINES)
 
 
 def test_the_readmes_view_is_a_view() -> None:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from bot import settings
-from bot.cli import doctor
+from bot import bootstrap, settings
 from bot.cli.main import main
 from tests.conftest import NOW
 from tests.doubles import lake as double
@@ -20,6 +19,8 @@ from tests.doubles.lake import OTHER_ID, STORE_ID
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from bot.engines import Check
 
 ARN = f"arn:aws:cloudtrail:us-east-1:111122223333:eventdatastore/{STORE_ID}"
 
@@ -348,6 +349,12 @@ def test_the_embedded_engine_has_no_stores(
 # --- doctor
 
 
+def _lake_checks() -> list[Check]:
+    chosen = settings.load()
+    engine = bootstrap.engine(chosen, "lake", bootstrap.archive(chosen))
+    return list(engine.checks(is_default=chosen.engine == engine.name))
+
+
 @pytest.mark.parametrize(
     ("change", "passed", "said"),
     [
@@ -369,7 +376,7 @@ def test_the_doctor_looks_at_every_store(
     for name, value in change.items():
         setattr(served.stores[STORE_ID], name, value)
 
-    (check,) = doctor.check_stores(settings.load())
+    (check,) = _lake_checks()
 
     assert check.passed is passed
     assert said in check.what
@@ -380,7 +387,7 @@ def test_the_doctor_looks_at_every_store(
 def test_the_doctor_misses_a_store_where_lake_is_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TLS_AUDIT_ENGINE", "lake")
 
-    (check,) = doctor.check_stores(settings.load())
+    (check,) = _lake_checks()
 
     assert not check.passed
     assert "TLS_AUDIT_EVENT_DATA_STORE is not set" in check.what

@@ -10,24 +10,25 @@ import logging
 import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from sqlglot import exp
+from pydantic import Field, model_validator
 
-from bot.engines import Statement, cells
-from bot.engines.lake import delivery
-from bot.engines.lake.cloudtrail import LOST, UNKNOWN_QUERY, Refused, passes
+from bot.engines import Check, Engine, Statement, cells
+from bot.engines.lake import delivery, stores
+from bot.engines.lake.cloudtrail import LOST, UNKNOWN_QUERY, CloudTrail, Refused, passes
 from bot.engines.lake.delivery import Undelivered
 from bot.engines.lake.stores import SETTING
+from bot.environment import Section
 from bot.errors import Cancelled, EngineBusy, EngineError, LeaseLost, UserError
-from bot.question.select import STORE
 from bot.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from bot.engines import Progress
-    from bot.engines.lake.cloudtrail import CloudTrail
+    from sqlglot import exp
+
+    from bot.engines import Offer, Progress
     from bot.engines.lake.stores import Store
     from bot.table import Column, Row
 
@@ -78,24 +79,127 @@ _HELD: Final = frozenset({"Management", "Data"})
 """The event categories that are CloudTrail's own, and so carry TLS details."""
 
 
-class Lake:
+DOLLARS_PER_GB: Final = 0.005
+"""What AWS asks for each gigabyte that a Lake query reads (aws.amazon.com/cloudtrail/pricing; it may differ
+by Region, hence the setting)."""
+
+QUERIES_AT_ONCE: Final = 10
+"""The most queries that AWS runs for an account and Region (CloudTrail user guide, quotas)."""
+
+
+class LakeSettings(Section):
+    """Which stores there are, who may ask them, and what that costs."""
+
+    event_data_store: str = Field(
+        default="", description="Lake: the store's ARN or id, or several as `prod=ARN,dev=ARN`."
+    )
+    lake_owner: str = Field(
+        default="",
+        description="The account that shares its store with yours; `prod=ACCOUNT` for one of several.",
+    )
+    lake_role: str = Field(
+        default="", description="The role to take on for a store, by its ARN; `prod=ARN` for one of several."
+    )
+    lake_delivery: str = Field(
+        default="",
+        pattern=r"^(s3://[a-z0-9][.a-z0-9-]{1,61}[a-z0-9](/.*)?)?$",
+        examples=["s3://bucket/prefix"],
+        description="Where Lake delivers answers of over 20,000 rows, `s3://bucket/prefix`.",
+    )
+    lake_concurrency: int = Field(
+        default=8,
+        ge=1,
+        le=QUERIES_AT_ONCE,
+        description="How many Lake queries may run at once; AWS allows ten.",
+    )
+    lake_price: float = Field(
+        default=DOLLARS_PER_GB, ge=0, description="Dollars for each gigabyte that Lake reads."
+    )
+
+    @model_validator(mode="after")
+    def _name_stores(self) -> Self:
+        try:
+            _ = self.stores
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def stores(self) -> dict[str, Store]:
+        """The event data stores by alias, the first of them the default."""
+        return stores.read(self.event_data_store, self.lake_owner, self.lake_role)
+
+
+class Lake(Engine):
     """Engine over the event data `stores`, the first of which is the default.
 
     `deliver_to`, an `s3://` URI, is where large answers are delivered; nothing: they come by pages.
     """
 
     name = "lake"
-    metered = True
+    Settings = LakeSettings
 
-    def __init__(self, stores: Mapping[str, Store], aws: CloudTrail, *, deliver_to: str = "") -> None:
+    def __init__(
+        self,
+        stores: Mapping[str, Store],
+        aws: CloudTrail,
+        *,
+        deliver_to: str = "",
+        concurrency: int = QUERIES_AT_ONCE,
+        price: float = DOLLARS_PER_GB,
+    ) -> None:
+        self.stores = tuple(stores)
+        self.is_set_up = bool(stores)
+        self.concurrency = concurrency
+        self.price = price
         self._stores = stores
         self._aws = aws
         self._deliver_to = deliver_to
         self._since: dict[str, datetime | None] = {}
 
+    @classmethod
+    def make(cls, settings: LakeSettings, offer: Offer) -> Lake:
+        return cls(
+            settings.stores,
+            CloudTrail(sleep=offer.pause),
+            deliver_to=settings.lake_delivery,
+            concurrency=settings.lake_concurrency,
+            price=settings.lake_price,
+        )
+
+    def checks(self, *, is_default: bool) -> Iterator[Check]:
+        """Whether each event data store can be asked, and holds what the bot asks for."""
+        if is_default and not self._stores:
+            yield Check(f"{SETTING} is not set", False, "`tls-audit lake status` lists the stores there are.")
+        for store in self._stores.values():
+            what = f"event data store {store.alias}"
+            try:
+                about = self._aws.read(store, "GetEventDataStore", EventDataStore=store.name)
+            except EngineError as error:
+                yield Check(f"{what}: {error.message}", False, error.hint)
+                continue
+            if about["Status"] == "PENDING_DELETION":
+                yield Check(f"{what}: it is being deleted", False, "`tls-audit lake restore` brings it back.")
+            elif not _holds_events(about):
+                yield Check(f"{what}: it holds no CloudTrail events", False, f"Set {SETTING} to another.")
+            else:
+                is_stopped = about["Status"] in {"STOPPED_INGESTION", "STOPPING_INGESTION"}
+                since = f"{about['CreatedTimestamp']:%Y-%m-%d}"
+                what += f": {about['Name']}, since {since}" + (
+                    ", takes in no new events" if is_stopped else ""
+                )
+                yield Check(what, passed=True)
+
+    def policy(self) -> Mapping[str, Any]:
+        from bot.engines.lake import admin
+
+        return admin.policy("ask", self._stores, self._deliver_to)
+
     # --- the statement
 
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
+        from sqlglot import exp
+
         store = self._store(select.args["from_"].this.name)
         tree = select.copy()
         # a quoted name would be no store for Lake, and a bare id is no name for anyone else
@@ -112,6 +216,8 @@ class Lake:
         return Statement(sql, tuple(columns), store.alias)
 
     def _store(self, alias: str) -> Store:
+        from bot.question.select import STORE
+
         if not self._stores:
             raise UserError("No event data store is configured.", f"Set {SETTING} to its ARN or id.")
         if alias in {STORE, ""}:
@@ -171,7 +277,7 @@ class Lake:
             about = self._aws.read(store, "GetEventDataStore", EventDataStore=store.name)
         except EngineError:
             return False
-        return not holds_events(about)
+        return not _holds_events(about)
 
     def _oldest(self, store: Store) -> datetime | None:
         """Since when the store exists, asked for once; None where we may not know."""
@@ -246,7 +352,7 @@ def _harmless(token: str) -> str:
     return re.sub(r"[^0-9A-Za-z_/.-]", "", token)[: TOKEN_CHARS - len("/* run: */\n")]
 
 
-def holds_events(about: Mapping[str, Any]) -> bool:
+def _holds_events(about: Mapping[str, Any]) -> bool:
     """Whether a store, as GetEventDataStore tells of it, holds CloudTrail events."""
     fields = [
         field for selector in about.get("AdvancedEventSelectors", []) for field in selector["FieldSelectors"]

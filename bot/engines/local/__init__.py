@@ -15,23 +15,24 @@ from decimal import Decimal
 from threading import Semaphore
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlglot import exp
+from pydantic import Field
 
-from bot.engines import Statement
+from bot.engines import ENGINES, Check, Engine, Statement
+from bot.environment import Section
 from bot.errors import EngineError, UserError
-from bot.event_schema import COLUMNS, KEY_EXCHANGE_PATH, MAP
-from bot.question.select import STORE, narrow
-from bot.question.views import find_type, infer_type
 from bot.table import Cell, Row, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
+    from contextlib import AbstractContextManager
 
     import duckdb
+    from sqlglot import exp
 
-    from bot.archive.archive import Archive
-    from bot.engines import Progress
+    from bot.archive.archive import Archive, Ingested
+    from bot.archive.archive import Progress as IngestProgress
+    from bot.engines import Offer, Progress
     from bot.table import Column
 
 BATCH_ROWS: Final = 2_048
@@ -41,14 +42,28 @@ POLL_SECONDS: Final = 0.25
 """How often a query tells its progress, running or waiting, and so how soon it can be stopped."""
 
 
-class Local:
+class LocalSettings(Section):
+    """What an embedded query may take."""
+
+    local_memory: str = Field(
+        default="2GB",
+        pattern=r"^[1-9]\d* ?[KMGT]i?B$",
+        examples=["2GB"],
+        description="The memory an embedded query may use.",
+    )
+    local_seconds: float = Field(default=600, gt=0, description="The seconds an embedded query may take.")
+    local_concurrency: int = Field(default=2, ge=1, description="How many embedded queries may run at once.")
+
+
+class Local(Engine):
     """Engine over one archive: `at_once` queries run, the others wait for their turn.
 
-    `memory`, in DuckDB's words ("2GB"), and `seconds` are the most that a query may take.
+    `memory`, in DuckDB's words ("2GB"), and `seconds` are the most that a query may take. `logs` is where
+    the log files are that the archive is filled from, if the settings say so.
     """
 
     name = "local"
-    metered = False
+    Settings = LocalSettings
 
     def __init__(
         self,
@@ -57,22 +72,79 @@ class Local:
         memory: str,
         seconds: float,
         at_once: int,
+        logs: str = "",
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.concurrency = at_once
         self._archive = archive
         self._memory = memory
         self._seconds = seconds
+        self._logs = logs
         self._places = Semaphore(at_once)
         self._monotonic = monotonic
 
+    @classmethod
+    def make(cls, settings: LocalSettings, offer: Offer) -> Local:
+        return cls(
+            offer.archive,
+            memory=settings.local_memory,
+            seconds=settings.local_seconds,
+            at_once=settings.local_concurrency,
+            logs=offer.logs,
+        )
+
+    def prepare(
+        self, progress: Callable[[], AbstractContextManager[Callable[[IngestProgress], None]]]
+    ) -> Ingested | None:
+        """Read what is new in the log files. UserError where there are neither those nor any events."""
+        if self._logs:
+            with progress() as tell:
+                return self._archive.ingest([self._logs], progress=tell)
+        if not self._archive.has_events():
+            raise UserError(
+                "There are no events to ask yet.",
+                "Set TLS_AUDIT_LOGS to a folder of CloudTrail log files or to s3://bucket/prefix, read some "
+                "with `tls-audit ingest PATH`, or try `tls-audit ask --sample`.",
+            )
+        return None
+
+    def checks(self, *, is_default: bool) -> Iterator[Check]:
+        if not is_default:
+            return
+        if self._logs:
+            yield self._check_logs()
+        has_events = self._archive.has_events()
+        if has_events or not self._logs:
+            yield Check(
+                f"the embedded engine has {'' if has_events else 'no '}events in {self._archive.folder}",
+                has_events,
+                "Read some log files: `tls-audit ingest PATH`, or set TLS_AUDIT_LOGS.",
+            )
+
+    def _check_logs(self) -> Check:
+        """Whether the log files are there and the newest of them can be read; there may be millions."""
+        from bot.archive.records import Unusable
+        from bot.archive.sources import find
+
+        found = find([self._logs], but=self._archive.folder)
+        mend = "Check the path, and who may read it: TLS_AUDIT_LOGS."
+        if found.unreadable:
+            return Check(": ".join(found.unreadable[0]), False, mend)
+        if not found.sources:
+            return Check(f"there are no log files in {self._logs}", False, mend)
+        newest = found.sources[-1]
+        try:
+            next(newest.read(), b"")
+        except Unusable as error:
+            return Check(f"{newest.name}: {error}", False, mend)
+        then = "" if self._archive.has_events() else "; `serve` and `ask` read them in"
+        return Check(f"the logs in {self._logs} can be read{then}", passed=True)
+
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
-        tree = select.copy()
-        if (store := tree.args["from_"].this.name) != STORE:
-            raise UserError(f"The embedded engine has no store `{store}`.", "Add `engine=lake`.")
-        tree.set("from_", exp.From(this=exp.to_table("events")))
-        _narrow_days(tree)
-        _to_duckdb(tree)
-        return Statement(tree.sql("duckdb", pretty=True), tuple(columns))
+        from bot.engines.local import dialect
+
+        others = " or ".join(f"`engine={name}`" for name in ENGINES if name != self.name)
+        return Statement(dialect.translate(select, f"Add {others}."), tuple(columns))
 
     def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
         """As `Engine.run`. An embedded query leaves nothing behind, so it is always asked anew."""
@@ -180,97 +252,3 @@ def _with_cells(row: Sequence[Cell | Decimal], odd: Sequence[int]) -> Row:
         elif isinstance(cell, (int, Decimal)):
             cells[position] = float(cell)
     return tuple(cells)
-
-
-# --- from Lake's Trino to DuckDB: sqlglot maps the names; here is what differs in meaning
-
-_NOT_KEPT: Final = frozenset({"eventjson", "eventjsonchecksum"})
-_TLS_DETAILS: Final = frozenset({*COLUMNS["tlsDetails"], KEY_EXCHANGE_PATH.rpartition(".")[2]})
-
-
-def _narrow_days(tree: exp.Select) -> None:
-    """Say the window in `day` too, the archive's folders, so that no other folder is opened."""
-    days = []
-    for node in tree.args["where"].this.flatten():
-        if not isinstance(node, (exp.GTE, exp.LT)) or not isinstance(node.right, exp.Literal):
-            continue
-        if node.left.name.lower() == "eventtime":
-            date, _, clock = node.right.name.partition(" ")
-            upto = exp.LT if clock == "00:00:00" else exp.LTE
-            kind = exp.GTE if isinstance(node, exp.GTE) else upto
-            days.append(kind(this=exp.column("day"), expression=exp.cast(exp.Literal.string(date), "DATE")))
-    narrow(tree, *days)
-
-
-def _to_duckdb(tree: exp.Select) -> None:
-    # Lake names a nested column by its last part, so that ORDER BY may say that
-    for projection in list(tree.expressions):
-        if isinstance(projection, exp.Column) and projection.table:
-            projection.replace(exp.alias_(projection.copy(), projection.name))
-    # Trino divides integers as integers
-    whole = [node for node in tree.find_all(exp.Div) if infer_type(node) == "INTEGER"]
-    for division in whole:
-        division.replace(exp.IntDiv(this=division.left, expression=division.right))
-    # from the leaves up, so that what is replaced holds what was replaced within it
-    for node in reversed(list(tree.walk())):
-        replacement = _in_duckdb(node)
-        if replacement is not None:
-            node.replace(replacement)
-
-
-def _in_duckdb(node: exp.Expr) -> exp.Expr | None:
-    if isinstance(node, exp.Column) and node.name.lower() in _NOT_KEPT:
-        if isinstance(node.parent, exp.JSONExtractScalar) and _tls_detail(node.parent):
-            return None
-        raise UserError(
-            "The embedded engine keeps no eventJson as a whole.",
-            "JSON_EXTRACT_SCALAR(eventJson, '$.tlsDetails.keyExchange') works, as do the other TLS details; "
-            "the rest has columns of its own.",
-        )
-    if isinstance(node, exp.JSONExtractScalar):
-        return _json_scalar(node)
-    if isinstance(node, exp.Bracket) and _is_map(node.this):
-        return _in_map(node)
-    if isinstance(node, exp.RegexpExtract):
-        # Trino answers NULL where nothing matches, DuckDB an empty text
-        found = exp.RegexpLike(this=node.this.copy(), expression=node.expression.copy())
-        return exp.Case().when(found, node.copy())
-    if isinstance(node, exp.DateDiff):
-        # Trino counts the whole units that passed, DuckDB's DATE_DIFF the boundaries between
-        unit = exp.Literal.string(node.args["unit"].name)
-        return exp.func("DATESUB", unit, node.expression.copy(), node.this.copy())
-    return None
-
-
-def _is_map(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Column) and find_type([part.name for part in node.parts]) == MAP
-
-
-def _in_map(node: exp.Bracket) -> exp.Expr:
-    """Text as it is, anything deeper as JSON text; NULL where there is no such key, or no object."""
-    (key,) = node.expressions
-    if not isinstance(key, exp.Literal):
-        raise UserError(f"The embedded engine looks up one fixed key of {node.this.sql()}.", "Name the key.")
-    pointer = key.name.replace("~", "~0").replace("/", "~1")
-    return _try(exp.func("JSON_EXTRACT_STRING", node.this.copy(), exp.Literal.string(f"/{pointer}")))
-
-
-def _json_scalar(node: exp.JSONExtractScalar) -> exp.Expr:
-    if detail := _tls_detail(node):
-        return exp.column(detail, table="tlsDetails")
-    # Trino answers NULL for text that is no JSON, and for an object or an array
-    path = exp.Literal.string(node.expression.sql("duckdb").strip("'"))
-    kind = _try(exp.func("JSON_TYPE", node.this.copy(), path))
-    scalar = exp.func("JSON_EXTRACT_STRING", node.this.copy(), path.copy())
-    return exp.Case().when(kind.isin("OBJECT", "ARRAY").not_(), scalar)  # TRY(CASE …) would not catch
-
-
-def _tls_detail(node: exp.JSONExtractScalar) -> str:
-    """The key for `$.tlsDetails.key` of `eventJson`, which the archive keeps as a column; else nothing."""
-    path = [part.name for part in node.expression.find_all(exp.JSONPathKey)]
-    kept = len(path) == 2 and path[0] == "tlsDetails" and path[1] in _TLS_DETAILS
-    return str(path[1]) if kept and node.this.name.lower() == "eventjson" else ""
-
-
-def _try(expression: exp.Expr) -> exp.Expr:
-    return exp.func("TRY", expression)
