@@ -114,8 +114,9 @@ class Settings(Section):
     @classmethod
     def _is_one(cls, name: str) -> str:
         if name not in engines.ENGINES:
-            names = " or ".join(repr(each) for each in engines.ENGINES)
-            raise PydanticCustomError("unknown_engine", "{names}", {"names": names})
+            *others, last = (repr(each) for each in engines.ENGINES)
+            wanted = f"{', '.join(others)} or {last}" if others else last
+            raise PydanticCustomError("unknown_engine", "{wanted}", {"wanted": wanted})
         return name
 
     @cached_property

@@ -42,6 +42,25 @@ def test_the_readme_lists_every_setting_and_its_default() -> None:
     assert set(re.findall(r"`(TLS_AUDIT_\w+)`", README)) <= set(settings.names().values())
 
 
+def test_the_readme_names_every_engine() -> None:
+    (row,) = (line for line in section("Settings").splitlines() if "`TLS_AUDIT_ENGINE`" in line)
+
+    assert set(engines.ENGINES) <= set(re.findall(r"`(\w+)`", row))
+
+
+def test_nobody_but_the_registry_and_their_own_files_names_an_engine() -> None:
+    own = [path for name in engines.ENGINES for path in (f"engines/{name}", f"cli/{name}.py")]
+    # the registry; the terminal's list of commands; the parser, which gives an example of every word
+    lists = ["engines/__init__.py", "cli/main.py", "question/"]
+
+    for path in [*ROOT.glob("bot/**/*.py"), *ROOT.glob("handlers/**/*.py")]:
+        if not any(f"/{each}" in path.as_posix() for each in [*own, *lists]):
+            text = path.read_text(encoding="utf-8")
+            for name in engines.ENGINES:
+                assert f'"{name}"' not in text, path
+                assert f"engines.{name}" not in text, path
+
+
 @pytest.mark.parametrize(
     "text", [*re.findall(r"^\| `([^`]+)` \|", section("Ask"), re.M), *(t for t, _ in EXAMPLES)]
 )
