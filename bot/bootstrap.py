@@ -218,9 +218,9 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
     admins = _ids(settings.admins)
     door = AccessPolicy(client, users=_ids(settings.users), channels=_ids(settings.channels), admins=admins)
     catalogue, events = views.load(settings.views), archive(settings)
-    made = {name: engine(settings, name, events, pause) for name in names}
+    every = {name: engine(settings, name, events, pause) for name in names}
     # what no engine here can answer is no question: that is said before anything is promised
-    asked = {name: one for name, one in made.items() if one.is_set_up or name == settings.engine}
+    available = {name: one for name, one in every.items() if one.is_set_up or name == settings.engine}
     with ExitStack() as stack:
         owner = stack.enter_context(_owner(settings.data))
         database = Database(settings.database)
@@ -228,18 +228,18 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
         runner = Runner(
             Runs(database),
             Digests(database),
-            asked,
+            available,
             SlackPublisher(client, catalogue, door=door, budget=Budget.of_slack(pause)),
             catalogue,
             engine=settings.engine,
             # of all: a run whose engine is set up no more is taken too, to be told so
-            limits={name: one.concurrency for name, one in made.items()},
+            limits={name: one.concurrency for name, one in every.items()},
             cap=settings.max_rows,
             max_days=settings.max_window,
             owner=owner,
-            stores=[store for one in asked.values() for store in one.stores],
+            stores=[store for one in available.values() for store in one.stores],
             costs=Costs(
-                {name: one.price for name, one in made.items() if one.price is not None},
+                {name: one.price for name, one in every.items() if one.price is not None},
                 reuse=timedelta(minutes=settings.reuse),
                 confirm_gb=settings.confirm_gb,
             ),

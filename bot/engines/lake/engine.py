@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from bot.engines import Check, Engine, Statement, cells
 from bot.engines.lake import delivery, stores
-from bot.engines.lake.cloudtrail import LOST, UNKNOWN_QUERY, CloudTrail, Refused, passes
+from bot.engines.lake.cloudtrail import LOST, UNKNOWN_QUERY, CloudTrail, Refused, is_transient
 from bot.engines.lake.delivery import Undelivered
 from bot.engines.lake.stores import SETTING
 from bot.environment import Section
@@ -62,6 +62,7 @@ SKEW: Final = timedelta(minutes=1)
 """How far AWS's clock may be from ours."""
 
 ASKED: Final = "asked "
+"""What a ref begins with that says since when the query may have been started; AWS's ids never do."""
 
 NARROWER: Final = "Ask for a shorter window, or name a service."
 _STATES: Final = {"QUEUED": "queued", "RUNNING": "running"}
@@ -237,12 +238,12 @@ class Lake(Engine):
         query = _Query(self._aws, self._store(statement.store), statement, progress)
         try:
             mark = f"/* run:{_harmless(token)} */"
-            if resume is None or not query.find(mark, resume):
+            if resume is None or not query.recover(mark, resume):
                 self._start(query, mark)
-            told = query.wait()
-            table = self._read(query, told)
+            described = query.wait()
+            table = self._read(query, described)
         except LeaseLost:
-            raise  # whoever has the run now waits for this very query
+            raise  # the replica that has the run now waits for this very query
         except Cancelled:
             query.cancel()
             raise
@@ -262,7 +263,7 @@ class Lake(Engine):
                 query.notes.append(f"Nothing could be delivered to {self._deliver_to} ({error.code}).")
                 query.start(mark, asked, "")
             elif error.code == LOST:
-                if not query.look(mark, since=asked.removeprefix(ASKED)):
+                if not query.search(mark, since=asked.removeprefix(ASKED)):
                     query.start(mark, asked, self._deliver_to)
             elif error.code == "InvalidQueryStatementException" and self._is_foreign(query.store):
                 raise EngineError(
@@ -290,11 +291,11 @@ class Lake(Engine):
             self._since[store.alias] = about.get("CreatedTimestamp")
         return self._since[store.alias]
 
-    def _read(self, query: _Query, told: dict[str, Any]) -> Table:
-        """The answer of a query that has ended as `told`."""
-        status, words = told["QueryStatus"], str(told.get("ErrorMessage", "")).rstrip(".")
+    def _read(self, query: _Query, described: dict[str, Any]) -> Table:
+        """The answer of a query that has ended; `described` is what DescribeQuery says of it."""
+        status, words = described["QueryStatus"], str(described.get("ErrorMessage", "")).rstrip(".")
         if status == "FINISHED":
-            return self._finished(query, told)
+            return self._finished(query, described)
         if status == "TIMED_OUT":
             return _timed_out(query, words)
         if status == "CANCELLED":
@@ -302,10 +303,10 @@ class Lake(Engine):
         hint = next((hint for mark, hint in _HINTS.items() if mark in words.lower()), NARROWER)
         raise EngineError(f"Lake could not answer: {words or 'it says no more'}.", hint)
 
-    def _finished(self, query: _Query, told: dict[str, Any]) -> Table:
+    def _finished(self, query: _Query, described: dict[str, Any]) -> Table:
         first = query.page()
         total = int(first.get("QueryStatistics", {}).get("TotalResultsCount", 0))
-        if told.get("DeliveryS3Uri") and total > DELIVERED_ROWS:
+        if described.get("DeliveryS3Uri") and total > DELIVERED_ROWS:
             try:
                 return self._delivered(query, total)
             except EngineError as error:
@@ -317,18 +318,18 @@ class Lake(Engine):
         return table
 
     def _delivered(self, query: _Query, total: int) -> Table:
-        told = query.wait(delivered=True)
-        status = told.get("DeliveryStatus")
+        described = query.wait(delivered=True)
+        status = described.get("DeliveryStatus")
         # a missing signature says nothing of the answer
         if status not in {"SUCCESS", "FAILED_SIGNING_FILE", "ACCESS_DENIED_SIGNING_FILE"}:
-            raise Undelivered(f"The delivery to {told['DeliveryS3Uri']} failed ({status}).")
+            raise Undelivered(f"The delivery to {described['DeliveryS3Uri']} failed ({status}).")
         s3 = self._aws.client(query.store, "s3")
-        created = told["QueryStatistics"]["CreationTime"].astimezone(UTC)
-        with closing(delivery.rows(s3, told["DeliveryS3Uri"], query.ref, created)) as batches:
+        created = described["QueryStatistics"]["CreationTime"].astimezone(UTC)
+        with closing(delivery.rows(s3, described["DeliveryS3Uri"], query.ref, created)) as batches:
             (header,) = next(batches, ([],))
             read = cells.of_csv(header, query.columns)
             table = Table(
-                query.columns, query.told_of(read(batch) for batch in batches), scanned=query.scanned
+                query.columns, query.with_progress(read(batch) for batch in batches), scanned=query.scanned
             )
         if table.row_count != total:
             table.close()
@@ -337,13 +338,13 @@ class Lake(Engine):
 
 
 def _timed_out(query: _Query, words: str) -> Table:
-    said = f"Lake stopped this after its time limit{f' ({words})' if words else ''}."
+    message = f"Lake stopped this after its time limit{f' ({words})' if words else ''}."
     table = Table(query.columns, query.rows(query.page()), scanned=query.scanned)
     if not table.row_count:
         table.close()
-        raise EngineError(said, NARROWER)
+        raise EngineError(message, NARROWER)
     table.is_partial = True
-    table.notes = (f"{said} These rows are only a part. {NARROWER}",)
+    table.notes = (f"{message} These rows are only a part. {NARROWER}",)
     return table
 
 
@@ -375,26 +376,25 @@ class _Query:
         self.notes: list[str] = []
         self._aws = aws
         self._sql = statement.sql
-        self._whose = {"EventDataStoreOwnerAccountId": store.owner} if store.owner else {}
+        self._owner = {"EventDataStoreOwnerAccountId": store.owner} if store.owner else {}
 
     def start(self, mark: str, asked: str, deliver_to: str) -> None:
-        """StartQuery, once; whoever tells of the progress knows before that it was `asked`, and the ref
-        before anything else is done."""
-        self._aws.turn(self.store, "StartQuery")
-        # from here on it may have been started, whatever becomes of us; and whoever lost the run while it
-        # waited for its turn learns that here
+        """StartQuery, once. `progress` hears `asked` before the call, and the query's id right after it."""
+        self._aws.wait_turn(self.store, "StartQuery")
+        # From here on the query may have been started, even if this process ends. And where another replica
+        # took the run over during the wait, this raises LeaseLost before anything is paid for.
         self.progress(asked, "starting", 0)
         delivered = {"DeliveryS3Uri": deliver_to} if deliver_to else {}
         text = f"{mark}\n{self._sql}"
-        given = {"QueryStatement": text, **delivered, **self._whose}
+        given = {"QueryStatement": text, **delivered, **self._owner}
         started = self._aws.call_now(self.store, "StartQuery", **given)
         self.ref = started["QueryId"]
         self.progress(self.ref, "queued", 0)
 
-    def find(self, mark: str, resume: str) -> bool:
+    def recover(self, mark: str, resume: str) -> bool:
         """Find what an earlier attempt left, by its ref or by when it was asked; False where AWS has none."""
         if resume.startswith(ASKED):
-            return self.look(mark, since=resume.removeprefix(ASKED))
+            return self.search(mark, since=resume.removeprefix(ASKED))
         self.ref = resume
         try:
             self._read("DescribeQuery")
@@ -405,16 +405,18 @@ class _Query:
             self.ref = ""
         return bool(self.ref)
 
-    def look(self, mark: str, *, since: str) -> bool:
+    def search(self, mark: str, *, since: str) -> bool:
         """Find the query that opens with `mark` among those started `since` then."""
-        asked = {"EventDataStore": self.store.name, "StartTime": datetime.fromisoformat(since) - SKEW}
+        wanted = {"EventDataStore": self.store.name, "StartTime": datetime.fromisoformat(since) - SKEW}
         more: dict[str, str] = {}
         while True:
-            listed = self._aws.read(self.store, "ListQueries", **asked, MaxResults=PAGE_ROWS, **more)
+            listed = self._aws.read(self.store, "ListQueries", **wanted, MaxResults=PAGE_ROWS, **more)
             for each in listed.get("Queries", []):
-                told = self._aws.read(self.store, "DescribeQuery", QueryId=each["QueryId"], **self._whose)
-                # only at the very start: further on, it may be a value that someone typed
-                if str(told.get("QueryString", "")).startswith(mark):
+                described = self._aws.read(
+                    self.store, "DescribeQuery", QueryId=each["QueryId"], **self._owner
+                )
+                # the mark counts at the very start only: further on, it may be a value that someone typed
+                if str(described.get("QueryString", "")).startswith(mark):
                     self.ref = each["QueryId"]
                     self.progress(self.ref, "queued", 0)
                     return True
@@ -427,7 +429,7 @@ class _Query:
         if not self.ref:
             return
         try:
-            self._aws.call(self.store, "CancelQuery", QueryId=self.ref, **self._whose)
+            self._aws.call(self.store, "CancelQuery", QueryId=self.ref, **self._owner)
         except EngineError as error:
             # it may have ended meanwhile, and ends by itself within an hour
             log.info("query %s was not cancelled: %s", self.ref, error)
@@ -436,14 +438,14 @@ class _Query:
         """DescribeQuery until the query has ended, or its files are there: its last answer."""
         began = self._aws.monotonic()
         while True:
-            told = self._read("DescribeQuery")
-            self.scanned = int(told.get("QueryStatistics", {}).get("BytesScanned", self.scanned))
-            status = told["QueryStatus"]
+            described = self._read("DescribeQuery")
+            self.scanned = int(described.get("QueryStatistics", {}).get("BytesScanned", self.scanned))
+            status = described["QueryStatus"]
             state = "waiting for the files" if delivered else _STATES.get(status, "reading the answer")
             self.progress(self.ref, state, self.scanned)
-            pending = told.get("DeliveryStatus") == "PENDING" if delivered else status in _STATES
+            pending = described.get("DeliveryStatus") == "PENDING" if delivered else status in _STATES
             if not pending:
-                return told
+                return described
             age = self._aws.monotonic() - began
             self._pause(min(max(FIRST_WAIT, age * WAIT_SHARE), LONGEST_WAIT), state)
 
@@ -452,13 +454,13 @@ class _Query:
         began, seconds = self._aws.monotonic(), FIRST_WAIT
         while True:
             try:
-                return self._aws.call(self.store, operation, QueryId=self.ref, **given, **self._whose)
+                return self._aws.call(self.store, operation, QueryId=self.ref, **given, **self._owner)
             except EngineError as error:
-                if not passes(error):
+                if not is_transient(error):
                     raise
                 if self._aws.monotonic() - began > LONGEST_AWAY.total_seconds():
-                    said = f"AWS did not answer for an hour: {error.message}"
-                    raise EngineError(said, error.hint) from error
+                    message = f"AWS did not answer for an hour: {error.message}"
+                    raise EngineError(message, error.hint) from error
                 log.info("query %s waits for AWS: %s", self.ref, error)
             state = "AWS does not answer, waiting"
             self.progress(self.ref, state, self.scanned)
@@ -488,8 +490,8 @@ class _Query:
             self.progress(self.ref, "reading the answer", self.scanned)
             page = self.page(NextToken=token)
 
-    def told_of(self, batches: Iterable[list[Row]]) -> Iterator[list[Row]]:
-        """`batches`, each with a word of progress."""
+    def with_progress(self, batches: Iterable[list[Row]]) -> Iterator[list[Row]]:
+        """`batches`, telling the progress before each."""
         for batch in batches:
             self.progress(self.ref, "reading the answer", self.scanned)
             yield batch

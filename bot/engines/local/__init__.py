@@ -80,7 +80,7 @@ class Local(Engine):
         self._memory = memory
         self._seconds = seconds
         self._logs = logs
-        self._places = Semaphore(at_once)
+        self._slots = Semaphore(at_once)
         self._monotonic = monotonic
 
     @classmethod
@@ -150,7 +150,7 @@ class Local(Engine):
         """As `Engine.run`. An embedded query leaves nothing behind, so it is always asked anew."""
         del token, resume
         with (
-            self._place(progress),
+            self._slot(progress),
             self._plain_errors(),
             tempfile.TemporaryDirectory(prefix="tls-audit-") as spill,
             closing(self._connect(spill)) as connection,
@@ -160,7 +160,7 @@ class Local(Engine):
             try:
                 self._watch(answer, progress)
             except BaseException:
-                # an interrupt sent before the query has begun is lost: repeat it until it is heard
+                # an interrupt sent before the query has begun has no effect: repeat it until the query ends
                 while wait([answer], timeout=0.01).not_done:
                     connection.interrupt()
                 if answer.exception() is None:
@@ -169,14 +169,15 @@ class Local(Engine):
             return answer.result()
 
     @contextmanager
-    def _place(self, progress: Progress) -> Iterator[None]:
-        """A place among the queries that run. Runs that are posting ask again, and no claim counts those."""
-        while not self._places.acquire(timeout=POLL_SECONDS):
+    def _slot(self, progress: Progress) -> Iterator[None]:
+        """A slot among the queries that run at once. The queue's limit counts running runs; one that goes on
+        posting after a restart asks again, beside those: so it waits for a slot here."""
+        while not self._slots.acquire(timeout=POLL_SECONDS):
             progress(None, "waiting for its turn", 0)
         try:
             yield
         finally:
-            self._places.release()
+            self._slots.release()
 
     def _watch(self, answer: Future[Table], progress: Progress) -> None:
         deadline = self._monotonic() + self._seconds
@@ -237,15 +238,15 @@ def _fetch(connection: duckdb.DuckDBPyConnection, statement: Statement) -> Table
 
 
 def _batches(result: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> Iterator[list[Row]]:
-    odd = [position for position, column in enumerate(columns) if column.type in {"TIME", "NUMBER"}]
+    converted = [position for position, column in enumerate(columns) if column.type in {"TIME", "NUMBER"}]
     while batch := result.fetchmany(BATCH_ROWS):
-        yield [_with_cells(row, odd) for row in batch] if odd else batch
+        yield [_with_cells(row, converted) for row in batch] if converted else batch
 
 
-def _with_cells(row: Sequence[Cell | Decimal], odd: Sequence[int]) -> Row:
-    """The row with its `odd` places as a Table has them: times in UTC, shares as float."""
+def _with_cells(row: Sequence[Cell | Decimal], converted: Sequence[int]) -> Row:
+    """The row with the cells at `converted` as a Table has them: times in UTC, shares as float."""
     cells: list[Any] = list(row)
-    for position in odd:
+    for position in converted:
         cell = cells[position]
         if isinstance(cell, datetime):
             cells[position] = cell.replace(tzinfo=UTC)
