@@ -510,3 +510,31 @@ def test_the_readmes_view_that_finds_nothing_claims_nothing(
     assert "Nothing found: Failed calls over outdated TLS." in done.out
     assert "No call" not in done.out
     assert "AWS refuses" not in done.out
+
+
+# --- what is loaded
+
+
+@pytest.mark.parametrize(
+    ("arguments", "spared"),
+    [
+        (["--help"], "sqlglot duckdb boto3 slack_sdk slack_bolt sqlalchemy pydantic"),
+        (["ask", "--help"], "sqlglot duckdb boto3 slack_sdk slack_bolt sqlalchemy pydantic"),
+        (["health"], "sqlglot duckdb boto3 slack_sdk slack_bolt sqlalchemy"),
+    ],
+)
+def test_a_command_waits_for_nothing_that_it_does_not_need(arguments: list[str], spared: str) -> None:
+    program = (
+        "import sys\n"
+        "from bot.cli.main import main\n"
+        f"sys.argv = ['tls-audit', *{arguments!r}]\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        f"    print('loaded:', *({set(spared.split())!r} & sys.modules.keys()), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment()
+    )
+
+    assert done.stderr == "loaded:\n"

@@ -28,7 +28,7 @@ READ_SECONDS: Final = 60
 TRIES: Final = 5
 """How often a call that only reads is made before its failure counts."""
 
-FIRST_WAIT: Final = 1.0
+FIRST_RETRY_SECONDS: Final = 1.0
 """Seconds before the second try; each further wait is twice as long."""
 
 RENEW_BEFORE: Final = timedelta(minutes=5)
@@ -119,7 +119,7 @@ class CloudTrail:
             except EngineError as error:
                 if not is_transient(error):
                     raise
-            self.sleep(FIRST_WAIT * 2**attempt)
+            self.sleep(FIRST_RETRY_SECONDS * 2**attempt)
         return self.call(store, operation, **given)
 
     def client(self, store: Store, service: str = "cloudtrail") -> Any:

@@ -1,36 +1,33 @@
-"""AWS CloudTrail Lake: the same questions, asked of an event data store through boto3.
-
-A query's `ref` is AWS's id of it. Before a query is started, its ref says since when it may have been
-(`asked 2026-11-23T08:14:30Z`): whoever takes over looks for it by its token before starting another.
-"""
+"""AWS CloudTrail Lake: the same questions, asked of an event data store through boto3."""
 
 from __future__ import annotations
 
 import logging
 import re
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from pydantic import Field, model_validator
 
 from bot.engines import Check, Engine, Statement, cells
 from bot.engines.lake import delivery, stores
-from bot.engines.lake.cloudtrail import LOST, UNKNOWN_QUERY, CloudTrail, Refused, is_transient
+from bot.engines.lake.cloudtrail import LOST, CloudTrail, Refused
 from bot.engines.lake.delivery import Undelivered
+from bot.engines.lake.query import ASKED, Query
 from bot.engines.lake.stores import SETTING
 from bot.environment import Section
 from bot.errors import Cancelled, EngineBusy, EngineError, LeaseLost, UserError
 from bot.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlglot import exp
 
     from bot.engines import Offer, Progress
     from bot.engines.lake.stores import Store
-    from bot.table import Column, Row
+    from bot.table import Column
 
 log = logging.getLogger(__name__)
 
@@ -40,32 +37,17 @@ STATEMENT_CHARS: Final = 10_000
 TOKEN_CHARS: Final = 100
 """What a run's token may take of it."""
 
-PAGE_ROWS: Final = 1_000
-"""The most rows a page (API reference, GetQueryResults)."""
+DOLLARS_PER_GB: Final = 0.005
+"""What AWS asks for each gigabyte that a Lake query reads (aws.amazon.com/cloudtrail/pricing; it may differ
+by Region, hence the setting)."""
+
+QUERIES_AT_ONCE: Final = 10
+"""The most queries that AWS runs for an account and Region (CloudTrail user guide, quotas)."""
 
 DELIVERED_ROWS: Final = 20_000
 """Above this, files are quicker than pages: twenty pages are two seconds of the calls allowed."""
 
-FIRST_WAIT: Final = 0.5
-WAIT_SHARE: Final = 0.05
-LONGEST_WAIT: Final = 5.0
-"""Seconds between two looks at a query: a twentieth of its age, so that a long one costs few calls and
-a short one's end is seen soon."""
-
-TELL_SECONDS: Final = 1.0
-"""How often progress is told, and so how soon a query can be stopped."""
-
-LONGEST_AWAY: Final = timedelta(hours=1)
-"""How long AWS may not answer before a query is given up: as long as a query may run (user guide)."""
-
-SKEW: Final = timedelta(minutes=1)
-"""How far AWS's clock may be from ours."""
-
-ASKED: Final = "asked "
-"""What a ref begins with that says since when the query may have been started; AWS's ids never do."""
-
 NARROWER: Final = "Ask for a shorter window, or name a service."
-_STATES: Final = {"QUEUED": "queued", "RUNNING": "running"}
 _HINTS: Final = {
     "too large": "Ask for fewer rows with `top=`, or for a view with fewer.",
     "exhausted resources": NARROWER,
@@ -76,16 +58,10 @@ _S3_CODES: Final = frozenset(
     {"InvalidS3PrefixException", "InvalidS3BucketNameException", "S3BucketDoesNotExistException"}
     | {"InsufficientS3BucketPolicyException"}
 )
+"""Errors of StartQuery about the bucket for the answer, and not about the question (API reference)."""
+
 _HELD: Final = frozenset({"Management", "Data"})
 """The event categories that are CloudTrail's own, and so carry TLS details."""
-
-
-DOLLARS_PER_GB: Final = 0.005
-"""What AWS asks for each gigabyte that a Lake query reads (aws.amazon.com/cloudtrail/pricing; it may differ
-by Region, hence the setting)."""
-
-QUERIES_AT_ONCE: Final = 10
-"""The most queries that AWS runs for an account and Region (CloudTrail user guide, quotas)."""
 
 
 class LakeSettings(Section):
@@ -235,7 +211,7 @@ class Lake(Engine):
         A query that was started is waited for, however AWS is; it is asked anew only where AWS has nothing
         of it any more. So EngineBusy means that none is known to run.
         """
-        query = _Query(self._aws, self._store(statement.store), statement, progress)
+        query = Query(self._aws, self._store(statement.store), statement, progress)
         try:
             mark = f"/* run:{_harmless(token)} */"
             if resume is None or not query.recover(mark, resume):
@@ -251,7 +227,7 @@ class Lake(Engine):
         table.since = self._oldest(query.store)
         return table
 
-    def _start(self, query: _Query, mark: str) -> None:
+    def _start(self, query: Query, mark: str) -> None:
         asked = f"{ASKED}{self._aws.clock():%Y-%m-%dT%H:%M:%SZ}"
         try:
             query.start(mark, asked, self._deliver_to)
@@ -291,7 +267,7 @@ class Lake(Engine):
             self._since[store.alias] = about.get("CreatedTimestamp")
         return self._since[store.alias]
 
-    def _read(self, query: _Query, described: dict[str, Any]) -> Table:
+    def _read(self, query: Query, described: dict[str, Any]) -> Table:
         """The answer of a query that has ended; `described` is what DescribeQuery says of it."""
         status, words = described["QueryStatus"], str(described.get("ErrorMessage", "")).rstrip(".")
         if status == "FINISHED":
@@ -303,7 +279,7 @@ class Lake(Engine):
         hint = next((hint for mark, hint in _HINTS.items() if mark in words.lower()), NARROWER)
         raise EngineError(f"Lake could not answer: {words or 'it says no more'}.", hint)
 
-    def _finished(self, query: _Query, described: dict[str, Any]) -> Table:
+    def _finished(self, query: Query, described: dict[str, Any]) -> Table:
         first = query.page()
         total = int(first.get("QueryStatistics", {}).get("TotalResultsCount", 0))
         if described.get("DeliveryS3Uri") and total > DELIVERED_ROWS:
@@ -317,7 +293,7 @@ class Lake(Engine):
             table.is_partial = True
         return table
 
-    def _delivered(self, query: _Query, total: int) -> Table:
+    def _delivered(self, query: Query, total: int) -> Table:
         described = query.wait(delivered=True)
         status = described.get("DeliveryStatus")
         # a missing signature says nothing of the answer
@@ -337,7 +313,7 @@ class Lake(Engine):
         return table
 
 
-def _timed_out(query: _Query, words: str) -> Table:
+def _timed_out(query: Query, words: str) -> Table:
     message = f"Lake stopped this after its time limit{f' ({words})' if words else ''}."
     table = Table(query.columns, query.rows(query.page()), scanned=query.scanned)
     if not table.row_count:
@@ -362,136 +338,3 @@ def _holds_events(about: Mapping[str, Any]) -> bool:
         value for field in fields if field["Field"] == "eventCategory" for value in field.get("Equals", [])
     }
     return not held or bool(held & _HELD)
-
-
-class _Query:
-    """One query at AWS, from its start to its last page."""
-
-    def __init__(self, aws: CloudTrail, store: Store, statement: Statement, progress: Progress) -> None:
-        self.ref = ""
-        self.store = store
-        self.columns = statement.columns
-        self.progress = progress
-        self.scanned = 0
-        self.notes: list[str] = []
-        self._aws = aws
-        self._sql = statement.sql
-        self._owner = {"EventDataStoreOwnerAccountId": store.owner} if store.owner else {}
-
-    def start(self, mark: str, asked: str, deliver_to: str) -> None:
-        """StartQuery, once. `progress` hears `asked` before the call, and the query's id right after it."""
-        self._aws.wait_turn(self.store, "StartQuery")
-        # From here on the query may have been started, even if this process ends. And where another replica
-        # took the run over during the wait, this raises LeaseLost before anything is paid for.
-        self.progress(asked, "starting", 0)
-        delivered = {"DeliveryS3Uri": deliver_to} if deliver_to else {}
-        text = f"{mark}\n{self._sql}"
-        given = {"QueryStatement": text, **delivered, **self._owner}
-        started = self._aws.call_now(self.store, "StartQuery", **given)
-        self.ref = started["QueryId"]
-        self.progress(self.ref, "queued", 0)
-
-    def recover(self, mark: str, resume: str) -> bool:
-        """Find what an earlier attempt left, by its ref or by when it was asked; False where AWS has none."""
-        if resume.startswith(ASKED):
-            return self.search(mark, since=resume.removeprefix(ASKED))
-        self.ref = resume
-        try:
-            self._read("DescribeQuery")
-        except Refused as error:
-            if error.code != UNKNOWN_QUERY:
-                raise
-            log.info("asked anew: %s", error)
-            self.ref = ""
-        return bool(self.ref)
-
-    def search(self, mark: str, *, since: str) -> bool:
-        """Find the query that opens with `mark` among those started `since` then."""
-        wanted = {"EventDataStore": self.store.name, "StartTime": datetime.fromisoformat(since) - SKEW}
-        more: dict[str, str] = {}
-        while True:
-            listed = self._aws.read(self.store, "ListQueries", **wanted, MaxResults=PAGE_ROWS, **more)
-            for each in listed.get("Queries", []):
-                described = self._aws.read(
-                    self.store, "DescribeQuery", QueryId=each["QueryId"], **self._owner
-                )
-                # the mark counts at the very start only: further on, it may be a value that someone typed
-                if str(described.get("QueryString", "")).startswith(mark):
-                    self.ref = each["QueryId"]
-                    self.progress(self.ref, "queued", 0)
-                    return True
-            if not listed.get("NextToken"):
-                return False
-            more = {"NextToken": listed["NextToken"]}
-
-    def cancel(self) -> None:
-        """CancelQuery, where there is something to cancel. What was scanned is paid for."""
-        if not self.ref:
-            return
-        try:
-            self._aws.call(self.store, "CancelQuery", QueryId=self.ref, **self._owner)
-        except EngineError as error:
-            # it may have ended meanwhile, and ends by itself within an hour
-            log.info("query %s was not cancelled: %s", self.ref, error)
-
-    def wait(self, *, delivered: bool = False) -> dict[str, Any]:
-        """DescribeQuery until the query has ended, or its files are there: its last answer."""
-        began = self._aws.monotonic()
-        while True:
-            described = self._read("DescribeQuery")
-            self.scanned = int(described.get("QueryStatistics", {}).get("BytesScanned", self.scanned))
-            status = described["QueryStatus"]
-            state = "waiting for the files" if delivered else _STATES.get(status, "reading the answer")
-            self.progress(self.ref, state, self.scanned)
-            pending = described.get("DeliveryStatus") == "PENDING" if delivered else status in _STATES
-            if not pending:
-                return described
-            age = self._aws.monotonic() - began
-            self._pause(min(max(FIRST_WAIT, age * WAIT_SHARE), LONGEST_WAIT), state)
-
-    def _read(self, operation: str, **given: Any) -> dict[str, Any]:
-        """What AWS tells of this query. It is paid for already, so AWS is waited for where it is away."""
-        began, seconds = self._aws.monotonic(), FIRST_WAIT
-        while True:
-            try:
-                return self._aws.call(self.store, operation, QueryId=self.ref, **given, **self._owner)
-            except EngineError as error:
-                if not is_transient(error):
-                    raise
-                if self._aws.monotonic() - began > LONGEST_AWAY.total_seconds():
-                    message = f"AWS did not answer for an hour: {error.message}"
-                    raise EngineError(message, error.hint) from error
-                log.info("query %s waits for AWS: %s", self.ref, error)
-            state = "AWS does not answer, waiting"
-            self.progress(self.ref, state, self.scanned)
-            self._pause(seconds, state)
-            seconds = min(2 * seconds, LONGEST_WAIT)
-
-    def _pause(self, seconds: float, state: str) -> None:
-        """Wait, and tell of `state` meanwhile."""
-        while seconds > 0:
-            self._aws.sleep(min(seconds, TELL_SECONDS))
-            seconds -= TELL_SECONDS
-            if seconds > 0:
-                self.progress(self.ref, state, self.scanned)
-
-    def page(self, **token: str) -> dict[str, Any]:
-        """One page of the answer."""
-        return self._read("GetQueryResults", MaxQueryResults=PAGE_ROWS, **token)
-
-    def rows(self, first: dict[str, Any]) -> Iterator[list[Row]]:
-        """All rows, page by page. An empty page is not the last; one without a token is."""
-        page, read = first, cells.of_maps(self.columns)
-        while True:
-            yield read(page.get("QueryResultRows", []))
-            token = page.get("NextToken")
-            if not token:
-                return
-            self.progress(self.ref, "reading the answer", self.scanned)
-            page = self.page(NextToken=token)
-
-    def with_progress(self, batches: Iterable[list[Row]]) -> Iterator[list[Row]]:
-        """`batches`, telling the progress before each."""
-        for batch in batches:
-            self.progress(self.ref, "reading the answer", self.scanned)
-            yield batch
