@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from bot.answers.coverage import Coverage, read_coverage
 from bot.answers.wording import counted
+from bot.question.filters import FILTERS, Match
 
 if TYPE_CHECKING:
     from bot.question.question import Question
@@ -41,15 +42,6 @@ LATE: Final = timedelta(days=1)
 _REFUSED: Final = (
     "AWS refuses older handshakes before any event is written, so a client that cannot connect is not in here"
 )
-
-
-_NOUN_WORDS: Final = {
-    "eventSource": "service",
-    "recipientAccountId": "account",
-    "awsRegion": "region",
-    "sourceIPAddress": "ip",
-}
-"""The filter that names a column's values already: "to 1 service" says nothing after `service=s3`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +115,10 @@ def _asks_for_refused(question: Question) -> bool:
 def _totals(question: Question, table: Table, cap: int) -> str:
     """ "1,234 calls by 12 principals with 3 clients", as far as the view's columns allow."""
     names = [column.name for column in table.columns]
-    named = {filter_.word for filter_ in question.filters}
-    said = [name for name in _NOUNS if name in names and _NOUN_WORDS.get(name) not in named][:NOUNS_SAID]
+    # "to 1 service" says nothing after `service=s3`
+    asked_for = [FILTERS[filter_.word] for filter_ in question.filters]
+    fixed = {word.column for word in asked_for if word.match is Match.WHOLE}
+    said = [name for name in _NOUNS if name in names and name not in fixed][:NOUNS_SAID]
     places = [names.index(name) for name in said]
     measure = names.index(question.view.measure) if question.view.measure else None
     seen: list[set[object]] = [set() for _ in said]

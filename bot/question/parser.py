@@ -42,15 +42,8 @@ _SINGLE: Final[Mapping[str, str]] = {
     "engine": "local",
 }
 """The words that take one value, with an example."""
-_ALIASES: Final[Mapping[str, str]] = {
-    "source": "service",
-    "svc": "service",
-    "acct": "account",
-    "user": "principal",
-    "role": "principal",
-    "client": "agent",
-    "useragent": "agent",
-    "tls": "version",
+_ALIASES: Final = {
+    **{alias: word for word, row in FILTERS.items() for alias in row.aliases},
     "key-exchange": "kx",
     "view": "by",
 }
@@ -327,7 +320,7 @@ class _Parser:
         """The mistake of `agent=My App`: a value with a space and no quotes."""
         before = typed[place - 1] if place else None
         word = _ALIASES.get(before.text.lower(), before.text.lower()) if before else ""
-        if not before or not before.values or word not in filters.FREE_TEXT:
+        if not before or not before.values or word not in FILTERS or not FILTERS[word].is_free_text:
             return None
         last = before.values[-1]
         end = self._bare(typed[place:])[-1].end
@@ -348,6 +341,3 @@ def _one_of(choices: Collection[str], value: str, noun: str) -> str:
             return choice
     hint = f"{noun.capitalize()}s: {', '.join(choices)}"
     raise BadValue(f"No {noun} `{shown(value)}`", instead=_nearest(value, choices), hint=hint)
-
-
-# --- from the question back to words
