@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
 from bot.answers.coverage import Coverage, read_coverage
-from bot.answers.wording import counted
 from bot.question.filters import FILTERS, Match
+from bot.wording import counted, month_day, number, plural
 
 if TYPE_CHECKING:
     from bot.question.question import Question
@@ -76,15 +76,14 @@ def read(question: Question, table: Table, coverage: Table | None, *, cap: int) 
 def _before_the_store(question: Question, table: Table) -> tuple[str, ...]:
     if table.since is None or question.window.start >= table.since:
         return ()
-    day = f"{table.since.day} {table.since:%b %Y}"
+    day = month_day(table.since, None)
     return (f"The store exists since {day}: of the time before, it has only what was copied into it.",)
 
 
 def _starts_late(question: Question, coverage: Coverage | None) -> tuple[str, ...]:
     if coverage is None or coverage.oldest is None or coverage.oldest - question.window.start < LATE:
         return ()
-    day = f"{coverage.oldest.day} {coverage.oldest:%b %Y}"
-    return (f"The oldest event read is of {day}.",)
+    return (f"The oldest event read is of {month_day(coverage.oldest, None)}.",)
 
 
 def _proof(question: Question, coverage: Coverage) -> str:
@@ -94,9 +93,7 @@ def _proof(question: Question, coverage: Coverage) -> str:
         return "None of these events carries TLS details, so this zero proves nothing."
     sentences = []
     if coverage.silent:
-        names = ", ".join(coverage.silent[:5]) + (", …" if len(coverage.silent) > 5 else "")
-        carry = "carries" if len(coverage.silent) == 1 else "carry"
-        sentences.append(f"{counted(len(coverage.silent), 'service')} ({names}) {carry} no TLS details.")
+        sentences.append(f"{coverage.silent_words()} no TLS details.")
     if _asks_for_refused(question):
         sentences.append(f"{_REFUSED}: ask `min=1.3` for who comes next.")
     return " ".join(sentences)
@@ -129,16 +126,15 @@ def _totals(question: Question, table: Table, cap: int) -> str:
             if row[place] is not None and len(values) <= DISTINCT_CAP:
                 values.add(row[place])
     parts = [counted(calls, "event" if question.view.name == "coverage" else "call")]
-    parts += [_said(_NOUNS[name], len(values)) for name, values in zip(said, seen, strict=True) if values]
+    parts += [_noun(_NOUNS[name], len(values)) for name, values in zip(said, seen, strict=True) if values]
     total = " ".join(parts)
     if table.row_count == question.top:
-        return f"{total} in the top {question.top:,}"
+        return f"{total} in the top {number(question.top)}"
     if table.row_count == cap:
-        return f"{total} in the first {cap:,} rows, the most an answer may have"
+        return f"{total} in the first {number(cap)} rows, the most an answer may have"
     return total
 
 
-def _said(noun: str, number: int) -> str:
-    amount = f"over {DISTINCT_CAP:,}" if number > DISTINCT_CAP else f"{number:,}"
-    plural = "" if number == 1 else "es" if noun.endswith("s") else "s"
-    return noun.format(amount) + plural
+def _noun(noun: str, count: int) -> str:
+    amount = f"over {number(DISTINCT_CAP)}" if count > DISTINCT_CAP else number(count)
+    return plural(noun.format(amount), count)

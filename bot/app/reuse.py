@@ -7,9 +7,9 @@ from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from bot.answers import wording
-from bot.answers.wording import BYTES_PER_GB
+from bot import wording
 from bot.errors import UserError
+from bot.wording import BYTES_PER_GB
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import typer
 
-from bot.answers import wording
+from bot import wording
 from bot.cli import lake
 from bot.errors import BotError, EngineBusy, UserError
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.answers.wording import clock as time_of_day
-from bot.answers.wording import counted, readable
-from bot.table import text
+from bot.table import readable, text
 from bot.text import literal
+from bot.wording import counted, gigabytes, moment, number, seconds_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -92,7 +91,7 @@ def _kept(columns: Sequence[_OnScreen], width: int) -> list[_OnScreen]:
 def _left_out(table: Table, dropped: Sequence[str], *, was_cut: bool) -> list[str]:
     said = []
     if table.row_count > SCREEN_ROWS:
-        said.append(f"Showing the first {SCREEN_ROWS} of {table.row_count:,} rows.")
+        said.append(f"Showing the first {SCREEN_ROWS} of {number(table.row_count)} rows.")
     if dropped:
         said.append(f"No room for {', '.join(dropped)}.")
     if was_cut:
@@ -109,9 +108,9 @@ def _shown(column: Column, cell: Cell, zone: tzinfo, now: datetime) -> str:
         return "–"
     cell = readable(column, cell)
     if isinstance(cell, datetime):
-        return time_of_day(cell, zone, now)
+        return moment(cell, zone, now)
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
-        return f"{cell:,}"
+        return number(cell)
     return text(cell)
 
 
@@ -156,7 +155,8 @@ def report(
 def ingested(done: Ingested) -> str:
     """What an ingest did, in a line; then a line for each file that could not be read."""
     lines = [
-        f"{counted(done.files, 'file')} read, {done.known:,} known already, {done.ignored:,} not logs. "
+        f"{counted(done.files, 'file')} read, {number(done.known)} known already, "
+        f"{number(done.ignored)} not logs. "
         f"{counted(done.events, 'event')}, {counted(done.duplicates, 'duplicate')} dropped. "
         f"{done.seconds:.1f} s"
     ]
@@ -196,13 +196,8 @@ def ingest_progress(
 
 def _ingest_words(done: IngestProgress) -> str:
     rate = done.events / done.seconds if done.seconds else 0
-    left = "" if done.eta is None else f", {_duration(done.eta)} left"
-    return f"{done.files:,} of {done.files_total:,} files, {rate:,.0f} events/s{left}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    left = "" if done.eta is None else f", {seconds_words(done.eta)} left"
+    return f"{number(done.files)} of {number(done.files_total)} files, {number(round(rate))} events/s{left}"
 
 
 @contextmanager
@@ -213,8 +208,8 @@ def query_progress(
     started = clock()
 
     def words(state: str, scanned: int) -> str:
-        read = f" · {scanned / 1e9:.1f} GB read" if scanned else ""
-        return f"{state} {_duration(clock() - started)}{read}"
+        read = f" · {gigabytes(scanned)} read" if scanned else ""
+        return f"{state} {seconds_words(clock() - started)}{read}"
 
     if not sys.stderr.isatty():
         by_line = _by_line(lambda step: words(*step), clock)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
+from bot.wording import month_day, number
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -239,7 +241,7 @@ def _maybe_back(finding: Finding, resolved: date, rows: _Rows) -> tuple[Finding,
     since = min(row.first if row.first > finding.last else row.last for row in fresh)
     spells = finding.spells + 1
     finding = replace(_moved(finding, rows), since=since, spells=spells, resolved=None, known=None)
-    notes = [f"was resolved on {_day(resolved, rows.period)}", rows.late_note]
+    notes = [f"was resolved on {month_day(resolved, rows.period.end)}", rows.late_note]
     return finding, "back", "; ".join(filter(None, notes))
 
 
@@ -248,12 +250,12 @@ def _why_not_known(known: Snooze, rows: _Rows) -> str:
     was = f"was {_known_words(known, rows.period)}"
     days = rows.period.days
     if rows.calls * (known.days or days) >= 2 * max(1, known.calls) * days:
-        return f"{was}; its calls doubled, from {known.calls:,} to {rows.calls:,}"
+        return f"{was}; its calls doubled, from {number(known.calls)} to {number(rows.calls)}"
     return was if known.until <= rows.period.end else ""
 
 
 def _known_words(known: Snooze, period: Period) -> str:
-    return f"known until {_day(known.until, period)} ({known.by}: {known.why})"
+    return f"known until {month_day(known.until, period.end)} ({known.by}: {known.why})"
 
 
 def _merged(rows: Iterable[Seen]) -> dict[Identity, Seen]:
@@ -269,7 +271,3 @@ def _merged(rows: Iterable[Seen]) -> dict[Identity, Seen]:
 def _place(entry: Entry) -> tuple[int, date, int, Identity]:
     age = entry.finding.since if entry.change in _BY_AGE else date.min
     return _ORDER.index(entry.change), age, -entry.calls, entry.finding.identity
-
-
-def _day(day: date, period: Period) -> str:
-    return f"{day.day} {day:%b}" + ("" if day.year == period.end.year else f" {day.year}")

@@ -10,9 +10,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 from zoneinfo import available_timezones
 
-from bot.digests.schedule import _EVERY_DAY, _WORKING_DAYS, WEEKDAYS, Schedule
+from bot.digests.schedule import EVERY_DAY, WORKING_DAYS, Schedule
 from bot.errors import UserError
 from bot.question.tokens import SHOWN_CHARS, Token, literal, shown, tidied, tokens
+from bot.wording import WEEKDAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +99,7 @@ class _Parser:
             raise UserError(
                 f"I do not know your zone, `{shown(zone)}`.", "Name one as in `daily 09:00 Europe/Berlin`."
             )
-        days = tuple(sorted(self._days)) or _EVERY_DAY
+        days = tuple(sorted(self._days)) or EVERY_DAY
         schedule = Schedule(time.fromisoformat(said.get("time", USUAL_TIME)), its_zone, days)
         question = " ".join(self._text[token.start : token.end] for token in self._left)
         return Order(schedule, said.get("channel"), said.get("mention"), question)
@@ -171,7 +172,7 @@ class _Parser:
         if word.lower() in ("weekdays", "workdays"):
             if weekly:
                 raise UserError(f"`{word}` goes with `daily`.", f"Say `daily {USUAL_TIME} weekdays`.")
-            self._days.update(_WORKING_DAYS)
+            self._days.update(WORKING_DAYS)
             return 1
         names = word.split(",")
         days = [_weekday(name) for name in names]

@@ -11,9 +11,9 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from bot.answers.coverage import Coverage
-from bot.answers.wording import counted
 from bot.digests.changes import Entry, Period  # noqa: TC001 - msgspec reads Report's types
 from bot.table import Column, Table
+from bot.wording import WEEKDAYS, counted, month_day, number, span, weekday_date
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -33,9 +33,6 @@ COLUMNS: Final = (
     Column("note", "TEXT"),
 )
 """The table of findings; `since` is a date where the digest's people live, the first of its spell."""
-
-SILENT_NAMED: Final = 5
-"""Services without TLS details that are named; more are not read."""
 
 WEEKDAY_ALONE: Final = timedelta(days=6)
 """How long ago a day may be to be called by its weekday alone; the seventh has the name of today."""
@@ -154,7 +151,7 @@ def _told(report: Report, what: str) -> str:
 def _counts(report: Report) -> str:
     """ "2 new, 5 still open (oldest 12 days), 3 resolved"; empty for no findings. It says why it is news."""
 
-    def number(*changes: Change) -> int:
+    def how_many(*changes: Change) -> int:
         return sum(entry.change in changes for entry in report.entries)
 
     again = sum(map(_is_known_no_more, report.entries))
@@ -163,14 +160,14 @@ def _counts(report: Report) -> str:
     ]
     age = f" ({'oldest ' if len(ages) > 1 else ''}{counted(max(ages), 'day')})" if ages else ""
     parts = (
-        (number("new"), "new"),
-        (number("back"), "back"),
+        (how_many("new"), "new"),
+        (how_many("back"), "back"),
         (again, "no longer known"),
         (len(ages), f"still open{age}"),
-        (number("known"), "known"),
-        (number("resolved"), "resolved"),
+        (how_many("known"), "known"),
+        (how_many("resolved"), "resolved"),
     )
-    return ", ".join(f"{count:,} {words}" for count, words in parts if count)
+    return ", ".join(f"{number(count)} {words}" for count, words in parts if count)
 
 
 def _trend(report: Report) -> str:
@@ -181,7 +178,7 @@ def _trend(report: Report) -> str:
     now = report.calls * (before.end - before.start).days
     then = report.calls_before * report.period.days
     percent = (200 * abs(now - then) + then) // (2 * then)  # whole numbers do not overflow
-    return f" {'▲' if now > then else '▼'} {percent:,}\u00a0%" if percent else ""
+    return f" {'▲' if now > then else '▼'} {number(percent)}\u00a0%" if percent else ""
 
 
 def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:
@@ -191,9 +188,9 @@ def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:
         newest = ""
         if report.newest is not None:
             local = report.newest.astimezone(zone)
-            newest = f" (newest event {_dated(local, today)} {local:%H:%M})"
+            newest = f" (newest event {weekday_date(local, today)} {local:%H:%M})"
         said.append(
-            f"Nothing new for {_span(report.stale)}{newest}: the trail or the lake may have stopped; "
+            f"Nothing new for {span(report.stale)}{newest}: the trail or the lake may have stopped; "
             "what is missing is counted when it arrives."
         )
     if not report.period.trusted and report.events:
@@ -209,18 +206,14 @@ def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:
 
 def coverage(report: Report) -> str:
     """What was read: "5,912,004 events read, 2.1 % without TLS details. 1 service (tax) carries none." """
-    read = Coverage(report.events, report.without_tls, report.silent, None, report.newest).read_words()
-    if not report.silent:
-        return f"{read}."
-    names = ", ".join(report.silent[:SILENT_NAMED]) + (", …" if len(report.silent) > SILENT_NAMED else "")
-    carry = "carries" if len(report.silent) == 1 else "carry"
-    return f"{read}. {counted(len(report.silent), 'service')} ({names}) {carry} none."
+    read = Coverage(report.events, report.without_tls, report.silent, None, report.newest)
+    return f"{read.read_words()}." + (f" {read.silent_words()} none." if report.silent else "")
 
 
 def _when(report: Report, today: date) -> str:
     start, end = report.period.start, report.period.end
     if report.is_weekly:
-        return f"Week of {_dated(start, today)}"
+        return f"Week of {weekday_date(start, today)}"
     days = _days(start, end, today)
     return f"Yesterday ({days})" if end == today and report.period.days == 1 else days
 
@@ -235,9 +228,9 @@ def _before(report: Report) -> Point:
 def _before_words(report: Report, today: date) -> str:
     before = _before(report)
     if report.is_weekly:
-        return f"the week of {_dated(before.start, today)}"
+        return f"the week of {weekday_date(before.start, today)}"
     if before.end - before.start == timedelta(days=1) and today - before.start <= WEEKDAY_ALONE:
-        return f"{before.start:%A}"
+        return WEEKDAYS[before.start.weekday()]
     return _days(before.start, before.end, today)
 
 
@@ -249,27 +242,17 @@ def _days(start: date, end: date, today: date) -> str:
     """ "Sun 22 Nov", "Fri 20 – Sun 22 Nov", "Mon 30 Nov – Wed 2 Dec"."""
     last = end - timedelta(days=1)
     if last <= start:
-        return _dated(start, today)
+        return weekday_date(start, today)
     same = (start.year, start.month) == (last.year, last.month)
-    return f"{f'{start:%a} {start.day}' if same else _dated(start, today)} – {_dated(last, today)}"
-
-
-def _dated(day: date, today: date) -> str:
-    return f"{day:%a} {day.day} {day:%b}" + ("" if day.year == today.year else f" {day.year}")
+    begin = f"{WEEKDAYS[start.weekday()][:3]} {start.day}" if same else weekday_date(start, today)
+    return f"{begin} – {weekday_date(last, today)}"
 
 
 def _newest(report: Report, local: datetime, today: date) -> str:
     """When the newest event was: "23:58" of the one day that is told, else with its day."""
     if report.period.days == 1 and local.date() == report.period.start:
         return f"{local:%H:%M}"
-    return f"{'today' if local.date() == today else _dated(local, today)} {local:%H:%M}"
-
-
-def _span(span: timedelta) -> str:
-    hours = span // timedelta(hours=1)
-    if hours >= 48:
-        return counted(span.days, "day")
-    return counted(hours, "hour") if hours else counted(span // timedelta(minutes=1), "minute")
+    return f"{'today' if local.date() == today else weekday_date(local, today)} {local:%H:%M}"
 
 
 # --- table and graph
@@ -284,7 +267,7 @@ def _row(report: Report, entry: Entry) -> Row:
     finding = entry.finding
     silent = ""
     if entry.calls == 0 and entry.change not in ("new", "back"):
-        silent = f"no call since {_dated(finding.last, report.period.end)}"
+        silent = f"no call since {weekday_date(finding.last, report.period.end)}"
     return (
         entry.change,
         finding.service or None,
@@ -327,7 +310,7 @@ def chart(report: Report) -> Graph:
 
 
 def _week_label(point: Point) -> str:
-    return f"{point.start.day} {point.start:%b}"
+    return month_day(point.start, point.start)
 
 
 def _day_label(point: Point) -> str:
@@ -335,4 +318,4 @@ def _day_label(point: Point) -> str:
     if last <= point.start:
         return _week_label(point)
     start = f"{point.start.day}" if point.start.month == last.month else _week_label(point)
-    return f"{start}–{last.day} {last:%b}"
+    return f"{start}–{month_day(last, last)}"

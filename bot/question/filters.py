@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from bot import wording
 from bot.question.tokens import quoted, shown
+from bot.wording import number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,7 +45,7 @@ def listed(values: tuple[str, ...], most: int = 3) -> str:
     names = [shown(value) for value in values]
     if len(names) > most:
         names[most - 1 :] = [f"{len(names) - most + 1} more"]
-    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return wording.listed(names, "or")
 
 
 class BadValue(ValueError):
@@ -274,7 +276,7 @@ def read(word: str, value: str) -> str:
     normal = FILTERS[word].read(value)
     if len(normal) > VALUE_CHARS:
         raise BadValue(
-            f"`{shown(value)}` is over {VALUE_CHARS:,} characters", hint="`*` stands for the rest."
+            f"`{shown(value)}` is over {number(VALUE_CHARS)} characters", hint="`*` stands for the rest."
         )
     return normal
 

@@ -17,6 +17,7 @@ from bot.question.filters import FILTERS, BadValue, Filter
 from bot.question.question import Policy, Question
 from bot.question.tokens import Token, literal, quoted, shown, tidied, tokens
 from bot.question.window import Window
+from bot.wording import number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -67,7 +68,8 @@ def parse(
     """
     if len(text) > TEXT_CHARS:
         raise UserError(
-            f"That is {len(text):,} characters; {TEXT_CHARS:,} is the most.", "Ask for less at once."
+            f"That is {number(len(text))} characters; {number(TEXT_CHARS)} is the most.",
+            "Ask for less at once.",
         )
     if any("\ud800" <= c <= "\udfff" for c in text):
         raise UserError(f"`{shown(text)}` is not text: half a character is missing.", "Type it again.")
@@ -78,7 +80,7 @@ def parse(
         raise UserError(mistake.message, _hint(mistake, known)) from None
     if len(str(question)) > TEXT_CHARS:
         raise UserError(
-            f"Spelled out, that is over {TEXT_CHARS:,} characters.", "Name fewer values; `*` helps."
+            f"Spelled out, that is over {number(TEXT_CHARS)} characters.", "Name fewer values; `*` helps."
         )
     return question
 
@@ -202,7 +204,7 @@ class _Parser:
             case "top":
                 if not re.fullmatch(r"0*[1-9][0-9]{0,6}", value) or int(value) > TOP_MOST:
                     raise BadValue(
-                        f"`top={shown(value)}` is no number of rows", hint=f"From 1 to {TOP_MOST:,}."
+                        f"`top={shown(value)}` is no number of rows", hint=f"From 1 to {number(TOP_MOST)}."
                     )
                 return str(int(value))
             case "store" if not self._known.stores:

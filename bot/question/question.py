@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bot.errors import UserError
 from bot.question.filters import FILTERS, Filter, listed
 from bot.question.tokens import literal, quoted, shown, tokens
+from bot.wording import number
 
 if TYPE_CHECKING:
     from bot.question.views import View
@@ -102,7 +103,7 @@ class Question:
     def words(self) -> str:
         """The question without its window: `calls over TLS older than 1.2 to s3, by client`."""
         suffix = f", by {self.view.by}" if self.policy and self.view.by else ""
-        return self.subject() + suffix + (f", top {self.top:,}" if self.top else "")
+        return self.subject() + suffix + (f", top {number(self.top)}" if self.top else "")
 
     def subject(self) -> str:
         """What it asks for, however it is shown: `calls over TLS older than 1.2 to s3`."""

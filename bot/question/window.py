@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 from bot.errors import UserError
 from bot.question.tokens import shown
+from bot.wording import MONTHS, WEEKDAYS, weekday_date
 
 EXAMPLES: Final = "Windows: `last 7d`, `yesterday`, `2026-11-01..2026-11-08`, `since 2026-11-01`."
 FIRST_YEAR: Final = 1970
@@ -30,12 +31,7 @@ LAST_YEAR: Final = 9998
 DST_SLACK: Final = timedelta(hours=1)
 """A number of days by the calendar may be an hour longer by the clock."""
 
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-_SHORT_MONTHS = tuple(name[:3].lower() for name in _MONTHS)
+_SHORT_MONTHS = tuple(name[:3].lower() for name in MONTHS)
 _DAYS = {"today": 0, "yesterday": -1, "tomorrow": 1}
 _UNITS = {
     name: unit
@@ -50,7 +46,7 @@ _UNITS = {
     for name in names.split()
 }
 
-_NAME = "(?P<name>" + "|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTHS).lower() + "|sept)(?![a-z])"
+_NAME = "(?P<name>" + "|".join(f"{name[:3]}(?:{name[3:]})?" for name in MONTHS).lower() + "|sept)(?![a-z])"
 _WEEKDAY = r"(?:(?P<weekday>mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?"
 _NTH = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>[0-9]{4})"
@@ -84,9 +80,9 @@ _WORDS = frozenset(
     ["last", "past", "previous", "this", "since", "from", "on", "at", "to", "until", "till"]
     + ["ago", "now", "-", "z", "am", "pm"]
     + [*_DAYS, *_UNITS, *_ZONES.split("|")]
-    + [name[:end].lower() for name in _MONTHS for end in (3, 4, None)]
-    + [name for day in _WEEKDAYS for name in (day.lower(), f"{day.lower()}day")]
-    + ["tues", "tuesday", "wednesday", "thur", "thurs", "thursday", "saturday"]
+    + [name[:end].lower() for name in MONTHS for end in (3, 4, None)]
+    + [name for day in WEEKDAYS for name in (day[:3].lower(), day.lower())]
+    + ["tues", "thur", "thurs"]
 )
 _FRAGMENT = re.compile(rf"[+-]?[0-9].*|(?:utc|gmt).*|{_NAME}[0-9.,-].*|.*(?:\.\.|…|–|—).*", re.DOTALL)
 
@@ -116,6 +112,19 @@ class Window:
 
     def __str__(self) -> str:
         return f"{self.start:%Y-%m-%dT%H:%MZ}..{self.end:%Y-%m-%dT%H:%MZ}"
+
+
+def to_utc(wall: datetime, zone: tzinfo) -> datetime:
+    """The moment, in UTC, at which the clocks of `zone` show `wall`, which is naive.
+
+    A time that a clock change skips is moved on by the change; of two, the first is meant.
+    """
+    local = wall.replace(tzinfo=zone, fold=0)
+    if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != wall:
+        from dateutil.tz import resolve_imaginary  # slow to import, and clocks seldom skip a time
+
+        local = resolve_imaginary(local)
+    return local.astimezone(UTC)
 
 
 def belongs(word: str) -> bool:
@@ -238,19 +247,19 @@ class _Reader:
             elif not later and day > around.date():
                 day = self._date(day.year - 1, day.month, day.day)
         weekday = parts.get("weekday")
-        if weekday and weekday != _WEEKDAYS[day.weekday()].lower():
-            true = _day_words(datetime.combine(day, time()), year=True).removesuffix(" 00:00")
-            raise UserError(f"`{shown(self.label)}`: that day is {true}.", "Leave the day of the week out.")
+        if weekday and weekday != WEEKDAYS[day.weekday()][:3].lower():
+            true = f"`{shown(self.label)}`: that day is {weekday_date(day, None)}."
+            raise UserError(true, "Leave the day of the week out.")
         return day
 
     def _date(self, year: int, month: int, day: int) -> date:
         if not FIRST_YEAR <= year <= LAST_YEAR:
             raise self._no_such_year()
-        if not 1 <= month <= len(_MONTHS):
+        if not 1 <= month <= len(MONTHS):
             raise UserError(f"`{shown(self.label)}`: there is no month {month}.", EXAMPLES)
         last = monthrange(year, month)[1]
         if not 1 <= day <= last:
-            raise UserError(f"`{shown(self.label)}`: {_MONTHS[month - 1]} {year} has {last} days.", EXAMPLES)
+            raise UserError(f"`{shown(self.label)}`: {MONTHS[month - 1]} {year} has {last} days.", EXAMPLES)
         return date(year, month, day)
 
     def _at(self, day: date, clock: re.Match[str]) -> datetime:
@@ -301,19 +310,11 @@ class _Reader:
             raise self._too_long() from error
 
     def _utc(self, wall: date, zone: tzinfo | None = None) -> datetime:
-        """The minute in UTC of a local time of day, or of the start of a local day.
-
-        A time that a clock change skips is moved on by the change; of two, the first is meant.
-        """
+        """The minute in UTC of a local time of day, or of the start of a local day."""
         if not FIRST_YEAR <= wall.year <= LAST_YEAR:
             raise self._no_such_year()
         naive = wall if isinstance(wall, datetime) else datetime.combine(wall, time())
-        local = naive.replace(tzinfo=zone or self.zone, fold=0)
-        if local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) != naive:
-            from dateutil.tz import resolve_imaginary
-
-            local = resolve_imaginary(local)
-        return local.astimezone(UTC).replace(second=0, microsecond=0)
+        return to_utc(naive, zone or self.zone).replace(second=0, microsecond=0)
 
     def _too_long(self) -> UserError:
         return UserError(
@@ -332,7 +333,7 @@ class _Reader:
             readings = dict.fromkeys(
                 f"`20{year}-{month:02}-{day:02}`"
                 for day, month in ((first, second), (second, first))
-                if 1 <= month <= len(_MONTHS)
+                if 1 <= month <= len(MONTHS)
             )
             if readings:
                 return UserError(
@@ -359,8 +360,7 @@ def _next_month(first: date) -> date:
 
 
 def _day_words(moment: datetime, *, year: bool) -> str:
-    day = f"{_WEEKDAYS[moment.weekday()]} {moment.day} {_MONTHS[moment.month - 1][:3]}"
-    return f"{day}{f' {moment.year}' if year else ''} {moment:%H:%M}"
+    return f"{weekday_date(moment, None if year else moment)} {moment:%H:%M}"
 
 
 def _zone_name(moment: datetime) -> str:

@@ -13,7 +13,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 from zoneinfo import ZoneInfo
 
-from bot.answers import summary, wording
+from bot import wording
+from bot.answers import summary
 from bot.app.reuse import from_another
 from bot.digests import scan
 from bot.digests.digest import LATE
@@ -245,7 +246,7 @@ class Answering:
         due = digest.schedule.moment(day)
         now, zone = self._clock(), ZoneInfo(digest.schedule.zone)
         late = now - due > LATE and run.typed != NOW
-        words = f"This digest is late: it was due at {wording.clock(due, zone, now)}." if late else ""
+        words = f"This digest is late: it was due at {wording.moment(due, zone, now)}." if late else ""
         self._publisher.digest(claimed, digest, told, now.astimezone(zone).date(), words)
         claimed.end("done")
 

@@ -6,11 +6,11 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.answers.wording import counted
 from bot.app.reuse import NeedsConfirmation
 from bot.errors import BotError, StoreDown, UserError
 from bot.question.filters import FILTERS
 from bot.question.tokens import shown
+from bot.wording import counted
 from handlers.blockkit import blocks
 from handlers.context import typed
 from handlers.questions import form

@@ -15,11 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answers.wording import readable
 from bot.digests import report as reports
 from bot.digests.changes import Change, Entry, Finding, Period, Seen, Snooze, track
 from bot.digests.report import Graph, Point, Report, Series
-from bot.table import text
+from bot.table import readable, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
