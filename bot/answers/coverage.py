@@ -46,7 +46,7 @@ class Coverage:
         return self.read_words() + newest
 
 
-def read_coverage(table: Table) -> Coverage:
+def from_table(table: Table) -> Coverage:
     """What the answer of `select.coverage` says."""
     # coverage.sql promises these types
     rows = cast("list[tuple[str | None, int, int, datetime, datetime]]", list(table.rows()))

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
-from bot.answers.coverage import Coverage, read_coverage
+from bot.answers import coverage as coverages
 from bot.question.filters import FILTERS, Match
 from bot.wording import counted, month_day, number, plural
 
 if TYPE_CHECKING:
+    from bot.answers.coverage import Coverage
     from bot.question.question import Question
     from bot.table import Table
 
@@ -57,20 +58,20 @@ class Summary:
     """What was read for it and what that costs, where it costs anything."""
 
 
-def read(question: Question, table: Table, coverage: Table | None, *, cap: int) -> Summary:
-    """What `table` says about `question`; `coverage` is the answer of `statement.coverage`."""
-    read_ = None if coverage is None else read_coverage(coverage)
-    notes = (*table.notes, *_before_the_store(question, table), *_starts_late(question, read_))
+def summarize(question: Question, table: Table, coverage: Table | None, *, cap: int) -> Summary:
+    """What `table` says about `question`; `coverage` is the answer of `select.coverage`."""
+    covered = None if coverage is None else coverages.from_table(coverage)
+    notes = (*table.notes, *_before_the_store(question, table), *_starts_late(question, covered))
     if table.row_count:
         totals = _totals(question, table, cap)
-        return Summary(f"Partial: at least {totals}" if table.is_partial else totals, "", read_, notes)
+        return Summary(f"Partial: at least {totals}" if table.is_partial else totals, "", covered, notes)
     words = question.words()
-    proof = "" if read_ is None else _proof(question, read_)
+    proof = "" if covered is None else _proof(question, covered)
     if question.policy is None:
-        return Summary(f"Nothing found: {words}", proof, read_, notes)
+        return Summary(f"Nothing found: {words}", proof, covered, notes)
     if question.view.narrows:
-        return Summary(f"Nothing found: {question.view.title}", proof, read_, notes)
-    return Summary(f"No {question.subject().replace('calls', 'call', 1)}", proof, read_, notes)
+        return Summary(f"Nothing found: {question.view.title}", proof, covered, notes)
+    return Summary(f"No {question.subject().replace('calls', 'call', 1)}", proof, covered, notes)
 
 
 def _before_the_store(question: Question, table: Table) -> tuple[str, ...]:
@@ -115,10 +116,10 @@ def _totals(question: Question, table: Table, cap: int) -> str:
     # "to 1 service" says nothing after `service=s3`
     asked_for = [FILTERS[filter_.word] for filter_ in question.filters]
     fixed = {word.column for word in asked_for if word.match is Match.WHOLE}
-    said = [name for name in _NOUNS if name in names and name not in fixed][:NOUNS_SAID]
-    places = [names.index(name) for name in said]
+    nouns = [name for name in _NOUNS if name in names and name not in fixed][:NOUNS_SAID]
+    places = [names.index(name) for name in nouns]
     measure = names.index(question.view.measure) if question.view.measure else None
-    seen: list[set[object]] = [set() for _ in said]
+    seen: list[set[object]] = [set() for _ in nouns]
     calls = 0
     for row in table.rows():
         calls += 1 if measure is None else cast("int", row[measure])
@@ -126,7 +127,7 @@ def _totals(question: Question, table: Table, cap: int) -> str:
             if row[place] is not None and len(values) <= DISTINCT_CAP:
                 values.add(row[place])
     parts = [counted(calls, "event" if question.view.name == "coverage" else "call")]
-    parts += [_noun(_NOUNS[name], len(values)) for name, values in zip(said, seen, strict=True) if values]
+    parts += [_noun(_NOUNS[name], len(values)) for name, values in zip(nouns, seen, strict=True) if values]
     total = " ".join(parts)
     if table.row_count == question.top:
         return f"{total} in the top {number(question.top)}"

@@ -136,7 +136,7 @@ def ask(
                 coverage = tables.enter_context(_patiently(engine, covered, progress))
             keep = tables.pop_all()
         with keep:
-            found = summary.read(asked, table, coverage, cap=chosen.max_rows)
+            found = summary.summarize(asked, table, coverage, cap=chosen.max_rows)
             title = f"{asked.words()[:1].upper()}{asked.words()[1:]} · {asked.window.words(zone, now)}"
             if sample:
                 title = f"SAMPLE DATA, invented for trying things out\n{title}"

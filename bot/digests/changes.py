@@ -1,4 +1,4 @@
-"""Tracking: which findings are new, still open, quiet, back, known or resolved.
+"""Changes: which findings are new, still open, quiet, back, known or resolved after a period.
 
 A finding is a service, principal and client that called over outdated TLS. Pure: what is remembered
 and what was seen go in; what to tell and what to remember come out. Days are local dates throughout.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bot.wording import month_day, number
 
@@ -95,7 +95,8 @@ class Finding:
     spells: int
     """How often it was open, this time included."""
     resolved: date | None = None
-    known: Snooze | None = None
+    snooze: Snooze | None = None
+    """Who knows about it, and until when, which digests call known. Stored as `known`."""
 
     @property
     def identity(self) -> Identity:
@@ -111,6 +112,22 @@ class Finding:
             data = part.encode("utf-8", "surrogatepass")
             digest.update(len(data).to_bytes(8, "big") + data)
         return digest.hexdigest()[:ID_LENGTH]
+
+
+def to_builtins(finding: Finding) -> dict[str, Any]:
+    """The finding as its JSON has it, in databases since version 2: a snooze is stored as `known`."""
+    import msgspec
+
+    fields: dict[str, Any] = msgspec.to_builtins(finding)
+    fields["known"] = fields.pop("snooze")
+    return fields
+
+
+def from_builtins(fields: dict[str, Any]) -> Finding:
+    """The finding of which `to_builtins` made `fields`."""
+    import msgspec
+
+    return msgspec.convert({**fields, "snooze": fields.get("known")}, Finding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +147,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Tracked:
+class Comparison:
     """What a digest tells, in its order, and all findings to remember, by identity."""
 
     entries: tuple[Entry, ...]
     findings: tuple[Finding, ...]
 
 
-def track(
+def compare(
     remembered: Iterable[Finding],
     seen: Iterable[Seen],
     *,
@@ -146,14 +163,14 @@ def track(
     trusted: Collection[date] = (),
     complete: bool = True,
     quiet_days: int = QUIET_DAYS,
-) -> Tracked:
-    """What `period` changes, where it had the calls of `seen`.
+) -> Comparison:
+    """What `period`, which had the calls of `seen`, changes in what was remembered before it.
 
     `remembered` holds a finding once. `late` are the rows of the period before, asked again: what they
     reveal is told now, but their calls are not this period's. `trusted` are the dates of earlier trusted
     periods. Not `complete` is an answer cut at its cap. Silence resolves a finding only where the period
     is trusted and the answer complete. Whatever opens is told before silence can resolve it; but for that,
-    tracking a period twice remembers what tracking it once does.
+    comparing a period twice remembers what comparing it once does.
     """
     by_identity = {finding.identity: finding for finding in remembered}
     now, before = _merged(seen), _merged(late)
@@ -172,7 +189,7 @@ def track(
         if change is not None:
             day = max(1, (period.end - finding.since).days)
             entries.append(Entry(change, finding, rows.calls, rows.calls_before(was), day, note))
-    return Tracked(tuple(sorted(entries, key=_place)), tuple(findings))
+    return Comparison(tuple(sorted(entries, key=_place)), tuple(findings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +228,11 @@ def _changed(finding: Finding | None, rows: _Rows) -> tuple[Finding, Change | No
     if finding.resolved is not None:
         return _maybe_back(finding, finding.resolved, rows)
     finding = _moved(finding, rows)
-    if finding.known is not None:
-        ended = _why_not_known(finding.known, rows)
+    if finding.snooze is not None:
+        ended = _why_over(finding.snooze, rows)
         if not ended:
-            return finding, "known", _known_words(finding.known, rows.period)
-        return replace(finding, known=None), "open" if rows.now else "quiet", ended
+            return finding, "known", _snooze_words(finding.snooze, rows.period)
+        return replace(finding, snooze=None), "open" if rows.now else "quiet", ended
     return finding, "open" if rows.now else "quiet", ""
 
 
@@ -240,22 +257,22 @@ def _maybe_back(finding: Finding, resolved: date, rows: _Rows) -> tuple[Finding,
         return finding, None, ""
     since = min(row.first if row.first > finding.last else row.last for row in fresh)
     spells = finding.spells + 1
-    finding = replace(_moved(finding, rows), since=since, spells=spells, resolved=None, known=None)
+    finding = replace(_moved(finding, rows), since=since, spells=spells, resolved=None, snooze=None)
     notes = [f"was resolved on {month_day(resolved, rows.period.end)}", rows.late_note]
     return finding, "back", "; ".join(filter(None, notes))
 
 
-def _why_not_known(known: Snooze, rows: _Rows) -> str:
-    """Why it stops being known, in words; empty while it is."""
-    was = f"was {_known_words(known, rows.period)}"
+def _why_over(snooze: Snooze, rows: _Rows) -> str:
+    """Why a snooze ends in this period, in words; empty where it goes on."""
+    was = f"was {_snooze_words(snooze, rows.period)}"
     days = rows.period.days
-    if rows.calls * (known.days or days) >= 2 * max(1, known.calls) * days:
-        return f"{was}; its calls doubled, from {number(known.calls)} to {number(rows.calls)}"
-    return was if known.until <= rows.period.end else ""
+    if rows.calls * (snooze.days or days) >= 2 * max(1, snooze.calls) * days:
+        return f"{was}; its calls doubled, from {number(snooze.calls)} to {number(rows.calls)}"
+    return was if snooze.until <= rows.period.end else ""
 
 
-def _known_words(known: Snooze, period: Period) -> str:
-    return f"known until {month_day(known.until, period.end)} ({known.by}: {known.why})"
+def _snooze_words(snooze: Snooze, period: Period) -> str:
+    return f"known until {month_day(snooze.until, period.end)} ({snooze.by}: {snooze.why})"
 
 
 def _merged(rows: Iterable[Seen]) -> dict[Identity, Seen]:

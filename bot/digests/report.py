@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from bot.answers.coverage import Coverage
+from bot.digests import changes
 from bot.digests.changes import Entry, Period  # noqa: TC001 - msgspec reads Report's types
 from bot.table import Column, Table
 from bot.wording import WEEKDAYS, counted, month_day, number, span, weekday_date
@@ -83,15 +84,21 @@ def to_json(report: Report) -> str:
     """The report as JSON in ASCII; `from_json` reads an equal one back."""
     import msgspec
 
+    fields = msgspec.to_builtins(report)
+    for written, entry in zip(fields["entries"], report.entries, strict=True):
+        written["finding"] = changes.to_builtins(entry.finding)
     # json writes the halves of surrogate pairs that strangers may send; msgspec.json refuses them
-    return json.dumps(msgspec.to_builtins(report))
+    return json.dumps(fields)
 
 
 def from_json(text: str) -> Report:
-    """The report that `to_json` wrote."""
+    """The report that `to_json` wrote, or version 2."""
     import msgspec
 
-    return msgspec.convert(json.loads(text), Report)
+    fields = json.loads(text)
+    for entry in fields["entries"]:
+        entry["finding"] = msgspec.to_builtins(changes.from_builtins(entry["finding"]))
+    return msgspec.convert(fields, Report)
 
 
 def is_news(report: Report) -> bool:

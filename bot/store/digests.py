@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from bot.digests import changes
 from bot.digests import report as reports
-from bot.digests.changes import Finding, Snooze
 from bot.digests.digest import Digest
 from bot.digests.order import parse as parse_order
 from bot.digests.report import Point, Report
@@ -24,6 +24,7 @@ from bot.store import schema
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bot.digests.changes import Finding, Snooze
     from bot.store.database import Database
 
 
@@ -204,7 +205,7 @@ class Digests:
             body = connection.execute(this).scalar_one_or_none()
             return None if body is None else _finding(body)
 
-    def acknowledge(self, number: int, finding_id: str, known: Snooze | None) -> Finding | None:
+    def acknowledge(self, number: int, finding_id: str, snooze: Snooze | None) -> Finding | None:
         """Make a finding known, or not known any more; None where it is gone."""
         this = sa.and_(_findings.c.digest == number, _findings.c.id == finding_id)
         with self._database.write() as connection:
@@ -213,7 +214,7 @@ class Digests:
             ).scalar_one_or_none()
             if body is None:
                 return None
-            finding = replace(_finding(body), known=known)
+            finding = replace(_finding(body), snooze=snooze)
             connection.execute(sa.update(_findings).where(this).values(_row(number, finding)))
             return finding
 
@@ -259,20 +260,16 @@ def _digest(found: sa.Row[Any]) -> Digest:
 
 
 def _row(number: int, finding: Finding) -> dict[str, Any]:
-    import msgspec
-
     return {
         "digest": number,
         "id": finding.id,
         "last": finding.last.isoformat(),
-        "body": json.dumps(msgspec.to_builtins(finding)),
+        "body": json.dumps(changes.to_builtins(finding)),
     }
 
 
 def _finding(body: str) -> Finding:
-    import msgspec
-
-    return msgspec.convert(json.loads(body), Finding)
+    return changes.from_builtins(json.loads(body))
 
 
 def _point(found: sa.Row[Any]) -> Point:

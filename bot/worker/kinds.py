@@ -201,7 +201,7 @@ class Answering:
         with self._ask(claimed, question, "answer") as table:
             due = table.row_count == 0 or not self._engine(run).metered
             coverage = self._ask(claimed, question, "coverage") if due else None
-            found = summary.read(question, table, coverage, cap=self._cap)
+            found = summary.summarize(question, table, coverage, cap=self._cap)
             self._met(run.engine, None if found.coverage is None else found.coverage.newest)
             run = claimed.save(state="posting", rows=table.row_count, answered=self._clock())
             notes = (*found.notes, *from_another(run, self._clock()))
@@ -220,7 +220,7 @@ class Answering:
             answers = {
                 step.name: tables.enter_context(self._ask(claimed, question, step.name)) for step in run.steps
             }
-            found = scan.read(run.created, answers)
+            found = scan.from_tables(run.created, answers)
         self._met(run.engine, found.newest)
         self._digests.put_answer(run.id, scan.to_json(found))
         claimed.end("done", rows=len(found.rows))

@@ -15,6 +15,7 @@ from bot.digests import scan
 from bot.digests.digest import Digest
 from bot.errors import BotError, UserError
 from bot.question.tokens import shown
+from bot.wording import month_day
 from handlers.blockkit import blocks
 from handlers.blockkit import digest as told
 from handlers.blockkit.blocks import actions, button, moment, paragraph, place, prose, said
@@ -324,16 +325,16 @@ class Orders:
     def _snoozed(self, digest: Digest, now: datetime) -> list[Block]:
         today = now.astimezone(ZoneInfo(digest.schedule.zone)).date()
         known = [
-            each for each in self._digests.findings(digest.id) if each.known and each.known.until > today
+            each for each in self._digests.findings(digest.id) if each.snooze and each.snooze.until > today
         ]
         return [
             paragraph(
                 said(told.label(finding), code=True),
-                said(f" until {finding.known.until.day} {finding.known.until:%b}, by {finding.known.by}: "),
-                said(finding.known.why),
+                said(f" until {month_day(finding.snooze.until, today)}, by {finding.snooze.by}: "),
+                said(finding.snooze.why),
             )
             for finding in known[:MOST_LISTED]
-            if finding.known
+            if finding.snooze
         ]
 
     # --- buttons

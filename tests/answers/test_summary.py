@@ -37,7 +37,7 @@ def found(question: Question, rows: list[Row], covered: list[Row] | None = None)
     columns = question.view.columns
     filled = [row + (None,) * (len(columns) - len(row)) for row in rows]
     with Table(columns, [filled]) as table:
-        return summary.read(question, table, _covering(covered), cap=CAP)
+        return summary.summarize(question, table, _covering(covered), cap=CAP)
 
 
 def _covering(rows: list[Row] | None) -> Table | None:

@@ -262,8 +262,8 @@ def test_a_finding_is_acknowledged_and_not_any_more(kept: Digests) -> None:
     keep(kept, one.id, report(TODAY - DAY, "boto", "curl"))
     known = Snooze("alice", "vendor \x00 \ud800", date(2026, 12, 7), 10, 1)
 
-    assert kept.acknowledge(one.id, finding("boto").id, known) == replace(finding("boto"), known=known)
-    assert kept.finding(one.id, finding("boto").id) == replace(finding("boto"), known=known)
+    assert kept.acknowledge(one.id, finding("boto").id, known) == replace(finding("boto"), snooze=known)
+    assert kept.finding(one.id, finding("boto").id) == replace(finding("boto"), snooze=known)
     assert kept.finding(one.id, finding("curl").id) == finding("curl")
     assert kept.acknowledge(one.id, finding("boto").id, None) == finding("boto")
     assert kept.acknowledge(one.id, "no such finding", known) is None
