@@ -37,7 +37,7 @@ _NOUNS: Final = {
 NOUNS_SAID: Final = 3
 """More than three counts in a sentence are not read."""
 
-LATE: Final = timedelta(days=1)
+LATEST_BEGIN: Final = timedelta(days=1)
 """How long after the start of a window its oldest event may be: on a day off nothing may have been called."""
 
 _REFUSED: Final = (
@@ -82,7 +82,7 @@ def _before_the_store(question: Question, table: Table) -> tuple[str, ...]:
 
 
 def _starts_late(question: Question, coverage: Coverage | None) -> tuple[str, ...]:
-    if coverage is None or coverage.oldest is None or coverage.oldest - question.window.start < LATE:
+    if coverage is None or coverage.oldest is None or coverage.oldest - question.window.start < LATEST_BEGIN:
         return ()
     return (f"The oldest event read is of {month_day(coverage.oldest, None)}.",)
 

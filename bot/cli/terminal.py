@@ -52,8 +52,8 @@ def render(table: Table, *, width: int | None, zone: tzinfo, now: datetime) -> s
     lines = []
     if constants:
         same = [(table.columns[place], cell) for place, cell in constants.items()]
-        said = [f"{column.label} {_shown(column, cell, zone, now)}" for column, cell in same]
-        lines.append(f"All rows: {' · '.join(said)}\n")
+        cells = [f"{column.label} {_shown(column, cell, zone, now)}" for column, cell in same]
+        lines.append(f"All rows: {' · '.join(cells)}\n")
     if kept:
         cut = [[_cut(cell, most) for cell in column.cells] for column, most in zip(kept, fitted, strict=True)]
         labels = [_cut(column.label, most) for column, most in zip(kept, fitted, strict=True)]
@@ -89,14 +89,14 @@ def _kept(columns: Sequence[_OnScreen], width: int) -> list[_OnScreen]:
 
 
 def _left_out(table: Table, dropped: Sequence[str], *, was_cut: bool) -> list[str]:
-    said = []
+    sentences = []
     if table.row_count > SCREEN_ROWS:
-        said.append(f"Showing the first {SCREEN_ROWS} of {number(table.row_count)} rows.")
+        sentences.append(f"Showing the first {SCREEN_ROWS} of {number(table.row_count)} rows.")
     if dropped:
-        said.append(f"No room for {', '.join(dropped)}.")
+        sentences.append(f"No room for {', '.join(dropped)}.")
     if was_cut:
-        said.append("Cells with … are cut to fit the screen.")
-    return [" ".join([*said, "`--format csv` has all of it."])] if said else []
+        sentences.append("Cells with … are cut to fit the screen.")
+    return [" ".join([*sentences, "`--format csv` has all of it."])] if sentences else []
 
 
 def _is_number(column: Column) -> bool:
@@ -136,20 +136,20 @@ def _cut(cell: str, most: int) -> str:
 
 
 def report(
-    table: Table, found: Summary, *, zone: tzinfo, now: datetime, seconds: float, cost: str = ""
+    table: Table, summary: Summary, *, zone: tzinfo, now: datetime, seconds: float, cost: str = ""
 ) -> str:
     """The line under a table: totals, what was read, how long it took; for no rows, why to believe it.
 
     `cost` is what was paid for it, where anything was.
     """
     rows = f"{counted(table.row_count, 'row')}, " if table.row_count else ""
-    said = [f"{rows}{found.headline}."]
-    if found.coverage is not None:
-        said.append(f"{found.coverage.words(zone, now)}.")
-    if found.proof:
-        said.append(found.proof)
-    said += found.notes
-    return " ".join([*said, f"{cost} · {seconds:.1f} s" if cost else f"{seconds:.1f} s"])
+    sentences = [f"{rows}{summary.headline}."]
+    if summary.coverage is not None:
+        sentences.append(f"{summary.coverage.words(zone, now)}.")
+    if summary.proof:
+        sentences.append(summary.proof)
+    sentences += summary.notes
+    return " ".join([*sentences, f"{cost} · {seconds:.1f} s" if cost else f"{seconds:.1f} s"])
 
 
 def ingested(done: Ingested) -> str:

@@ -173,15 +173,15 @@ def compare(
     comparing a period twice remembers what comparing it once does.
     """
     by_identity = {finding.identity: finding for finding in remembered}
-    now, before = _merged(seen), _merged(late)
+    current, previous = _merged(seen), _merged(late)
     may_resolve = period.trusted and complete
     believed = {period.start + timedelta(days=n) for n in range(period.days)} | set(trusted)
     findings, entries = [], []
-    for identity in sorted(by_identity.keys() | now.keys() | before.keys()):
-        rows = _Rows(now.get(identity), before.get(identity), period)
+    for identity in sorted(by_identity.keys() | current.keys() | previous.keys()):
+        rows = _Rows(current.get(identity), previous.get(identity), period)
         was = by_identity.get(identity)
         finding, change, note = _changed(was, rows)
-        if may_resolve and change in ("quiet", "known") and not rows.now:
+        if may_resolve and change in ("quiet", "known") and not rows.current:
             silent = sum(finding.last < day < period.end for day in believed)
             if silent >= quiet_days:
                 finding, change = replace(finding, resolved=period.end), "resolved"
@@ -196,26 +196,28 @@ def compare(
 class _Rows:
     """What was seen of one finding, which is in at least one of the two unless it is remembered."""
 
-    now: Seen | None
-    before: Seen | None
+    current: Seen | None
+    """In the period."""
+    previous: Seen | None
+    """In the period before, asked again."""
     period: Period
 
     @property
     def all(self) -> tuple[Seen, ...]:
-        return tuple(row for row in (self.now, self.before) if row is not None)
+        return tuple(row for row in (self.current, self.previous) if row is not None)
 
     @property
     def calls(self) -> int:
-        return self.now.calls if self.now else 0
+        return self.current.calls if self.current else 0
 
     @property
     def late_note(self) -> str:
-        return "" if self.now else "its calls arrived late"
+        return "" if self.current else "its calls arrived late"
 
     def calls_before(self, was: Finding | None) -> int:
         """Of the period before: as asked again; else as remembered, where it reached up to this period."""
-        if self.before:
-            return self.before.calls
+        if self.previous:
+            return self.previous.calls
         return was.calls if was and was.last == self.period.start - timedelta(days=1) else 0
 
 
@@ -232,8 +234,8 @@ def _changed(finding: Finding | None, rows: _Rows) -> tuple[Finding, Change | No
         ended = _why_over(finding.snooze, rows)
         if not ended:
             return finding, "known", _snooze_words(finding.snooze, rows.period)
-        return replace(finding, snooze=None), "open" if rows.now else "quiet", ended
-    return finding, "open" if rows.now else "quiet", ""
+        return replace(finding, snooze=None), "open" if rows.current else "quiet", ended
+    return finding, "open" if rows.current else "quiet", ""
 
 
 def _moved(finding: Finding, rows: _Rows) -> Finding:

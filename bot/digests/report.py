@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bot.digests.changes import Change
     from bot.table import Row
 
-COLUMNS: Final = (
+FINDING_COLUMNS: Final = (
     Column("state", "TEXT"),
     Column("eventSource", "TEXT"),
     Column("principal", "TEXT"),
@@ -182,33 +182,34 @@ def _trend(report: Report) -> str:
     if not (report.calls and report.calls_before and report.period.trusted and report.complete):
         return ""
     before = _before(report)
-    now = report.calls * (before.end - before.start).days
-    then = report.calls_before * report.period.days
-    percent = (200 * abs(now - then) + then) // (2 * then)  # whole numbers do not overflow
-    return f" {'▲' if now > then else '▼'} {number(percent)}\u00a0%" if percent else ""
+    # each is times the days of both, so that they compare per day in whole numbers, which do not overflow
+    calls = report.calls * (before.end - before.start).days
+    calls_before = report.calls_before * report.period.days
+    percent = (200 * abs(calls - calls_before) + calls_before) // (2 * calls_before)
+    return f" {'▲' if calls > calls_before else '▼'} {number(percent)}\u00a0%" if percent else ""
 
 
 def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:
     """What else is to be known of it, in sentences, the most alarming first."""
-    said = []
+    sentences = []
     if report.stale is not None:
         newest = ""
         if report.newest is not None:
             local = report.newest.astimezone(zone)
             newest = f" (newest event {weekday_date(local, today)} {local:%H:%M})"
-        said.append(
+        sentences.append(
             f"Nothing new for {span(report.stale)}{newest}: the trail or the lake may have stopped; "
             "what is missing is counted when it arrives."
         )
     if not report.period.trusted and report.events:
-        said.append(f"The events of {_this(report)} end early; nothing counts as resolved.")
+        sentences.append(f"The events of {_this(report)} end early; nothing counts as resolved.")
     if not report.complete:
-        told = counted(sum(entry.calls > 0 for entry in report.entries), "finding")
-        said.append(f"Only the {told} with the most calls are told; nothing counts as resolved.")
+        findings = counted(sum(entry.calls > 0 for entry in report.entries), "finding")
+        sentences.append(f"Only the {findings} with the most calls are told; nothing counts as resolved.")
     if report.late > 0:
         more = counted(report.late, "more call")
-        said.append(f"{more} for {_before_words(report, today)} arrived since.")
-    return tuple(said)
+        sentences.append(f"{more} for {_before_words(report, today)} arrived since.")
+    return tuple(sentences)
 
 
 def coverage(report: Report) -> str:
@@ -228,8 +229,8 @@ def _when(report: Report, today: date) -> str:
 def _before(report: Report) -> Point:
     """The period before, as it was told; where none was, the same number of days right before."""
     start = report.period.start
-    told = [point for point in report.history if point.end <= start]
-    return told[-1] if told else Point(start - timedelta(days=report.period.days), start, 0, 0)
+    earlier = [point for point in report.history if point.end <= start]
+    return earlier[-1] if earlier else Point(start - timedelta(days=report.period.days), start, 0, 0)
 
 
 def _before_words(report: Report, today: date) -> str:
@@ -266,8 +267,11 @@ def _newest(report: Report, local: datetime, today: date) -> str:
 
 
 def table(report: Report) -> Table:
-    """The findings in the order they are told, one a row, under `COLUMNS`; what CloudTrail lacks is None."""
-    return Table(COLUMNS, [[_row(report, entry) for entry in report.entries]])
+    """The findings in the order they are told, one a row, under `FINDING_COLUMNS`.
+
+    What CloudTrail lacks is None.
+    """
+    return Table(FINDING_COLUMNS, [[_row(report, entry) for entry in report.entries]])
 
 
 def _row(report: Report, entry: Entry) -> Row:

@@ -176,16 +176,16 @@ def report(
         complete=scan.complete,
     )
     earlier = [point for point in history if point.end <= start]
-    last_told = earlier[-1] if earlier else None
+    last = earlier[-1] if earlier else None
     calls, calls_before = (sum(row.calls for row in rows) for rows in (scan.rows, scan.before))
-    before = Point(digest.period(start)[0], start, calls_before, last_told.open if last_told else 0)
+    before = Point(digest.period(start)[0], start, calls_before, last.open if last else 0)
     drawn = [point for point in earlier if point.start != before.start]
-    drawn += [before] if last_told else []
+    drawn += [before] if last else []
     still_open = sum(entry.change != "resolved" for entry in compared.entries)
     silence = None if scan.newest is None else scan.asked.astimezone(UTC) - scan.newest
     most = DAYS_DRAWN if digest.schedule.is_daily else WEEKS_DRAWN
-    late = calls_before - last_told.calls if last_told and last_told.start == before.start else 0
-    told = Report(
+    late = calls_before - last.calls if last and last.start == before.start else 0
+    report = Report(
         period=period,
         entries=compared.entries,
         calls=calls,
@@ -203,4 +203,4 @@ def report(
         subject=subject,
         history=(*drawn, Point(start, end, calls, still_open))[-most:],
     )
-    return told, compared.findings, before if last_told else None
+    return report, compared.findings, before if last else None

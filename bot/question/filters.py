@@ -18,7 +18,7 @@ from bot.wording import number
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-VALUE_CHARS: Final = 1_024
+FILTER_VALUE_CHARS: Final = 1_024
 """CloudTrail keeps 1 KB of a user agent (record contents page)."""
 
 
@@ -274,9 +274,10 @@ FILTERS: Final[Mapping[str, FilterWord]] = {
 def read(word: str, value: str) -> str:
     """`value` as the filter `word` matches it, or BadValue. Reading twice changes nothing."""
     normal = FILTERS[word].read(value)
-    if len(normal) > VALUE_CHARS:
+    if len(normal) > FILTER_VALUE_CHARS:
         raise BadValue(
-            f"`{shown(value)}` is over {number(VALUE_CHARS)} characters", hint="`*` stands for the rest."
+            f"`{shown(value)}` is over {number(FILTER_VALUE_CHARS)} characters",
+            hint="`*` stands for the rest.",
         )
     return normal
 

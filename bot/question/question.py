@@ -109,9 +109,9 @@ class Question:
         """What it asks for, however it is shown: `calls over TLS older than 1.2 to s3`."""
         versions = next((f.values for f in self.filters if f.word == "version" and not f.negated), ())
         leading = versions if self.policy and self.policy.min_tls is None else ()
-        said = [_subject(self.view, self.policy, leading)]
-        said += [f.words() for f in self.filters if f.word != "version" or f.negated or not leading]
-        return " ".join(said)
+        words = [_subject(self.view, self.policy, leading)]
+        words += [f.words() for f in self.filters if f.word != "version" or f.negated or not leading]
+        return " ".join(words)
 
     @property
     def scope(self) -> Scope:

@@ -187,7 +187,7 @@ def _name_in_path(column: exp.Expr, value: str) -> Iterable[exp.Expr]:
         yield from _whole(column, [value])
         if ":role/" in value:
             # a role stands for its sessions, as in the view `findings`
-            yield from _whole(parse_one(_ROLE, read="trino"), [value])
+            yield from _whole(parse_one(_SESSION_ROLE, read="trino"), [value])
         return
     yield from _whole(column, [value, f"{value}/*"])
     for before in (":", "/", "-") if "/" in value else (":", "/"):
@@ -195,7 +195,7 @@ def _name_in_path(column: exp.Expr, value: str) -> Iterable[exp.Expr]:
         yield _like(column, f"*{before}{value}/*")
 
 
-_ROLE: Final = "COALESCE(userIdentity.sessionContext.sessionIssuer.arn, '')"
+_SESSION_ROLE: Final = "COALESCE(userIdentity.sessionContext.sessionIssuer.arn, '')"
 """The role of a session. Never NULL, so that what is excluded by it leaves the events of others in."""
 
 

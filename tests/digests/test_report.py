@@ -323,11 +323,11 @@ def test_the_table_has_a_row_for_each_finding_as_it_is_told() -> None:
 
 def test_no_findings_make_an_empty_table_with_its_columns() -> None:
     with reports.table(report()) as told:
-        assert (told.row_count, told.columns) == (0, reports.COLUMNS)
+        assert (told.row_count, told.columns) == (0, reports.FINDING_COLUMNS)
 
 
 def test_each_column_has_its_own_label() -> None:
-    labels = [column.label for column in reports.COLUMNS]
+    labels = [column.label for column in reports.FINDING_COLUMNS]
     assert len(set(labels)) == len(labels)
     assert {"State", "Service", "Principal", "Client", "Calls", "Since", "Note"} <= set(labels)
 
