@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bot.table import Table
 
 OLDEST_TAKEN: Final = "1.2"
-"""AWS's API endpoints take nothing older since 31 December 2023 (Elastic Beanstalk developer guide)."""
+"""AWS's API endpoints take nothing older since 31 December 2023 (docs/facts.md, what AWS still accepts)."""
 
 DISTINCT_CAP: Final = 100_000
 """Distinct values counted exactly; beyond, "over 100,000" says enough and keeps memory flat."""

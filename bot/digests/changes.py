@@ -108,7 +108,7 @@ class Finding:
         """A short name for it, the same for ever."""
         digest = hashlib.sha256()
         for part in self.identity:
-            # surrogatepass: strangers choose these, and half a surrogate pair must not end a digest
+            # strangers choose these names, and UTF-8 refuses half a surrogate pair without surrogatepass
             data = part.encode("utf-8", "surrogatepass")
             digest.update(len(data).to_bytes(8, "big") + data)
         return digest.hexdigest()[:ID_LENGTH]
@@ -253,7 +253,7 @@ def _moved(finding: Finding, rows: _Rows) -> Finding:
 
 
 def _maybe_back(finding: Finding, resolved: date, rows: _Rows) -> tuple[Finding, Change | None, str]:
-    # a row that says nothing later is of the spell that is over, asked again
+    # a row whose last call was known already belongs to the spell that ended, and was only asked again
     fresh = [row for row in rows.all if row.last > finding.last]
     if not fresh:
         return finding, None, ""

@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 from bot.digests.schedule import EVERY_DAY, WORKING_DAYS, Schedule
 from bot.errors import UserError
 from bot.question.tokens import SHOWN_CHARS, Token, literal, shown, tidied, tokens
-from bot.wording import WEEKDAYS
+from bot.wording import MONTHS, WEEKDAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ _TIME = re.compile(r"([0-9]{1,2})(?::([0-9]{2}))?([ap]m)?")
 _NOT_ONE_CLOCK = re.compile(
     r"(?:utc|gmt)?[+-][0-9].*|cest|bst|eest|msk|ist|jst|aest|aedt|edt|cst|cdt|mdt|pst|pdt"
 )
-_MONTH_NAME = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
+_MONTH_NAME = rf"(?:{'|'.join(month[:3].lower() for month in MONTHS)})[a-z]*"
 _COUNTED = re.compile(rf"(?:m|min|minute|h|hr|hour|d|day|w|wk|week|mo|month|y|yr|year)s?|{_MONTH_NAME}")
 """What makes the number before it a part of a window, as in `7 days` and `1 Nov`."""
 _OPENS_WINDOW = re.compile(
@@ -80,7 +80,7 @@ class _OrderParser:
         self._found: dict[str, tuple[str, str]] = {}  # by kind: what is meant, and the word that means it
         self._days: set[int] = set()
         self._left: list[Token] = []
-        self._before = ""  # the word just left to the question
+        self._before = ""  # the word before, where that is the question's
 
     def order(self, zone: str) -> Order:
         weekly = self._is_weekly()

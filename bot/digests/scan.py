@@ -196,7 +196,7 @@ def report(
         silent=scan.silent,
         newest=scan.newest,
         stale=silence if silence is not None and silence > stale_after else None,
-        # days on which nothing was read are no baseline
+        # where nothing was read, nothing was found that the next digest could be compared with
         is_baseline=not trusted and not any(point.calls for point in history),
         is_weekly=not digest.schedule.is_daily,
         complete=scan.complete,

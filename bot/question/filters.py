@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 FILTER_VALUE_CHARS: Final = 1_024
-"""CloudTrail keeps 1 KB of a user agent (record contents page)."""
+"""CloudTrail keeps 1 KB of a user agent (docs/facts.md, CloudTrail events)."""
 
 
 @dataclass(frozen=True, slots=True)

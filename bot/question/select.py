@@ -33,8 +33,8 @@ SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "1.2": ("TLSv1.2", "TLS 1.2"),
     "1.3": ("TLSv1.3", "TLS 1.3"),
 }
-"""How each version may be written in `tlsDetails.tlsVersion`, oldest first. CloudTrail writes the
-first of each; the others were seen in hand-made test data (facts/cloudtrail.md, section 3)."""
+"""How each version may be written in `tlsDetails.tlsVersion`, oldest first. CloudTrail writes the first of
+each; the others were seen in test data made by hand (docs/facts.md, spellings of a TLS version)."""
 
 WEAKNESSES: Final[tuple[tuple[str, str, bool], ...]] = (
     ("RC4", "RC4", True),
@@ -43,10 +43,10 @@ WEAKNESSES: Final[tuple[tuple[str, str, bool], ...]] = (
     ("CBC with SHA-1", "[-_]SHA$", True),
 )
 """Why a cipher suite is weak, worst first: the reason, a pattern over OpenSSL and IANA names, and
-whether the pattern must be found or must be missing. RFC 7465 (RC4), RFC 9325 section 4.2."""
+whether the pattern must be found or must be missing (docs/facts.md, weak cipher suites)."""
 
 POST_QUANTUM: Final = "(?i)mlkem|kyber"
-"""The key exchanges that are not classical: X25519MLKEM768 and its kin (AWS record contents page)."""
+"""The key exchanges that are not classical: X25519MLKEM768 and its kin (docs/facts.md, CloudTrail events)."""
 
 
 def build(question: Question, *, cap: int) -> exp.Select:

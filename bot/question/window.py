@@ -25,7 +25,7 @@ from bot.wording import MONTHS, WEEKDAYS, weekday_date
 
 WINDOWS: Final = "Windows: `last 7d`, `yesterday`, `2026-11-01..2026-11-08`, `since 2026-11-01`."
 FIRST_YEAR: Final = 1970
-"""Nothing is older: CloudTrail began in November 2013."""
+"""The first year that is read: CloudTrail began later, in November 2013 (docs/facts.md)."""
 LAST_YEAR: Final = 9998
 """Python's calendar ends a year later, which leaves room for zones and ends of months."""
 DST_SLACK: Final = timedelta(hours=1)
@@ -47,7 +47,7 @@ _UNITS = {
 }
 
 _NAMED = "(?P<name>" + "|".join(f"{name[:3]}(?:{name[3:]})?" for name in MONTHS).lower() + "|sept)(?![a-z])"
-_WEEKDAY = r"(?:(?P<weekday>mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?"
+_WEEKDAY = rf"(?:(?P<weekday>{'|'.join(day[:3].lower() for day in WEEKDAYS)})[a-z]*,?\s+)?"
 _NTH = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>[0-9]{4})"
 _DATES = tuple(
@@ -139,7 +139,7 @@ def parse(text: str, *, now: datetime, zone: tzinfo, max_days: int) -> Window:
         return _WindowParser(text, minute, zone, max_days).window()
     except _NoWindow:
         words = text.split()
-        for cut in range(1, min(len(words), 12)):  # nobody types longer pairs; the rest is not worth the time
+        for cut in range(1, min(len(words), 12)):  # no window is longer, and each cut takes time
             first, second = " ".join(words[:cut]), " ".join(words[cut:])
             try:
                 _WindowParser(first, minute, zone, max_days).window()
@@ -171,7 +171,7 @@ class _WindowParser:
         if end <= start:
             why = "is empty: its end is not in it" if end == start else "ends before it starts"
             raise UserError(f"`{shown(self.label)}` {why}.", WINDOWS)
-        # a day or a month that is not over yet says so itself
+        # who asks for `today` or `this month` knows that it is not over, and need not be told that it was cut
         clipped = end > self.now and text != "today" and not text.startswith("this ")
         end = min(end, self.now)
         if end - start > timedelta(days=self.max_days) + DST_SLACK:
