@@ -186,8 +186,9 @@ def text(cell: Cell) -> str:
     return str(cell)
 
 
-ColumnType = Literal["TEXT", "INTEGER", "NUMBER", "TIME", "DATE", "FLAG"]
+# --- columns
 
+ColumnType = Literal["TEXT", "INTEGER", "NUMBER", "TIME", "DATE", "FLAG"]
 
 LABELS: Final = {
     "accesskeyid": "Access key",

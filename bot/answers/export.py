@@ -21,13 +21,8 @@ _FORMULA: Final = "=+-@"
 """A spreadsheet runs a cell that begins with one of these (OWASP, CSV injection); tab and carriage
 return, the others it names, are written out by `literal`."""
 
-
 _FORMULA_SET = frozenset(_FORMULA)
-
-
 _NEEDS_CARE = re.compile(f'[{ACTING}]|(?:^|[,"\n]) *[{re.escape(_FORMULA)}]')
-
-
 _PLAIN_TYPES = frozenset({"TEXT", "INTEGER", "NUMBER"})
 
 

@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
 ORDERS: Final = "Say `daily 09:00` or `weekly mon 09:00`."
 
-
 USUAL_TIME: Final = "09:00"
 """The time of an order that names none."""
-
 
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9_]{2,}")
 _MENTIONED_ID = re.compile(r"[SUW][A-Z0-9_]{2,}|here|channel")

@@ -104,11 +104,11 @@ def from_json(text: str) -> Report:
 def is_news(report: Report) -> bool:
     """Whether someone is to be mentioned: something is new, back or no longer known."""
     return not report.is_baseline and any(
-        entry.change in ("new", "back") or _is_known_no_more(entry) for entry in report.entries
+        entry.change in ("new", "back") or _snooze_ended(entry) for entry in report.entries
     )
 
 
-def _is_known_no_more(entry: Entry) -> bool:
+def _snooze_ended(entry: Entry) -> bool:
     """Whether it lapsed or doubled in this period: of what is open, only then there is a note."""
     return entry.change in _STILL_OPEN and bool(entry.note)
 
@@ -126,23 +126,23 @@ def headline(report: Report, today: date, zone: tzinfo) -> str:
         again = f" The next digest asks for {_this(report)} again." if report.events == 0 else ""
         return f"⚠️ {when}: {nothing}, so this says nothing about old TLS.{before}{again}"
     if report.calls or any(entry.change != "resolved" for entry in report.entries):
-        return f"{when}: {_told(report, what)}"
-    no_call = f"o {report.subject.replace('calls', 'call', 1)} in {read}"
+        return f"{when}: {_findings_and_calls(report, what)}"
+    no_call = f"no {report.subject.replace('calls', 'call', 1)} in {read}"
     newest = f"newest {_newest(report, report.newest.astimezone(zone), today)}" if report.newest else ""
     if not report.period.trusted:
         resolved = f" From before: {what}." if what else ""
         early = f"they end early ({newest})" if newest else "they end early"
         again = f"The next digest asks for {_this(report)} again."
-        return f"⚠️ {when}: n{no_call}, but {early}, so this is not all clear.{resolved} {again}"
+        return f"⚠️ {when}: {no_call}, but {early}, so this is not all clear.{resolved} {again}"
     clear = f"{what}, none left open" if what else "all clear"
     silent = f"{counted(len(report.silent), 'service')} without TLS details" if report.silent else ""
-    proof = ", ".join(filter(None, (f"N{no_call}", newest, silent)))
+    proof = ", ".join(filter(None, (no_call[:1].upper() + no_call[1:], newest, silent)))
     if report.is_baseline:
         return f"{when}: the first digest, {clear}. {proof}. From now on it says what is new."
     return f"{when}: {clear}. {proof}."
 
 
-def _told(report: Report, what: str) -> str:
+def _findings_and_calls(report: Report, what: str) -> str:
     """What there is to tell where there were calls or findings are open."""
     calls = counted(report.calls, "call") if report.calls else "no calls"
     if not report.complete:
@@ -161,10 +161,8 @@ def _counts(report: Report) -> str:
     def how_many(*changes: Change) -> int:
         return sum(entry.change in changes for entry in report.entries)
 
-    again = sum(map(_is_known_no_more, report.entries))
-    ages = [
-        entry.day for entry in report.entries if entry.change in _STILL_OPEN and not _is_known_no_more(entry)
-    ]
+    again = sum(map(_snooze_ended, report.entries))
+    ages = [entry.day for entry in report.entries if entry.change in _STILL_OPEN and not _snooze_ended(entry)]
     age = f" ({'oldest ' if len(ages) > 1 else ''}{counted(max(ages), 'day')})" if ages else ""
     parts = (
         (how_many("new"), "new"),

@@ -67,8 +67,8 @@ class Scope:
             else:
                 raise UserError(f"`{shown(text)}` is not the scope of a question.", "Write it anew.")
         has_versions = any(each.word == "version" and not each.negated for each in filters)
-        if policy == Policy(min_tls=None) and not has_versions:
-            policy = Policy()
+        if policy.min_tls is None and not has_versions:
+            policy = replace(policy, min_tls=Policy().min_tls)
         return cls(tuple(filters), policy, names["store"], names["engine"])
 
     def asked(self, view: View, window: Window) -> Question:
@@ -76,7 +76,10 @@ class Scope:
         return Question(view, window, self.filters, self.policy, None, self.store, self.engine, private=False)
 
     def __str__(self) -> str:
-        """Its words, as in `service=s3.amazonaws.com min=1.2`; `read` reads an equal scope back."""
+        """Its words, as in `service=s3.amazonaws.com min=1.2`.
+
+        `read` reads an equal scope back where there is a policy; without one, nothing says so.
+        """
         places = [
             f"{word}={quoted(name)}"
             for word, name in (("store", self.store), ("engine", self.engine))

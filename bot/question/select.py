@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 STORE: Final = "$EDS_ID"
 """What a SELECT is from when its question names no store; else it is from the store's alias."""
 
-
 SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "SSL": ("SSLv2", "SSLv3"),
     "1.0": ("TLSv1", "TLSv1.0", "TLS 1.0"),

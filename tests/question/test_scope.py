@@ -78,3 +78,7 @@ def test_what_version_2_kept_of_a_digest_is_read(stored: str, scope: Scope) -> N
 def test_other_words_are_no_scope(text: str) -> None:
     with pytest.raises(UserError, match="is not the scope of a question"):
         Scope.read(text)
+
+
+def test_a_scope_that_names_no_version_has_the_usual_floor() -> None:
+    assert Scope.read("cipher=weak") == Scope(policy=Policy("1.2", weak_cipher=True))
