@@ -49,8 +49,8 @@ def ask(
 ) -> None:
     """Ask one question. The table goes to stdout, progress to stderr."""
     from bot import bootstrap as parts
-    from bot import engines, settings
-    from bot.answers import summary, wording
+    from bot import engines, settings, wording
+    from bot.answers import summary
     from bot.cli import terminal
     from bot.question import select, views
     from bot.question.parser import parse
@@ -97,7 +97,7 @@ def ask(
                 coverage = tables.enter_context(_patiently(engine, covered, progress))
             keep = tables.pop_all()
         with keep:
-            found = summary.read(asked, table, coverage, cap=chosen.max_rows)
+            found = summary.summarize(asked, table, coverage, cap=chosen.max_rows)
             title = f"{asked.words()[:1].upper()}{asked.words()[1:]} · {asked.window.words(zone, now)}"
             if sample:
                 title = f"SAMPLE DATA, invented for trying things out\n{title}"
