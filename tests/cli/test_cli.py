@@ -464,11 +464,11 @@ def test_views_names_other_peoples_work_only(tls_audit: TlsAudit) -> None:
     assert "From: TLS Audit" not in done.out
 
 
-def test_the_readmes_view_that_finds_nothing_claims_nothing(
+def test_the_documents_view_that_finds_nothing_claims_nothing(
     tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    (tmp_path / "by-error.sql").write_text(readme.split("```sql\n")[1].split("```")[0])
+    document = (Path(__file__).parents[2] / "docs" / "views.md").read_text(encoding="utf-8")
+    (tmp_path / "by-error.sql").write_text(document.split("```sql\n")[1].split("```")[0])
     monkeypatch.setenv("TLS_AUDIT_VIEWS", str(tmp_path))
 
     done = tls_audit("ask", "--sample", "last 7d by-error")
