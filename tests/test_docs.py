@@ -91,9 +91,14 @@ def test_every_metric_that_a_document_names_is_measured(document: str) -> None:
 
 
 def test_every_document_is_reached_from_the_readme() -> None:
-    linked = re.findall(r"\]\(([^)#:]+)\)", text("README.md"))
+    reached, ahead = set[Path](), [ROOT / "README.md"]
+    while ahead:
+        here = ahead.pop()
+        reached.add(here)
+        links = re.findall(r"\]\(([^)#:]+\.md)\)", here.read_text(encoding="utf-8"))
+        ahead += {here.parent.joinpath(link).resolve() for link in links} - reached
 
-    assert set(DOCUMENTS) - {"README.md"} <= set(linked)
+    assert {ROOT / document for document in DOCUMENTS} == reached
 
 
 # --- what each promises
