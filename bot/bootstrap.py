@@ -257,7 +257,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
         )
         if settings.status_port is not None:
             status = Status(
-                settings.status_host, settings.status_port, problems=at_work.problems, metrics=metrics
+                settings.status_host, settings.status_port, problems=at_work.problems, metrics=metrics.page
             )
             stack.enter_context(status)
             log.info("health and metrics are at http://%s:%s", settings.status_host, status.port)
