@@ -26,6 +26,7 @@ from bot.question import views
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from bot.app.ask import Questions
     from bot.engines import Engine
     from bot.sandbox import Exchange, Message, Sandbox
     from bot.settings import Settings
@@ -84,6 +85,7 @@ def engine(
 class Bot:
     """The bot at work."""
 
+    questions: Questions
     runner: Runner
     listening: Connection
 
@@ -198,6 +200,8 @@ def _is_answer(exchange: Exchange) -> bool:
 @contextmanager
 def bot(settings: Settings) -> Iterator[Bot]:
     """The whole bot, connected to Slack and at work. UserError: a setting or a token is wrong."""
+    from bot.app.ask import Questions
+    from bot.app.grammar import Grammar
     from bot.app.reuse import Costs
     from bot.ops.health import Status
     from bot.ops.metrics import Metrics
@@ -238,32 +242,33 @@ def bot(settings: Settings) -> Iterator[Bot]:
         owner = stack.enter_context(_owner(settings.data))
         database = Database(settings.database)
         stack.callback(database.close)
+        runs, digests = Runs(database), Digests(database)
+        grammar = Grammar(catalogue, able, settings.engine, settings.max_window, settings.stores)
+        costs = Costs(
+            {"lake": settings.lake_price},
+            reuse=timedelta(minutes=settings.reuse),
+            confirm_gb=settings.confirm_gb,
+        )
         runner = Runner(
-            Runs(database),
-            Digests(database),
+            runs,
+            digests,
             {name: engine(settings, name, events, pause) for name in able},
             SlackPublisher(client, catalogue, door=door, budget=Budget.of_slack(pause)),
-            catalogue,
-            engine=settings.engine,
+            grammar,
             limits={"local": settings.local_concurrency, "lake": settings.lake_concurrency},
             cap=settings.max_rows,
-            max_days=settings.max_window,
             owner=owner,
-            stores=settings.stores,
-            costs=Costs(
-                {"lake": settings.lake_price},
-                reuse=timedelta(minutes=settings.reuse),
-                confirm_gb=settings.confirm_gb,
-            ),
+            costs=costs,
             stale_after=timedelta(hours=settings.stale),
             stopping=stopping,
             ended=lambda run: audit.ended(run, metrics),
             keep=timedelta(days=settings.keep),
         )
-        listening = connection.listen(client, app_token, runner, admins, door=door)
+        questions = Questions(runs, grammar, wake=runner.wake, costs=costs)
+        listening = connection.listen(client, app_token, questions, digests, admins, door=door)
         stack.callback(_stop, runner, listening)
         runner.start()
-        at_work = Bot(runner, listening)
+        at_work = Bot(questions, runner, listening)
         metrics.watch(
             states=runner.runs.states, sockets=lambda: listening.sockets, newest=lambda: runner.newest
         )

@@ -16,7 +16,7 @@ from bot.errors import BotError, StoreDown, SurfaceDown, UserError
 from handlers.access import AccessPolicy
 from handlers.blockkit import blocks
 from handlers.context import Context, Directory
-from handlers.digests import commands as digests
+from handlers.digests import commands as digest_commands
 from handlers.errors import SLACK_ERRORS, translated
 from handlers.publishing.budget import Budget
 from handlers.publishing.publisher import SlackPublisher
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from slack_bolt import Respond
 
-    from bot.worker.worker import Runner
+    from bot.app.ask import Questions
+    from bot.store.digests import Digests
 
 __all__ = [
     "EVENTS",
@@ -65,7 +66,7 @@ OPTIONAL_SCOPES: Final = ("channels:history", "groups:history")
 
 COMMANDS: Final = (
     (commands.COMMAND, commands.DESCRIPTION, commands.USAGE),
-    (digests.COMMAND, digests.DESCRIPTION, digests.USAGE),
+    (digest_commands.COMMAND, digest_commands.DESCRIPTION, digest_commands.USAGE),
 )
 """The slash commands: each with its description, and the hint on how to use it."""
 
@@ -108,7 +109,7 @@ def connect(
 
 def register(app: App, desk: Context) -> None:
     """Everything the app answers to."""
-    for part in (commands, form, actions, digests, home):
+    for part in (commands, form, actions, digest_commands, home):
         part.register(app, desk)
     app.error(_unforeseen)
 
@@ -162,7 +163,8 @@ class Connection:
 def listen(
     client: WebClient,
     app_token: str,
-    runner: Runner,
+    questions: Questions,
+    digests: Digests,
     admins: Iterable[str],
     *,
     door: AccessPolicy | None = None,
@@ -177,7 +179,11 @@ def listen(
         # commands that hang in a database must leave room for those that do not
         app = App(client=client, listener_executor=ThreadPoolExecutor(LISTENERS, "listener"))
         desk = Context(
-            runner, Directory(quick), frozenset(admins), (door or AccessPolicy(client)).through(quick)
+            questions,
+            digests,
+            Directory(quick),
+            frozenset(admins),
+            (door or AccessPolicy(client)).through(quick),
         )
         register(app, desk)
         handler = SocketModeHandler(

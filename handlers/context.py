@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from slack_sdk import WebClient
 
+    from bot.app.ask import Questions
+    from bot.store.digests import Digests
     from bot.store.runs import Run
-    from bot.worker.worker import Runner
     from handlers.access import AccessPolicy
 
 ZONE_SECONDS: Final = 3_600
@@ -75,9 +76,10 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The runner, who may do more than others, and the askers' zones."""
+    """What people can do, who may do more than others, and the askers' zones."""
 
-    runner: Runner
+    questions: Questions
+    digests: Digests
     zones: Directory
     admins: frozenset[str]
     door: AccessPolicy
@@ -116,7 +118,7 @@ class Context:
     def run(self, run_id: str) -> Run | None:
         """The run of an id that someone typed or pressed; None where it is none."""
         # what is no id may be what no database takes, such as NUL
-        return self.runner.runs.get(run_id) if run_id.isascii() and run_id.isalnum() else None
+        return self.questions.runs.get(run_id) if run_id.isascii() and run_id.isalnum() else None
 
     def may_end(self, user: str, owner: str) -> bool:
         """Whether `user` may cancel or delete what `owner` asked for."""
@@ -133,16 +135,16 @@ class Context:
         anew: bool = False,
         sure: bool = False,
     ) -> Run:
-        """Take a question; UserError where it is none, Costly where its asker is to confirm it."""
-        return self.runner.submit(
+        """Take a question; UserError where it is none, NeedsConfirmation where its asker is to confirm it."""
+        return self.questions.ask(
             text,
             user=user,
             channel=channel,
             key=key,
             reply_to=reply_to,
             zone=lambda: self.zones.of(user),
-            anew=anew,
-            sure=sure,
+            fresh=anew,
+            confirmed=sure,
         )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from zoneinfo import ZoneInfo
 
 from bot.answers import summary, wording
+from bot.app.digests import NOW
 from bot.app.reuse import from_another
 from bot.digests import scan
 from bot.digests.digest import LATE
@@ -36,12 +37,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.answers.summary import Summary
+    from bot.app.grammar import Grammar
     from bot.app.reuse import Costs
     from bot.digests.digest import Digest
     from bot.digests.report import Report
     from bot.engines import Engine
     from bot.question.question import Question
-    from bot.question.views import View
     from bot.store.digests import Digests
     from bot.store.runs import Runs
     from bot.table import Table
@@ -103,8 +104,7 @@ class Answering:
         digests: Digests,
         engines: Mapping[str, Engine],
         publisher: Publisher,
-        views: Mapping[str, View],
-        question: Callable[[Run], Question],
+        grammar: Grammar,
         *,
         costs: Costs,
         cap: int,
@@ -115,8 +115,8 @@ class Answering:
         self._digests = digests
         self._engines = engines
         self._publisher = publisher
-        self._views = views
-        self._question = question
+        self._views = grammar.views
+        self._question = grammar.question
         self._costs = costs
         self._cap = cap
         self._stale_after = stale_after
@@ -362,7 +362,3 @@ class Answering:
         step = replace(step, scanned=table.scanned if step.adopted is None else 0)
         write()
         return table
-
-
-NOW: Final = "now"
-"""What stands in a run's `typed` where someone had a digest told at once."""

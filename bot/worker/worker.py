@@ -1,38 +1,32 @@
-"""The straight line: a question in, an answer out, whatever happens between.
+"""The worker: what was promised is carried to its end, whatever happens between.
 
-`submit` ends with the commit that promises an answer. `step` claims one run, of those that were asked and
-of those that digests ask by themselves, and carries it as far as it goes; any number of threads and
-processes may do so at once.
+`step` claims one run, of those that were asked and of those that digests ask by themselves, and carries it as
+far as it goes; any number of threads and processes may do so at once.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from bot.app.reuse import Costs, adopted
-from bot.errors import Cancelled, EngineBusy, ShuttingDown, StoreDown, SurfaceDown, UserError
+from bot.app.reuse import Costs
+from bot.errors import Cancelled, EngineBusy, ShuttingDown, StoreDown, SurfaceDown
 from bot.ops import logs
-from bot.question.parser import parse
 from bot.store.queue import LEASE
-from bot.store.runs import Run, new_id
 from bot.store.schema import ENDED
 from bot.worker.kinds import Answering
 from bot.worker.lease import AGAIN_SECONDS, Lease
 from bot.worker.scheduler import DigestScheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-    from datetime import tzinfo
+    from collections.abc import Callable, Mapping
 
+    from bot.app.grammar import Grammar
     from bot.engines import Engine
-    from bot.question.question import Question
-    from bot.question.views import View
     from bot.store.digests import Digests
-    from bot.store.runs import Runs
+    from bot.store.runs import Run, Runs
     from bot.worker.kinds import Publisher
 
 log = logging.getLogger(__name__)
@@ -65,12 +59,9 @@ SWEPT_AT_ONCE: Final = 100
 GRACE_SECONDS: Final = 4.0
 """How long `stop` waits for what is under way to be handed over: containers get ten seconds as a rule."""
 
-_FAR_EAST: Final = timezone(timedelta(hours=14))
-_FAR_WEST: Final = timezone(timedelta(hours=-12))
-
 
 class Runner:
-    """Takes questions, and works on them in threads of its own between `start` and `stop`."""
+    """Works on runs in threads of its own between `start` and `stop`."""
 
     def __init__(
         self,
@@ -78,38 +69,30 @@ class Runner:
         digests: Digests,
         engines: Mapping[str, Engine],
         publisher: Publisher,
-        views: Mapping[str, View],
+        grammar: Grammar,
         *,
-        engine: str,
         limits: Mapping[str, int],
         cap: int,
-        max_days: int,
         owner: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        stores: Collection[str] = (),
         costs: Costs | None = None,
         stale_after: timedelta = STALE,
         stopping: threading.Event | None = None,
         ended: Callable[[Run], None] = lambda _: None,
         keep: timedelta = KEEP,
     ) -> None:
-        """`engine` is the default one, `limits` how many runs each may have at once, `cap` the most rows.
+        """`limits` is how many runs each engine may have at once, `cap` the most rows.
 
-        `stores` are those a question may name. `stopping`, which `stop` sets, ends the waits of all parts.
+        `stopping`, which `stop` sets, ends the waits of all parts.
         `ended` is told of every run that has ended here; runs and findings are kept for `keep`.
         """
         self.runs = runs
         self.digests = digests
-        self.views = views
         self.engines = engines
         self._publisher = publisher
-        self._engine = engine
         self._limits = limits
-        self._max_days = max_days
         self._owner = owner
         self._clock = clock
-        self._stores = stores
-        self.costs = costs or Costs()
         self._news = threading.Event()
         """Set when there may be something to claim."""
         self._ends = threading.Condition()
@@ -122,118 +105,22 @@ class Runner:
         self._tell_ended = ended
         self._sweep_at = clock()
         self._keep_for = keep
-        self.telling = DigestScheduler(runs, digests, self.parse, engine=engine, clock=clock, told=self._wake)
+        self.telling = DigestScheduler(runs, digests, grammar, clock=clock, wake=self.wake)
         self._answering = Answering(
             runs,
             digests,
             engines,
             publisher,
-            views,
-            self.question,
-            costs=self.costs,
+            grammar,
+            costs=costs or Costs(),
             cap=cap,
             stale_after=stale_after,
             clock=clock,
         )
 
-    # --- taking questions
-
-    def now(self) -> datetime:
-        """The moment at which a question would be asked."""
-        return self._clock()
-
-    def parse(self, text: str, *, now: datetime, zone: tzinfo) -> Question:
-        """The question of `text`; UserError."""
-        return parse(
-            text,
-            now=now,
-            zone=zone,
-            views=self.views,
-            engines=self.engines,
-            stores=self._stores,
-            max_days=self._max_days,
-        )
-
-    def submit(
-        self,
-        text: str,
-        *,
-        channel: str,
-        user: str,
-        key: str,
-        zone: Callable[[], tzinfo],
-        reply_to: str | None = None,
-        anew: bool = False,
-        sure: bool = False,
-    ) -> Run:
-        """Take a question: when this returns, the answer will come. UserError when it is none.
-
-        `zone`, the asker's, is asked for only when the words depend on it. The same `key` is the same run.
-        An answer of a few minutes ago is taken again, unless it is asked `anew`; and what will cost much
-        raises Costly, unless the asker is `sure`.
-        """
-        now = self._clock()
-        question, where = self._read(text, now, zone)
-        engine = question.engine or self._engine
-        known = self.runs, question, engine, now, self.question
-        earlier = None if anew else self.costs.earlier(*known, self._window_typed)
-        if earlier is not None:
-            question = replace(question, window=self.question(earlier).window)
-        elif not sure:
-            self.costs.confirm(*known)
-        run = Run(
-            id=new_id(),
-            key=key,
-            user=user,
-            channel=channel,
-            reply_to=reply_to,
-            typed=text,
-            text=str(question),
-            engine=engine,
-            steps=() if earlier is None else adopted(earlier),
-            created=now,
-            zone=str(where),
-        )
-        run = self.runs.add(run)
-        self._wake()
-        return run
-
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """There may be something to claim: look at once."""
         self._news.set()
-
-    def _read(self, text: str, now: datetime, zone: Callable[[], tzinfo]) -> tuple[Question, tzinfo]:
-        """The question, and the zone it was read in: the asker's, where that changes anything."""
-        read: list[Question | tuple[str, str]] = []
-        for edge in (_FAR_EAST, _FAR_WEST):
-            try:
-                read.append(self.parse(text, now=now, zone=edge))
-            except UserError as error:
-                read.append((error.message, error.hint))
-        east, west = read
-        if east == west and not isinstance(east, tuple):
-            return east, UTC
-        where = UTC if east == west else zone()
-        return self.parse(text, now=now, zone=where), where
-
-    def question(self, run: Run) -> Question:
-        """What a run asks."""
-        return self.parse(run.text, now=run.created, zone=UTC)
-
-    def _window_typed(self, run: Run) -> str:
-        """The words of a run's window; nothing where nobody typed it."""
-        try:
-            return self.parse(run.typed, now=run.created, zone=UTC).window.label
-        except UserError:
-            return ""
-
-    def cancel(self, run_id: str) -> Run | None:
-        """Have a run cancelled: by the next free worker if it waits, else at its engine's next step.
-
-        None when there is nothing to cancel.
-        """
-        run = self.runs.withdraw(run_id)
-        self._wake()
-        return run
 
     def wait(self, run_id: str, seconds: float) -> Run | None:
         """The run, once this process has brought it to its end; as it is when `seconds` have passed."""
@@ -244,8 +131,6 @@ class Runner:
     def _ended(self, run_id: str) -> bool:
         run = self.runs.get(run_id)
         return run is None or run.state in ENDED
-
-    # --- working on them
 
     def start(self, most: int = MOST_AT_WORK) -> None:
         """Work in the background, on so many runs at once; first take up what this owner left behind."""
@@ -267,7 +152,7 @@ class Runner:
     def stop(self) -> None:
         """Claim nothing more, hand over what is under way, and return when that is done, or time is up."""
         self._stopping.set()
-        self._wake()
+        self.wake()
         with self._ends:
             self._ends.notify_all()
             if not self._ends.wait_for(lambda: not self._claimed and not self._dispatching, GRACE_SECONDS):
@@ -384,7 +269,7 @@ class Runner:
             with self._ends:
                 self._claimed.discard(claimed)
                 self._ends.notify_all()
-            self._wake()
+            self.wake()
 
     def _try(self, claimed: Lease) -> None:
         """Carry a run as far as it goes, and write down what came between."""

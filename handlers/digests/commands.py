@@ -72,7 +72,7 @@ class Orders:
 
     def __init__(self, desk: Context) -> None:
         self._desk = desk
-        self._digests = desk.runner.digests
+        self._digests = desk.digests
 
     # --- the command
 
@@ -125,7 +125,7 @@ class Orders:
         order = orders.parse(text, zone=str(self._desk.zones.of(user)))
         self._desk.admit(user, order.channel or channel)
         question = self.question(order.question)
-        now = self._desk.runner.now()
+        now = self._desk.questions.now()
         return self._digests.add(
             Digest(
                 id=0,
@@ -150,7 +150,7 @@ class Orders:
             schedule=order.schedule,
             question=question,
             mention=order.mention,
-            due=None if digest.paused else order.schedule.following(self._desk.runner.now()),
+            due=None if digest.paused else order.schedule.following(self._desk.questions.now()),
         )
         if question != digest.question:
             self._digests.start_over(digest.id)
@@ -160,7 +160,7 @@ class Orders:
 
     def question(self, words: str) -> Question:
         """The question of a digest, for yesterday. UserError where it is none, or says what digests do."""
-        parse, now = self._desk.runner.parse, self._desk.runner.now()
+        parse, now = self._desk.questions.grammar.parse, self._desk.questions.now()
         zone = ZoneInfo("UTC")
         try:
             question = parse(f"yesterday by={scan.VIEW} {words}", now=now, zone=zone)
@@ -203,7 +203,7 @@ class Orders:
         return f"paused digest {digest.id}. `{COMMAND} resume {digest.id}` goes on."
 
     def _resume(self, digest: Digest) -> str:
-        due = digest.schedule.following(self._desk.runner.now())
+        due = digest.schedule.following(self._desk.questions.now())
         self._digests.change(replace(digest, paused=False, due=due))
         return f"resumed digest {digest.id}: {self.words(digest)}."
 
@@ -212,9 +212,7 @@ class Orders:
         return f"removed digest {digest.id}, {self.words(digest)}."
 
     def _now(self, digest: Digest, trigger: str) -> str:
-        runner = self._desk.runner
-        day = digest.schedule.latest(runner.now())
-        runner.telling.tell(digest, day, key=f"digest/{digest.id}/{trigger}", at_once=True)
+        self._desk.questions.tell(digest, key=f"digest/{digest.id}/{trigger}")
         return f"asked for digest {digest.id} now."
 
     def words(self, digest: Digest) -> str:
@@ -312,7 +310,7 @@ class Orders:
                     said(" when something is new"),
                 )
             )
-        now = self._desk.runner.now()
+        now = self._desk.questions.now()
         zone = ZoneInfo(digest.schedule.zone)
         last = self._digests.last_told(digest.id)
         if last is not None:
@@ -362,7 +360,7 @@ class Orders:
             self._whisper(client, body, "That run is no longer kept.")
             return
         try:
-            asked = self._desk.runner.question(run)
+            asked = self._desk.questions.grammar.question(run)
         except UserError as error:
             self._whisper(client, body, str(error))
             return

@@ -81,7 +81,7 @@ class _Forms:
 
     def __init__(self, desk: Context, orders: Orders) -> None:
         self._desk = desk
-        self._digests = desk.runner.digests
+        self._digests = desk.digests
         self._orders = orders
 
     def ordered(self, ack: Ack, body: dict[str, Any], client: WebClient) -> None:
@@ -186,7 +186,7 @@ class _Forms:
         finding = self._digests.finding(given["digest"], given["finding"])
         if digest is None or finding is None:
             raise UserError("That finding is no longer kept.")
-        now = self._desk.runner.now()
+        now = self._desk.questions.now()
         until = now.astimezone(ZoneInfo(digest.schedule.zone)).date() + timedelta(days=days)
         start, end = digest.period(digest.schedule.latest(now))
         known = Snooze(self._desk.name_of(user), why, until, finding.calls, (end - start).days)

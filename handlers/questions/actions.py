@@ -135,22 +135,25 @@ class _Buttons:
             ack()
 
     def another_view(self, run: Run, name: str) -> str:
-        question, view = self._desk.runner.question(run), self._desk.runner.views.get(name)
+        question, view = (
+            self._desk.questions.grammar.question(run),
+            self._desk.questions.grammar.views.get(name),
+        )
         if view is None:
             raise UserError("That view is no longer there.", "`/tls-audit views` lists them.")
         # which versions are asked for changes what is usual
         versions = " ".join(str(each) for each in question.filters if each.word == "version")
-        usual = self._desk.runner.parse(f"by={name} {versions}", now=run.created, zone=UTC).policy
+        usual = self._desk.questions.grammar.parse(f"by={name} {versions}", now=run.created, zone=UTC).policy
         policy = (question.policy or usual) if view.has_policy else None
         return str(replace(question, view=view, policy=policy))
 
     def stricter(self, run: Run, _: str) -> str:
-        question = self._desk.runner.question(run)
+        question = self._desk.questions.grammar.question(run)
         policy = None if question.policy is None else replace(question.policy, min_tls=STRICTER)
         return str(replace(question, policy=policy))
 
     def in_public(self, run: Run, _: str) -> str:
-        return str(replace(self._desk.runner.question(run), private=False))
+        return str(replace(self._desk.questions.grammar.question(run), private=False))
 
     # --- the form
 
@@ -173,8 +176,9 @@ class _Buttons:
         run, _ = self._chosen(action)
         if run is None:
             return {}
-        runner = self._desk.runner
-        return form.filled(runner.parse(run.typed, now=runner.now(), zone=self._desk.zones.of(user)))
+        questions = self._desk.questions
+        zone = self._desk.zones.of(user)
+        return form.filled(questions.grammar.parse(run.typed, now=questions.now(), zone=zone))
 
     # --- the rest
 
@@ -183,7 +187,7 @@ class _Buttons:
         run, _ = self._chosen(action)
         if run is not None and not self._desk.may_end(body["user"]["id"], run.user):
             _tell(client, body, "Only who asked, or an admin of the bot, can cancel a run.")
-        elif run is None or self._desk.runner.cancel(run.id) is None:
+        elif run is None or self._desk.questions.cancel(run.id) is None:
             _tell(client, body, "That run has ended already.")
 
     def delete(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:

@@ -68,7 +68,7 @@ def register(app: App, desk: Context) -> None:
                 answer = _answer(desk, text, user, channel)
                 if answer is None:
                     run = desk.submit(text, user=user, channel=channel, key=body["trigger_id"])
-                    if desk.runner.question(run).private:
+                    if desk.questions.grammar.question(run).private:
                         answer = [blocks.paragraph(blocks.said("The answer comes to your messages with me."))]
             except (UserError, StoreDown) as error:
                 answer = mistake(error, text)
@@ -110,7 +110,7 @@ def _asked_in_words(desk: Context, client: WebClient, key: str, event: dict[str,
             return
     except UserError as error:
         answer = mistake(error, text, reply_to=thread)
-    runs_, now = desk.runner.runs, desk.runner.now()
+    runs_, now = desk.questions.runs, desk.questions.now()
     if runs_.is_known(key, now):
         return
     client.chat_postEphemeral(
@@ -164,20 +164,24 @@ def help_() -> list[Block]:
 def _views(desk: Context) -> list[Block]:
     return [
         blocks.paragraph(blocks.said(view.name, code=True), blocks.said(f"  {view.title}. {view.about}"))
-        for view in desk.runner.views.values()
+        for view in desk.questions.grammar.views.values()
     ]
 
 
 def runs(desk: Context, user: str) -> list[Block]:
     """The asker's own runs, latest first, each to be asked again."""
-    mine = desk.runner.runs.latest(user, RUNS_SHOWN)
-    month = desk.runner.costs.month(desk.runner.runs, desk.runner.now())
+    mine = desk.questions.runs.latest(user, RUNS_SHOWN)
+    month = desk.questions.costs.month(desk.questions.runs, desk.questions.now())
     sums = [blocks.paragraph(blocks.said(month))] if month else []
     if not mine:
         return [blocks.paragraph(blocks.said(f"You have asked nothing yet. Try {COMMAND} last 7d"))]
     return [
         *sums,
-        *(block for run in mine for block in _listed(run, desk.runner.costs.words(run.engine, run.scanned))),
+        *(
+            block
+            for run in mine
+            for block in _listed(run, desk.questions.costs.words(run.engine, run.scanned))
+        ),
     ]
 
 
@@ -206,7 +210,7 @@ def _cancel(desk: Context, user: str, run_id: str) -> list[Block]:
         words = [blocks.said("No run "), blocks.said(shown(run_id), code=True), blocks.said(" of yours. ")]
         words += blocks.prose(f"`{COMMAND} runs` lists them.")
         return [blocks.paragraph(*words)]
-    if desk.runner.cancel(run.id) is None:
+    if desk.questions.cancel(run.id) is None:
         return [blocks.paragraph(blocks.said(f"Run {run.id} has ended already."))]
     return [blocks.paragraph(blocks.said(f"Run {run.id} is being cancelled."))]
 

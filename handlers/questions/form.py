@@ -101,13 +101,13 @@ def view(desk: Context, fields: Fields, *, user: str, place: Place) -> Block:
         raise UserError("That question is too long for the form.", "Type it again, or ask for less at once.")
     text = words(fields)
     try:
-        now, zone = desk.runner.now(), desk.zones.of(user)
-        question = desk.runner.parse(text, now=now, zone=zone)
+        now, zone = desk.questions.now(), desk.zones.of(user)
+        question = desk.questions.grammar.parse(text, now=now, zone=zone)
         said = f"{question.words()} · {question.window.words(zone, now)}"
     except UserError as error:
         said = str(error)
     floors = [(floor, floor) for floor in _FLOORS]
-    views = [(name, each.title) for name, each in desk.runner.views.items()]
+    views = [(name, each.title) for name, each in desk.questions.grammar.views.items()]
     return {
         "type": "modal",
         "callback_id": CALLBACK,

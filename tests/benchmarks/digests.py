@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from bot.app.grammar import Grammar
 from bot.digests.digest import Digest
 from bot.digests.schedule import Schedule
 from bot.engines import Statement
@@ -115,11 +116,9 @@ def main(count: int, *, named: bool) -> None:
             digests,
             {engine.name: engine},
             SlackPublisher(client, catalogue, door=door, budget=Budget.of_slack()),
-            catalogue,
-            engine=engine.name,
+            Grammar(catalogue, [engine.name], engine.name, 366),
             limits={engine.name: 10},
             cap=100_000,
-            max_days=366,
             owner="benchmark",
         )
         schedule = Schedule(time(now.hour, now.minute), "UTC", tuple(range(7)))

@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from bot.app.ask import Questions
+from bot.app.grammar import Grammar
 from bot.engines import Statement
 from bot.errors import EngineError
 from bot.rate_limits import TokenBucket
@@ -129,8 +131,9 @@ class Broken:
 class Office:
     """The bot at work, a Slack, and short words for what people do there."""
 
-    def __init__(self, sandbox: Sandbox, runner: Runner, clock: Clock) -> None:
+    def __init__(self, sandbox: Sandbox, questions: Questions, runner: Runner, clock: Clock) -> None:
         self.sandbox = sandbox
+        self.questions = questions
         self.runner = runner
         self.clock = clock
 
@@ -190,7 +193,7 @@ class Office:
     def later(self, seconds: float) -> None:
         """Move on, and have whatever came due taken up."""
         self.clock.advance(seconds)
-        self.runner.cancel("whoever sleeps wakes up")
+        self.runner.wake()
 
     def click(self, message: Message, action: str, value: Any = None, *, user: str = ALICE) -> Delivery:
         return self.sandbox.acknowledged(self.sandbox.click(user, message, action, value))
@@ -339,31 +342,31 @@ def open_office(
         unhurried = Budget(*(TokenBucket(UNHURRIED, int(UNHURRIED)) for _ in range(3)))
         admits = AccessPolicy(client, admins=admins) if door is None else door(client)
         publisher = SlackPublisher(client, views, door=admits, budget=unhurried)
+        runs, digests = Runs(database), Digests(database)
+        grammar = Grammar(views, [engine.name for engine in engines], engines[0].name, 366, stores)
         runner = Runner(
-            Runs(database),
-            Digests(database),
+            runs,
+            digests,
             {engine.name: engine for engine in engines},
             publisher,
-            views,
-            engine=engines[0].name,
+            grammar,
             limits={engine.name: 2 for engine in engines} | dict(limits or {}),
             cap=1_000_000,
-            max_days=366,
             owner="office",
             clock=clock,
-            stores=stores,
             costs=costs,
             ended=ended,
             keep=keep,
         )
+        questions = Questions(runs, grammar, wake=runner.wake, costs=costs, clock=clock)
         listening = connection.listen(
-            client, options.app_token, runner, admins, door=admits, ping_seconds=0.1
+            client, options.app_token, questions, digests, admins, door=admits, ping_seconds=0.1
         )
         stack.callback(runner.stop)
         stack.callback(_hang_up, listening, sandbox)
         runner.start(threads)
         sandbox.wait_for(lambda: sandbox.sockets, what="the app's connection")
-        yield Office(sandbox, runner, clock)
+        yield Office(sandbox, questions, runner, clock)
 
 
 def close(offices: ExitStack) -> threading.Thread:

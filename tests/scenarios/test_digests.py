@@ -304,9 +304,10 @@ def test_a_digest_of_another_channel_is_neither_seen_nor_changed_by_a_stranger_t
 def test_a_digest_whose_question_is_none_any_more_is_listed_told_to_its_owner_and_removed(
     hired: Callable[..., Office],
 ) -> None:
-    office = hired(stores=("prod",))
+    stores = ["prod"]
+    office = hired(stores=stores)
     ordered(office, "daily 09:00 store=prod")
-    office.runner._stores = ()  # noqa: SLF001 - as after a restart with other settings
+    stores.clear()  # as after a restart with other settings
 
     type_(office, "list")
     assert "yesterday's min=1.2 store=prod (which cannot be asked any more)" in words(office.whisper())

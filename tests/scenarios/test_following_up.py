@@ -102,7 +102,7 @@ def test_both_dates_of_the_form_make_a_window(office: Office) -> None:
     sent = office.sandbox.submit(ALICE, {"from": "2026-11-10", "until": "2026-11-12"})
     assert sent.errors == {}
     run = office.ended(office.new_run(before))
-    question = office.runner.question(run)
+    question = office.questions.grammar.question(run)
     assert f"{question.window.start:%Y-%m-%d %H:%M}" == "2026-11-09 23:00", "midnight in Berlin"
     assert f"{question.window.end:%Y-%m-%d %H:%M}" == "2026-11-11 23:00"
 
@@ -135,7 +135,10 @@ def test_edit_under_an_answer_opens_the_form_filled_in(office: Office) -> None:
     again = office.sandbox.submit(ALICE)
     assert again.errors == {}
     second = office.ended(office.new_run({run.id}))
-    first_asked, then_asked = office.runner.question(run), office.runner.question(second)
+    first_asked, then_asked = (
+        office.questions.grammar.question(run),
+        office.questions.grammar.question(second),
+    )
     assert str(first_asked).partition("by=")[2] == str(then_asked).partition("by=")[2]
     assert office.root(second) == run.thread
 
@@ -167,7 +170,10 @@ def test_rerun_answers_in_the_same_thread_for_now(office: Office) -> None:
 
     assert again.user == BOB
     assert office.root(again) == run.thread
-    assert office.runner.question(again).window.end > office.runner.question(run).window.end
+    assert (
+        office.questions.grammar.question(again).window.end
+        > office.questions.grammar.question(run).window.end
+    )
     assert "@U_BOB asks" in words(office.parent(again))
 
 
@@ -181,7 +187,9 @@ def test_every_other_view_answers_in_the_same_thread_for_the_same_window(office:
     for other in (clients, versions):
         assert other.state == "done"
         assert office.root(other) == run.thread
-        assert office.runner.question(other).window == office.runner.question(run).window
+        assert (
+            office.questions.grammar.question(other).window == office.questions.grammar.question(run).window
+        )
         assert "s3" in words(office.parent(other))
     assert "older than 1.3" in words(office.parent(clients))
     # from an answer within the thread, too, and back to a view with a policy

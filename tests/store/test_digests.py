@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.app.grammar import Grammar
 from bot.digests.changes import Entry, Finding, Period, Snooze
 from bot.digests.digest import Digest
 from bot.digests.report import Point, Report
@@ -346,11 +347,9 @@ def silent(runs: Runs, digests: Digests, catalogue: dict[str, View], clock: Year
         digests,
         {},
         silence,
-        catalogue,
-        engine="local",
+        Grammar(catalogue, ["local"], "local", 366),
         limits={},
         cap=1_000,
-        max_days=366,
         owner="year",
         clock=clock,
     )

@@ -9,6 +9,7 @@ import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+from bot.app.grammar import Grammar
 from bot.question import views
 from bot.rate_limits import TokenBucket
 from bot.store.database import Database
@@ -37,11 +38,9 @@ def main(slack: str, database_url: str, name: str) -> None:
             Digests(database),
             {trail.name: trail},
             SlackPublisher(client, catalogue, budget=unhurried),
-            catalogue,
-            engine=trail.name,
+            Grammar(catalogue, [trail.name], trail.name, 366),
             limits={trail.name: 2},
             cap=1_000,
-            max_days=366,
             owner=name,
         )
         print("ready", flush=True)

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.app.ask import Questions
+from bot.app.grammar import Grammar
 from bot.engines import Statement
 from bot.errors import (
     BotError,
@@ -133,21 +135,21 @@ class Bench:
         self.engine, self.diary, self.clock, self.runs = Script(), Diary(), clock, Runs(database)
         self.stopping = Event()
         self.ended: list[Run] = []
+        grammar = Grammar(views, ["script"], "script", 366)
         self.runner = Runner(
             self.runs,
             Digests(database),
             {"script": self.engine},
             self.diary,
-            views,
-            engine="script",
+            grammar,
             limits={"script": 1},
             cap=1_000,
-            max_days=366,
             owner=owner,
             clock=clock,
             stopping=self.stopping,
             ended=self.ended.append,
         )
+        self.questions = Questions(self.runs, grammar, wake=self.runner.wake, clock=clock)
         self._count = 0
         self._around = database, views, clock
 
@@ -158,7 +160,7 @@ class Bench:
     def ask(self, text: str = "last 7d", *, user: str = "alice", key: str = "", zone: tzinfo = UTC) -> Run:
         self._count += 1
         self.clock.advance(0.001)
-        return self.runner.submit(
+        return self.questions.ask(
             text, channel="C", user=user, key=key or f"key {self._count}", zone=lambda: zone
         )
 
@@ -288,7 +290,7 @@ def test_the_askers_zone_is_asked_for_only_where_it_matters(bench: Bench, text: 
         return UTC
 
     with suppress(UserError):
-        bench.runner.submit(text, channel="C", user="alice", key="k", zone=zone)
+        bench.questions.ask(text, channel="C", user="alice", key="k", zone=zone)
     assert bool(zones) is asked
 
 
@@ -305,7 +307,7 @@ def test_a_window_that_is_right_where_the_asker_is_is_right(
     bench: Bench, text: str, zone: tzinfo, start: str
 ) -> None:
     run = bench.ask(text, zone=zone)
-    assert f"{bench.runner.question(run).window.start:%Y-%m-%dT%H:%M}" == start
+    assert f"{bench.questions.grammar.question(run).window.start:%Y-%m-%dT%H:%M}" == start
 
 
 def test_a_window_that_is_wrong_where_the_asker_is_is_refused(bench: Bench) -> None:
@@ -315,9 +317,9 @@ def test_a_window_that_is_wrong_where_the_asker_is_is_refused(bench: Bench) -> N
 
 def test_the_question_of_a_run_does_not_move_with_time_or_place(bench: Bench) -> None:
     run = bench.ask("yesterday", zone=ZoneInfo("Asia/Tokyo"))
-    then = bench.runner.question(run)
+    then = bench.questions.grammar.question(run)
     bench.clock.advance(86_400)
-    assert bench.runner.question(bench.now(run)) == then
+    assert bench.questions.grammar.question(bench.now(run)) == then
 
 
 # --- the engine
@@ -567,7 +569,7 @@ def test_what_is_no_more_at_work_is_not_kept(bench: Bench) -> None:
 def test_a_waiting_run_is_cancelled_by_the_next_free_worker(bench: Bench) -> None:
     def cancel(_: Progress) -> None:
         assert bench.runner.step(), "announce the second"
-        bench.runner.cancel(second.id)
+        bench.questions.cancel(second.id)
         assert bench.runner.step()
         assert bench.now(second).state == "cancelled"
 
@@ -585,7 +587,7 @@ def test_a_waiting_run_is_cancelled_by_the_next_free_worker(bench: Bench) -> Non
 
 def test_a_run_nobody_has_seen_yet_is_cancelled_without_asking_the_engine(bench: Bench) -> None:
     run = bench.ask()
-    bench.runner.cancel(run.id)
+    bench.questions.cancel(run.id)
     bench.work()
     assert bench.now(run).state == "cancelled"
     assert bench.engine.asked == []
@@ -595,7 +597,7 @@ def test_a_run_nobody_has_seen_yet_is_cancelled_without_asking_the_engine(bench:
 def test_a_running_run_is_stopped_at_its_engines_next_word(bench: Bench) -> None:
     def cancel(progress: Progress) -> None:
         progress("ref", "running", 1)
-        bench.runner.cancel(run.id)
+        bench.questions.cancel(run.id)
         bench.clock.advance(1)
         with pytest.raises(Cancelled):
             progress("ref", "running", 2)
@@ -610,7 +612,7 @@ def test_a_running_run_is_stopped_at_its_engines_next_word(bench: Bench) -> None
 
 def test_an_engine_that_failed_while_it_was_being_cancelled_ends_the_run(bench: Bench) -> None:
     def cancel(_: Progress) -> None:
-        bench.runner.cancel(run.id)
+        bench.questions.cancel(run.id)
         raise EngineError("It broke.")
 
     bench.engine.next = [cancel]
@@ -621,7 +623,7 @@ def test_an_engine_that_failed_while_it_was_being_cancelled_ends_the_run(bench: 
 
 def test_a_run_cancelled_while_it_posts_is_answered_to_its_end_or_cancelled(bench: Bench) -> None:
     def cancel(_: str) -> None:
-        bench.runner.cancel(run.id)
+        bench.questions.cancel(run.id)
 
     bench.diary.next = [nothing, cancel]
     run = bench.ask()
@@ -633,13 +635,13 @@ def test_a_run_cancelled_while_it_posts_is_answered_to_its_end_or_cancelled(benc
 def test_a_run_that_has_ended_cannot_be_cancelled(bench: Bench) -> None:
     run = bench.ask()
     bench.work()
-    assert bench.runner.cancel(run.id) is None
-    assert bench.runner.cancel("nobody") is None
+    assert bench.questions.cancel(run.id) is None
+    assert bench.questions.cancel("nobody") is None
 
 
 def test_a_cancelled_run_whose_worker_died_is_still_cancelled(bench: Bench) -> None:
     def dies(_: Progress) -> None:
-        bench.runner.cancel(run.id)
+        bench.questions.cancel(run.id)
         raise KeyboardInterrupt
 
     bench.engine.next = [dies]
@@ -737,7 +739,7 @@ def test_whoever_counts_runs_is_told_of_each_that_ended_once(bench: Bench) -> No
     bench.clock.advance(5)
     bench.work()
     cancelled = bench.ask("last 9d")
-    bench.runner.cancel(cancelled.id)
+    bench.questions.cancel(cancelled.id)
     bench.work()
     assert bench.ended == [bench.now(run) for run in (done, failed, cancelled)]
     assert [run.state for run in bench.ended] == ["done", "failed", "cancelled"]
@@ -813,7 +815,7 @@ def test_a_process_that_stops_before_it_could_say_that_a_run_was_cancelled_hands
     bench: Bench,
 ) -> None:
     def cancel(_: object) -> None:
-        bench.runner.cancel(run.id)
+        bench.questions.cancel(run.id)
         bench.stopping.set()
         raise Cancelled("as the engine lets it pass")
 
@@ -915,7 +917,7 @@ def test_while_slack_is_away_what_it_still_holds_is_not_forgotten(bench: Bench) 
 
 def test_a_cancelled_run_that_was_handed_over_is_stopped_at_its_engine(bench: Bench) -> None:
     run = bench.handed_over()
-    bench.runner.cancel(run.id)
+    bench.questions.cancel(run.id)
     told: list[str] = []
 
     def resumed(progress: Progress) -> None:
@@ -937,7 +939,7 @@ def test_a_cancelled_run_is_cancelled_whatever_its_engine_says_of_what_was_left(
     bench: Bench, befalls: EngineError
 ) -> None:
     run = bench.died_asking()
-    bench.runner.cancel(run.id)
+    bench.questions.cancel(run.id)
     bench.clock.advance(31)
     bench.engine.next = [raises(befalls)]
     bench.work()
@@ -956,7 +958,7 @@ def test_a_cancelled_run_that_ended_the_bot_too_often_is_not_touched_again(bench
         life.engine.next = [dies]
         life.die()
         bench.clock.advance(31)
-    bench.runner.cancel(run.id)
+    bench.questions.cancel(run.id)
     bench.work()
     assert bench.now(run).state == "cancelled"
     assert bench.engine.asked == []

@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from slack_sdk import WebClient
 
+from bot.app.ask import Questions
+from bot.app.grammar import Grammar
 from bot.errors import UserError
 from bot.sandbox import check_view
 from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.runs import Runs
-from bot.worker.worker import Runner
 from handlers.access import AccessPolicy
 from handlers.context import Context, Directory
 from handlers.questions import form
@@ -25,34 +26,18 @@ from tests.conftest import NOW
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bot.engines.local import Local
     from bot.question.question import Question
     from bot.question.views import View
 
 
 @pytest.fixture(scope="module")
-def desk(
-    local: Local, catalogue: dict[str, View], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Context]:
+def desk(catalogue: dict[str, View], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     """A desk at which nobody can be reached: every zone is UTC."""
-    from handlers.publishing.publisher import SlackPublisher
-
     database = Database(f"sqlite:///{tmp_path_factory.mktemp('forms') / 'runs.sqlite'}")
     nobody = WebClient("xoxb-nobody", base_url="http://127.0.0.1:9/", timeout=1, retry_handlers=[])
-    runner = Runner(
-        Runs(database),
-        Digests(database),
-        {"local": local},
-        SlackPublisher(nobody, catalogue),
-        catalogue,
-        engine="local",
-        limits={"local": 1},
-        cap=10,
-        max_days=366,
-        owner="test",
-        clock=lambda: NOW,
-    )
-    yield Context(runner, Directory(nobody), frozenset(), AccessPolicy(nobody))
+    grammar = Grammar(catalogue, ["local"], "local", 366)
+    questions = Questions(Runs(database), grammar, wake=lambda: None, clock=lambda: NOW)
+    yield Context(questions, Digests(database), Directory(nobody), frozenset(), AccessPolicy(nobody))
     database.close()
 
 
@@ -112,7 +97,7 @@ def test_what_people_put_into_the_form_is_read_back(desk: Context) -> None:
     fields = form.read({"state": {"values": values}})
     assert fields == {"by": "", "window": "", "from": "2026-11-01", "policy": "cipher=weak", "private": ""}
     assert form.words(fields) == "since 2026-11-01 cipher=weak"
-    question = desk.runner.parse(form.words(fields), now=NOW, zone=UTC)
+    question = desk.questions.grammar.parse(form.words(fields), now=NOW, zone=UTC)
     assert question.policy is not None
     assert question.policy.weak_cipher
 
