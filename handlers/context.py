@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bot.app.ask import Questions
     from bot.store.digests import Digests
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from handlers.access import AccessPolicy
 
 ZONE_SECONDS: Final = 3_600

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from bot.app.digests import promise
 from bot.app.reuse import Costs, adopted
 from bot.errors import UserError
-from bot.store.runs import Run, new_id
+from bot.store.run import QuestionTask, Run, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,10 +78,10 @@ class Questions:
             Run(
                 id=new_id(),
                 key=key,
+                task=QuestionTask(text, question.view.name),
                 user=user,
                 channel=channel,
                 reply_to=reply_to,
-                typed=text,
                 text=str(question),
                 engine=engine,
                 steps=() if earlier is None else adopted(earlier),

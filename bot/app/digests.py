@@ -6,11 +6,11 @@ import hashlib
 import logging
 from dataclasses import replace
 from datetime import UTC
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from bot.digests import scan
 from bot.errors import UserError
-from bot.store.runs import Run, new_id
+from bot.store.run import DigestTask, Run, ScanTask, new_id
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -23,64 +23,52 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NOW: Final = "now"
-"""What stands in a run's `typed` where someone had a digest told at once."""
-
 
 def promise(
     digest: Digest, day: date, *, runs: Runs, grammar: Grammar, now: datetime, key: str, at_once: bool = False
 ) -> Run:
-    """Have the digest of a local date told: a run that tells it, and one that asks, the reading, which all
+    """Have the digest of a local date told: a run that tells it, and one that asks, the scan, which all
     digests share that ask the same over the same days. The same `key` is told once."""
     window, before = scan.windows(digest, day)
     text = f"{window} by={scan.VIEW} {digest.question}"
-    reading = None
+    awaits = None
     try:
         question = grammar.parse(text, now=now, zone=UTC)
     except UserError as error:
-        # told to its owner by whoever claims the run
+        # told to its owner by whoever acquires the run
         log.warning("digest %s cannot be asked: %s", digest.id, error)
     else:
         text = str(question)
-        reading = _reading_of(question, before, runs=runs, grammar=grammar, now=now)
+        awaits = _scan_of(question, before, runs=runs, grammar=grammar, now=now)
     return runs.add(
         Run(
             id=new_id(),
             key=key,
+            task=DigestTask(digest.id, day, None if awaits is None else awaits.id, at_once),
             user="",
             channel=digest.channel,
-            reply_to=None,
-            typed=NOW if at_once else "",
             text=text,
             engine="",
-            steps=(),
             created=now,
             zone=digest.schedule.zone,
-            kind="digest",
-            awaits=None if reading is None else reading.id,
-            digest=digest.id,
-            day=day.isoformat(),
         )
     )
 
 
-def _reading_of(question: Question, before: Window, *, runs: Runs, grammar: Grammar, now: datetime) -> Run:
-    """The reading of a question, which others may have begun; a new one where that failed."""
+def _scan_of(question: Question, before: Window, *, runs: Runs, grammar: Grammar, now: datetime) -> Run:
+    """The scan of a question, which others may have begun; a new one where that failed."""
     engine = grammar.engine_of(question)
     asked = f"{engine} {question} {before}"
-    key = f"reading/{hashlib.sha256(asked.encode()).hexdigest()}"
+    key = f"scan/{hashlib.sha256(asked.encode()).hexdigest()}"
     run = Run(
         id=new_id(),
         key=key,
+        task=ScanTask(str(before)),
         user="",
         channel="",
-        reply_to=None,
-        typed=str(before),
         text=str(question),
         engine=engine,
-        steps=(),
         created=now,
-        kind="reading",
     )
     while (there := runs.add(run)).state in {"failed", "cancelled"}:
         run = replace(run, key=f"{there.key}+")

@@ -312,7 +312,7 @@ class Orders:
             )
         now = self._desk.questions.now()
         zone = ZoneInfo(digest.schedule.zone)
-        last = self._digests.last_told(digest.id)
+        last = self._digests.last_report(digest.id)
         if last is not None:
             words = reports.headline(last, now.astimezone(zone).date(), zone)
             lines.append(paragraph(said(f"Told last: {words}")))
