@@ -30,7 +30,7 @@ def promise(
     """Have the digest of a local date told: a run that tells it, and one that asks, the scan, which all
     digests share that ask the same over the same days. The same `key` is told once."""
     window, before = scan.windows(digest, day)
-    text = f"{window} by={scan.VIEW} {digest.question}"
+    text = f"{window} by={scan.VIEW} {digest.scope}"
     awaits = None
     try:
         question = grammar.parse(text, now=now, zone=UTC)

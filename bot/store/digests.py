@@ -18,6 +18,7 @@ from bot.digests.changes import Finding, Snooze
 from bot.digests.digest import Digest
 from bot.digests.order import parse as parse_order
 from bot.digests.report import Point, Report
+from bot.question.question import Scope
 from bot.store import schema
 
 if TYPE_CHECKING:
@@ -243,7 +244,7 @@ def _written(digest: Digest) -> dict[str, Any]:
         "owner": digest.owner,
         "channel": digest.channel,
         "schedule": str(digest.schedule),
-        "question": digest.question,
+        "question": str(digest.scope),
         "mention": digest.mention,
         "paused": digest.paused,
         "created": digest.created,
@@ -253,7 +254,8 @@ def _written(digest: Digest) -> dict[str, Any]:
 
 def _digest(found: sa.Row[Any]) -> Digest:
     values = dict(found._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
-    return Digest(**{**values, "schedule": parse_order(values["schedule"], zone="UTC").schedule})
+    schedule = parse_order(values.pop("schedule"), zone="UTC").schedule
+    return Digest(schedule=schedule, scope=Scope.read(values.pop("question")), **values)
 
 
 def _row(number: int, finding: Finding) -> dict[str, Any]:

@@ -132,7 +132,7 @@ class Orders:
                 owner=user,
                 channel=order.channel or channel,
                 schedule=order.schedule,
-                question=str(question).partition(f" by={scan.VIEW}")[2].strip(),
+                scope=question.scope,
                 mention=order.mention,
                 created=now,
                 due=order.schedule.following(now),
@@ -143,16 +143,16 @@ class Orders:
         """The digest as an order has it now. Another question begins anew, with a baseline."""
         order = orders.parse(text, zone=digest.schedule.zone)
         self._desk.admit(digest.owner, order.channel or digest.channel)
-        question = str(self.question(order.question)).partition(f" by={scan.VIEW}")[2].strip()
+        scope = self.question(order.question).scope
         new = replace(
             digest,
             channel=order.channel or digest.channel,
             schedule=order.schedule,
-            question=question,
+            scope=scope,
             mention=order.mention,
             due=None if digest.paused else order.schedule.following(self._desk.questions.now()),
         )
-        if question != digest.question:
+        if scope != digest.scope:
             self._digests.start_over(digest.id)
         if not self._digests.change(new):
             raise UserError(f"Digest {digest.id} was removed meanwhile.")
@@ -218,10 +218,10 @@ class Orders:
     def words(self, digest: Digest) -> str:
         """When it is told, and what."""
         try:
-            subject = self.question(digest.question).subject()
+            subject = self.question(str(digest.scope)).subject()
         except UserError:
             # a store or an engine may be gone since; the digest can still be listed, changed and removed
-            subject = f"{digest.question} (which cannot be asked any more)"
+            subject = f"{digest.scope} (which cannot be asked any more)"
         return digest.words(subject)
 
     # --- telling people

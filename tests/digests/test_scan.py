@@ -16,6 +16,7 @@ from bot.digests.report import Point, Report
 from bot.digests.scan import FINDINGS_MOST, Row, Scan
 from bot.digests.schedule import Schedule
 from bot.question import select
+from bot.question.question import Scope
 from bot.table import Table
 from tests.conftest import NOW
 
@@ -36,7 +37,7 @@ BERLIN: Final = ZoneInfo("Europe/Berlin")
 
 
 def digest(zone: str = "Europe/Berlin", weekdays: tuple[int, ...] = EVERY_DAY, at: time = time(9)) -> Digest:
-    return Digest(1, "U_ALICE", "C_ONCALL", Schedule(at, zone, weekdays), "", None, NOW, due=NOW)
+    return Digest(1, "U_ALICE", "C_ONCALL", Schedule(at, zone, weekdays), Scope(), None, NOW, due=NOW)
 
 
 def hours(window: Window) -> float:
