@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bot.engines import Engine
     from bot.sandbox import Exchange, Message, Sandbox
     from bot.settings import Settings
-    from bot.worker.worker import Runner
+    from bot.worker.worker import Worker
     from handlers.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Bot:
     """The bot at work."""
 
     questions: Questions
-    runner: Runner
+    runner: Worker
     listening: Connection
 
     def problems(self) -> list[str]:
@@ -157,7 +157,7 @@ def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bo
             sandbox.stop()
 
 
-def play(sandbox: Sandbox, runner: Runner, line: str) -> str:
+def play(sandbox: Sandbox, runner: Worker, line: str) -> str:
     """Type `line` as Alice in #security of a demo, wait for all that comes of it, and return it as text."""
     from bot.sandbox.transcript import threaded
     from bot.store.schema import ENDED
@@ -211,7 +211,7 @@ def bot(settings: Settings) -> Iterator[Bot]:
     from bot.store.digests import Digests
     from bot.store.runs import Runs
     from bot.worker import audit
-    from bot.worker.worker import Runner
+    from bot.worker.worker import Worker
     from handlers import connection
     from handlers.publishing.budget import Budget
     from handlers.publishing.publisher import SlackPublisher
@@ -258,7 +258,7 @@ def bot(settings: Settings) -> Iterator[Bot]:
             reuse=timedelta(minutes=settings.reuse),
             confirm_gb=settings.confirm_gb,
         )
-        runner = Runner(
+        runner = Worker(
             runs,
             digests,
             able_engines,
@@ -305,7 +305,7 @@ def bot(settings: Settings) -> Iterator[Bot]:
         yield at_work
 
 
-def _stop(runner: Runner, listening: Connection) -> None:
+def _stop(runner: Worker, listening: Connection) -> None:
     """Hand over what is under way, and hang up at Slack meanwhile, for as long as there is time."""
     until = time.monotonic() + HANG_UP_SECONDS
     # a daemon: a handler that hangs, as in a database, must keep neither the runs nor the process

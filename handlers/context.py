@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bot.app.access import AccessPolicy
     from bot.app.ask import Questions
     from bot.app.digests import DigestOrders
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from handlers.access import Directory
 
 

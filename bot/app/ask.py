@@ -12,7 +12,7 @@ from bot.app.access import NotAllowed
 from bot.app.reuse import Costs, adopted
 from bot.errors import BotError, UserError
 from bot.question import select
-from bot.store.runs import Run, new_id
+from bot.store.run import QuestionTask, Run, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -111,10 +111,10 @@ class Questions:
             Run(
                 id=new_id(),
                 key=key,
+                task=QuestionTask(text, question.view.name),
                 user=user,
                 channel=channel,
                 reply_to=reply_to,
-                typed=text,
                 text=str(question),
                 engine=engine,
                 steps=() if earlier is None else adopted(earlier),

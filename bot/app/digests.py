@@ -16,7 +16,7 @@ from bot.digests.changes import Snooze
 from bot.digests.digest import Digest
 from bot.errors import UserError
 from bot.question.tokens import shown
-from bot.store.runs import Run, new_id
+from bot.store.run import DigestTask, Run, ScanTask, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from bot.store.runs import Runs
 
 log = logging.getLogger(__name__)
-
-NOW: Final = "now"
-"""What stands in a run's `typed` where someone had a digest told at once."""
 
 LONGEST_ID: Final = 10
 """Digits of a number that a database takes."""
@@ -197,7 +194,7 @@ class DigestOrders:
     def last_headline(self, digest: Digest) -> str:
         """What it told last, in a line; nothing where it has told nothing yet."""
         zone = ZoneInfo(digest.schedule.zone)
-        last = self._digests.last_told(digest.id)
+        last = self._digests.last_report(digest.id)
         return "" if last is None else reports.headline(last, self._today(digest), zone)
 
     # --- changes
@@ -257,57 +254,48 @@ class DigestOrders:
 def promise(
     digest: Digest, day: date, *, runs: Runs, grammar: Grammar, now: datetime, key: str, at_once: bool = False
 ) -> Run:
-    """Have the digest of a local date told: a run that tells it, and one that asks, the reading, which all
+    """Have the digest of a local date told: a run that tells it, and one that asks, the scan, which all
     digests share that ask the same over the same days. The same `key` is told once."""
     window, before = scan.windows(digest, day)
     text = f"{window} by={scan.VIEW} {digest.scope}"
-    reading = None
+    awaits = None
     try:
         question = grammar.parse(text, now=now, zone=UTC)
     except UserError as error:
-        # told to its owner by whoever claims the run
+        # told to its owner by whoever acquires the run
         log.warning("digest %s cannot be asked: %s", digest.id, error)
     else:
         text = str(question)
-        reading = _reading_of(question, before, runs=runs, grammar=grammar, now=now)
+        awaits = _scan_of(question, before, runs=runs, grammar=grammar, now=now)
     return runs.add(
         Run(
             id=new_id(),
             key=key,
+            task=DigestTask(digest.id, day, None if awaits is None else awaits.id, at_once),
             user="",
             channel=digest.channel,
-            reply_to=None,
-            typed=NOW if at_once else "",
             text=text,
             engine="",
-            steps=(),
             created=now,
             zone=digest.schedule.zone,
-            kind="digest",
-            awaits=None if reading is None else reading.id,
-            digest=digest.id,
-            day=day.isoformat(),
         )
     )
 
 
-def _reading_of(question: Question, before: Window, *, runs: Runs, grammar: Grammar, now: datetime) -> Run:
-    """The reading of a question, which others may have begun; a new one where that failed."""
+def _scan_of(question: Question, before: Window, *, runs: Runs, grammar: Grammar, now: datetime) -> Run:
+    """The scan of a question, which others may have begun; a new one where that failed."""
     engine = grammar.engine_of(question)
     asked = f"{engine} {question} {before}"
-    key = f"reading/{hashlib.sha256(asked.encode()).hexdigest()}"
+    key = f"scan/{hashlib.sha256(asked.encode()).hexdigest()}"
     run = Run(
         id=new_id(),
         key=key,
+        task=ScanTask(str(before)),
         user="",
         channel="",
-        reply_to=None,
-        typed=str(before),
         text=str(question),
         engine=engine,
-        steps=(),
         created=now,
-        kind="reading",
     )
     while (there := runs.add(run)).state in {"failed", "cancelled"}:
         run = replace(run, key=f"{there.key}+")

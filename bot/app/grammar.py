@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bot.question.question import Question
     from bot.question.views import View
-    from bot.store.runs import Run
+    from bot.store.run import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.question.question import Question
-    from bot.store.runs import Run, Runs, Step
+    from bot.store.run import Run, Step
+    from bot.store.runs import Runs
 
 LOOKED_AT: Final = 50
 """Past runs that an estimate, or a look for an earlier answer, goes through."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class DigestScheduler:
-    """Has digests told. Any number of replicas may do so: what falls due is a run of one key."""
+    """Has digests posted. Any number of replicas may do so: what falls due is a run of one key."""
 
     def __init__(
         self,
@@ -34,12 +34,12 @@ class DigestScheduler:
         self._clock = clock
         self._wake = wake
 
-    def due(self) -> None:
-        """Have told what is due; of what fell due while nobody was there, the latest, once."""
+    def schedule_due(self) -> None:
+        """Have posted what is due; of what fell due while nobody was there, the latest, once."""
         now = self._clock()
         for digest in self._digests.due(now):
             day = digest.schedule.latest(now)
             key = f"digest/{digest.id}/{day}"
             promise(digest, day, runs=self._runs, grammar=self._grammar, now=now, key=key)
             self._wake()
-            self._digests.put_off(digest, now)
+            self._digests.reschedule(digest, now)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bot.errors import BotError
     from bot.question.question import Question
     from bot.question.views import View
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from bot.table import Table
 
 Block = dict[str, Any]

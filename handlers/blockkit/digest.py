@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bot.digests.digest import Digest
     from bot.digests.report import Report
     from bot.errors import BotError
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from handlers.blockkit.blocks import Block
 
 SNOOZABLE: Final = frozenset({"new", "back", "open", "quiet"})
@@ -78,9 +78,9 @@ def label(finding: Finding) -> str:
     return " · ".join(literal(part) or "–" for part in (short_service(finding.service), who, client))
 
 
-def failed(digest: Digest, error: BotError, what_next: str, run: Run) -> list[Block]:
+def failed(digest: Digest, error: BotError, run: Run) -> list[Block]:
     """Why there is no digest, and what comes next."""
     return [
-        paragraph(said("⚠️ No digest: "), *prose(f"{error} {what_next} "), said(f"run {run.id}", code=True)),
+        paragraph(said("⚠️ No digest: "), *prose(f"{error} "), said(f"run {run.id}", code=True)),
         actions(button("Edit digest", "edit_digest", OfDigest(digest.id))),
     ]

@@ -10,6 +10,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.app.reuse import NeedsConfirmation
 from bot.errors import StoreDown, UserError
+from bot.store.run import SEEN, Receipt
 from handlers.blockkit import blocks
 from handlers.blockkit.values import AskPlace, AsView, Confirmed, OfRun, Words, of_action
 from handlers.errors import code_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from slack_bolt import Ack, App
     from slack_sdk import WebClient
 
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from handlers.context import Context
 
 log = logging.getLogger(__name__)
@@ -195,18 +196,13 @@ def _telling(
 def _delete(client: WebClient, run: Run) -> None:
     """Take an answer's messages and file away, the parent last, so that nothing is left hanging."""
     home = run.home or run.channel
-    posted = dict.fromkeys(ref for ref in run.posted.values() if ref != run.thread and _is_ref(ref))
-    for ref in [*posted, run.thread or ""]:
+    posted = [receipt for receipt in run.receipts.values() if receipt.kind in SEEN]
+    for receipt in [*posted, Receipt("message", run.thread or "")]:
         try:
-            if ref.startswith("F"):
-                client.files_delete(file=ref)
+            if receipt.kind == "file":
+                client.files_delete(file=receipt.ref)
             else:
-                client.chat_delete(channel=home, ts=ref)
+                client.chat_delete(channel=home, ts=receipt.ref)
         except SlackApiError as error:
             # it may be gone already
-            log.info("run %s: %s was not deleted: %s", run.id, ref, code_of(error))
-
-
-def _is_ref(posted: str) -> bool:
-    """Whether what was written down of a part names a message or a file."""
-    return posted.startswith("F") or posted.replace(".", "").isdigit()
+            log.info("run %s: %s was not deleted: %s", run.id, receipt.ref, code_of(error))

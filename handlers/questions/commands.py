@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from slack_bolt import Ack, App, Respond
     from slack_sdk import WebClient
 
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from handlers.blockkit.blocks import Block
     from handlers.context import Context
 

@@ -30,7 +30,7 @@ from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.runs import Runs
 from bot.table import Table
-from bot.worker.worker import Runner
+from bot.worker.worker import Worker
 from handlers import connection
 from handlers.access import Directory
 from handlers.publishing.budget import FILES, MINUTE, Budget
@@ -113,7 +113,7 @@ def main(count: int, *, named: bool) -> None:
         catalogue = views.load()
         # where the channels are named by a setting, Slack is not asked about each
         door = AccessPolicy(Directory(client), channels=[channel.id for channel in channels] if named else ())
-        runner = Runner(
+        runner = Worker(
             Runs(database),
             digests,
             {engine.name: engine},

@@ -20,7 +20,8 @@ from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.runs import Runs
 from bot.table import Table
-from bot.worker.worker import KEEP, Runner
+from bot.worker.retention import KEEP
+from bot.worker.worker import Worker
 from handlers import connection
 from handlers.access import Directory
 from handlers.publishing.budget import Budget
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from bot.question.views import View
     from bot.sandbox import Clock as SlacksClock
     from bot.sandbox import Delivery, File, Message
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from bot.table import Column, Row
 
 ALICE: Final = "U_ALICE"
@@ -132,7 +133,7 @@ class Broken:
 class Office:
     """The bot at work, a Slack, and short words for what people do there."""
 
-    def __init__(self, sandbox: Sandbox, questions: Questions, runner: Runner, clock: Clock) -> None:
+    def __init__(self, sandbox: Sandbox, questions: Questions, runner: Worker, clock: Clock) -> None:
         self.sandbox = sandbox
         self.questions = questions
         self.runner = runner
@@ -219,10 +220,11 @@ class Office:
         assert now is not None
         assert now.thread is not None
         home, root = now.home or now.channel, self.root(now)
-        file = now.posted.get("file", "")
-        if file.startswith("F"):
+        file = now.receipts.get("file")
+        if file is not None and file.kind == "file":
             self.sandbox.wait_for(
-                lambda: any(file in reply.files for reply in self.sandbox.thread(home, root)), what="the file"
+                lambda: any(file.ref in reply.files for reply in self.sandbox.thread(home, root)),
+                what="the file",
             )
         return self.sandbox.thread(home, root)
 
@@ -240,14 +242,14 @@ class Office:
     def csv(self, run: Run) -> str:
         now = self.runner.runs.get(run.id)
         assert now is not None
-        (file,) = [file for file in self.sandbox.files if file.id == now.posted["file"]]
+        (file,) = [file for file in self.sandbox.files if file.id == now.receipts["file"].ref]
         assert file.content is not None
         return file.content.decode("utf-8-sig")
 
     def file(self, run: Run) -> File:
         now = self.runner.runs.get(run.id)
         assert now is not None
-        return next(file for file in self.sandbox.files if file.id == now.posted["file"])
+        return next(file for file in self.sandbox.files if file.id == now.receipts["file"].ref)
 
     def whisper(self, user: str = ALICE) -> Message:
         """The newest thing that only one person sees."""
@@ -348,7 +350,7 @@ def open_office(
         runs, digests = Runs(database), Digests(database)
         by_name = {engine.name: engine for engine in engines}
         grammar = Grammar(views, by_name, engines[0].name, 366, stores)
-        runner = Runner(
+        runner = Worker(
             runs,
             digests,
             by_name,

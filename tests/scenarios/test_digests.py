@@ -248,7 +248,7 @@ def test_a_paused_digest_is_silent_until_it_is_resumed(office: Office) -> None:
     assert "· paused" in whispered(office, "every day")
 
     office.clock.advance(3 * 86_400)
-    office.runner.telling.due()
+    office.runner.scheduler.schedule_due()
     assert runs(office) == []
 
     type_(office, "resume 1", user=BOB)

@@ -14,6 +14,7 @@ from tests.scenarios.office import ALICE, BOB, BOT, HIDDEN, SECURITY, TO_ALICE, 
 from tests.scenarios.on_call import (
     EXPORT,
     ONCALL,
+    awaited,
     due,
     edited,
     failed,
@@ -198,8 +199,8 @@ def test_after_downtime_the_latest_is_told_once_and_says_that_it_is_late(office:
     ordered(office)
     told(office)
     office.clock.advance(4 * 86_400 + 3 * 3_600)  # nobody was there
-    office.runner.telling.due()
-    office.runner.telling.due()
+    office.runner.scheduler.schedule_due()
+    office.runner.scheduler.schedule_due()
 
     late = words(office.parent(office.ended(runs(office)[0])))
     assert late.startswith("Yesterday (Fri 27 Nov): 1 still open")
@@ -238,10 +239,10 @@ def test_a_failing_query_is_told_once_and_tried_every_quarter_of_an_hour(
         f"I try again every 15 minutes for 6 hours. run {run.id}\n[Edit digest]"
     )
 
-    awaited = failed(office, run, run.awaits)
+    following = failed(office, run, awaited(run))
     for tries in (2, 3):
         office.later(15 * 60)
-        awaited = failed(office, run, awaited)
+        following = failed(office, run, following)
         assert trail.asked.count("answer") == tries
     trail.error = None
     office.later(15 * 60)
@@ -261,7 +262,7 @@ def test_after_six_hours_it_is_given_up_and_the_next_one_asks_for_those_days_too
     trail.error = EngineError("Lake is gone.")
     run = due(office)
     said(office, "I try again every 15 minutes")
-    failed(office, run, run.awaits)
+    failed(office, run, awaited(run))
     office.later(6 * 3_600 + 1)
 
     assert office.ended(run).state == "failed"

@@ -15,7 +15,7 @@ from bot.rate_limits import TokenBucket
 from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.runs import Runs
-from bot.worker.worker import Runner
+from bot.worker.worker import Worker
 from handlers import connection
 from handlers.publishing.budget import Budget
 from handlers.publishing.publisher import SlackPublisher
@@ -33,7 +33,7 @@ def main(slack: str, database_url: str, name: str) -> None:
         client = connection.connect(TOKEN, slack)
         catalogue = views.load()
         unhurried = Budget(*(TokenBucket(UNHURRIED, int(UNHURRIED)) for _ in range(3)))
-        runner = Runner(
+        runner = Worker(
             Runs(database),
             Digests(database),
             {trail.name: trail},
@@ -45,7 +45,7 @@ def main(slack: str, database_url: str, name: str) -> None:
         )
         print("ready", flush=True)
         sys.stdin.readline()
-        runner.telling.due()
+        runner.scheduler.schedule_due()
         runner.start()
         sys.stdin.read()
         runner.stop()

@@ -18,6 +18,7 @@ from bot.answers.summary import Summary
 from bot.errors import BotError
 from bot.question.views import Chart, View, load
 from bot.sandbox import check_blocks, check_view
+from bot.store.run import QuestionTask
 from bot.table import Column, Table
 from bot.text import literal
 from handlers.blockkit import blocks, charts, tables
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from bot.question.question import Question
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from bot.store.schema import State
     from bot.table import Cell, Row
 
@@ -109,7 +110,7 @@ def runs(draw: st.DrawFn) -> Run:
     state = draw(st.sampled_from(states))
     return replace(
         RUN,
-        typed=draw(texts) * draw(st.sampled_from([1, 4])),
+        task=QuestionTask(draw(texts) * draw(st.sampled_from([1, 4])), "services"),
         state=state,
         channel=draw(st.sampled_from(["C1", "D1", "U1"])),
         home=draw(st.sampled_from([None, "C1", "D1"])),
