@@ -200,7 +200,9 @@ def _is_answer(exchange: Exchange) -> bool:
 @contextmanager
 def bot(settings: Settings) -> Iterator[Bot]:
     """The whole bot, connected to Slack and at work. UserError: a setting or a token is wrong."""
+    from bot.app.access import AccessPolicy
     from bot.app.ask import Questions
+    from bot.app.digests import DigestOrders
     from bot.app.grammar import Grammar
     from bot.app.reuse import Costs
     from bot.ops.health import Status
@@ -211,7 +213,6 @@ def bot(settings: Settings) -> Iterator[Bot]:
     from bot.worker import audit
     from bot.worker.worker import Worker
     from handlers import connection
-    from handlers.access import AccessPolicy
     from handlers.publishing.budget import Budget
     from handlers.publishing.publisher import SlackPublisher
 
@@ -233,8 +234,15 @@ def bot(settings: Settings) -> Iterator[Bot]:
 
     metrics = Metrics()
     client = connection.connect(bot_token, settings.slack_api_url, pause=pause, told=metrics.refused)
-    admins = _ids(settings.admins)
-    door = AccessPolicy(client, users=_ids(settings.users), channels=_ids(settings.channels), admins=admins)
+    directory = connection.Directory(client)
+    access = AccessPolicy(
+        directory,
+        users=_ids(settings.users),
+        channels=_ids(settings.channels),
+        admins=_ids(settings.admins),
+    )
+    # a command has three seconds, and cannot wait for Slack as long as a run can
+    at_once = directory.through(connection.impatient(client))
     catalogue, events = views.load(settings.views), archive(settings)
     # what no engine here can answer is no question: that is said before anything is promised
     able = [name for name in engines.NAMES if name in {"local", settings.engine} or settings.stores]
@@ -243,6 +251,7 @@ def bot(settings: Settings) -> Iterator[Bot]:
         database = Database(settings.database)
         stack.callback(database.close)
         runs, digests = Runs(database), Digests(database)
+        able_engines = {name: engine(settings, name, events, pause) for name in able}
         grammar = Grammar(catalogue, able, settings.engine, settings.max_window, settings.stores)
         costs = Costs(
             {"lake": settings.lake_price},
@@ -252,8 +261,8 @@ def bot(settings: Settings) -> Iterator[Bot]:
         runner = Worker(
             runs,
             digests,
-            {name: engine(settings, name, events, pause) for name in able},
-            SlackPublisher(client, catalogue, door=door, budget=Budget.of_slack(pause)),
+            able_engines,
+            SlackPublisher(client, catalogue, door=access, budget=Budget.of_slack(pause)),
             grammar,
             limits={"local": settings.local_concurrency, "lake": settings.lake_concurrency},
             cap=settings.max_rows,
@@ -264,8 +273,13 @@ def bot(settings: Settings) -> Iterator[Bot]:
             ended=lambda run: audit.ended(run, metrics),
             keep=timedelta(days=settings.keep),
         )
-        questions = Questions(runs, grammar, wake=runner.wake, costs=costs)
-        listening = connection.listen(client, app_token, questions, digests, admins, door=door)
+        quick = access.through(at_once)
+        questions = Questions(
+            runs, grammar, wake=runner.wake, engines=able_engines, access=quick, costs=costs
+        )
+        orders = DigestOrders(digests, runs, grammar, access=quick, wake=runner.wake)
+        context = connection.Context(questions, orders, quick, at_once)
+        listening = connection.listen(client, app_token, context)
         stack.callback(_stop, runner, listening)
         runner.start()
         at_work = Bot(questions, runner, listening)

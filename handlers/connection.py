@@ -13,10 +13,11 @@ from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
 from bot.errors import BotError, StoreDown, SurfaceDown, UserError
-from handlers.access import AccessPolicy
+from handlers.access import Directory
 from handlers.blockkit import blocks
-from handlers.context import Context, Directory
+from handlers.context import Context
 from handlers.digests import commands as digest_commands
+from handlers.digests import shown
 from handlers.errors import SLACK_ERRORS, translated
 from handlers.publishing.budget import Budget
 from handlers.publishing.publisher import SlackPublisher
@@ -24,22 +25,22 @@ from handlers.questions import actions, commands, form, home
 from handlers.retries import RetryLater
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from slack_bolt import Respond
 
-    from bot.app.ask import Questions
-    from bot.store.digests import Digests
 
 __all__ = [
     "EVENTS",
     "SCOPES",
-    "AccessPolicy",
     "Budget",
     "Connection",
+    "Context",
+    "Directory",
     "SlackPublisher",
     "check",
     "connect",
+    "impatient",
     "listen",
     "register",
 ]
@@ -66,16 +67,15 @@ OPTIONAL_SCOPES: Final = ("channels:history", "groups:history")
 
 COMMANDS: Final = (
     (commands.COMMAND, commands.DESCRIPTION, commands.USAGE),
-    (digest_commands.COMMAND, digest_commands.DESCRIPTION, digest_commands.USAGE),
+    (shown.COMMAND, digest_commands.DESCRIPTION, digest_commands.USAGE),
 )
 """The slash commands: each with its description, and the hint on how to use it."""
 
 EVENTS: Final = ("app_home_opened", "app_mention", "message.im")
 """What the app must be told of."""
 
-ZONE_SECONDS: Final = 1
-"""How long a command may wait for its asker's zone, of the three seconds Slack gives it."""
-
+IMPATIENT_SECONDS: Final = 1
+"""How long a command may wait for Slack's word on who asks, of the three seconds that Slack gives it."""
 
 CHANNELS: Final = 200
 """Channels a page, as Slack advises (docs: conversations.list)."""
@@ -107,10 +107,15 @@ def connect(
     return WebClient(token, base_url=api_url, retry_handlers=[RetryLater(pause, told)])
 
 
-def register(app: App, desk: Context) -> None:
+def impatient(client: WebClient) -> WebClient:
+    """The same client, but one that gives up within a second and tries nothing twice."""
+    return WebClient(client.token, base_url=client.base_url, timeout=IMPATIENT_SECONDS, retry_handlers=[])
+
+
+def register(app: App, context: Context) -> None:
     """Everything the app answers to."""
     for part in (commands, form, actions, digest_commands, home):
-        part.register(app, desk)
+        part.register(app, context)
     app.error(_unforeseen)
 
 
@@ -161,31 +166,16 @@ class Connection:
 
 
 def listen(
-    client: WebClient,
-    app_token: str,
-    questions: Questions,
-    digests: Digests,
-    admins: Iterable[str],
-    *,
-    door: AccessPolicy | None = None,
-    ping_seconds: float = PING_SECONDS,
+    client: WebClient, app_token: str, context: Context, *, ping_seconds: float = PING_SECONDS
 ) -> Connection:
-    """Connect to Slack in Socket Mode and answer until closed. UserError: a token is wrong; Unreachable."""
+    """Connect to Slack in Socket Mode and answer until closed. UserError: a token is wrong; SurfaceDown."""
     # Bolt finds the token in the environment too, and would warn that the client's goes before it
     logging.getLogger("slack_bolt.App").addFilter(lambda record: "`token`" not in record.getMessage())
-    quick = WebClient(client.token, base_url=client.base_url, timeout=ZONE_SECONDS, retry_handlers=[])
     try:
         client.auth_test()  # here, because Bolt makes an error of its own of a refusal
         # commands that hang in a database must leave room for those that do not
         app = App(client=client, listener_executor=ThreadPoolExecutor(LISTENERS, "listener"))
-        desk = Context(
-            questions,
-            digests,
-            Directory(quick),
-            frozenset(admins),
-            (door or AccessPolicy(client)).through(quick),
-        )
-        register(app, desk)
+        register(app, context)
         handler = SocketModeHandler(
             app, app_token, ping_interval=ping_seconds, receive_buffer_size=RECEIVE_BYTES
         )

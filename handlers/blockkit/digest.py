@@ -11,6 +11,7 @@ from bot.text import literal
 from handlers.access import GROUP
 from handlers.blockkit import blocks
 from handlers.blockkit.blocks import actions, button, paragraph, prose, said
+from handlers.blockkit.values import OfDigest, OfFinding
 
 if TYPE_CHECKING:
     from datetime import date
@@ -52,7 +53,7 @@ def below(report: Report, digest: Digest, run: Run) -> list[Block]:
     lines = [paragraph(said(f"{reports.coverage(report)} "), said(f"run {run.id}", code=True))]
     open_ = [entry.finding for entry in report.entries if entry.change in SNOOZABLE]
     elements = [_snooze(digest, open_)] if open_ else []
-    elements.append(button("Edit digest", "edit_digest", str(digest.id)))
+    elements.append(button("Edit digest", "edit_digest", OfDigest(digest.id)))
     return [*lines, actions(*elements)]
 
 
@@ -62,10 +63,9 @@ def _snooze(digest: Digest, findings: list[Finding]) -> Block:
         "action_id": "snooze",
         "placeholder": {"type": "plain_text", "text": "Snooze a finding…"},
         "options": [
-            {
-                "text": {"type": "plain_text", "text": blocks.cut(label(finding), blocks.OPTION_CHARS - 1)},
-                "value": f"{digest.id} {finding.id}",
-            }
+            blocks.option(
+                OfFinding(digest.id, finding.id), blocks.cut(label(finding), blocks.OPTION_CHARS - 1)
+            )
             for finding in findings[: blocks.OPTIONS]
         ],
     }
@@ -82,5 +82,5 @@ def failed(digest: Digest, error: BotError, run: Run) -> list[Block]:
     """Why there is no digest, and what comes next."""
     return [
         paragraph(said("⚠️ No digest: "), *prose(f"{error} "), said(f"run {run.id}", code=True)),
-        actions(button("Edit digest", "edit_digest", str(digest.id))),
+        actions(button("Edit digest", "edit_digest", OfDigest(digest.id))),
     ]

@@ -15,12 +15,13 @@ from slack_sdk.errors import SlackApiError
 
 from bot.answers.export import to_csv
 from bot.answers.wording import BYTES_PER_GB, short_service
+from bot.app.access import AccessPolicy
 from bot.digests import report as reports
 from bot.digests.digest import Digest
 from bot.errors import BotError, Cancelled, ChannelGone, SurfaceDown
 from bot.store.run import PARENT, Receipt
 from bot.worker.publisher import Parent, Part
-from handlers.access import DIRECT, AccessPolicy
+from handlers.access import DIRECT, Directory
 from handlers.blockkit import blocks, charts, tables
 from handlers.blockkit import digest as told
 from handlers.errors import REFUSED_BLOCKS, SLACK_ERRORS, code_of, translated
@@ -80,7 +81,7 @@ class SlackPublisher:
     ) -> None:
         """`door` knows who may ask; by default, everyone of the workspace. `budget` keeps below Slack's
         rate limits; by default, the documented ones."""
-        self._door = door or AccessPolicy(client)
+        self._door = door or AccessPolicy(Directory(client))
         self._client = client
         self._budget = budget or Budget.of_slack()
         self._posting = Posting(client, self._budget)

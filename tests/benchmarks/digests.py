@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from bot.app.access import AccessPolicy
 from bot.app.grammar import Grammar
 from bot.digests.digest import Digest
 from bot.digests.schedule import Schedule
@@ -31,7 +32,7 @@ from bot.store.runs import Runs
 from bot.table import Table
 from bot.worker.worker import Worker
 from handlers import connection
-from handlers.access import AccessPolicy
+from handlers.access import Directory
 from handlers.publishing.budget import FILES, MINUTE, Budget
 from handlers.publishing.publisher import SlackPublisher
 
@@ -111,7 +112,7 @@ def main(count: int, *, named: bool) -> None:
         )
         catalogue = views.load()
         # where the channels are named by a setting, Slack is not asked about each
-        door = AccessPolicy(client, channels=[channel.id for channel in channels] if named else ())
+        door = AccessPolicy(Directory(client), channels=[channel.id for channel in channels] if named else ())
         runner = Worker(
             Runs(database),
             digests,

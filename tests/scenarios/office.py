@@ -8,7 +8,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from bot.app.access import AccessPolicy
 from bot.app.ask import Questions
+from bot.app.digests import DigestOrders
 from bot.app.grammar import Grammar
 from bot.engines import Statement
 from bot.errors import EngineError
@@ -21,7 +23,7 @@ from bot.table import Table
 from bot.worker.retention import KEEP
 from bot.worker.worker import Worker
 from handlers import connection
-from handlers.access import AccessPolicy
+from handlers.access import Directory
 from handlers.publishing.budget import Budget
 from handlers.publishing.publisher import SlackPublisher
 from handlers.questions.commands import COMMAND
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from pathlib import Path
 
-    from slack_sdk import WebClient
     from sqlglot import exp
 
     from bot.app.reuse import Costs
@@ -320,7 +321,8 @@ def open_office(
     stores: Collection[str] = (),
     costs: Costs | None = None,
     database_url: str = "",
-    door: Callable[[WebClient], AccessPolicy] | None = None,
+    access: Callable[[Directory], AccessPolicy] | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
     ended: Callable[[Run], None] = lambda _: None,
     keep: timedelta = KEEP,
     slacks_clock: SlacksClock | None = None,
@@ -342,14 +344,16 @@ def open_office(
         stack.callback(database.close)
         client = connection.connect(options.bot_token, sandbox.api_url, pause=clock.advance)
         unhurried = Budget(*(TokenBucket(UNHURRIED, int(UNHURRIED)) for _ in range(3)))
-        admits = AccessPolicy(client, admins=admins) if door is None else door(client)
-        publisher = SlackPublisher(client, views, door=admits, budget=unhurried)
+        directory = Directory(client, monotonic)
+        policy = AccessPolicy(directory, admins=admins) if access is None else access(directory)
+        publisher = SlackPublisher(client, views, door=policy, budget=unhurried)
         runs, digests = Runs(database), Digests(database)
-        grammar = Grammar(views, [engine.name for engine in engines], engines[0].name, 366, stores)
+        by_name = {engine.name: engine for engine in engines}
+        grammar = Grammar(views, by_name, engines[0].name, 366, stores)
         runner = Worker(
             runs,
             digests,
-            {engine.name: engine for engine in engines},
+            by_name,
             publisher,
             grammar,
             limits={engine.name: 2 for engine in engines} | dict(limits or {}),
@@ -360,10 +364,14 @@ def open_office(
             ended=ended,
             keep=keep,
         )
-        questions = Questions(runs, grammar, wake=runner.wake, costs=costs, clock=clock)
-        listening = connection.listen(
-            client, options.app_token, questions, digests, admins, door=admits, ping_seconds=0.1
+        at_once = directory.through(connection.impatient(client))
+        quick = policy.through(at_once)
+        questions = Questions(
+            runs, grammar, wake=runner.wake, engines=by_name, access=quick, costs=costs, clock=clock
         )
+        orders = DigestOrders(digests, runs, grammar, access=quick, wake=runner.wake, clock=clock)
+        context = connection.Context(questions, orders, quick, at_once)
+        listening = connection.listen(client, options.app_token, context, ping_seconds=0.1)
         stack.callback(runner.stop)
         stack.callback(_hang_up, listening, sandbox)
         runner.start(threads)

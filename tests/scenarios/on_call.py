@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bot.engines import Statement
 from bot.store.run import DigestTask
 from bot.table import Table
-from handlers.digests.commands import COMMAND
+from handlers.digests.shown import COMMAND
 from tests.conftest import NOW
 from tests.scenarios.office import ALICE, words
 

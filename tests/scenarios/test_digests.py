@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.question.question import Scope
-from handlers.digests.commands import COMMAND, EXAMPLES
+from handlers.digests.shown import COMMAND, EXAMPLES
 from tests.conftest import NOW
 from tests.scenarios.office import ALICE, BOB, HIDDEN, OLD, SECURITY, open_office, words
 from tests.scenarios.on_call import (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.errors import EngineError
+from handlers.blockkit.values import OfFinding, encode
 from tests.scenarios.office import ALICE, BOB, BOT, HIDDEN, SECURITY, TO_ALICE, kinds, words
 from tests.scenarios.on_call import (
     EXPORT,
@@ -137,7 +138,7 @@ def test_snoozing_needs_a_reason(office: Office) -> None:
     ordered(office)
     parent = told(office)
     (table, _) = office.thread(runs(office)[0])
-    office.click(table, "snooze", f"1 {office.runner.digests.findings(1)[0].id}")
+    office.click(table, "snooze", encode(OfFinding(1, office.runner.digests.findings(1)[0].id)))
     form(office)
     assert list(office.sandbox.submit(ALICE, {"days": "7", "reason": ""}).errors) == ["reason"]
     assert list(office.sandbox.submit(ALICE, {"days": "7", "reason": "  "}).errors) == ["reason"]
@@ -150,14 +151,14 @@ def test_a_finding_of_a_digest_that_was_removed_meanwhile_cannot_be_snoozed(offi
     ordered(office)
     told(office)
     (table, _) = office.thread(runs(office)[0])
-    value = f"1 {office.runner.digests.findings(1)[0].id}"
+    value = encode(OfFinding(1, office.runner.digests.findings(1)[0].id))
     office.click(table, "snooze", value)
     form(office)
     type_(office, "remove 1")
     sent = office.sandbox.submit(ALICE, {"reason": "why"})
     assert sent.errors == {"reason": "That finding is no longer kept."}
     office.click(table, "snooze", value, user=BOB)
-    assert "No digest `1`." in words(office.whisper(BOB))
+    assert "No digest 1." in words(office.whisper(BOB))
 
 
 # --- what is told

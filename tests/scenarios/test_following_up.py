@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from handlers.blockkit.values import AsView, encode
 from tests.scenarios.office import ALICE, BOB, BOT, SECURITY, TO_ALICE, words
 
 if TYPE_CHECKING:
@@ -181,8 +182,8 @@ def test_every_other_view_answers_in_the_same_thread_for_the_same_window(office:
     run = office.answered("last 7d service=s3 min=1.3")
     menu = office.table(run)
 
-    clients = office.clicked_run(menu, "view_as", f"{run.id} clients")
-    versions = office.clicked_run(menu, "view_as", f"{run.id} versions")
+    clients = office.clicked_run(menu, "view_as", encode(AsView(run.id, "clients")))
+    versions = office.clicked_run(menu, "view_as", encode(AsView(run.id, "versions")))
 
     for other in (clients, versions):
         assert other.state == "done"
@@ -193,14 +194,16 @@ def test_every_other_view_answers_in_the_same_thread_for_the_same_window(office:
         assert "s3" in words(office.parent(other))
     assert "older than 1.3" in words(office.parent(clients))
     # from an answer within the thread, too, and back to a view with a policy
-    back = office.clicked_run(office_table(office, versions), "view_as", f"{versions.id} clients")
+    back = office.clicked_run(
+        office_table(office, versions), "view_as", encode(AsView(versions.id, "clients"))
+    )
     assert office.root(back) == run.thread
     assert "older than 1.2" in words(office.parent(back))
 
 
 def test_a_view_of_every_version_leads_to_the_clients_of_one(office: Office) -> None:
     run = office.answered("last 7d by=versions version=1.3")
-    clients = office.clicked_run(office.table(run), "view_as", f"{run.id} clients")
+    clients = office.clicked_run(office.table(run), "view_as", encode(AsView(run.id, "clients")))
     assert "calls over TLS 1.3, by client" in words(office.parent(clients))
 
 
@@ -236,7 +239,7 @@ def test_a_private_question_is_answered_in_direct_messages_and_can_be_shared(off
     answer = office.table(run)
     assert "[Share in the channel]" in words(answer)
 
-    other = office.clicked_run(answer, "view_as", f"{run.id} clients")
+    other = office.clicked_run(answer, "view_as", encode(AsView(run.id, "clients")))
     assert (other.home, office.root(other)) == (TO_ALICE, run.thread)
 
     shared = office.clicked_run(answer, "share")

@@ -243,7 +243,7 @@ def test_every_parent_and_every_apology_can_be_posted(
     taken(blocks.parent(run, question, text or "⏳ queued", cancel=cancel))
     taken(blocks.trouble(BotError(text or "It broke.", text), run))
     assert 0 < len(blocks.parent_text(question, text)) <= 4_000
-    mistake = commands.mistake(BotError(text or "It broke.", text), run.typed)
+    mistake = commands.refusal(BotError(text or "It broke.", text), run.typed)
     taken(mistake)
     assert blocks.words_of(mistake) or not (literal(text) or "It broke.")
 
@@ -251,7 +251,7 @@ def test_every_parent_and_every_apology_can_be_posted(
 @FEW
 @given(st.lists(runs(), max_size=10))
 def test_a_list_of_runs_can_be_posted_and_stands_at_home(many: list[Run]) -> None:
-    listed = [block for run in many for block in commands._listed(run)]  # noqa: SLF001 - the rest of it reads a database
+    listed = [block for run in many for block in commands._listed(run, "")]  # noqa: SLF001 - the rest of it reads a database
     taken(listed)
     taken(commands.help_())
     assert check_view({"type": "home", "blocks": [*commands.help_(), *listed]}) == []
