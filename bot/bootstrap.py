@@ -251,6 +251,7 @@ def bot(settings: Settings) -> Iterator[Bot]:
         database = Database(settings.database)
         stack.callback(database.close)
         runs, digests = Runs(database), Digests(database)
+        replies = connection.CommandReplies()
         able_engines = {name: engine(settings, name, events, pause) for name in able}
         grammar = Grammar(catalogue, able, settings.engine, settings.max_window, settings.stores)
         costs = Costs(
@@ -262,7 +263,7 @@ def bot(settings: Settings) -> Iterator[Bot]:
             runs,
             digests,
             able_engines,
-            SlackPublisher(client, catalogue, door=access, budget=Budget.of_slack(pause)),
+            SlackPublisher(client, catalogue, access=access, replies=replies, budget=Budget.of_slack(pause)),
             grammar,
             limits={"local": settings.local_concurrency, "lake": settings.lake_concurrency},
             cap=settings.max_rows,
@@ -278,7 +279,7 @@ def bot(settings: Settings) -> Iterator[Bot]:
             runs, grammar, wake=runner.wake, engines=able_engines, access=quick, costs=costs
         )
         orders = DigestOrders(digests, runs, grammar, access=quick, wake=runner.wake)
-        context = connection.Context(questions, orders, quick, at_once)
+        context = connection.Context(questions, orders, quick, at_once, replies)
         listening = connection.listen(client, app_token, context)
         stack.callback(_stop, runner, listening)
         runner.start()

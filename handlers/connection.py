@@ -22,6 +22,7 @@ from handlers.errors import SLACK_ERRORS, translated
 from handlers.publishing.budget import Budget
 from handlers.publishing.publisher import SlackPublisher
 from handlers.questions import actions, commands, form, home
+from handlers.replies import CommandReplies
 from handlers.retries import RetryLater
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = [
     "EVENTS",
     "SCOPES",
     "Budget",
+    "CommandReplies",
     "Connection",
     "Context",
     "Directory",

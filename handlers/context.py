@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bot.app.digests import DigestOrders
     from bot.store.run import Run
     from handlers.access import Directory
+    from handlers.replies import CommandReplies
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Context:
     digests: DigestOrders
     access: AccessPolicy
     directory: Directory
+    replies: CommandReplies
 
     def ask(
         self,

@@ -6,12 +6,15 @@ import logging
 import threading
 import time
 from collections import deque
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from handlers.blockkit import blocks
 from handlers.blockkit.values import AskPlace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from slack_bolt import Ack, Respond
     from slack_sdk import WebClient
 
@@ -22,6 +25,9 @@ log = logging.getLogger(__name__)
 
 PROMPT_SECONDS: Final = 2.4
 """Slack wants to hear within three (docs: slash-commands), and the way here and back takes some of that."""
+
+RESPOND_SECONDS: Final = 1_800
+"""How long a command's response URL takes messages (docs: interactivity, handling user interaction)."""
 
 SLOW: Final = (
     "The bot's database is slow. I have not taken this on yet: once I have, it goes on as always; and if I "
@@ -69,6 +75,35 @@ def place_of(body: dict[str, Any]) -> AskPlace:
     if not channel or container.get("is_ephemeral") or container.get("type") != "message":
         return AskPlace(channel)
     return AskPlace(channel, container.get("thread_ts") or container.get("message_ts"))
+
+
+class CommandReplies:
+    """Where a command was typed, for as long as something can be said there: to its asker alone, in channels
+    that the bot cannot see as well. Known to this process only. Safe from any thread."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[float, Respond]] = {}
+
+    def keep(self, run_id: str, respond: Respond) -> None:
+        """Remember the command that a run came from."""
+        now = self._monotonic()
+        with self._lock:
+            for old, (since, _) in list(self._kept.items()):
+                if now - since < RESPOND_SECONDS:
+                    break  # they are in the order in which they came
+                del self._kept[old]
+            self._kept[run_id] = now, respond
+
+    def say(self, run_id: str, made: list[Block]) -> bool:
+        """Say something under the command of a run, if that is known and it is not too late."""
+        with self._lock:
+            since, respond = self._kept.pop(run_id, (0.0, None))
+        if respond is None or self._monotonic() - since >= RESPOND_SECONDS:
+            return False
+        response = respond(blocks=made, text=blocks.words_of(made), replace_original=False)
+        return response.status_code == HTTPStatus.OK
 
 
 class TimelyAck:

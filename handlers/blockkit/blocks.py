@@ -229,7 +229,7 @@ def fits(value: object) -> bool:
 # --- under the table
 
 
-def below(left_out: str, found: Summary, run: Run) -> list[Block]:
+def footer(left_out: str, found: Summary, run: Run) -> list[Block]:
     """What the table leaves out, what was read, and how to go on from here."""
     lines = [paragraph(said(left_out))] if left_out else []
     if found.proof:

@@ -48,7 +48,7 @@ def mention(who: str) -> Block:
     return blocks.person(who)
 
 
-def below(report: Report, digest: Digest, run: Run) -> list[Block]:
+def footer(report: Report, digest: Digest, run: Run) -> list[Block]:
     """What was read, and what can be done about the findings."""
     lines = [paragraph(said(f"{reports.coverage(report)} "), said(f"run {run.id}", code=True))]
     open_ = [entry.finding for entry in report.entries if entry.change in SNOOZABLE]

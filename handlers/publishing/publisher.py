@@ -15,7 +15,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.answers.export import to_csv
 from bot.answers.wording import BYTES_PER_GB, short_service
-from bot.app.access import AccessPolicy
+from bot.app.access import AccessPolicy, NotAllowed
 from bot.digests import report as reports
 from bot.digests.digest import Digest
 from bot.errors import BotError, Cancelled, ChannelGone, SurfaceDown
@@ -23,10 +23,11 @@ from bot.store.run import PARENT, Receipt
 from bot.worker.publisher import Parent, Part
 from handlers.access import DIRECT, Directory
 from handlers.blockkit import blocks, charts, tables
-from handlers.blockkit import digest as told
+from handlers.blockkit import digest as digest_blocks
 from handlers.errors import REFUSED_BLOCKS, SLACK_ERRORS, code_of, translated
 from handlers.publishing.budget import Budget
 from handlers.publishing.posting import Posting
+from handlers.replies import CommandReplies, mistake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -57,7 +58,7 @@ OWED_SECONDS: Final = 900.0
 LONG: Final = timedelta(minutes=1)
 """Whoever waited longer is looking elsewhere, and is named under the answer."""
 
-RUNG_SECONDS: Final = 3_600.0
+STYLE_SECONDS: Final = 3_600.0
 """How long a workspace that refused a kind of table is not asked again: it may have been one odd table."""
 
 TOLD_ALONE: Final = "told alone"
@@ -75,13 +76,15 @@ class SlackPublisher:
         client: WebClient,
         views: Mapping[str, View],
         *,
-        door: AccessPolicy | None = None,
+        access: AccessPolicy | None = None,
+        replies: CommandReplies | None = None,
         budget: Budget | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`door` knows who may ask; by default, everyone of the workspace. `budget` keeps below Slack's
-        rate limits; by default, the documented ones."""
-        self._door = door or AccessPolicy(Directory(client))
+        """`access` knows who may ask; by default, everyone of the workspace. `replies` knows the commands
+        that runs came from. `budget` keeps below Slack's rate limits; by default, the documented ones."""
+        self._access = access or AccessPolicy(Directory(client))
+        self._replies = replies or CommandReplies()
         self._client = client
         self._budget = budget or Budget.of_slack()
         self._posting = Posting(client, self._budget)
@@ -89,8 +92,8 @@ class SlackPublisher:
         self._monotonic = monotonic
         self._owed: dict[str, float] = {}
         """The runs whose headline is still to come, and when their message was last edited."""
-        self._rung = 0
-        self._rung_since = 0.0
+        self._table_style = 0
+        self._style_since = 0.0
         """How far down the ladder of tables this workspace sent us, and when."""
 
     # --- questions
@@ -98,7 +101,7 @@ class SlackPublisher:
     def open(self, delivery: Delivery, question: Question, ahead: int) -> Parent:
         run = delivery.run
         try:
-            self._door.admit(run.user, run.channel, private=question.private)
+            self._access.admit(run.user, run.channel, private=question.private)
             home = self._posting.direct(run.user) if question.private else run.channel
             state = "⏳ queued" + (f", {ahead:,} before it" if ahead else "")
             made = blocks.parent(run, question, state, cancel=True)
@@ -167,6 +170,8 @@ class SlackPublisher:
 
     def _apologise(self, delivery: Delivery, question: Question | None, error: BotError) -> Receipt:
         run = delivery.run
+        if isinstance(error, NotAllowed) and self._replies.say(run.id, mistake(error)):
+            return Receipt("nothing")
         try:
             said = self._apologise_there(delivery, question, error) if run.has(PARENT) else None
             if said is None:
@@ -212,18 +217,18 @@ class SlackPublisher:
             return
         table = reports.table(report)
         shown = tables.FittedTable(table)
-        above, below = tables.above(shown), told.below(report, digest, delivery.run)
+        header, footer = tables.header(shown), digest_blocks.footer(report, digest, delivery.run)
         name = f"tls-audit_digest-{digest.id}_{report.period.start}_{report.period.end}.csv"
-        yield _part("table", lambda: self._post_table(delivery, shown, "Findings, new first", above, below))
+        yield _part("table", lambda: self._post_table(delivery, shown, "Findings, new first", header, footer))
         yield _part("file", lambda: self._post_file(delivery, table, name))
 
     def _open_digest(
         self, delivery: Delivery, digest: Digest, report: Report, today: date, late: str
     ) -> Parent:
-        made, words = told.parent(report, digest, today, late)
+        made, words = digest_blocks.parent(report, digest, today, late)
         drawn = charts.line(reports.chart(report))
         try:
-            self._door.admit_channel(digest.channel)
+            self._access.admit_channel(digest.channel)
             with_chart = [*made, drawn[0]] if drawn else made
             try:
                 sent = self._posting.post(delivery, PARENT, with_chart, words, digest.channel, None)
@@ -243,8 +248,8 @@ class SlackPublisher:
         return Parent(*sent)
 
     def _post_no_digest(self, delivery: Delivery, part: str, digest: Digest, error: BotError) -> Receipt:
-        made = told.failed(digest, error, delivery.run)
-        self._door.admit_channel(digest.channel)
+        made = digest_blocks.failed(digest, error, delivery.run)
+        self._access.admit_channel(digest.channel)
         words = blocks.fallback(f"No digest: {error}")
         return _message(self._posting.post(delivery, part, made, words, digest.channel, None))
 
@@ -285,41 +290,41 @@ class SlackPublisher:
         empty = read and not table.row_count
         buttons = blocks.follow_ups(run, question, self._views.values(), empty=empty)
         if not table.row_count:
-            made = [*named, *blocks.below("", found, run), buttons]
+            made = [*named, *blocks.footer("", found, run), buttons]
             return self._reply(delivery, "table", made, blocks.fallback(found.headline, found.proof))
         shown = tables.FittedTable(table, question.view)
         caption = f"{question.words()[:1].upper()}{question.words()[1:]}"
-        below = [*blocks.below(shown.left_out, found, run), buttons]
-        return self._post_table(delivery, shown, caption, [*named, *tables.above(shown)], below)
+        footer = [*blocks.footer(shown.left_out, found, run), buttons]
+        return self._post_table(delivery, shown, caption, [*named, *tables.header(shown)], footer)
 
     def _post_table(
         self,
         delivery: Delivery,
         shown: tables.FittedTable,
         caption: str,
-        above: list[Block],
-        below: list[Block],
+        header: list[Block],
+        footer: list[Block],
     ) -> Receipt:
         ladder: Sequence[Callable[[], Block]] = (
             lambda: tables.data_table(shown, caption),
             lambda: tables.plain_table(shown),
             lambda: tables.code_table(shown),
         )
-        if self._monotonic() - self._rung_since > RUNG_SECONDS:
-            self._rung = 0
-        for rung in range(self._rung, len(ladder)):
-            made = [*above, ladder[rung](), *below]
+        if self._monotonic() - self._style_since > STYLE_SECONDS:
+            self._table_style = 0
+        for style in range(self._table_style, len(ladder)):
+            made = [*header, ladder[style](), *footer]
             try:
                 sent = self._reply(delivery, "table", made, tables.table_text(shown))
             except SlackApiError as error:
-                if code_of(error) not in REFUSED_BLOCKS or rung == len(ladder) - 1:
+                if code_of(error) not in REFUSED_BLOCKS or style == len(ladder) - 1:
                     raise
-                log.warning("Slack refused %s: %s", ladder[rung]()["type"], error.response.data)
+                log.warning("Slack refused %s: %s", ladder[style]()["type"], error.response.data)
             else:
-                if rung != self._rung:
-                    self._rung, self._rung_since = rung, self._monotonic()
+                if style != self._table_style:
+                    self._table_style, self._style_since = style, self._monotonic()
                 return sent
-        raise AssertionError("the last rung answers or raises")
+        raise AssertionError("the last style answers or raises")
 
     def _post_chart(self, delivery: Delivery, drawn: tuple[Block, str] | None) -> Receipt:
         if drawn is None:
@@ -375,9 +380,9 @@ class SlackPublisher:
         self._owed.pop(delivery.run.id, None)
         return Receipt("edit", delivery.run.thread or "")
 
-    def _tell(self, delivery: Delivery, user: str, above: list[Block], error: BotError) -> Receipt:
+    def _tell(self, delivery: Delivery, user: str, header: list[Block], error: BotError) -> Receipt:
         """To a person's direct messages: there is no thread to say it in."""
-        words = [*above, *blocks.trouble(error, delivery.run)]
+        words = [*header, *blocks.trouble(error, delivery.run)]
         channel = self._posting.direct(user)
         return _message(
             self._posting.post(delivery, TOLD_ALONE, words, blocks.words_of(words), channel, None)

@@ -66,6 +66,7 @@ def register(app: App, context: Context) -> None:
                 answer = _answer(context, text, user, channel)
                 if answer is None:
                     run = context.ask(text, user=user, channel=channel, key=body["trigger_id"])
+                    context.replies.keep(run.id, respond)
                     if context.questions.is_private(run):
                         answer = plain("The answer comes to your messages with me.")
             except (UserError, StoreDown) as error:

@@ -112,12 +112,14 @@ def main(count: int, *, named: bool) -> None:
         )
         catalogue = views.load()
         # where the channels are named by a setting, Slack is not asked about each
-        door = AccessPolicy(Directory(client), channels=[channel.id for channel in channels] if named else ())
+        access = AccessPolicy(
+            Directory(client), channels=[channel.id for channel in channels] if named else ()
+        )
         runner = Worker(
             Runs(database),
             digests,
             {engine.name: engine},
-            SlackPublisher(client, catalogue, door=door, budget=Budget.of_slack()),
+            SlackPublisher(client, catalogue, access=access, budget=Budget.of_slack()),
             Grammar(catalogue, [engine.name], engine.name, 366),
             limits={engine.name: 10},
             cap=100_000,

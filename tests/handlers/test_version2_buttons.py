@@ -31,6 +31,7 @@ from handlers import connection
 from handlers.access import Directory
 from handlers.blockkit.values import AskPlace, DigestForm, SnoozeForm, decode
 from handlers.context import Context
+from handlers.replies import CommandReplies
 from tests.support.clock import Clock
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class Today:
             Digests(database), self.runs, grammar, access=access, wake=lambda: None, clock=self.clock
         )
         self._app = App(client=client, process_before_response=True, listener_executor=ThreadPoolExecutor(1))
-        connection.register(self._app, Context(questions, orders, access, directory))
+        connection.register(self._app, Context(questions, orders, access, directory, CommandReplies()))
 
     def get(self, recorded: dict[str, Any]) -> Any:
         """Send it a payload, when it came; the acknowledgement."""

@@ -27,6 +27,7 @@ from handlers.access import Directory
 from handlers.publishing.budget import Budget
 from handlers.publishing.publisher import SlackPublisher
 from handlers.questions.commands import COMMAND
+from handlers.replies import CommandReplies
 from tests.support.clock import Clock
 
 if TYPE_CHECKING:
@@ -346,7 +347,8 @@ def open_office(
         unhurried = Budget(*(TokenBucket(UNHURRIED, int(UNHURRIED)) for _ in range(3)))
         directory = Directory(client, monotonic)
         policy = AccessPolicy(directory, admins=admins) if access is None else access(directory)
-        publisher = SlackPublisher(client, views, door=policy, budget=unhurried)
+        replies = CommandReplies()
+        publisher = SlackPublisher(client, views, access=policy, replies=replies, budget=unhurried)
         runs, digests = Runs(database), Digests(database)
         by_name = {engine.name: engine for engine in engines}
         grammar = Grammar(views, by_name, engines[0].name, 366, stores)
@@ -370,7 +372,7 @@ def open_office(
             runs, grammar, wake=runner.wake, engines=by_name, access=quick, costs=costs, clock=clock
         )
         orders = DigestOrders(digests, runs, grammar, access=quick, wake=runner.wake, clock=clock)
-        context = connection.Context(questions, orders, quick, at_once)
+        context = connection.Context(questions, orders, quick, at_once, replies)
         listening = connection.listen(client, options.app_token, context, ping_seconds=0.1)
         stack.callback(runner.stop)
         stack.callback(_hang_up, listening, sandbox)

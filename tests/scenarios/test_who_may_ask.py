@@ -192,6 +192,29 @@ def test_while_slack_does_not_say_who_someone_is_nothing_is_answered_and_later_i
     assert office.ended(run).state == "done"
 
 
+def test_where_slack_says_too_late_that_someone_may_not_they_are_told_where_they_typed(
+    opened: Callable[..., Office],
+) -> None:
+    office = opened(admins=[ALICE])
+    office.sandbox.faults.error("users.info", "internal_error", where=lambda call: call["user"] == GUEST)
+
+    run = office.answered("last 7d", user=GUEST)
+
+    assert run.state == "failed"
+    assert run.steps == (), "nothing was asked of the lake"
+    word = office.whisper(GUEST)
+    assert word.channel == SECURITY
+    assert words(word) == "Guests may not ask here.\nAsk @alice."
+    assert office.posted() == []
+
+
+def test_where_it_was_a_mention_they_are_told_in_their_messages(office: Office) -> None:
+    office.sandbox.faults.error("users.info", "internal_error", where=lambda call: call["user"] == GUEST)
+    office.sandbox.mention(GUEST, SECURITY, "last 7d")
+    (word,) = office.direct(1, TO_GUEST)
+    assert "Guests may not ask here." in words(word)
+
+
 # --- digests
 
 

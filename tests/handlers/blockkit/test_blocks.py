@@ -202,25 +202,25 @@ def _element(element: dict[str, Any]) -> Any:
 
 @FEW
 @given(answers(), questions(), findings, runs())
-def test_every_answer_can_be_posted_on_every_rung_of_the_ladder(
+def test_every_answer_can_be_posted_in_every_style_of_table(
     made: tuple[Table, View], question: Question, found: Summary, run: Run
 ) -> None:
     table, view = made
     shown = tables.FittedTable(table, view) if table.row_count else None
-    above = tables.above(shown) if shown else []
+    header = tables.header(shown) if shown else []
     buttons = blocks.follow_ups(run, question, VIEWS.values(), empty=shown is None)
-    below = [*blocks.below(shown.left_out if shown else "", found, run), buttons]
+    footer = [*blocks.footer(shown.left_out if shown else "", found, run), buttons]
     if shown is None:
-        taken(below)
+        taken(footer)
         return
     for block in (
         tables.data_table(shown, question.words()),
         tables.plain_table(shown),
         tables.code_table(shown),
     ):
-        taken([*above, block, *below])
+        taken([*header, block, *footer])
     assert 0 < len(tables.table_text(shown)) <= 4_000
-    assert "\x00" not in json.dumps([*above, block, *below], ensure_ascii=False)
+    assert "\x00" not in json.dumps([*header, block, *footer], ensure_ascii=False)
 
 
 @FEW

@@ -23,6 +23,7 @@ from handlers.access import Directory
 from handlers.blockkit.values import AskPlace
 from handlers.context import Context
 from handlers.questions import form
+from handlers.replies import CommandReplies
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def context(catalogue: dict[str, View], tmp_path_factory: pytest.TempPathFactory
     access = AccessPolicy(directory)
     questions = Questions(Runs(database), grammar, wake=lambda: None, access=access, clock=lambda: NOW)
     orders = DigestOrders(Digests(database), Runs(database), grammar, access=access, wake=lambda: None)
-    yield Context(questions, orders, access, directory)
+    yield Context(questions, orders, access, directory, CommandReplies())
     database.close()
 
 
