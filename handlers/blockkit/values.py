@@ -7,6 +7,7 @@ ids and words with blanks between them.
 from __future__ import annotations
 
 import html
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -99,7 +100,8 @@ class SnoozeForm:
 
 def encode(value: object) -> str:
     """A value as Slack keeps it, with nothing in it that Slack would escape."""
-    text = msgspec.json.encode(value).decode()
+    # people paste half a surrogate, which is text in JSON but not in UTF-8
+    text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
     for acts in "&<>":
         text = text.replace(acts, f"\\u{ord(acts):04x}")
     return text
@@ -109,8 +111,8 @@ def decode(kind: type[T], text: str) -> T:
     """The value that `encode`, or version 2, has written; UserError where it is none."""
     if text.startswith("{"):
         try:
-            return msgspec.json.decode(text, type=kind)
-        except msgspec.DecodeError:
+            return msgspec.convert(json.loads(text), kind)
+        except (ValueError, RecursionError, msgspec.ValidationError):
             pass  # version 2 let people's own words stand as they were
     try:
         read: T = _VERSION_2[kind](text)
