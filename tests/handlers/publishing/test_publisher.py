@@ -30,7 +30,8 @@ from bot.worker.publisher import Part
 from handlers import connection
 from handlers.errors import TROUBLE, translated
 from handlers.publishing.budget import Budget
-from handlers.publishing.publisher import SlackPublisher, file_name
+from handlers.publishing.publisher import SlackPublisher
+from handlers.publishing.thread import file_name
 from tests.conftest import NOW
 from tests.support.runs import asked
 
