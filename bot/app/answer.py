@@ -6,14 +6,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.answers import summary
+from bot.answers import summary, wording
 from bot.question import select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from bot.answers.summary import Summary
-    from bot.app.reuse import Costs
     from bot.engines import Engine, Statement
     from bot.question.question import Question
     from bot.question.views import View
@@ -49,7 +48,7 @@ def statements(
 
 
 @contextmanager
-def answer(question: Question, ask: Ask, *, engine: Engine, costs: Costs, cap: int) -> Iterator[Answer]:
+def answer(question: Question, ask: Ask, *, engine: Engine, cap: int) -> Iterator[Answer]:
     """Have the `statements` of a question run, as far as they are due; the answer, until the `with` ends.
 
     What was read is asked only where reading is free, or where no row was found: a zero has to be believed.
@@ -64,4 +63,5 @@ def answer(question: Question, ask: Ask, *, engine: Engine, costs: Costs, cap: i
             tables.enter_context(coverage)
             paid += also_paid
         found = summary.read(question, table, coverage, cap=cap)
-        yield Answer(table, replace(found, cost=costs.words(engine.name, paid)))
+        cost = wording.cost(paid, engine.price) if paid and engine.price is not None else ""
+        yield Answer(table, replace(found, cost=cost))

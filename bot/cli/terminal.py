@@ -136,13 +136,8 @@ def _cut(cell: str, most: int) -> str:
     return f"{cell[: most - 1 - tail]}…{cell[len(cell) - tail :]}"
 
 
-def report(
-    table: Table, found: Summary, *, zone: tzinfo, now: datetime, seconds: float, cost: str = ""
-) -> str:
-    """The line under a table: totals, what was read, how long it took; for no rows, why to believe it.
-
-    `cost` is what was paid for it, where anything was.
-    """
+def report(table: Table, found: Summary, *, zone: tzinfo, now: datetime, seconds: float) -> str:
+    """The line under a table: totals, what was read, how long it took; for no rows, why to believe it."""
     rows = f"{counted(table.row_count, 'row')}, " if table.row_count else ""
     said = [f"{rows}{found.headline}."]
     if found.coverage is not None:
@@ -150,7 +145,7 @@ def report(
     if found.proof:
         said.append(found.proof)
     said += found.notes
-    return " ".join([*said, f"{cost} · {seconds:.1f} s" if cost else f"{seconds:.1f} s"])
+    return " ".join([*said, f"{found.cost} · {seconds:.1f} s" if found.cost else f"{seconds:.1f} s"])
 
 
 def ingested(done: Ingested) -> str:

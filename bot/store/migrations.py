@@ -6,7 +6,7 @@ version only. So a step does the same in ten years as on the day it was written.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
@@ -14,7 +14,7 @@ from bot.errors import BotError
 from bot.store import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _version = sa.Table("schema_version", sa.MetaData(), sa.Column("version", sa.Integer, nullable=False))
 
@@ -124,7 +124,7 @@ def _type_runs(connection: sa.Connection) -> None:
         {
             "this": row.id,
             "its_view": _view_3(row.text) if row.kind == "question" else None,
-            "its_receipts": {part: _receipt_3(part, ref) for part, ref in (row.receipts or {}).items()},
+            "its_receipts": _receipts_3(row.receipts or {}),
         }
         for row in found
     ]
@@ -142,12 +142,19 @@ def _view_3(text: str) -> str | None:
     return next((word.removeprefix("by=") for word in text.split() if word.startswith("by=")), None)
 
 
-def _receipt_3(part: str, ref: str) -> dict[str, Any]:
+def _receipts_3(parts: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The receipts of what version 2 knew to be posted."""
+    receipts = {part: _receipt_3(part, ref) for part, ref in parts.items() if part != "file again"}
+    if "file again" in parts:
+        # a mark, and no part: the file failed once, and may be there since
+        receipts.setdefault("file", {"kind": "failed", "ref": ""})
+    return receipts
+
+
+def _receipt_3(part: str, ref: str) -> dict[str, str]:
     """What version 2 meant by a part's name and by Slack's word for it."""
     if part == "upload":
         kind = "upload"
-    elif part == "file again":
-        kind, ref = "failed", ""
     elif part == "headline":
         kind = "edit"
     elif not ref:

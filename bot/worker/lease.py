@@ -86,7 +86,7 @@ class Lease:
             self.run = replace(self.run, maybe_posted=False)
 
     def release(self, **changes: object) -> None:
-        """Write `changes`, and leave the run to whoever acquires it next, with a doubt that nobody settled.
+        """Write `changes`, and leave the run to whoever acquires it next, who looks where nobody has looked.
         LeaseLost, if it is ours no more."""
         self._write(lambda run, _: self._runs.release(run, **{"maybe_posted": run.maybe_posted, **changes}))
 

@@ -11,7 +11,6 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from bot.app.reuse import Costs
 from bot.errors import EngineBusy, LeaseLost, ShuttingDown, StoreDown, SurfaceDown
 from bot.ops import logs
 from bot.store.queue import LEASE
@@ -73,7 +72,6 @@ class Worker:
         cap: int,
         owner: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        costs: Costs | None = None,
         stale_after: timedelta = STALE,
         stopping: threading.Event | None = None,
         ended: Callable[[Run], None] = lambda _: None,
@@ -104,9 +102,7 @@ class Worker:
         self.retention = Retention(runs, digests, publisher, keep=keep, clock=clock, stopping=self._stopping)
         self._inquiry = Inquiry(engines, clock=clock)
         self._carrier = Carrier(
-            QuestionCarrier(
-                runs, self._inquiry, publisher, grammar, costs=costs or Costs(), cap=cap, clock=clock
-            ),
+            QuestionCarrier(runs, self._inquiry, publisher, grammar, cap=cap, clock=clock),
             ScanCarrier(digests, self._inquiry, grammar, cap=cap),
             DigestCarrier(runs, digests, publisher, grammar, stale_after=stale_after, clock=clock),
             self._inquiry,

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import logging
-import re
-import tempfile
 import time
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from slack_sdk.errors import SlackApiError
 
-from bot.answers.export import to_csv
-from bot.answers.wording import BYTES_PER_GB, short_service
+from bot.answers.wording import BYTES_PER_GB
 from bot.app.access import AccessPolicy, NotAllowed
 from bot.digests import report as reports
 from bot.digests.digest import Digest
@@ -27,11 +23,12 @@ from handlers.blockkit import digest as digest_blocks
 from handlers.errors import REFUSED_BLOCKS, SLACK_ERRORS, code_of, translated
 from handlers.publishing.budget import Budget
 from handlers.publishing.posting import Posting
+from handlers.publishing.thread import Thread, file_name, message
 from handlers.replies import CommandReplies, mistake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import date, tzinfo
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import date
 
     from slack_sdk import WebClient
 
@@ -58,14 +55,8 @@ OWED_SECONDS: Final = 900.0
 LONG: Final = timedelta(minutes=1)
 """Whoever waited longer is looking elsewhere, and is named under the answer."""
 
-STYLE_SECONDS: Final = 3_600.0
-"""How long a workspace that refused a kind of table is not asked again: it may have been one odd table."""
-
 TOLD_ALONE: Final = "told alone"
 """The part that goes to a person's direct messages."""
-
-NAME_CHARS: Final = 120
-"""A file's name that still shows whole in a thread."""
 
 
 class SlackPublisher:
@@ -92,9 +83,7 @@ class SlackPublisher:
         self._monotonic = monotonic
         self._owed: dict[str, float] = {}
         """The runs whose headline is still to come, and when their message was last edited."""
-        self._table_style = 0
-        self._style_since = 0.0
-        """How far down the ladder of tables this workspace sent us, and when."""
+        self._thread = Thread(self._posting, monotonic)
 
     # --- questions
 
@@ -148,8 +137,8 @@ class SlackPublisher:
         rest: list[Part] = []
         if table.row_count:
             rest += [
-                _part("chart", lambda: self._post_chart(delivery, charts.chart(table, question.view))),
-                _part("file", lambda: self._post_file(delivery, table, name)),
+                _part("chart", lambda: self._thread.chart(delivery, charts.chart(table, question.view))),
+                _part("file", lambda: self._thread.file(delivery, table, name)),
             ]
         headline = _part("headline", lambda: self._edit(delivery, question, blocks.headline(summary, table)))
         # edits are the scarcest of all: where one has to wait, nothing else does
@@ -193,7 +182,7 @@ class SlackPublisher:
         try:
             if question is not None:
                 self._edit(delivery, question, "⚠️ No answer: see the thread")
-            return self._reply(delivery, "trouble", made, blocks.fallback(str(error)))
+            return self._thread.reply(delivery, "trouble", made, blocks.fallback(str(error)))
         except SlackApiError as refused:
             _unless_away(refused)
             log.warning("run %s: its thread took no apology: %s", run.id, code_of(refused))
@@ -219,8 +208,10 @@ class SlackPublisher:
         shown = tables.FittedTable(table)
         header, footer = tables.header(shown), digest_blocks.footer(report, digest, delivery.run)
         name = f"tls-audit_digest-{digest.id}_{report.period.start}_{report.period.end}.csv"
-        yield _part("table", lambda: self._post_table(delivery, shown, "Findings, new first", header, footer))
-        yield _part("file", lambda: self._post_file(delivery, table, name))
+        yield _part(
+            "table", lambda: self._thread.table(delivery, shown, "Findings, new first", header, footer)
+        )
+        yield _part("file", lambda: self._thread.file(delivery, table, name))
 
     def _open_digest(
         self, delivery: Delivery, digest: Digest, report: Report, today: date, late: str
@@ -251,7 +242,7 @@ class SlackPublisher:
         made = digest_blocks.failed(digest, error, delivery.run)
         self._access.admit_channel(digest.channel)
         words = blocks.fallback(f"No digest: {error}")
-        return _message(self._posting.post(delivery, part, made, words, digest.channel, None))
+        return message(self._posting.post(delivery, part, made, words, digest.channel, None))
 
     def tell(self, delivery: Delivery, user: str, error: BotError) -> Iterator[Part]:
         yield Part(TOLD_ALONE, lambda: self._tell_owner(delivery, user, error))
@@ -291,88 +282,13 @@ class SlackPublisher:
         buttons = blocks.follow_ups(run, question, self._views.values(), empty=empty)
         if not table.row_count:
             made = [*named, *blocks.footer("", found, run), buttons]
-            return self._reply(delivery, "table", made, blocks.fallback(found.headline, found.proof))
+            return self._thread.reply(delivery, "table", made, blocks.fallback(found.headline, found.proof))
         shown = tables.FittedTable(table, question.view)
         caption = f"{question.words()[:1].upper()}{question.words()[1:]}"
         footer = [*blocks.footer(shown.left_out, found, run), buttons]
-        return self._post_table(delivery, shown, caption, [*named, *tables.header(shown)], footer)
-
-    def _post_table(
-        self,
-        delivery: Delivery,
-        shown: tables.FittedTable,
-        caption: str,
-        header: list[Block],
-        footer: list[Block],
-    ) -> Receipt:
-        ladder: Sequence[Callable[[], Block]] = (
-            lambda: tables.data_table(shown, caption),
-            lambda: tables.plain_table(shown),
-            lambda: tables.code_table(shown),
-        )
-        if self._monotonic() - self._style_since > STYLE_SECONDS:
-            self._table_style = 0
-        for style in range(self._table_style, len(ladder)):
-            made = [*header, ladder[style](), *footer]
-            try:
-                sent = self._reply(delivery, "table", made, tables.table_text(shown))
-            except SlackApiError as error:
-                if code_of(error) not in REFUSED_BLOCKS or style == len(ladder) - 1:
-                    raise
-                log.warning("Slack refused %s: %s", ladder[style]()["type"], error.response.data)
-            else:
-                if style != self._table_style:
-                    self._table_style, self._style_since = style, self._monotonic()
-                return sent
-        raise AssertionError("the last style answers or raises")
-
-    def _post_chart(self, delivery: Delivery, drawn: tuple[Block, str] | None) -> Receipt:
-        if drawn is None:
-            return Receipt("nothing")
-        block, words = drawn
-        try:
-            return self._reply(delivery, "chart", [block], blocks.fallback(words))
-        except SlackApiError as error:
-            if code_of(error) not in REFUSED_BLOCKS:
-                raise
-            log.warning("Slack refused a chart: %s", error.response.data)
-            return self._reply(delivery, "chart", [blocks.code(words)], blocks.fallback(words))
-
-    def _post_file(self, delivery: Delivery, table: Table, name: str) -> Receipt:
-        """The CSV; where it is refused, why. The table is there already, and stays."""
-        run = delivery.run
-        with tempfile.TemporaryDirectory(prefix="tls-audit-") as folder:
-            try:
-                path = _write_csv(table, folder)
-            except OSError as error:
-                why = BotError(f"The table is above; there was no room for the file: {error.strerror}.")
-                return self._reply(delivery, "file", blocks.trouble(why, run), blocks.fallback(str(why)))
-            try:
-                return Receipt("file", self._posting.upload(delivery, path, name, self._thread(run)))
-            except SLACK_ERRORS as error:
-                refused = translated(error)
-                if isinstance(refused, SurfaceDown) and "file" not in run.receipts:
-                    # the whole run comes back in a while; it may only have been the line
-                    delivery.note("file", Receipt("failed"))
-                    raise
-                log.warning("run %s: Slack refused the file: %s", run.id, code_of(error) or error)
-                # it may be there, for all we know, and is said not to be
-                self._posting.withdraw(delivery.run)
-                hint = "Rerun sends it anew." if isinstance(refused, SurfaceDown) else refused.hint
-                why = BotError(f"The table is above; the file could not be sent. {refused.message}", hint)
-                return self._reply(delivery, "file", blocks.trouble(why, run), blocks.fallback(str(why)))
+        return self._thread.table(delivery, shown, caption, [*named, *tables.header(shown)], footer)
 
     # --- calls
-
-    def _thread(self, run: Run) -> str | None:
-        """The root of the thread that a run's answer goes into."""
-        return run.thread if run.reply_to is None or run.home != run.channel else run.reply_to
-
-    def _reply(self, delivery: Delivery, part: str, made: list[Block], words: str) -> Receipt:
-        run = delivery.run
-        return _message(
-            self._posting.post(delivery, part, made, words, run.home or run.channel, self._thread(run))
-        )
 
     def _edit(self, delivery: Delivery, question: Question, state: str) -> Receipt:
         made = blocks.parent(delivery.run, question, state, cancel=False)
@@ -384,9 +300,7 @@ class SlackPublisher:
         """To a person's direct messages: there is no thread to say it in."""
         words = [*header, *blocks.trouble(error, delivery.run)]
         channel = self._posting.direct(user)
-        return _message(
-            self._posting.post(delivery, TOLD_ALONE, words, blocks.words_of(words), channel, None)
-        )
+        return message(self._posting.post(delivery, TOLD_ALONE, words, blocks.words_of(words), channel, None))
 
 
 def _part(name: str, post: Callable[[], Receipt]) -> Part:
@@ -401,10 +315,6 @@ def _part(name: str, post: Callable[[], Receipt]) -> Part:
     return Part(name, post_it)
 
 
-def _message(sent: tuple[str, str]) -> Receipt:
-    return Receipt("message", sent[1])
-
-
 def _unless_away(error: Exception) -> None:
     """Raise Unreachable where Slack may take the same later: then the run comes back, and says it then."""
     known = translated(error)
@@ -417,21 +327,3 @@ def _told(run: Run, words: str) -> list[Block]:
     if run.waited <= LONG:
         return []
     return [blocks.paragraph(blocks.person(run.user), blocks.said(f" {words}"))]
-
-
-def file_name(question: Question, zone: tzinfo) -> str:
-    """`tls-audit_calls_2026-11-16_2026-11-23_service-s3.csv`: what was asked, over which days of `zone`."""
-    start, end = (moment.astimezone(zone) for moment in (question.window.start, question.window.end))
-    parts = ["tls-audit", question.view.name, f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}"]
-    for each in question.filters:
-        values = "-".join(short_service(value) for value in each.values)
-        parts.append(f"{each.word}-{'not-' if each.negated else ''}{values}")
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", "_".join(parts))[:NAME_CHARS].rstrip("-_") + ".csv"
-
-
-def _write_csv(table: Table, folder: str) -> Path:
-    path = Path(folder) / "answer.csv"
-    # Excel takes UTF-8 for what it is only with a byte order mark
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        to_csv(table, file)
-    return path

@@ -10,7 +10,7 @@ import pytest
 from bot.app.access import AccessPolicy, NotAllowed
 from bot.app.ask import Questions
 from bot.app.grammar import Grammar
-from bot.engines import Statement
+from bot.engines import Engine, Statement
 from bot.errors import UserError
 from bot.store.database import Database
 from bot.store.runs import Runs
@@ -29,11 +29,10 @@ if TYPE_CHECKING:
     from bot.table import Column, Table
 
 
-class Terse:
+class Terse(Engine):
     """An engine that cannot say `!=`, and is never to be run."""
 
     name = "terse"
-    metered = False
 
     def __init__(self) -> None:
         self.translated = 0

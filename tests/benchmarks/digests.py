@@ -20,7 +20,7 @@ from bot.app.access import AccessPolicy
 from bot.app.grammar import Grammar
 from bot.digests.digest import Digest
 from bot.digests.schedule import Schedule
-from bot.engines import Statement
+from bot.engines import Engine, Statement
 from bot.question import views
 from bot.question.question import Scope
 from bot.sandbox import Channel, Options, Sandbox
@@ -52,7 +52,7 @@ PATIENCE = 1_200.0
 FINDINGS = 40
 
 
-class Counting:
+class Counting(Engine):
     """An engine that answers at once, and counts what it is asked."""
 
     name = "counting"

@@ -106,7 +106,7 @@ ROW = {
     "state": "running",
     "home": "C1",
     "thread": "17.1",
-    "parts": json.dumps({"headline": "17.1"}),
+    "parts": json.dumps({"headline": "17.1", "chart": "", "file again": "yes"}),
     "owner": "old",
     "lease": at(30).timestamp(),
     "fence": 1,
@@ -116,6 +116,14 @@ ROW = {
     "scanned": 5,
 }
 """A run as the first release wrote it, at work when that was stopped."""
+
+
+RECEIPTS = {
+    "headline": Receipt("edit", "17.1"),
+    "chart": Receipt("nothing"),
+    "file": Receipt("failed"),
+}
+"""What it says of the run's parts, as it is read now."""
 
 
 def write_version_1(beside: sa.Engine) -> None:
@@ -170,7 +178,7 @@ def test_a_database_of_the_first_release_is_taken_on_with_its_runs(
     kept = runs.get("a1b2c3d4")
     assert kept is not None
     assert (kept.key, kept.typed, kept.zone, kept.state) == ("event-1", "last 7d", "Europe/Berlin", "running")
-    assert (kept.created, kept.lease, kept.receipts) == (START, at(30), {"headline": Receipt("edit", "17.1")})
+    assert (kept.created, kept.lease, kept.receipts) == (START, at(30), RECEIPTS)
     assert [(step.name, step.ref, step.scanned) for step in kept.steps] == [("answer", "query-1", 5)]
     assert kept.steps[0].statement.columns[1] == Column("numCalls", "INTEGER")
     assert (kept.task, kept.maybe_posted) == (QuestionTask("last 7d", "services"), False)

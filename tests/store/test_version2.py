@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.app.grammar import Grammar
-from bot.engines import Statement
+from bot.engines import Engine, Statement
 from bot.errors import Cancelled
 from bot.store import migrations, schema
 from bot.store.database import Database
@@ -66,10 +66,10 @@ ANSWERED: Final[dict[str, Cell]] = {
 """What an engine answers, by the type of a column."""
 
 
-class Lake:
+class Lake(Engine):
     """An engine that answers everything at once, and remembers what it was asked."""
 
-    metered = True
+    price = 0.005
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -17,7 +17,7 @@ from bot.app.digests import promise
 from bot.app.grammar import Grammar
 from bot.digests.digest import Digest
 from bot.digests.order import parse as parse_order
-from bot.engines import Statement
+from bot.engines import Engine, Statement
 from bot.errors import EngineError
 from bot.question.question import Scope
 from bot.store.database import Database
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from bot.answers.summary import Summary
     from bot.digests.report import Report
-    from bot.engines import Engine, Progress
+    from bot.engines import Progress
     from bot.engines.local import Local
     from bot.errors import BotError
     from bot.question.question import Question
@@ -91,11 +91,10 @@ class Noticeboard:
         """Nothing is left to download."""
 
 
-class Broken:
+class Broken(Engine):
     """An engine that fails, in words of its own."""
 
     name = "broken"
-    metered = False
 
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
         return Statement(select.sql("trino"), tuple(columns))

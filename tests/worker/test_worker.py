@@ -13,7 +13,7 @@ import pytest
 
 from bot.app.ask import Questions
 from bot.app.grammar import Grammar
-from bot.engines import Statement
+from bot.engines import Engine, Statement
 from bot.errors import (
     BotError,
     Cancelled,
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from bot.worker.publisher import Delivery
 
 
-class Script:
+class Script(Engine):
     """An engine that does what a test lays before it, one thing each time it is asked; else it answers."""
 
     name = "script"

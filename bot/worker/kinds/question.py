@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.app.grammar import Grammar
-    from bot.app.reuse import Costs
     from bot.errors import BotError
     from bot.question.question import Question
     from bot.store.run import Run
@@ -36,7 +35,6 @@ class QuestionCarrier:
         publisher: Publisher,
         grammar: Grammar,
         *,
-        costs: Costs,
         cap: int,
         clock: Callable[[], datetime],
     ) -> None:
@@ -44,7 +42,6 @@ class QuestionCarrier:
         self._inquiry = inquiry
         self._publisher = publisher
         self._grammar = grammar
-        self._costs = costs
         self._cap = cap
         self._clock = clock
 
@@ -73,7 +70,7 @@ class QuestionCarrier:
         def ask(name: str) -> tuple[Table, int]:
             return self._inquiry.ask(lease, name, show)
 
-        with answer(question, ask, engine=engine, costs=self._costs, cap=self._cap) as found:
+        with answer(question, ask, engine=engine, cap=self._cap) as found:
             coverage = found.summary.coverage
             self._inquiry.met(lease.run.engine, None if coverage is None else coverage.newest)
             run = lease.save(state="posting", rows=found.table.row_count, answered=self._clock())
