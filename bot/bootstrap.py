@@ -219,7 +219,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             raise ShuttingDown("The bot is stopping.")
 
     metrics = Metrics()
-    client = connection.connect(bot_token, settings.slack_api_url, pause=pause, told=metrics.refused)
+    client = connection.connect(bot_token, settings.slack_api_url, pause=pause, on_refusal=metrics.refused)
     directory = connection.Directory(client)
     access = AccessPolicy(
         directory,

@@ -100,13 +100,13 @@ def connect(
     api_url: str,
     *,
     pause: Callable[[float], None] = time.sleep,
-    told: Callable[[str, str], None] = lambda *_: None,
+    on_refusal: Callable[[str, str], None] = lambda *_: None,
 ) -> WebClient:
     """A client of the Web API that waits out rate limits and Slack's passing failures, with `pause`.
 
-    `told` hears of every such refusal: the method, and `ratelimited` or the HTTP status.
+    `on_refusal` hears of every such refusal: the method, and `ratelimited` or the HTTP status.
     """
-    return WebClient(token, base_url=api_url, retry_handlers=[RetryLater(pause, told)])
+    return WebClient(token, base_url=api_url, retry_handlers=[RetryLater(pause, on_refusal)])
 
 
 def impatient(client: WebClient) -> WebClient:
@@ -126,7 +126,7 @@ class Connection:
 
     def __init__(self, handler: SocketModeHandler) -> None:
         self._handler = handler
-        self._known = 0
+        self._known_to_slack = 0
         self._replacing = False
         self._handler.client.on_message_listeners.append(self._heard)
         self._handler.connect()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
@@ -138,24 +138,24 @@ class Connection:
     @property
     def sockets(self) -> tuple[int, int]:
         """How many connections this process holds, and how many of this app Slack knows."""
-        return int(self.is_connected()), self._known
+        return int(self.is_connected()), self._known_to_slack
 
     def _heard(self, message: str) -> None:
         """Slack says with its hello how many connections it knows; it sends each click to one of them."""
         if '"hello"' not in message and '"disconnect"' not in message:
             return
-        said = json.loads(message)
-        if said.get("type") == "disconnect":
+        event = json.loads(message)
+        if event.get("type") == "disconnect":
             self._replacing = True
-        elif said.get("type") == "hello":
+        elif event.get("type") == "hello":
             # the connection that this one replaces is still counted: it is closed a moment later
-            self._known = int(said.get("num_connections", 0)) - self._replacing
+            self._known_to_slack = int(event.get("num_connections", 0)) - self._replacing
             self._replacing = False
-            if self._known > 1:
+            if self._known_to_slack > 1:
                 log.warning(
                     "Slack knows %s connections of this app, and this process holds one. If no other replica "
                     "runs, some are dead, and what people click may get lost until Slack notices.",
-                    self._known,
+                    self._known_to_slack,
                 )
 
     def close(self) -> None:
@@ -183,12 +183,12 @@ def listen(
         )
         return Connection(handler)
     except SLACK_ERRORS as error:
-        known = translated(error)
-        if isinstance(known, SurfaceDown):
+        refusal = translated(error)
+        if isinstance(refusal, SurfaceDown):
             raise SurfaceDown(
-                known.message, "Check the network and SLACK_API_URL, then start it again."
+                refusal.message, "Check the network and SLACK_API_URL, then start it again."
             ) from error
-        raise UserError(known.message, "`tls-audit doctor` checks the tokens.") from error
+        raise UserError(refusal.message, "`tls-audit doctor` checks the tokens.") from error
 
 
 def check(client: WebClient, app_token: str) -> Iterator[tuple[str, bool, str]]:
@@ -202,13 +202,13 @@ def check(client: WebClient, app_token: str) -> Iterator[tuple[str, bool, str]]:
     if not client.token:
         return
     try:
-        known = client.auth_test()
+        identity = client.auth_test()
     except SLACK_ERRORS as error:
         mend = "Set SLACK_BOT_TOKEN: Install App, Bot User OAuth Token."
         yield _failed("the bot's token", error, mend)
         return
-    yield f"the bot's token: {known['user']} in {known['team']}", True, ""
-    granted = set(str(known.headers.get("x-oauth-scopes", "")).replace(",", " ").split())
+    yield f"the bot's token: {identity['user']} in {identity['team']}", True, ""
+    granted = set(str(identity.headers.get("x-oauth-scopes", "")).replace(",", " ").split())
     lacking = [scope for scope in SCOPES if scope not in granted]
     what = f"scopes: {', '.join(lacking)} missing" if lacking else "scopes: all granted"
     yield what, not lacking, "Paste manifest.yml into App Manifest again, then install the app again."
@@ -221,10 +221,10 @@ def check(client: WebClient, app_token: str) -> Iterator[tuple[str, bool, str]]:
 
 def _failed(what: str, error: Exception, mend: str) -> tuple[str, bool, str]:
     """A check that Slack refused, or did not hear of: then it says nothing of what was checked."""
-    known = translated(error)
-    if isinstance(known, SurfaceDown):
+    refusal = translated(error)
+    if isinstance(refusal, SurfaceDown):
         mend = "Check the network and SLACK_API_URL, then run this again."
-    return f"{what}: {known.message}", False, mend
+    return f"{what}: {refusal.message}", False, mend
 
 
 def _socket_mode(client: WebClient, app_token: str) -> tuple[str, bool, str]:
@@ -260,6 +260,6 @@ def _unforeseen(error: Exception, body: dict[str, Any], respond: Respond) -> Non
     else:
         log.error("a handler failed", exc_info=error)
     if body.get("response_url"):
-        known = translated(error) if isinstance(error, SLACK_ERRORS) else error
+        cause = translated(error) if isinstance(error, SLACK_ERRORS) else error
         words = "Something went wrong here. The bot's log says what; ask again."
-        respond(blocks.fallback(str(known) if isinstance(known, BotError) else words))
+        respond(blocks.fallback(str(cause) if isinstance(cause, BotError) else words))

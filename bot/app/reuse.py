@@ -73,10 +73,14 @@ class Costs:
         """
         if engine not in self._prices or not self._reuse:
             return None
-        asks = _gist(str(question))
+        asks = _beside_window(str(question))
         for run in runs.answered(engine, now - self._reuse, LOOKED_AT):
             # reading a question takes a millisecond; most are seen to differ without that
-            if _gist(run.text) == asks and run.steps and all(step.adopted is None for step in run.steps):
+            if (
+                _beside_window(run.text) == asks
+                and run.steps
+                and all(step.adopted is None for step in run.steps)
+            ):
                 before = asked(run)
                 within = now - run.created
                 if _is_same(question, before) and _moved_along(question, before, typed(run), within):
@@ -86,7 +90,7 @@ class Costs:
     def confirm(
         self, runs: Runs, question: Question, engine: str, now: datetime, asked: Callable[[Run], Question]
     ) -> None:
-        """Raise Costly where the question will likely read more than anyone wants to pay for unasked."""
+        """Raise NeedsConfirmation where the question will likely read more than anyone wants to pay for unasked."""
         if engine not in self._prices or self._confirm_gb is None:
             return
         rates = []
@@ -104,8 +108,8 @@ class Costs:
             )
 
 
-def _gist(text: str) -> list[str]:
-    """What a question's text asks, but for the window that it opens with, and for who answers whom."""
+def _beside_window(text: str) -> list[str]:
+    """The words of a question's text, but for its window, and for who answers whom."""
     return [word for word in text.split(" ")[1:] if word != "private" and not word.startswith("engine=")]
 
 

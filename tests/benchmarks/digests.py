@@ -108,7 +108,9 @@ def main(count: int, *, named: bool) -> None:
     ):
         engine, digests = Counting(now - timedelta(days=1)), Digests(database)
         client = connection.connect(
-            options.bot_token, sandbox.api_url, told=lambda method, why: refused.update([f"{method} {why}"])
+            options.bot_token,
+            sandbox.api_url,
+            on_refusal=lambda method, why: refused.update([f"{method} {why}"]),
         )
         catalogue = views.load()
         # where the channels are named by a setting, Slack is not asked about each
