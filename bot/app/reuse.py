@@ -90,7 +90,7 @@ class Costs:
     def confirm(
         self, runs: Runs, question: Question, engine: str, now: datetime, asked: Callable[[Run], Question]
     ) -> None:
-        """Raise NeedsConfirmation where the question will likely read more than anyone wants to pay for unasked."""
+        """NeedsConfirmation where the question will likely read more than anyone wants to pay for unasked."""
         if engine not in self._prices or self._confirm_gb is None:
             return
         rates = []
