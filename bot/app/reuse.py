@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.question.question import Question
-    from bot.store.runs import Run, Runs, Step
+    from bot.store.run import Run, Step
+    from bot.store.runs import Runs
 
 LOOKED_AT: Final = 50
 """Past runs that an estimate, or a look for an earlier answer, goes through."""
@@ -85,7 +86,7 @@ class Costs:
     def confirm(
         self, runs: Runs, question: Question, engine: str, now: datetime, asked: Callable[[Run], Question]
     ) -> None:
-        """Raise Costly where the question will likely read more than anyone wants to pay for unasked."""
+        """NeedsConfirmation where the question will likely read more than anyone wants to pay for unasked."""
         if engine not in self._prices or self._confirm_gb is None:
             return
         rates = []

@@ -135,13 +135,8 @@ def _cut(cell: str, most: int) -> str:
     return f"{cell[: most - 1 - tail]}…{cell[len(cell) - tail :]}"
 
 
-def report(
-    table: Table, summary: Summary, *, zone: tzinfo, now: datetime, seconds: float, cost: str = ""
-) -> str:
-    """The line under a table: totals, what was read, how long it took; for no rows, why to believe it.
-
-    `cost` is what was paid for it, where anything was.
-    """
+def report(table: Table, summary: Summary, *, zone: tzinfo, now: datetime, seconds: float) -> str:
+    """The line under a table: totals, what was read, how long it took; for no rows, why to believe it."""
     rows = f"{counted(table.row_count, 'row')}, " if table.row_count else ""
     sentences = [f"{rows}{summary.headline}."]
     if summary.coverage is not None:
@@ -149,7 +144,7 @@ def report(
     if summary.proof:
         sentences.append(summary.proof)
     sentences += summary.notes
-    return " ".join([*sentences, f"{cost} · {seconds:.1f} s" if cost else f"{seconds:.1f} s"])
+    return " ".join([*sentences, f"{summary.cost} · {seconds:.1f} s" if summary.cost else f"{seconds:.1f} s"])
 
 
 def ingested(done: Ingested) -> str:

@@ -35,7 +35,7 @@ CELL_CHARS: Final = 250
 
 
 class FittedTable:
-    """The rows of a table that fit a message, chosen once for every rung of the ladder."""
+    """The rows of a table that fit a message, chosen once for every style of table."""
 
     def __init__(self, table: Table, view: View | None = None) -> None:
         """Without a view, the rows stay in their order."""
@@ -91,7 +91,7 @@ class FittedTable:
 
 
 def data_table(shown: FittedTable, caption: str) -> Block:
-    """Slack's sortable table, the first rung."""
+    """Slack's sortable table, the first that is tried."""
     return {
         "type": "data_table",
         "caption": caption,
@@ -102,7 +102,7 @@ def data_table(shown: FittedTable, caption: str) -> Block:
 
 
 def plain_table(shown: FittedTable) -> Block:
-    """Slack's older table, the second rung."""
+    """Slack's older table, tried where that one is refused."""
     return {
         "type": "table",
         "column_settings": [{"align": "right" if _is_number(column) else "left"} for column in shown.columns],
@@ -114,7 +114,7 @@ def plain_table(shown: FittedTable) -> Block:
 
 
 def code_table(shown: FittedTable) -> Block:
-    """The table in fixed-width characters, the last rung; fewer rows, since they must fit one block."""
+    """The table in fixed-width characters, which Slack never refuses; fewer rows, as many as fit a block."""
     from tabulate import tabulate
 
     labels = [column.label for column in shown.columns]
@@ -164,7 +164,7 @@ def _data_cells(row: Sequence[Cell]) -> list[Block]:
     ]
 
 
-def above(shown: FittedTable) -> list[Block]:
+def header(shown: FittedTable) -> list[Block]:
     """What is the same in every row, said once."""
     if not shown.constants:
         return []

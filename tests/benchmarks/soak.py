@@ -43,7 +43,7 @@ from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User, samples
 from bot.sandbox.state import BOT, users
 from bot.store.database import Database
 from bot.store.digests import Digests
-from bot.store.runs import Run, Runs
+from bot.store.runs import Runs
 from bot.store.schema import ENDED
 from handlers import connection
 from handlers.questions.commands import COMMAND
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.sandbox import Delivery, Message
+    from bot.store.run import Run
 
 ROOT: Final = Path(__file__).parents[2]
 SERVE: Final = (sys.executable, "-c", "from bot.cli.main import main; main()", "serve")
@@ -439,10 +440,10 @@ class Soak:
         files: list[Message] = []
         threads: dict[tuple[str, str], str] = {}
         uploads = {
-            run.posted[name]: run.id
+            run.receipts[name].ref: run.id
             for run in every
             for name in ("upload", "file")
-            if run.posted.get(name, "").startswith("F")
+            if name in run.receipts and run.receipts[name].ref.startswith("F")
         }
         for channel in list(self.slack.workspace.channels):
             for message in self.slack.workspace.in_channel(channel):

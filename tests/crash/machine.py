@@ -21,7 +21,7 @@ from bot.question.question import Scope
 from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User, samples
 from bot.store.database import Database
 from bot.store.digests import Digests
-from bot.store.runs import Run, Runs
+from bot.store.runs import Runs
 from bot.store.schema import ENDED
 from handlers import connection
 from handlers.questions.commands import COMMAND
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bot.sandbox import Delivery, Message
+    from bot.store.run import Run
 
 Slack = Literal["honours", "history", "neither"]
 """What this Slack does against doubles: knows a `client_msg_id` again, lets the app look, or nothing."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.question.views import View
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from tests.scenarios.office import Office
     from tests.support.clock import Clock
 
