@@ -36,14 +36,20 @@ def client(
     ] = None,
 ) -> None:
     """Say what agent strings are: SDK, language, system, place, and whether AWS supports them."""
-    from bot.clients import agent
+    from bot.clients import agent, fixes
     from bot.clients.support import support
+    from bot.text import literal
 
     day = (on or datetime.now(UTC)).date()
-    for said in agents or _lines():
+    for place, said in enumerate(agents or _lines()):
         read = agent.read(said)
         found = support(read, day)
-        typer.echo(_object(read, found) if form is Form.json else _card(read, found, day))
+        if form is Form.json:
+            typer.echo(_object(read, found))
+        elif agents:
+            typer.echo(("\n" if place else "") + _card(read, found, day))
+        else:
+            typer.echo(literal(fixes.introduction(read, found, day)))
 
 
 def _lines() -> Iterable[str]:
@@ -81,8 +87,8 @@ def _card(read: Client, found: Support, day: date) -> str:
     lines = [fixes.introduction(read, found, day)]
     advice = fixes.advice(read)
     if advice is not None:
-        lines += [advice.words, *([f"    {advice.command}"] if advice.command else [])]
-        lines.append(f"{advice.certainty} · {advice.page}" if advice.page else advice.certainty)
+        lines += [f"{advice.words} {advice.steps} On the host:", f"    {advice.command}"]
+        lines.append(f"{advice.certainty} · {advice.page}")
     if found.source is not None:
         lines.append(f"Support: {found.source.page} (read {found.source.read:%-d %b %Y})")
-    return "\n".join(literal(line) for line in lines) + "\n"
+    return "\n".join(map(literal, lines))

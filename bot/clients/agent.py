@@ -63,7 +63,7 @@ class Client:
 
     @property
     def name(self) -> str:
-        """What it calls itself, for a headline: `Boto 2.49.0, Python 2.7.5 on Linux 3.10`."""
+        """What it calls itself, for a headline: `Boto 2.49.0, Python 2.7.5 on Linux 3.10.0`."""
         if self.kind == "none":
             return "no agent"
         if self.sdk is None:
@@ -71,7 +71,9 @@ class Client:
         said = f"{self.sdk} {self.sdk_version}" if self.sdk_version else self.sdk
         if self.language and self.language_version:
             said += f", {self.language} {self.language_version}"
-        return f"{said} on {self.os}" if self.os else said
+        if self.os:
+            said += f" on {re.sub(r'(?<=[0-9])[^0-9.].*', '', self.os)}"
+        return said
 
 
 def read(agent: str | None) -> Client:

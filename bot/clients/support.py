@@ -41,7 +41,7 @@ class Support:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Agents that are LIKE one of `names`, and one of `runtimes` where there are any, and none of `unless`."""
+    """Agents that are LIKE one of `names`, one of `runtimes` (if there are any), and none of `unless`."""
 
     names: tuple[str, ...]
     runtimes: tuple[str, ...] = ()
@@ -153,7 +153,7 @@ def _rows() -> tuple[_Row, ...]:
 
 def _names(name: str, version: str) -> tuple[str, ...]:
     """LIKE patterns for `name/version`; a short name has to begin a word."""
-    if name.startswith("aws-") or name.startswith("AWS"):
+    if name.startswith(("aws-", "AWS")):
         return (f"%{name}/{version}%",)
     return (f"{name}/{version}%", f"% {name}/{version}%", f"[{name}/{version}%")
 
