@@ -25,6 +25,9 @@ KINDS: Final = get_args(Kind)
 
 _VERSION: Final = r"v?\d+(?:\.\d+)*(?:[.-]?(?:rc|alpha|beta|preview|rtm|dev|snapshot)[.\w]*)?"
 _NUMBER: Final = r"\d+(?:[._]\d+)*"
+_LONGEST: Final = 4096
+"""CloudTrail cuts agents at 1 KB; what a longer string says further behind is not read."""
+
 _BEFORE_SDK: Final = 64
 """A program's name before that of its SDK is short; what is longer is something else."""
 
@@ -72,14 +75,14 @@ class Client:
         if self.language and self.language_version:
             said += f", {self.language} {self.language_version}"
         if self.os:
-            said += f" on {re.sub(r'(?<=[0-9])[^0-9.].*', '', self.os)}"
+            said += re.sub(r"( \d+(?:\.\d+)*).*", r"\1", f" on {self.os}")
         return said
 
 
 def read(agent: str | None) -> Client:
     """What `agent` says; any text is an agent, also none. Nothing is raised for one."""
     said = agent or ""
-    text = said.strip().removeprefix("[").removesuffix("]").strip()
+    text = said[:_LONGEST].strip().removeprefix("[").removesuffix("]").strip()
     if text in {"", "-"}:
         return Client(said, "none")
     if _SERVICE.fullmatch(text):
@@ -221,7 +224,7 @@ def _sdk(text: str) -> tuple[str | None, str | None, int]:
 
 
 def _kind(said: str, text: str, sdk: str | None) -> Kind:
-    if is_aws(said) or is_aws(text):
+    if is_aws(said):
         return "aws"
     names = _names()
     if names["ai-agent"].search(text):
@@ -270,7 +273,7 @@ def _place(said: str, text: str) -> str | None:
         return "EC2"
     if "github-actions" in text.lower():
         return "CI"
-    if (is_aws(said) or is_aws(text)) and re.search(r"Console|Signin", text):
+    if is_aws(said) and re.search(r"Console|Signin", text):
         return "console"
     return None
 

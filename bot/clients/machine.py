@@ -92,9 +92,6 @@ _Named = tuple[str, str, bool]
 
 _INSTANCE: Final = re.compile(r"i-(?:[0-9a-f]{17}|[0-9a-f]{8})")
 _TASK: Final = re.compile(r"[0-9a-f]{32}")
-_FUNCTION: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
-_MADE_UP: Final = re.compile(r"botocore-session-\d+|aws-sdk-.*|\d+|assume.?role.*|session.*", re.IGNORECASE)
-"""Names that SDKs give to a session when nobody does."""
 
 
 def _issued(found: Evidence, place: str | None) -> _Named | None:
@@ -157,9 +154,9 @@ def _environment(found: Evidence, place: str | None) -> _Named | None:
     if _INSTANCE.fullmatch(session) or _TASK.fullmatch(session):
         return None
     if place == "Lambda":
-        is_own = bool(session) and (found.role or "").startswith(session) and not _MADE_UP.fullmatch(session)
-        if is_own and _FUNCTION.fullmatch(session):
-            # Lambda names the session after the function; whoever assumes another role names it as he likes
+        # Lambda names the session after the function, and the role too that it makes for it; whoever
+        # assumes another role names the session as he likes
+        if session and re.fullmatch(rf"{re.escape(session)}-role-[a-z0-9]{{8}}", found.role or ""):
             return f"Lambda {session}", f"{said}, its session and its role", True
         return "a Lambda function", said, True
     if place == "CloudShell":
