@@ -24,7 +24,7 @@ Group = Literal["ours", "aws", "strangers"]
 KINDS: Final = get_args(Kind)
 
 _VERSION: Final = r"v?\d+(?:\.\d+)*(?:[.-]?(?:rc|alpha|beta|preview|rtm|dev|snapshot)[.\w]*)?"
-_NUMBER: Final = r"\d+(?:[._]\d+)*"
+_NUMBER: Final = r"\d+(?:[._]\d+)*(?:(?:a|b|rc)\d+)?(?:-(?:rtm|preview|rc)[\d.]*)?"
 _LONGEST: Final = 4096
 """CloudTrail cuts agents at 1 KB; what a longer string says further behind is not read."""
 
@@ -137,7 +137,7 @@ _APP: Final = re.compile(r"(?:^|\s)(?:app|lib)/([^\s\]]+)")
 _PREFIX: Final = re.compile(r"([A-Za-z][\w.-]*)(?:[/ ][\w.-]+)?,?\s*", re.ASCII)
 _PRODUCT: Final = re.compile(rf"([A-Za-z][\w.-]*)/({_VERSION})", re.ASCII)
 
-_LANG: Final = re.compile(r"\blang/([A-Za-z.][\w.+]*?)(?:[#/](\d[\w.+-]*)|(?=\s|\]|$))", re.ASCII)
+_LANG: Final = re.compile(rf"lang/([A-Za-z.][A-Za-z_.+]*)(?:[#/]({_NUMBER})|(?=\s|\]|$))", re.ASCII)
 _LANGUAGES: Final = {
     "go": "Go",
     "python": "Python",
@@ -156,8 +156,8 @@ _RUNTIMES: Final = tuple(
     (language, re.compile(pattern, re.ASCII))
     for language, pattern in (
         ("Go", r"\(go(1[\w.]*)"),
-        ("Python", r"(?<![A-Za-z_-])Python/(\d+(?:\.\d+)*(?:(?:a|b|rc)\d+)?\+?)"),
-        ("Node", r"\bmd/nodejs[#/](\d[\w.-]*)"),
+        ("Python", rf"(?<![A-Za-z_-])Python/({_NUMBER})"),
+        ("Node", rf"md/nodejs[#/]({_NUMBER})"),
         ("Node", r"\b(?:linux|win32|darwin|freebsd|sunos|aix)/v(\d[\w.-]*)"),
         ("Node", r"(?<![\w-])Node/v?(\d[\w.-]*)"),
         ("Java", rf"(?<![A-Za-z_-])[Jj]ava/({_NUMBER}(?:[+-][\w.]+)*)"),

@@ -102,7 +102,8 @@ def support(client: Client, on: date) -> Support:
         return Support(False, row.ended, row.source, row.what)
     current = _current(client)
     coming = sorted((row.ended, row.what, row) for row in about if row.ended is not None)
-    if len(coming) < len(about) or not (current or any(row.match.runtimes for *_, row in coming)):
+    is_known = current or any(row.match.runtimes for *_, row in coming) or (coming and not _listed(client))
+    if len(coming) < len(about) or not is_known:
         return Support(None)
     if coming:
         ended, what, row = coming[0]
@@ -131,47 +132,53 @@ def clause(on: date) -> Clause:
 @cache
 def _rows() -> tuple[_Row, ...]:
     data = table("support")
-    current = tuple(
-        f"%{name}/{major}.%" for row in data["current"] for name in row["sdk"] for major in row["major"]
-    )
     rows = []
     for row in data["ended"]:
-        names = tuple(
-            pattern for name in row["sdk"] for version in row["version"] for pattern in _names(name, version)
-        )
+        names = tuple(pattern for token in sorted(_tokens(row)) for pattern in _names(token))
+        # an agent that names a supported SDK too is left alone
+        others = (f"%{other}%" for other in data["supported"] if other not in _tokens(row))
+        unless = (*row.get("unless", ()), *others)
         dates = (row.get("ended"), row.get("by"), _source(row))
         for version in row.get("versions", ()):
             marks = data["runtimes"][row["language"]]
             runtimes = tuple(f"%{mark.format(version)}%" for mark in marks)
-            rows.append(_Row(Match(names, runtimes), f"{row['language']} {version}", *dates))
+            rows.append(_Row(Match(names, runtimes, unless), f"{row['language']} {version}", *dates))
         if "language" not in row:
-            # an agent that names a supported SDK too is left alone
-            others = (pattern for pattern in current if pattern not in names)
-            rows.append(_Row(Match(names, (), (*row.get("unless", ()), *others)), row["label"], *dates))
+            rows.append(_Row(Match(names, (), unless), row["label"], *dates))
     return tuple(rows)
 
 
-def _names(name: str, version: str) -> tuple[str, ...]:
-    """LIKE patterns for `name/version`; a short name has to begin a word."""
-    if name.startswith(("aws-", "AWS")):
-        return (f"%{name}/{version}%",)
-    return (f"{name}/{version}%", f"% {name}/{version}%", f"[{name}/{version}%")
+def _tokens(row: dict[str, Any]) -> set[str]:
+    return {f"{name}/{version}" for name in row["sdk"] for version in row["version"]}
 
 
-def _current(client: Client) -> dict[str, Any] | None:
-    """The row by which AWS supports this SDK on this version of its language."""
+def _names(token: str) -> tuple[str, ...]:
+    """LIKE patterns for a name and the beginning of its version; a short name has to begin a word."""
+    if token.startswith(("aws-", "AWS")):
+        return (f"%{token}%",)
+    return (f"{token}%", f"% {token}%", f"[{token}%")
+
+
+def _listed(client: Client) -> dict[str, Any] | None:
+    """The row of the SDKs that AWS supports which is about this one, on whatever version of its language."""
     version = version_key(client.sdk_version)
     if client.sdk is None or version is None or client.kind not in {"sdk", "tool", "ai-agent"}:
         return None
     for row in table("support")["current"]:
         if client.sdk.lower() in map(str.lower, row["sdk"]) and version[0] in row["major"]:
-            language = version_key(client.language_version)
-            if "oldest" not in row or version[0] in row.get("brings_its_own", ()) or language is None:
-                return dict(row)
-            oldest = version_key(row["oldest"])
-            fits = client.language == row["language"] and oldest is not None and language >= oldest
-            return dict(row) if fits else None
+            return dict(row)
     return None
+
+
+def _current(client: Client) -> dict[str, Any] | None:
+    """The row by which AWS supports this SDK on this version of its language, as far as that is told."""
+    row, language = _listed(client), version_key(client.language_version)
+    if row is None or "oldest" not in row or language is None:
+        return row
+    version, oldest = version_key(client.sdk_version), version_key(row["oldest"])
+    if version is None or oldest is None or version[0] in row.get("brings_its_own", ()):
+        return row
+    return row if client.language == row["language"] and language >= oldest else None
 
 
 def _source(row: dict[str, Any]) -> Source:

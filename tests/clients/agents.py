@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,9 +23,10 @@ class Line:
     column: str
 
 
-def lines() -> list[Line]:
+@cache
+def lines() -> tuple[Line, ...]:
     rows = FIXTURE.read_text(encoding="utf-8").splitlines()[1:]
-    return [Line(*row.split("\t")) for row in rows]
+    return tuple(Line(*row.split("\t")) for row in rows)
 
 
 def _insert(agent: str, rng: random.Random, what: str) -> str:
