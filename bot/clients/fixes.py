@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from bot.clients.agent import version_key
 from bot.clients.data import Source, table
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Policy = Literal["min=1.2", "min=1.3", "kx=classical", "kx=below-cnsa"]
 """What a call falls below, in the words of a question."""
+
+POLICIES: Final[tuple[Policy, ...]] = get_args(Policy)
 
 Cause = Literal["client", "endpoint", "network"]
 
@@ -162,6 +164,8 @@ def fix(client: Client, policy: Policy, endpoint: Endpoint) -> Fix:
         return Fix(None, sure=False, why="Its agent does not say what decides its TLS")
     step = rule[_STEPS[policy]]
     can = _can(client, rule, step)
+    if can is None and _can(client, rule, rule["mlkem"]):
+        can = True  # ML-KEM is negotiated in TLS 1.3 only
     told = {
         "decides": rule["decides"],
         "step": step["step"],
