@@ -90,5 +90,5 @@ def _card(read: Client, found: Support, day: date) -> str:
         lines += [f"{advice.words} {advice.steps} On the host:", f"    {advice.command}"]
         lines.append(f"{advice.certainty} · {advice.page}")
     if found.source is not None:
-        lines.append(f"Support: {found.source.page} (read {found.source.read:%-d %b %Y})")
+        lines.append(f"Support: {found.source.page} (read {found.source.read})")
     return "\n".join(map(literal, lines))

@@ -50,6 +50,15 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """Why an endpoint offers no more, by which facts, and whether a source says so of this very one."""
+
+    why: str
+    facts: tuple[int, ...]
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where a call went: the host that the client asked for, the VPC endpoint on its way, the service."""
 
@@ -72,16 +81,22 @@ class Endpoint:
             return self.service.removesuffix(".amazonaws.com") == "s3"
         return any(re.match(r"s3(-|$)", label) for label in self._labels())
 
-    def limit(self, policy: Policy) -> tuple[str, tuple[int, ...]] | None:
-        """Why this endpoint offers no more than the policy allows, and the facts; None where none says so."""
+    def limit(self, policy: Policy) -> Limit | None:
+        """Why this endpoint offers no more than what is below `policy`; None where nothing says so."""
         host = (self.host or "").lower()
         if self.is_s3 and policy != "min=1.2":
             if host.endswith((".vpce.amazonaws.com", ".vpce.amazonaws.com.cn")):
-                return "S3 has no TLS 1.3 over PrivateLink", (58, 70)
+                return Limit("S3 has no TLS 1.3 over PrivateLink", (58, 70))
             if ".accesspoint.s3-global.amazonaws.com" in f".{host}":
-                return "S3's Multi-Region Access Points have no TLS 1.3", (58, 70)
-        if policy in {"kx=classical", "kx=below-cnsa"} and self.is_fips:
-            return "FIPS hosts have no ML-KEM", (69,)
+                return Limit("S3's Multi-Region Access Points have no TLS 1.3", (58, 70))
+        if policy in {"kx=classical", "kx=below-cnsa"}:
+            labels = self._labels()
+            if self.is_fips:
+                # of KMS in GovCloud AWS says it has none; of the others only that those without FIPS have
+                is_said = labels[0] == "kms-fips" and labels[-1].startswith("us-gov-")
+                return Limit("FIPS hosts have no ML-KEM", (71, 69) if is_said else (69,), sure=is_said)
+            if labels[0] == "kms" and host.endswith(".cn"):
+                return Limit("KMS has no ML-KEM in China", (71,))
         return None
 
     def may_limit(self, policy: Policy) -> bool:
@@ -156,7 +171,8 @@ def fix(client: Client, policy: Policy, endpoint: Endpoint) -> Fix:
     """
     limit = endpoint.limit(policy)
     if limit is not None:
-        return Fix("endpoint", sure=True, why=limit[0], facts=_facts(limit[1]))
+        other: Cause | None = None if limit.sure else "client"
+        return Fix("endpoint", sure=limit.sure, why=limit.why, otherwise=other, facts=_facts(limit.facts))
     if policy == "kx=below-cnsa":
         return Fix(None, sure=False, why="No source says which clients and endpoints have ML-KEM-1024")
     rule = _rule(client)
@@ -164,8 +180,6 @@ def fix(client: Client, policy: Policy, endpoint: Endpoint) -> Fix:
         return Fix(None, sure=False, why="Its agent does not say what decides its TLS")
     step = rule[_STEPS[policy]]
     can = _can(client, rule, step)
-    if can is None and _can(client, rule, rule["mlkem"]):
-        can = True  # ML-KEM is negotiated in TLS 1.3 only
     told = {
         "decides": rule["decides"],
         "step": step["step"],
@@ -178,7 +192,7 @@ def fix(client: Client, policy: Policy, endpoint: Endpoint) -> Fix:
     if can is False:
         return Fix("client", sure=False, otherwise="endpoint", why=rule["words"], **told)
     if can is None:
-        other: Cause = "endpoint" if endpoint.may_limit(policy) else "network"
+        other = "endpoint" if endpoint.may_limit(policy) else "network"
         return Fix("client", sure=False, otherwise=other, why=rule["words"], **told)
     if endpoint.offers(policy):
         why = (
@@ -225,13 +239,22 @@ def advice(client: Client) -> Advice | None:
     rule = _rule(client)
     if rule is None:
         return None
-    tells = {"language": "what decides its TLS", "sdk": "its TLS"}.get(rule.get("tells", ""))
     known = client.language_version if rule.get("tells") == "language" else client.sdk_version
-    certainty = (
-        f"Its agent tells {tells}" if tells and known else f"Its agent does not tell the {rule['decides']}"
+    is_told = "tells" in rule and known is not None
+    steps = [
+        f"For {name}: {rule[step]['step']}."
+        for name, step in (("TLS 1.3", "tls13"), ("ML-KEM", "mlkem"))
+        if not _can(client, rule, rule[step])
+    ]
+    return Advice(
+        rule["words"],
+        " ".join(steps) or "It can do TLS 1.3 and ML-KEM.",
+        rule["command"],
+        rule["page"],
+        "Its agent tells the version that decides"
+        if is_told
+        else f"Its agent does not tell which {rule['decides']}",
     )
-    steps = f"For TLS 1.3: {rule['tls13']['step']}. For ML-KEM: {rule['mlkem']['step']}."
-    return Advice(rule["words"], steps, rule["command"], rule["page"], certainty)
 
 
 def introduction(client: Client, found: Support, on: date) -> str:
@@ -244,11 +267,11 @@ def introduction(client: Client, found: Support, on: date) -> str:
     if client.runs_in:
         said.append(f"in {client.runs_in}" if client.runs_in != "console" else "the console")
     if found.supported is False:
-        since = f" since {found.end_of_support:%-d %b %Y}" if found.end_of_support else ""
-        said.append(f"{found.what} is out of support{since}")
+        since = f" since {_day(found.end_of_support)}" if found.end_of_support else ""
+        said.append(f"{found.what} is out of support{since}: {found.instead}")
     elif found.supported and found.end_of_support:
         days = (found.end_of_support - on).days
-        said.append(f"{found.what} is supported until {found.end_of_support:%-d %b %Y}, {days} days")
+        said.append(f"{found.what} is supported until {_day(found.end_of_support)}, {days} days")
     elif found.supported:
         said.append("supported")
     elif client.kind in {"sdk", "tool", "ai-agent"}:
@@ -262,6 +285,10 @@ _KINDS: Final = {
     "aws": "AWS itself, for a person or a service",
     "service": "An AWS service",
 }
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
 
 
 def _facts(numbers: tuple[int, ...] | list[int]) -> tuple[Fact, ...]:
@@ -292,6 +319,9 @@ def _can(client: Client, rule: dict[str, Any], step: dict[str, Any]) -> bool | N
     """Whether the client can do what the step leads to, by the version its agent tells; None if untold."""
     if step.get("never"):
         return False
+    if "since" not in step and step is not rule["mlkem"]:
+        # ML-KEM is negotiated in TLS 1.3 only: who has it has all before it
+        return _can(client, rule, rule["mlkem"]) or None
     tells = rule.get("tells")
     version = version_key(client.language_version if tells == "language" else client.sdk_version)
     if "since" not in step or tells is None or version is None:

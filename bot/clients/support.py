@@ -30,13 +30,14 @@ class Support:
     """Whether AWS supports a client on a day: True, False, or None where no source says so.
 
     `end_of_support` is the day it ends or ended where one is published. False always has a source.
-    `what` is what the verdict is about: `SDK for Go v1`, `Python 3.7`.
+    `what` is what the verdict is about: `SDK for Go v1`, `Python 3.7`; `instead` is what to move to.
     """
 
     supported: bool | None
     end_of_support: date | None = None
     source: Source | None = None
     what: str = ""
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class Clause:
 class _Row:
     match: Match
     what: str
+    instead: str
     ended: date | None
     by: date | None
     source: Source
@@ -99,7 +101,7 @@ def support(client: Client, on: date) -> Support:
     if over:
         # the SDK itself before the language under it
         row = next((row for row in over if not row.match.runtimes), over[0])
-        return Support(False, row.ended, row.source, row.what)
+        return Support(False, row.ended, row.source, row.what, row.instead)
     current = _current(client)
     coming = sorted((row.ended, row.what, row) for row in about if row.ended is not None)
     is_known = current or any(row.match.runtimes for *_, row in coming) or (coming and not _listed(client))
@@ -107,7 +109,7 @@ def support(client: Client, on: date) -> Support:
         return Support(None)
     if coming:
         ended, what, row = coming[0]
-        return Support(True, ended, row.source, what)
+        return Support(True, ended, row.source, what, row.instead)
     return Support(True, None, None if current is None else _source(current), client.sdk or "")
 
 
@@ -142,9 +144,11 @@ def _rows() -> tuple[_Row, ...]:
         for version in row.get("versions", ()):
             marks = data["runtimes"][row["language"]]
             runtimes = tuple(f"%{mark.format(version)}%" for mark in marks)
-            rows.append(_Row(Match(names, runtimes, unless), f"{row['language']} {version}", *dates))
+            rows.append(
+                _Row(Match(names, runtimes, unless), f"{row['language']} {version}", row["instead"], *dates)
+            )
         if "language" not in row:
-            rows.append(_Row(Match(names, (), unless), row["label"], *dates))
+            rows.append(_Row(Match(names, (), unless), row["label"], row["instead"], *dates))
     return tuple(rows)
 
 

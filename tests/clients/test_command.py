@@ -38,14 +38,15 @@ def run(*words: str, stdin: str | bytes = "") -> str:
 
 def test_an_agent_gets_a_card_of_what_to_do() -> None:
     assert run(BOTO) == (
-        "Calls itself Boto 2.49.0, Python 2.7.5 on Linux 3.10.0 · boto 2 is out of support\n"
+        "Calls itself Boto 2.49.0, Python 2.7.5 on Linux 3.10.0 · "
+        "boto 2 is out of support: boto3, on Python 3.10 or newer\n"
         "Its TLS comes from the OpenSSL of that Python. For TLS 1.3: Python 3.10 or newer and boto3. "
         "For ML-KEM: boto3 on a Python with OpenSSL 3.5. On the host:\n"
         '    python -c "import ssl; print(ssl.OPENSSL_VERSION)"\n'
-        "Its agent does not tell the OpenSSL · "
+        "Its agent does not tell which OpenSSL · "
         "https://docs.aws.amazon.com/sdkref/latest/guide/pqtls-details.html\n"
         "Support: https://docs.aws.amazon.com/sdkref/latest/guide/version-support-matrix.html "
-        "(read 28 Nov 2026)\n"
+        "(read 2026-11-28)\n"
     )
 
 

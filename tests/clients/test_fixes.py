@@ -137,6 +137,16 @@ def test_a_fips_host_is_known_by_its_service_and_not_by_a_bucket(host: str, expe
     assert Endpoint(host).is_fips is expected
 
 
+@pytest.mark.parametrize(
+    ("host", "sure"),
+    [("kms-fips.us-gov-west-1.amazonaws.com", True), ("kms-fips.us-east-1.amazonaws.com", False)],
+)
+def test_a_fips_host_is_to_blame_for_certain_only_where_aws_says_so(host: str, sure: bool) -> None:
+    found = fixes.fix(agent.read(NEW[0].format(40)), "kx=classical", Endpoint(host, None, "kms"))
+
+    assert (found.cause, found.sure) == ("endpoint", sure)
+
+
 def test_a_gateway_endpoint_is_not_taken_for_privatelink() -> None:
     found = fixes.fix(
         agent.read("aws-sdk-go/1.20.4 (go1.11.5; linux; amd64)"),
@@ -209,7 +219,7 @@ def test_any_agent_gets_an_answer() -> None:
 def test_every_rule_stands_on_facts() -> None:
     numbers = {fact.number for fact in fixes.facts()}
 
-    assert numbers == set(range(1, 71))
+    assert numbers == set(range(1, 72))
     for rule in table("fixes")["rule"]:
         for step in ("tls12", "tls13", "mlkem"):
             assert rule[step]["facts"], rule["name"]
