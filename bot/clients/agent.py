@@ -133,7 +133,7 @@ _TERRAFORM: Final = re.compile(r"\bTerraform/([\w.-]+)", re.ASCII)
 _PROVIDER: Final = re.compile(r"\bterraform-provider-aws/([\w.-]+)", re.ASCII)
 _FEATURES: Final = re.compile(r"(?:^|\s)m/([\w,]+)", re.ASCII)
 _EXEC_ENV: Final = re.compile(r"\bexec-env/([^\s\],;]+)")
-_APP: Final = re.compile(r"(?:^|\s)(?:app|lib)/([^\s\]]+)")
+_APP: Final = re.compile(r"(?:^|\s)(?:app/([^\s\]]+)|lib/([^\s\]#]+))")
 _PREFIX: Final = re.compile(r"([A-Za-z][\w.-]*)(?:[/ ][\w.-]+)?,?\s*", re.ASCII)
 _PRODUCT: Final = re.compile(rf"([A-Za-z][\w.-]*)/({_VERSION})", re.ASCII)
 
@@ -213,12 +213,7 @@ def _sdk(text: str) -> tuple[str | None, str | None, int]:
     for kind in ("sdk", "named", "carrier"):
         if found := _names()[kind].search(text):
             return found[1], found[2], found.start()
-    if (
-        not _BROWSER.match(text)
-        and not is_aws(text)
-        and "exec-env/" not in text
-        and (found := _PRODUCT.match(text))
-    ):
+    if not _BROWSER.match(text) and not is_aws(text) and (found := _PRODUCT.match(text)):
         return found[1], found[2], 0
     return None, None, 0
 
@@ -280,8 +275,8 @@ def _place(said: str, text: str) -> str | None:
 
 def _app(text: str, at: int) -> str | None:
     """The program's own name: told as `app/` or `lib/`, one that is known, or what stands before the SDK."""
-    if found := _APP.search(text):
-        return found[1]
+    if said := _first(_APP, text):
+        return said
     if found := _names()["app"].search(text):
         return found[1]
     before = text[:at].strip()

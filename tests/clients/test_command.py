@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Final
 
 import pytest
 from typer.testing import CliRunner
 
 from bot.cli.main import app
+from bot.clients.agent import KINDS
 from tests.clients.agents import lines, mutated
 
 BOTO: Final = "Boto/2.49.0 Python/2.7.5 Linux/3.10.0-1160.el7.x86_64"
@@ -83,6 +85,13 @@ def test_an_agent_that_acts_on_a_terminal_only_shows() -> None:
 
 def test_no_agent_is_an_agent() -> None:
     assert run("") == "No agent\n"
+
+
+def test_the_document_names_every_field_and_kind() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "clients.md").read_text(encoding="utf-8")
+
+    for word in (*FIELDS, *KINDS):
+        assert f"`{word}`" in told, word
 
 
 def test_reading_clients_loads_nothing_heavy() -> None:
