@@ -17,12 +17,11 @@ import typer
 from bot.errors import BotError, EngineBusy, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import tzinfo
 
-    from bot.archive.archive import Archive
+    from bot.archive.archive import Progress as IngestProgress
     from bot.engines import Engine, Progress, Statement
-    from bot.settings import Settings
     from bot.table import Table
 
 BUSY_SECONDS: Final = 5.0
@@ -50,8 +49,8 @@ def ask(
 ) -> None:
     """Ask one question. The table goes to stdout, progress to stderr."""
     from bot import bootstrap as parts
-    from bot import engines, settings
-    from bot.answers import summary, wording
+    from bot import engines, settings, wording
+    from bot.answers import summary
     from bot.cli import terminal
     from bot.question import select, views
     from bot.question.parser import parse
@@ -59,17 +58,25 @@ def ask(
     started, now, zone = time.monotonic(), datetime.now(UTC), _zone()
     chosen = settings.load()
     catalogue = views.load(chosen.views)
-    asked = parse(
-        " ".join(question),
-        now=now,
-        zone=zone,
-        views=catalogue,
-        engines=("local",) if sample else engines.NAMES,
-        stores=chosen.stores,
-        max_days=chosen.max_window,
-    )
-    with _archive(chosen, sample=sample) as events:
-        engine = parts.engine(chosen, "local" if sample else asked.engine or chosen.engine, events)
+    with ExitStack() as temporary:
+        if sample:
+            folder = Path(temporary.enter_context(tempfile.TemporaryDirectory(prefix="tls-audit-sample-")))
+            logs, archive = folder / "logs", folder / "archive"
+            here = {"engine": engines.DEFAULT, "logs": str(logs), "archive": archive}
+            chosen = chosen.model_copy(update=here)
+        names = (engines.DEFAULT,) if sample else tuple(engines.ENGINES)
+        events = parts.archive(chosen)
+        available = {name: parts.engine(chosen, name, events) for name in names}
+        asked = parse(
+            " ".join(question),
+            now=now,
+            zone=zone,
+            views=catalogue,
+            engines=available,
+            stores=[store for one in available.values() for store in one.stores],
+            max_days=chosen.max_window,
+        )
+        engine = available[asked.engine or chosen.engine]
         answer, covered = (
             engine.translate(select.build(each, cap=chosen.max_rows), each.view.columns)
             for each in (asked, select.coverage(asked, catalogue))
@@ -77,8 +84,13 @@ def ask(
         if sql:
             typer.echo(answer.sql)
             return
-        if engine.name == "local":
-            _fill(events, chosen, now, sample=sample)
+        if sample:
+            from bot.sandbox import samples
+
+            samples.write(logs, now)
+            engine.prepare(_unseen)
+        else:
+            _prepare(engine, chosen.logs)
         with terminal.query_progress() as progress, ExitStack() as tables:
             table = tables.enter_context(_patiently(engine, answer, progress))
             coverage = None
@@ -86,12 +98,12 @@ def ask(
                 coverage = tables.enter_context(_patiently(engine, covered, progress))
             keep = tables.pop_all()
         with keep:
-            found = summary.read(asked, table, coverage, cap=chosen.max_rows)
+            found = summary.summarize(asked, table, coverage, cap=chosen.max_rows)
             title = f"{asked.words()[:1].upper()}{asked.words()[1:]} · {asked.window.words(zone, now)}"
             if sample:
                 title = f"SAMPLE DATA, invented for trying things out\n{title}"
             scanned = table.scanned + (0 if coverage is None else coverage.scanned)
-            cost = wording.cost(scanned, chosen.lake_price) if engine.metered else ""
+            cost = "" if engine.price is None else wording.cost(scanned, engine.price)
             seconds = time.monotonic() - started
             report = terminal.report(table, found, zone=zone, now=now, seconds=seconds, cost=cost)
             _write(table, format_, output, title, report, zone, now)
@@ -122,40 +134,23 @@ def _zone() -> tzinfo:
     return tz.gettz() or UTC
 
 
-@contextmanager
-def _archive(chosen: Settings, *, sample: bool) -> Iterator[Archive]:
-    from bot import bootstrap as parts
-    from bot.archive.archive import Archive
-
-    if not sample:
-        yield parts.archive(chosen)
-        return
-    with tempfile.TemporaryDirectory(prefix="tls-audit-sample-") as folder:
-        yield Archive(Path(folder) / "archive")
-
-
-def _fill(events: Archive, chosen: Settings, now: datetime, *, sample: bool) -> None:
-    """Read what is new in the log files before the archive is asked."""
+def _prepare(engine: Engine, logs: str) -> None:
+    """Have the engine take in what is new, and tell what it could not."""
     from bot.cli import terminal
-    from bot.sandbox import samples
 
-    if sample:
-        logs = events.folder.parent / "logs"
-        samples.write(logs, now)
-        events.ingest([str(logs)], progress=lambda _: None)
-    elif chosen.logs:
-        with terminal.ingest_progress() as progress:
-            done = events.ingest([chosen.logs], progress=progress)
-        if done.bad:
-            typer.echo(terminal.ingested(done), err=True)
-        elif not (done.files or done.known or events.has_events()):
-            typer.echo(f"No log files in {chosen.logs}.", err=True)
-    elif not events.has_events():
-        raise UserError(
-            "There are no events to ask yet.",
-            "Set TLS_AUDIT_LOGS to a folder of CloudTrail log files or to s3://bucket/prefix, read some with "
-            "`tls-audit ingest PATH`, or try `tls-audit ask --sample`.",
-        )
+    done = engine.prepare(terminal.ingest_progress)
+    if done is None:
+        return
+    if done.bad:
+        typer.echo(terminal.ingested(done), err=True)
+    elif not (done.files or done.known):
+        typer.echo(f"No log files in {logs}.", err=True)
+
+
+@contextmanager
+def _unseen() -> Iterator[Callable[[IngestProgress], None]]:
+    """A display of what is taken in that shows nothing."""
+    yield lambda _: None
 
 
 def _write(

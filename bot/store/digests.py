@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from bot.digests import changes
 from bot.digests import report as reports
-from bot.digests.changes import Finding, Snooze
 from bot.digests.digest import Digest
 from bot.digests.order import parse as parse_order
 from bot.digests.report import Point, Report
+from bot.question.question import Scope
 from bot.store import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bot.digests.changes import Finding, Snooze
     from bot.store.database import Database
 
 
@@ -203,7 +205,7 @@ class Digests:
             body = connection.execute(this).scalar_one_or_none()
             return None if body is None else _finding(body)
 
-    def acknowledge(self, number: int, finding_id: str, known: Snooze | None) -> Finding | None:
+    def acknowledge(self, number: int, finding_id: str, snooze: Snooze | None) -> Finding | None:
         """Make a finding known, or not known any more; None where it is gone."""
         this = sa.and_(_findings.c.digest == number, _findings.c.id == finding_id)
         with self._database.write() as connection:
@@ -212,7 +214,7 @@ class Digests:
             ).scalar_one_or_none()
             if body is None:
                 return None
-            finding = replace(_finding(body), known=known)
+            finding = replace(_finding(body), snooze=snooze)
             connection.execute(sa.update(_findings).where(this).values(_row(number, finding)))
             return finding
 
@@ -243,7 +245,7 @@ def _written(digest: Digest) -> dict[str, Any]:
         "owner": digest.owner,
         "channel": digest.channel,
         "schedule": str(digest.schedule),
-        "question": digest.question,
+        "question": str(digest.scope),
         "mention": digest.mention,
         "paused": digest.paused,
         "created": digest.created,
@@ -253,24 +255,21 @@ def _written(digest: Digest) -> dict[str, Any]:
 
 def _digest(found: sa.Row[Any]) -> Digest:
     values = dict(found._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
-    return Digest(**{**values, "schedule": parse_order(values["schedule"], zone="UTC").schedule})
+    schedule = parse_order(values.pop("schedule"), zone="UTC").schedule
+    return Digest(schedule=schedule, scope=Scope.read(values.pop("question")), **values)
 
 
 def _row(number: int, finding: Finding) -> dict[str, Any]:
-    import msgspec
-
     return {
         "digest": number,
         "id": finding.id,
         "last": finding.last.isoformat(),
-        "body": json.dumps(msgspec.to_builtins(finding)),
+        "body": json.dumps(changes.to_builtins(finding)),
     }
 
 
 def _finding(body: str) -> Finding:
-    import msgspec
-
-    return msgspec.convert(json.loads(body), Finding)
+    return changes.from_builtins(json.loads(body))
 
 
 def _point(found: sa.Row[Any]) -> Point:

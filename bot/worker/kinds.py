@@ -13,7 +13,8 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 from zoneinfo import ZoneInfo
 
-from bot.answers import summary, wording
+from bot import wording
+from bot.answers import summary
 from bot.app.reuse import from_another
 from bot.digests import scan
 from bot.digests.digest import LATE
@@ -200,7 +201,7 @@ class Answering:
         with self._ask(claimed, question, "answer") as table:
             due = table.row_count == 0 or not self._engine(run).metered
             coverage = self._ask(claimed, question, "coverage") if due else None
-            found = summary.read(question, table, coverage, cap=self._cap)
+            found = summary.summarize(question, table, coverage, cap=self._cap)
             self._met(run.engine, None if found.coverage is None else found.coverage.newest)
             run = claimed.save(state="posting", rows=table.row_count, answered=self._clock())
             notes = (*found.notes, *from_another(run, self._clock()))
@@ -219,7 +220,7 @@ class Answering:
             answers = {
                 step.name: tables.enter_context(self._ask(claimed, question, step.name)) for step in run.steps
             }
-            found = scan.read(run.created, answers)
+            found = scan.from_tables(run.created, answers)
         self._met(run.engine, found.newest)
         self._digests.put_answer(run.id, scan.to_json(found))
         claimed.end("done", rows=len(found.rows))
@@ -245,7 +246,7 @@ class Answering:
         due = digest.schedule.moment(day)
         now, zone = self._clock(), ZoneInfo(digest.schedule.zone)
         late = now - due > LATE and run.typed != NOW
-        words = f"This digest is late: it was due at {wording.clock(due, zone, now)}." if late else ""
+        words = f"This digest is late: it was due at {wording.moment(due, zone, now)}." if late else ""
         self._publisher.digest(claimed, digest, told, now.astimezone(zone).date(), words)
         claimed.end("done")
 

@@ -60,7 +60,7 @@ class DigestScheduler:
         over the same days share one reading."""
         now = self._clock()
         window, before = scan.windows(digest, day)
-        text = f"{window} by={scan.VIEW} {digest.question}"
+        text = f"{window} by={scan.VIEW} {digest.scope}"
         asked = None
         try:
             question = self._parse(text, now=now, zone=UTC)

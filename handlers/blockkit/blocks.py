@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.text import literal
+from bot.wording import utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -94,7 +95,7 @@ def moment(when: datetime, *, day: bool = True) -> Block:
         "type": "date",
         "timestamp": int(when.timestamp()),
         "format": local,
-        "fallback": f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        "fallback": utc(when.astimezone(UTC)),
     }
 
 

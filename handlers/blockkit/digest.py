@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from bot.answers.wording import short_service
 from bot.digests import report as reports
 from bot.text import literal
+from bot.wording import short_service
 from handlers.access import GROUP
 from handlers.blockkit import blocks
 from handlers.blockkit.blocks import actions, button, paragraph, prose, said

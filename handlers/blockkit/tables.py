@@ -6,9 +6,9 @@ import heapq
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, cast
 
-from bot.answers.wording import readable
-from bot.table import text
+from bot.table import readable, text
 from bot.text import literal
+from bot.wording import number, utc
 from handlers.blockkit import blocks
 
 if TYPE_CHECKING:
@@ -82,12 +82,12 @@ class FittedTable:
         lines = []
         if len(self.rows) < self.total:
             order = ", most calls first" if self.by_measure else ""
-            lines.append(f"Showing {len(self.rows):,} of {self.total:,} rows{order}.")
+            lines.append(f"Showing {number(len(self.rows))} of {number(self.total)} rows{order}.")
         if self.columns_left_out:
-            lines.append(f"The last {self.columns_left_out:,} columns are left out.")
+            lines.append(f"The last {number(self.columns_left_out)} columns are left out.")
         if self.was_cut:
             lines.append("Cells with … are cut.")
-        return " ".join([*lines, f"All {self.total:,} rows are in the file."]) if lines else ""
+        return " ".join([*lines, f"All {number(self.total)} rows are in the file."]) if lines else ""
 
 
 def data_table(shown: FittedTable, caption: str) -> Block:
@@ -123,9 +123,8 @@ def code_table(shown: FittedTable) -> Block:
     while True:
         drawn = tabulate(rows, labels, "simple", disable_numparse=True, colalign=align)
         if len(drawn) <= blocks.CODE_CHARS or len(rows) == 1:
-            left_out = (
-                f"\n… {shown.total - len(rows):,} more rows in the file" if len(rows) < shown.total else ""
-            )
+            more = shown.total - len(rows)
+            left_out = f"\n… {number(more)} more rows in the file" if more else ""
             return blocks.code(drawn[: blocks.CODE_CHARS] + left_out)
         rows = rows[: max(1, len(rows) * blocks.CODE_CHARS // len(drawn))]
 
@@ -136,7 +135,7 @@ def table_text(shown: FittedTable) -> str:
         ", ".join(f"{column.label} {plain(cell)}" for column, cell in zip(shown.columns, row, strict=True))
         for row in shown.rows[:5]
     ]
-    return blocks.fallback(*lines, shown.left_out or f"{shown.total:,} rows.")
+    return blocks.fallback(*lines, shown.left_out or f"{number(shown.total)} rows.")
 
 
 def _is_number(column: Column) -> bool:
@@ -146,9 +145,9 @@ def _is_number(column: Column) -> bool:
 def plain(cell: Cell) -> str:
     """A cell for people; never empty, since Slack refuses an empty cell."""
     if isinstance(cell, datetime):
-        return f"{cell:%Y-%m-%d %H:%M} UTC"
+        return utc(cell)
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
-        return f"{cell:,}"
+        return number(cell)
     return text(cell) or "–"
 
 

@@ -15,6 +15,7 @@ from bot.digests import scan
 from bot.digests.digest import Digest
 from bot.errors import BotError, UserError
 from bot.question.tokens import shown
+from bot.wording import month_day
 from handlers.blockkit import blocks
 from handlers.blockkit import digest as told
 from handlers.blockkit.blocks import actions, button, moment, paragraph, place, prose, said
@@ -132,7 +133,7 @@ class Orders:
                 owner=user,
                 channel=order.channel or channel,
                 schedule=order.schedule,
-                question=str(question).partition(f" by={scan.VIEW}")[2].strip(),
+                scope=question.scope,
                 mention=order.mention,
                 created=now,
                 due=order.schedule.following(now),
@@ -143,16 +144,16 @@ class Orders:
         """The digest as an order has it now. Another question begins anew, with a baseline."""
         order = orders.parse(text, zone=digest.schedule.zone)
         self._desk.admit(digest.owner, order.channel or digest.channel)
-        question = str(self.question(order.question)).partition(f" by={scan.VIEW}")[2].strip()
+        scope = self.question(order.question).scope
         new = replace(
             digest,
             channel=order.channel or digest.channel,
             schedule=order.schedule,
-            question=question,
+            scope=scope,
             mention=order.mention,
             due=None if digest.paused else order.schedule.following(self._desk.runner.now()),
         )
-        if question != digest.question:
+        if scope != digest.scope:
             self._digests.start_over(digest.id)
         if not self._digests.change(new):
             raise UserError(f"Digest {digest.id} was removed meanwhile.")
@@ -220,10 +221,10 @@ class Orders:
     def words(self, digest: Digest) -> str:
         """When it is told, and what."""
         try:
-            subject = self.question(digest.question).subject()
+            subject = self.question(str(digest.scope)).subject()
         except UserError:
             # a store or an engine may be gone since; the digest can still be listed, changed and removed
-            subject = f"{digest.question} (which cannot be asked any more)"
+            subject = f"{digest.scope} (which cannot be asked any more)"
         return digest.words(subject)
 
     # --- telling people
@@ -324,16 +325,16 @@ class Orders:
     def _snoozed(self, digest: Digest, now: datetime) -> list[Block]:
         today = now.astimezone(ZoneInfo(digest.schedule.zone)).date()
         known = [
-            each for each in self._digests.findings(digest.id) if each.known and each.known.until > today
+            each for each in self._digests.findings(digest.id) if each.snooze and each.snooze.until > today
         ]
         return [
             paragraph(
                 said(told.label(finding), code=True),
-                said(f" until {finding.known.until.day} {finding.known.until:%b}, by {finding.known.by}: "),
-                said(finding.known.why),
+                said(f" until {month_day(finding.snooze.until, today)}, by {finding.snooze.by}: "),
+                said(finding.snooze.why),
             )
             for finding in known[:MOST_LISTED]
-            if finding.known
+            if finding.snooze
         ]
 
     # --- buttons

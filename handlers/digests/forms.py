@@ -51,7 +51,7 @@ def order(desk: Context, digest: Digest | None, channel: str, user: str, *, ques
     when = str(digest.schedule) if digest else f"daily 09:00 {desk.zones.of(user)}"
     fields = {
         "when": ("When", when, "daily 09:00 Europe/Berlin weekdays, or weekly mon 09:00", False),
-        "question": ("About", digest.question if digest else question, "service=s3,kms min=1.3", True),
+        "question": ("About", str(digest.scope) if digest else question, "service=s3,kms min=1.3", True),
         "mention": (
             "Who is named when something is new",
             (digest.mention or "") if digest else "",

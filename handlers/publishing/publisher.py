@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 from slack_sdk.errors import SlackApiError
 
 from bot.answers.export import to_csv
-from bot.answers.wording import BYTES_PER_GB, short_service
 from bot.digests import report as reports
 from bot.errors import BotError, ChannelGone, SurfaceDown
+from bot.wording import gigabytes, number, short_service
 from handlers.access import DIRECT, AccessPolicy
 from handlers.blockkit import blocks, charts, tables
 from handlers.blockkit import digest as told
@@ -94,7 +94,7 @@ class SlackPublisher:
         try:
             self._door.admit(run.user, run.channel, private=question.private)
             home = self._posting.direct(run.user) if question.private else run.channel
-            state = "⏳ queued" + (f", {ahead:,} before it" if ahead else "")
+            state = "⏳ queued" + (f", {number(ahead)} before it" if ahead else "")
             made = blocks.parent(run, question, state, cancel=True)
             words = blocks.parent_text(question, state)
             reply_to = run.reply_to if home == run.channel else None
@@ -113,7 +113,7 @@ class SlackPublisher:
         if now - self._owed.get(run.id, 0.0) < PROGRESS_SECONDS or not self._posting.may_edit(self._owing()):
             return
         self._owed[run.id] = now
-        read = f" · {scanned / BYTES_PER_GB:.1f} GB read" if scanned else ""
+        read = f" · {gigabytes(scanned)} read" if scanned else ""
         state = f"⏳ {state} {seconds:.0f} s{read}"
         try:
             made = blocks.parent(run, question, state, cancel=True)

@@ -6,10 +6,11 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.answers.wording import counted
 from bot.app.reuse import NeedsConfirmation
 from bot.errors import BotError, StoreDown, UserError
+from bot.question.filters import FILTERS
 from bot.question.tokens import shown
+from bot.wording import counted
 from handlers.blockkit import blocks
 from handlers.context import typed
 from handlers.questions import form
@@ -144,7 +145,7 @@ def help_() -> list[Block]:
         for example, what in EXAMPLES
     ]
     words = (
-        "Words: service account region principal agent event ip version cipher host, each with = or !=, "
+        f"Words: {' '.join(FILTERS)}, each with = or !=, "
         "several values with commas, * for any characters; min=1.3, cipher=weak, kx=classical; "
         "by= a view; top=20."
     )

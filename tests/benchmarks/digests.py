@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from bot.digests.digest import Digest
 from bot.digests.schedule import Schedule
-from bot.engines import Statement
+from bot.engines import Engine, Statement
 from bot.question import views
+from bot.question.question import Scope
 from bot.sandbox import Channel, Options, Sandbox
 from bot.sandbox.limits import POST_BURST, POSTS_A_SECOND, TIERS
 from bot.sandbox.state import ALICE, BOT
@@ -49,7 +50,7 @@ PATIENCE = 1_200.0
 FINDINGS = 40
 
 
-class Counting:
+class Counting(Engine):
     """An engine that answers at once, and counts what it is asked."""
 
     name = "counting"
@@ -124,8 +125,8 @@ def main(count: int, *, named: bool) -> None:
         )
         schedule = Schedule(time(now.hour, now.minute), "UTC", tuple(range(7)))
         for number, channel in enumerate(channels):
-            question = QUESTIONS[number % len(QUESTIONS)]
-            digests.add(Digest(0, ALICE.id, channel.id, schedule, question, None, now, due=now))
+            scope = Scope.read(QUESTIONS[number % len(QUESTIONS)])
+            digests.add(Digest(0, ALICE.id, channel.id, schedule, scope, None, now, due=now))
         began = sandbox.clock.now()
         runner.start()
         try:

@@ -38,6 +38,7 @@ import sqlalchemy as sa
 from bot.digests.digest import Digest
 from bot.digests.order import parse as parse_order
 from bot.errors import StoreDown
+from bot.question.question import Scope
 from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User, samples
 from bot.sandbox.state import BOT, users
 from bot.store.database import Database
@@ -276,9 +277,9 @@ class Soak:
         n = next(self._numbers)
         now = datetime.now(UTC)
         user, channel = self.random.choice(self._people), self.random.choice(self._channels).id
-        question = f"ip!=10.99.{n // 250 % 250}.{n % 250}"
+        scope = Scope.read(f"ip!=10.99.{n // 250 % 250}.{n % 250} min=1.2")
         schedule = parse_order("daily 00:00 UTC", zone="UTC").schedule
-        digest = Digest(0, user, channel, schedule, question, None, now, due=now)
+        digest = Digest(0, user, channel, schedule, scope, None, now, due=now)
         try:
             self.digests.add(digest)
         except StoreDown:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from bot.digests.digest import Digest
 from bot.digests.order import parse as parse_order
+from bot.question.question import Scope
 from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User, samples
 from bot.store.database import Database
 from bot.store.digests import Digests
@@ -292,8 +293,8 @@ class Machine:
         """A digest that is due at once, and that asks what no other does."""
         now = datetime.now(UTC)
         order = parse_order("daily 00:00 UTC", zone="UTC")
-        question = f"ip!=10.99.{n // 256}.{n % 256}"
-        due = Digest(0, asking.user, asking.channel, order.schedule, question, None, now, due=now)
+        scope = Scope.read(f"ip!=10.99.{n // 256}.{n % 256} min=1.2")
+        due = Digest(0, asking.user, asking.channel, order.schedule, scope, None, now, due=now)
         self.digests.add(due)
 
     # --- what comes of it

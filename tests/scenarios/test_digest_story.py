@@ -20,9 +20,9 @@ from bot.archive.archive import Archive
 from bot.engines.local import Local
 from bot.sandbox import samples
 from bot.sandbox.transcript import threaded
-from tests.conftest import quietly, write_logs
 from tests.scenarios.office import ALICE, BOB, kinds, open_office
 from tests.scenarios.on_call import ONCALL, form, ordered, runs, told
+from tests.support.logs import quietly, write_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

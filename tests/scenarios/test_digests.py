@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.question.question import Scope
 from handlers.digests.commands import COMMAND, EXAMPLES
 from tests.conftest import NOW
 from tests.scenarios.office import ALICE, BOB, HIDDEN, OLD, SECURITY, open_office, words
@@ -348,7 +349,7 @@ def test_send_daily_under_an_answer_orders_the_same_question(office: Office, tra
 
     assert office.sandbox.submit(ALICE, {}).errors == {}
     said(office, "ordered digest 1", SECURITY)
-    assert office.runner.digests.all()[0].question == ASKED
+    assert office.runner.digests.all()[0].scope == Scope.read(ASKED)
 
 
 def test_edit_changes_when_where_what_and_whom(office: Office) -> None:
@@ -374,7 +375,7 @@ def test_edit_changes_when_where_what_and_whom(office: Office) -> None:
     assert sent.errors == {}
     said(office, "@U_ALICE changed digest 1: every working day at 10:30 Tokyo time: calls over", SECURITY)
     (digest,) = office.runner.digests.all()
-    assert (digest.mention, digest.question, digest.channel) == ("S_ONCALL", "min=1.3", SECURITY)
+    assert (digest.mention, str(digest.scope), digest.channel) == ("S_ONCALL", "min=1.3", SECURITY)
     assert digest.due == datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
 
 

@@ -141,7 +141,7 @@ def test_snoozing_needs_a_reason(office: Office) -> None:
     assert list(office.sandbox.submit(ALICE, {"days": "7", "reason": ""}).errors) == ["reason"]
     assert list(office.sandbox.submit(ALICE, {"days": "7", "reason": "  "}).errors) == ["reason"]
     assert list(office.sandbox.submit(ALICE, {"reason": "x" * 301}).errors) == ["reason"]
-    assert office.runner.digests.findings(1)[0].known is None
+    assert office.runner.digests.findings(1)[0].snooze is None
     assert len(office.sandbox.thread(parent.channel, parent.ts)) == 2
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from bot.digests.digest import Digest
 from bot.digests.schedule import Schedule
+from bot.question.question import Scope
 from bot.sandbox import Options, Sandbox
 from bot.store.database import Database
 from bot.store.digests import Digests
@@ -63,8 +64,8 @@ def digests(now: datetime, count: int) -> Iterator[Digest]:
     """Digests that are due now, in turn over the channels; all but the first ask the same."""
     schedule = Schedule(time(now.hour, now.minute), "UTC", tuple(range(7)))
     for number in range(count):
-        question = "min=1.2" if number else "service=s3.amazonaws.com min=1.2"
-        yield Digest(0, ALICE, CHANNELS[number % len(CHANNELS)], schedule, question, None, now, due=now)
+        scope = Scope.read("min=1.2" if number else "service=s3.amazonaws.com min=1.2")
+        yield Digest(0, ALICE, CHANNELS[number % len(CHANNELS)], schedule, scope, None, now, due=now)
 
 
 def test_two_processes_on_one_database_tell_each_digest_once(database_url: str) -> None:

@@ -16,6 +16,8 @@ from bot.digests.changes import Entry, Finding, Period, Snooze
 from bot.digests.digest import Digest
 from bot.digests.report import Point, Report
 from bot.digests.schedule import Schedule
+from bot.question.filters import Filter
+from bot.question.question import Scope
 from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.runs import Runs
@@ -32,6 +34,8 @@ TODAY: Final = date(2026, 11, 23)
 DAY: Final = timedelta(days=1)
 DAILY: Final = Schedule(time(9), "Europe/Berlin", tuple(range(7)))
 
+ABOUT_S3 = Scope.read("service=s3 min=1.2")
+
 
 @pytest.fixture
 def kept(database_url: str) -> Iterator[Digests]:
@@ -40,7 +44,7 @@ def kept(database_url: str) -> Iterator[Digests]:
 
 
 def digest(**fields: Any) -> Digest:
-    plain = Digest(0, "U_ALICE", "C_ONCALL", DAILY, "service=s3 min=1.2", "S_ONCALL", NOW, due=NOW)
+    plain = Digest(0, "U_ALICE", "C_ONCALL", DAILY, ABOUT_S3, "S_ONCALL", NOW, due=NOW)
     return replace(plain, **fields)
 
 
@@ -78,16 +82,16 @@ def keep(kept: Digests, number: int, told: Report, before: Point | None = None) 
 
 def test_a_digest_is_kept_as_it_was_ordered_and_gets_a_number(kept: Digests) -> None:
     first = kept.add(digest())
-    strange = 'agent="\x00 <!channel> \U0001f389"'
+    strange = Scope((Filter("agent", ("\x00 <!channel> \U0001f389",), negated=False),))
     second = kept.add(
-        digest(question=strange, mention=None, schedule=Schedule(time(2, 30), "Australia/Lord_Howe", (0, 3)))
+        digest(scope=strange, mention=None, schedule=Schedule(time(2, 30), "Australia/Lord_Howe", (0, 3)))
     )
 
     assert first == digest(id=first.id)
     assert second.id != first.id
     assert kept.get(first.id) == first
     assert kept.all() == [first, kept.get(second.id)]
-    assert second.question.replace("\ufffd", "\x00").replace("?", "\x00") == strange
+    assert str(second.scope).replace("\ufffd", "\x00").replace("?", "\x00") == str(strange)
     assert kept.get(99) is None
 
 
@@ -132,7 +136,7 @@ def test_a_digest_that_was_told_is_due_next_at_its_following_moment(kept: Digest
 
 def test_putting_off_leaves_alone_what_someone_changed_meanwhile(kept: Digests) -> None:
     told = kept.add(digest())
-    changed = replace(told, due=NOW + timedelta(hours=3), question="service=kms")
+    changed = replace(told, due=NOW + timedelta(hours=3), scope=Scope.read("service=kms"))
     kept.change(changed)
     kept.put_off(told, NOW)
     assert kept.get(told.id) == changed
@@ -258,8 +262,8 @@ def test_a_finding_is_acknowledged_and_not_any_more(kept: Digests) -> None:
     keep(kept, one.id, report(TODAY - DAY, "boto", "curl"))
     known = Snooze("alice", "vendor \x00 \ud800", date(2026, 12, 7), 10, 1)
 
-    assert kept.acknowledge(one.id, finding("boto").id, known) == replace(finding("boto"), known=known)
-    assert kept.finding(one.id, finding("boto").id) == replace(finding("boto"), known=known)
+    assert kept.acknowledge(one.id, finding("boto").id, known) == replace(finding("boto"), snooze=known)
+    assert kept.finding(one.id, finding("boto").id) == replace(finding("boto"), snooze=known)
     assert kept.finding(one.id, finding("curl").id) == finding("curl")
     assert kept.acknowledge(one.id, finding("boto").id, None) == finding("boto")
     assert kept.acknowledge(one.id, "no such finding", known) is None
@@ -409,8 +413,8 @@ def test_all_digests_of_a_question_share_one_reading_a_day(
         digests, runs = Digests(database), Runs(database)
         runner = silent(runs, digests, catalogue, clock)
         for number in range(20):
-            question = ("service=s3 min=1.2", "service=kms min=1.2")[number % 2]
-            digests.add(digest(channel=f"C{number}", question=question))
+            scope = (ABOUT_S3, Scope.read("service=kms min=1.2"))[number % 2]
+            digests.add(digest(channel=f"C{number}", scope=scope))
         digests.add(digest(schedule=replace(DAILY, zone="Europe/Paris")))  # whose days are the same
         digests.add(digest(schedule=replace(DAILY, zone="UTC"), due=NOW))
         runner.telling.due()

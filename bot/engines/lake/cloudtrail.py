@@ -23,12 +23,12 @@ READS_PER_SECOND: Final = 10.0
 
 CONNECT_SECONDS: Final = 10
 READ_SECONDS: Final = 60
-"""Waits for AWS's side of a call; its own calls answer within a second."""
+"""How long AWS may take to connect, and to answer: its calls are made to answer within a second."""
 
 TRIES: Final = 5
 """How often a call that only reads is made before its failure counts."""
 
-FIRST_WAIT: Final = 1.0
+FIRST_RETRY_SECONDS: Final = 1.0
 """Seconds before the second try; each further wait is twice as long."""
 
 RENEW_BEFORE: Final = timedelta(minutes=5)
@@ -66,8 +66,8 @@ class Refused(EngineError):
         self.code = code
 
 
-def passes(error: EngineError) -> bool:
-    """Whether the same call may well be answered later: AWS had no time for it, or the line broke."""
+def is_transient(error: EngineError) -> bool:
+    """Whether the same call may well be answered later: AWS had no room for it, or the answer was lost."""
     return isinstance(error, EngineBusy) or (isinstance(error, Refused) and error.code == LOST)
 
 
@@ -94,52 +94,52 @@ class CloudTrail:
 
         The call is made once: of one that lost its answer nobody knows whether it was done.
         """
-        self.turn(store, operation)
+        self.wait_turn(store, operation)
         return self.call_now(store, operation, **given)
 
-    def turn(self, store: Store, operation: str) -> None:
-        """Wait until `operation` may be called, and have at hand what takes long to make."""
-        with explained(store, f"cloudtrail:{operation}"):
+    def wait_turn(self, store: Store, operation: str) -> None:
+        """Wait until `operation` may be called. The client, which takes long to make, is made before that."""
+        with in_words(store, f"cloudtrail:{operation}"):
             self.client(store)
         (self._starts if operation in _STARTING else self._reads).wait("")
 
     def call_now(self, store: Store, operation: str, /, **given: Any) -> dict[str, Any]:
-        """`call`, for who has waited for its turn."""
+        """`call` after `wait_turn`."""
         from botocore import xform_name
 
-        with explained(store, f"cloudtrail:{operation}"):
+        with in_words(store, f"cloudtrail:{operation}"):
             answer: dict[str, Any] = getattr(self.client(store), xform_name(operation))(**given)
         return answer
 
     def read(self, store: Store, operation: str, /, **given: Any) -> dict[str, Any]:
-        """The same for a call that changes nothing: made again where AWS has no time or the line broke."""
+        """The same for a call that changes nothing: made again where the failure is transient."""
         for attempt in range(TRIES - 1):
             try:
                 return self.call(store, operation, **given)
             except EngineError as error:
-                if not passes(error):
+                if not is_transient(error):
                     raise
-            self.sleep(FIRST_WAIT * 2**attempt)
+            self.sleep(FIRST_RETRY_SECONDS * 2**attempt)
         return self.call(store, operation, **given)
 
     def client(self, store: Store, service: str = "cloudtrail") -> Any:
         """boto3's client for a store, with its Region and role."""
         with self._lock:
-            made, until = self._clients.get((store, service), (None, None))
-            if made is None or (until is not None and self.clock() > until - RENEW_BEFORE):
-                self._clients[store, service] = made, _ = self._connect(store, service)
-            return made
+            client, expires = self._clients.get((store, service), (None, None))
+            if client is None or (expires is not None and self.clock() > expires - RENEW_BEFORE):
+                self._clients[store, service] = client, _ = self._connect(store, service)
+            return client
 
     @staticmethod
     def _connect(store: Store, service: str) -> tuple[Any, datetime | None]:
         import boto3
         from botocore.config import Config
 
-        session, until = boto3.Session(), None
+        session, expires = boto3.Session(), None
         if store.role:
-            with explained(store, "sts:AssumeRole"):
-                taken = session.client("sts").assume_role(RoleArn=store.role, RoleSessionName="tls-audit")
-            keys, until = taken["Credentials"], taken["Credentials"]["Expiration"]
+            with in_words(store, "sts:AssumeRole"):
+                role = session.client("sts").assume_role(RoleArn=store.role, RoleSessionName="tls-audit")
+            keys, expires = role["Credentials"], role["Credentials"]["Expiration"]
             session = boto3.Session(
                 keys["AccessKeyId"],
                 keys["SecretAccessKey"],
@@ -152,11 +152,11 @@ class CloudTrail:
             read_timeout=READ_SECONDS,
             max_pool_connections=16,
         )
-        return session.client(service, region_name=store.region or None, config=config), until
+        return session.client(service, region_name=store.region or None, config=config), expires
 
 
 @contextmanager
-def explained(store: Store, action: str) -> Iterator[None]:
+def in_words(store: Store, action: str) -> Iterator[None]:
     """Whatever boto3 raises, as an error for people; `action` is the IAM action that the call needs."""
     from botocore import exceptions as aws
 
@@ -188,8 +188,8 @@ def explained(store: Store, action: str) -> Iterator[None]:
 
 def refusal(store: Store, action: str, response: Mapping[str, Any]) -> EngineError:
     """AWS's error in words: what it says, and what to mend."""
-    said = response.get("Error", {})
-    code, words = str(said.get("Code", "")), str(said.get("Message", "")).rstrip(".")
+    error = response.get("Error", {})
+    code, words = str(error.get("Code", "")), str(error.get("Message", "")).rstrip(".")
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in THROTTLED:
         return EngineBusy(f"AWS takes no more {action} calls for now.")
