@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from bot.clients.agent import version_key
 from bot.clients.data import Source, table
+from bot.wording import counted, month_day
 
 if TYPE_CHECKING:
     from datetime import date
@@ -267,11 +268,13 @@ def introduction(client: Client, found: Support, on: date) -> str:
     if client.runs_in:
         said.append(f"in {client.runs_in}" if client.runs_in != "console" else "the console")
     if found.supported is False:
-        since = f" since {_day(found.end_of_support)}" if found.end_of_support else ""
+        since = f" since {month_day(found.end_of_support, None)}" if found.end_of_support else ""
         said.append(f"{found.what} is out of support{since}: {found.instead}")
     elif found.supported and found.end_of_support:
         days = (found.end_of_support - on).days
-        said.append(f"{found.what} is supported until {_day(found.end_of_support)}, {days} days")
+        said.append(
+            f"{found.what} is supported until {month_day(found.end_of_support, None)}, {counted(days, 'day')}"
+        )
     elif found.supported:
         said.append("supported")
     elif client.kind in {"sdk", "tool", "ai-agent"}:
@@ -285,10 +288,6 @@ _KINDS: Final = {
     "aws": "AWS itself, for a person or a service",
     "service": "An AWS service",
 }
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%b %Y}"
 
 
 def _facts(numbers: tuple[int, ...] | list[int]) -> tuple[Fact, ...]:
@@ -319,15 +318,15 @@ def _can(client: Client, rule: dict[str, Any], step: dict[str, Any]) -> bool | N
     """Whether the client can do what the step leads to, by the version its agent tells; None if untold."""
     if step.get("never"):
         return False
-    if "since" not in step and step is not rule["mlkem"]:
-        # ML-KEM is negotiated in TLS 1.3 only: who has it has all before it
-        return _can(client, rule, rule["mlkem"]) or None
     tells = rule.get("tells")
     version = version_key(client.language_version if tells == "language" else client.sdk_version)
-    if "since" not in step or tells is None or version is None:
+    if tells is None or version is None or (tells == "language" and client.language != rule["decides"]):
         return None
-    if tells == "language" and client.language != rule["decides"]:
-        return None
+    if floor := version_key(step.get("floor")):
+        return version >= floor or None
+    if "since" not in step:
+        # ML-KEM is negotiated in TLS 1.3 only: who has it has all before it
+        return (step is not rule["mlkem"] and _can(client, rule, rule["mlkem"])) or None
     untils = [version_key(until) for until in step.get("until", [])]
     for place, since in enumerate(map(version_key, step["since"])):
         until = untils[place] if place < len(untils) else None

@@ -177,6 +177,20 @@ def test_terraform_is_told_to_take_a_newer_provider() -> None:
     assert "provider" in (found.step or "")
 
 
+@pytest.mark.parametrize(
+    ("said", "cause", "sure"),
+    [
+        ("aws-sdk-go/1.24.1 (go1.14; darwin; amd64)", "client", False),
+        ("aws-sdk-go/1.44.1 (go1.20.7; linux; amd64)", "network", False),
+        ("aws-cli/2.15.0 Python/3.11.8 Linux/6.1 exe/x86_64.amzn.2023", "network", False),
+    ],
+)
+def test_who_could_do_tls_12_is_not_blamed_for_certain(said: str, cause: str, sure: bool) -> None:
+    found = fixes.fix(agent.read(said), "min=1.2", Endpoint("kms.us-east-1.amazonaws.com", None, "kms"))
+
+    assert (found.cause, found.sure) == (cause, sure)
+
+
 def test_below_cnsa_blames_nobody_without_a_source() -> None:
     found = fixes.fix(
         agent.read(NEW[0].format(40)), "kx=below-cnsa", Endpoint("kms.us-east-1.amazonaws.com", None, "kms")
@@ -219,7 +233,7 @@ def test_any_agent_gets_an_answer() -> None:
 def test_every_rule_stands_on_facts() -> None:
     numbers = {fact.number for fact in fixes.facts()}
 
-    assert numbers == set(range(1, 72))
+    assert numbers == set(range(1, 73))
     for rule in table("fixes")["rule"]:
         for step in ("tls12", "tls13", "mlkem"):
             assert rule[step]["facts"], rule["name"]
