@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from bot.cli import BAD_QUESTION, FAILURE, INTERRUPTED, ask, demo, doctor, health, ingest, lake, serve, views
+from bot.cli import (
+    BAD_QUESTION,
+    FAILURE,
+    INTERRUPTED,
+    ask,
+    client,
+    demo,
+    doctor,
+    health,
+    ingest,
+    lake,
+    serve,
+    views,
+)
 from bot.errors import BotError, UserError
 
 app = typer.Typer(
@@ -16,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (ask.ask, ingest.ingest, views.views, serve.serve, demo.demo, doctor.doctor):
+for command in (ask.ask, ingest.ingest, views.views, serve.serve, demo.demo, doctor.doctor, client.client):
     app.command()(command)
 app.command(hidden=True)(health.health)
 app.add_typer(lake.app, name="lake")
