@@ -30,7 +30,7 @@ from bot.archive.content import NoLog
 from bot.archive.events import Row, Unusable
 from bot.archive.ledger import LEDGER, LOCK, PARQUET, Ledger, Outcome, Report, Sources
 from bot.archive.parquet import Spool
-from bot.archive.records import NO_JSON, STRANGE, Tally, rows, scan, split
+from bot.archive.records import NO_JSON, Tally, rows, scan, split
 from bot.archive.sources import Archived, Denied, Found, Gone, Source, find, read_ahead
 from bot.errors import EngineError, UserError
 
@@ -350,10 +350,11 @@ class _Ingest:
         """A long file goes in chunks, in a batch of its own, since all of it is stored or nothing."""
         batch = self._batch()
         batch.sources = [(source, Report(source.name, Outcome.READ))]
-        tally = Tally()
+        tally, strange = Tally(), Tally()
         first = last = ""
         for text in texts:
-            for row in rows(split(text) if isinstance(text, bytes) else scan(text), tally):
+            of_text, before = Tally(), self.events_read
+            for row in rows(split(text) if isinstance(text, bytes) else scan(text), of_text):
                 batch.add([row])
                 batch.size += len(row[2])
                 self.events_read += 1
@@ -362,6 +363,11 @@ class _Ingest:
                 if batch.size > BATCH_BYTES:
                     self._submit(batch, last=False)
                     self.tell(self.files_read, self.events_read)
+            # a README packed beside logs is no bad record of them
+            is_no_log = of_text.is_strange and self.events_read == before
+            (strange if is_no_log else tally).add(of_text)
+        if not last and not tally.bad and not tally.skipped:
+            tally = strange
         report = _report(source, tally, first, last)
         if report.outcome is Outcome.READ:
             batch.sources = [(source, report)]
@@ -467,7 +473,7 @@ def _report(source: Source, tally: Tally, first: str, last: str) -> Report:
     if not tally.bad and not tally.skipped:
         return Report(source.name, Outcome.READ)
     outcome, why = Outcome.READ, tally.words
-    if not last and tally.bad.keys() - STRANGE:
+    if not last and tally.bad and not tally.is_strange:
         outcome = Outcome.REFUSED
     elif not last:
         outcome = Outcome.SKIPPED

@@ -78,6 +78,17 @@ class Tally:
     bad: Counter[str] = field(default_factory=Counter)
     first_bad: str = ""
 
+    def add(self, other: Tally) -> None:
+        """Take in what was counted in another text of the same file."""
+        self.skipped.update(other.skipped)
+        self.bad.update(other.bad)
+        self.first_bad = self.first_bad or other.first_bad
+
+    @property
+    def is_strange(self) -> bool:
+        """Whether all that was bad has nothing to do with CloudTrail."""
+        return bool(self.bad) and not self.bad.keys() - STRANGE
+
     def refuse(self, why: str, number: int) -> None:
         self.bad[why] += 1
         self.first_bad = self.first_bad or f"record {number} {why}"
@@ -163,6 +174,7 @@ def rows(records: Iterable[Any], tally: Tally) -> Iterator[Row]:
             and event.eventCategory in CALLS
             and is_moment(event.eventTime)
             and _is_day(event.eventTime[:10])
+            and len(record) <= RECORD_BYTES
         ):
             yield event.eventTime, event.eventID, record
         else:
@@ -265,6 +277,8 @@ def split(data: bytes) -> Iterable[Any]:
             continue
         if decode is not codec.log and any(len(record) > RECORD_BYTES for record in records):
             break  # one wrapper around a whole file
+        if decode is codec.array and records and bytes(records[0])[:1] == b"[" and len(flat) <= RECORD_BYTES:
+            return [flat]  # a list of lists may be a table, and only together it is one
         return records
     return _by_line(data) or scan([data])
 
@@ -276,7 +290,7 @@ def _by_line(data: bytes) -> list[Any] | None:
     events = False
     for line in BEFORE_JSON.sub(b"", data).split(b"\n"):
         text = line.strip(BETWEEN)
-        if not text or BRACKETS.fullmatch(text):
+        if not text or (len(text) <= LONGEST_PREFIX and BRACKETS.fullmatch(text)):
             continue
         try:
             values = lines(text)
@@ -332,7 +346,7 @@ class _Scanner:
         self.stack: list[_Bracket] = []
         self.open = {OPEN: 0, OPEN_LIST: 0}
         self.named = 0  # of the open brackets, how many show a name of an event's
-        self.found = False
+        self.found = self.was_cut = False
 
     def take(self, block: bytes) -> Iterator[Any]:
         self.buffer += block
@@ -345,7 +359,7 @@ class _Scanner:
         for bracket in self.stack:
             yield from self._emit(bracket.waiting)
         rest = self.buffer[self.at - self.origin :].strip(BETWEEN)
-        if self.stack:
+        if self.stack and not self.was_cut:
             yield Broken(CUT)
         elif rest:
             yield Broken(NO_JSON)
@@ -443,7 +457,9 @@ class _Scanner:
             waiting = bracket.waiting + waiting
             if bracket.mark == opened:
                 break
-        if bracket.names == WHOLE and bracket.start != NOWHERE:
+        is_listed = not self.stack or self.stack[-1].mark == OPEN_LIST
+        is_record = bracket.names == WHOLE or (bracket.names and is_listed and not waiting)
+        if is_record and bracket.start != NOWHERE:
             waiting = [(bracket.start, end)]
         if self.stack:
             self.stack[-1].waiting += waiting
@@ -464,7 +480,7 @@ class _Scanner:
 
     def _emit(self, spans: list[tuple[int, int]]) -> Iterator[Any]:
         for start, end in spans:
-            self.found = True
+            self.found, self.was_cut = True, False
             yield self.buffer[start - self.origin : end - self.origin].replace(b"\n", b" ")
 
     def _broken_line(self, start: int) -> Iterator[Any]:
@@ -472,6 +488,7 @@ class _Scanner:
         line = self.origin + self.buffer.rfind(b"\n", 0, start) + 1
         while self.stack and self.stack[-1].start >= line:
             yield from self._emit(self._pop().waiting)
+        self.was_cut = True
         yield Broken(CUT)
 
     def _forget(self) -> Iterator[Any]:
