@@ -28,7 +28,8 @@ from bot.archive import ledger as ledgers
 from bot.archive import parquet
 from bot.archive.content import NoLog
 from bot.archive.events import Row, Unusable
-from bot.archive.ledger import LEDGER, LOCK, PARQUET, Ledger, Outcome, Report, Sources
+from bot.archive.ledger import LEDGER, PARQUET, Ledger, Outcome, Report, Sources
+from bot.archive.ledger import LOCK as LOCK
 from bot.archive.parquet import Spool
 from bot.archive.records import NO_JSON, Tally, rows, scan, split
 from bot.archive.sources import Archived, Denied, Found, Gone, Source, find, read_ahead

@@ -271,7 +271,10 @@ _NAMELESS: Final = "coalesce(eventID, '') = ''"
 
 
 def _literal(path: Path | str) -> str:
-    """A path in which DuckDB sees no pattern."""
+    """A path in which DuckDB sees no pattern. In a pattern it takes a backslash for a separator; but a path
+    that is there it takes as it is."""
+    if "\\" in str(path):
+        return str(path)
     return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 RECORD_BYTES: Final = 16 << 20  # CloudTrail's own limit is 1 MB; a bound keeps memory bounded
 
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII)
+NOT_KEPT: Final = {"userIdentity": ("credentialId",)}  # CloudTrail's own, and no column of Lake's
 CALLS: Final = frozenset({"Management", "Data", "", None})  # events of these categories are calls
 TOKEN: Final = re.compile(rb'"([^"\\\n]*+(?:\\.[^"\\\n]*+)*+)"(\s*+:)?+|["{}\[\]]', re.DOTALL)
 LONGEST_PREFIX: Final = 300
@@ -138,7 +139,7 @@ def _codec() -> _Codec:
         ("eventCategory", str | None, None),
     ]
     structs = {
-        column: exactly(column, [(name, raw, None) for name in kind]) | None
+        column: exactly(column, [(name, raw, None) for name in (*kind, *NOT_KEPT.get(column, ()))]) | None
         for column, kind in COLUMNS.items()
         if isinstance(kind, dict)
     }

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, S608 - a row of the table is a line; the SQL reads a file of ours
 """Every shape of log that was thought of, and what becomes of it: the same rows as in docs/formats.md.
 
 Three events are put into each shape; all of the shapes go into one folder, under names that tell nothing.
@@ -23,10 +24,11 @@ import pytest
 import zstandard
 
 from bot.archive.archive import Archive
-from bot.archive.ledger import Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from bot.archive.ledger import Report
 
 Event = dict[str, Any]
 Make = "Callable[[list[Event]], bytes | str | Any]"
@@ -125,7 +127,13 @@ def message(events: list[Event], **more: Any) -> dict[str, Any]:
 
 
 def bridge(each: Any, kind: str = "AWS API Call via CloudTrail") -> dict[str, Any]:
-    about = {"version": "0", "id": "x", "detail-type": kind, "source": "aws.s3", "resources": []}
+    about: dict[str, Any] = {
+        "version": "0",
+        "id": "x",
+        "detail-type": kind,
+        "source": "aws.s3",
+        "resources": [],
+    }
     return about | {"time": "2026-11-28T01:00:00Z", "detail": each}
 
 
@@ -134,8 +142,8 @@ def in_base64(data: bytes) -> str:
 
 
 def ocsf(each: Event, **more: Any) -> dict[str, Any]:
-    tls = {f"tlsDetails.{name}": value for name, value in each["tlsDetails"].items()}
-    return {
+    tls: dict[str, Any] = {f"tlsDetails.{name}": value for name, value in each["tlsDetails"].items()}
+    whole: dict[str, Any] = {
         "class_uid": 6003,
         "time_dt": each["eventTime"].replace("T", " ").removesuffix("Z"),
         "metadata": {"uid": each["eventID"], "product": {"name": "CloudTrail", "version": "1.11"}},
@@ -145,7 +153,8 @@ def ocsf(each: Event, **more: Any) -> dict[str, Any]:
         "src_endpoint": {"ip": "203.0.113.7"},
         "http_request": {"user_agent": "Boto3/1.26"},
         "unmapped": {"readOnly": "true", "recipientAccountId": "111122223333", **tls},
-    } | more
+    }
+    return whole | more
 
 
 def nested_unmapped(each: Event) -> dict[str, Any]:
@@ -229,7 +238,11 @@ SYSLOG = "<134>1 2026-11-28T01:00:00Z host cloudtrail - - - "
 ONE_BAD = "read, and 1 record named: "
 INSIGHT = {"eventVersion": "1.09", "eventTime": "2026-11-28T01:00:00Z", "eventCategory": "Insight"}
 AGGREGATED = {"eventVersion": "1.0", "eventCategory": "Aggregated", "eventSource": "s3.amazonaws.com"}
-S3_NOTE = {"eventVersion": "2.1", "eventSource": "aws:s3", "eventTime": "2026-11-28T01:00:00Z"}
+S3_NOTE: dict[str, Any] = {
+    "eventVersion": "2.1",
+    "eventSource": "aws:s3",
+    "eventTime": "2026-11-28T01:00:00Z",
+}
 S3_NOTE |= {"eventName": "ObjectCreated:Put", "s3": {"object": {"key": "k"}}}
 NETWORK = event(0) | {"eventType": "AwsVpceEvent", "eventCategory": "NetworkActivity"}
 DIGEST = {"awsAccountId": "1", "digestStartTime": "2026-11-28T00:00:00Z", "logFiles": []}
