@@ -41,6 +41,7 @@ MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ"
 NOT_KEPT: Final = {"userIdentity": ("credentialId",)}  # CloudTrail's own, and no column of Lake's
 CALLS: Final = frozenset({"Management", "Data", "", None})  # events of these categories are calls
 TOKEN: Final = re.compile(rb'"([^"\\\n]*+(?:\\.[^"\\\n]*+)*+)"(\s*+:)?+|["{}\[\]]', re.DOTALL)
+LOG_BEGINS: Final = b'{"Records"'
 LONGEST_PREFIX: Final = 300
 BEFORE_JSON: Final = re.compile(  # a moment, a host, a level
     rb"^[^{\n]{1,%d}(?=\{)" % LONGEST_PREFIX, re.MULTILINE
@@ -145,7 +146,7 @@ def _codec() -> _Codec:
     }
     said = {name for name, *_ in key}
     others = [(name, structs.get(name, raw), None) for name in COLUMNS if name not in said]
-    log: Any = msgspec.json.Decoder(msgspec.defstruct("Log", [("Records", list[raw])]))
+    log: Any = msgspec.json.Decoder(exactly("Log", [("Records", list[raw])]))  # nothing else may hold events
     return _Codec(
         log=lambda data: log.decode(data).Records,
         array=msgspec.json.Decoder(list[raw]).decode,
@@ -231,6 +232,14 @@ def _found(record: Any, number: int, tally: Tally) -> Iterator[Row]:
     if len(line) > RECORD_BYTES:
         tally.refuse(f"is larger than {RECORD_BYTES >> 20} MB", number)
         return
+    if line.startswith(LOG_BEGINS):  # whole files one after another
+        try:
+            inner = _codec().log(line)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            yield from rows(inner, tally)
+            return
     skipped: Counter[str] = Counter()
     try:
         events = find(read(line), skipped)

@@ -145,8 +145,8 @@ REFUSED = {
     "denied": (
         Object(log(2), refusal=DENIED),
         Outcome.DENIED,
-        "S3 denies it (AccessDenied: Access Denied); the credentials need s3:GetObject (and kms:Decrypt where "
-        "the trail is encrypted)",
+        "S3 denies it (AccessDenied: Access Denied); the credentials need s3:GetObject (and kms:Decrypt "
+        "where the trail is encrypted)",
     ),
     "another key": (
         Object(log(2), refusal=(403, "KMS.DisabledException", "key is disabled")),
