@@ -28,7 +28,7 @@ from bot.archive import ledger as ledgers
 from bot.archive import parquet
 from bot.archive.content import NoLog
 from bot.archive.events import Row, Unusable
-from bot.archive.ledger import LEDGER, PARQUET, Ledger, Outcome, Report, Sources
+from bot.archive.ledger import LEDGER, PARQUET, Key, Ledger, Outcome, Report, Sources
 from bot.archive.ledger import LOCK as LOCK
 from bot.archive.parquet import Spool
 from bot.archive.records import NO_JSON, Tally, rows, scan, split
@@ -153,7 +153,7 @@ class Archive:
             closing(_open_ledger(self.folder, now())) as ledger,
             _spool_folder(self.folder) as spool,
         ):
-            known, before = ledger.known(), ledger.reports()
+            known, before = ledger.known(), ledger.left_out()
             new = [source for source in found.sources if source.key not in known]
 
             def tell(files: int, events: int) -> None:
@@ -163,27 +163,26 @@ class Archive:
             if new:
                 work.run(new)
             with _plain_errors(self.folder):
-                reports = [*work.reports, *_out_of_reach(found)]
-                ledger.note(_changed(reports, before))
-                ledger.forget(_vanished(sources, found, before))
+                reports = [*work.reports, *_unreadable(found)]
+                passed_over = list(_passed_over(found))
+                ledger.note(reports)
+                ledger.forget([*_vanished(sources, found, before), *(before.keys() & found.skipped.keys())])
+                ledger.note(passed_over, again=False)
+                reports += passed_over
         return _ingested(work, found, before, new, reports, clock() - began)
 
 
-def _out_of_reach(found: Found) -> Iterator[tuple[_Key, Report]]:
-    """What the listing alone tells."""
+def _unreadable(found: Found) -> Iterator[tuple[Key, Report]]:
     for name, why in found.unreadable:
         yield (name, NO_SIZE, ""), Report(name, Outcome.DENIED, why)
+
+
+def _passed_over(found: Found) -> Iterator[tuple[Key, Report]]:
     for name, kind in found.skipped.items():
         yield (name, NO_SIZE, ""), Report(name, Outcome.SKIPPED, kind)
 
 
-def _changed(
-    reports: Iterable[tuple[_Key, Report]], before: Mapping[str, tuple[_Key, Report]]
-) -> list[tuple[_Key, Report]]:
-    return [(key, report) for key, report in reports if before.get(report.name) != (key, report)]
-
-
-def _vanished(places: Sequence[str], found: Found, before: Mapping[str, tuple[_Key, Report]]) -> list[str]:
+def _vanished(places: Sequence[str], found: Found, before: Mapping[str, tuple[Key, Report]]) -> list[str]:
     """The sources told of before that these places hold no more."""
     there = {source.name for source in found.sources} | found.skipped.keys()
     there |= {name for name, _ in found.unreadable}
@@ -196,9 +195,9 @@ def _vanished(places: Sequence[str], found: Found, before: Mapping[str, tuple[_K
 def _ingested(
     work: _Ingest,
     found: Found,
-    before: Mapping[str, tuple[_Key, Report]],
+    before: Mapping[str, tuple[Key, Report]],
     new: Sequence[Source],
-    reports: Sequence[tuple[_Key, Report]],
+    reports: Sequence[tuple[Key, Report]],
     seconds: float,
 ) -> Ingested:
     skipped = Counter(found.kinds)
@@ -209,12 +208,7 @@ def _ingested(
             skipped[report.why] += 1
     left_out = [each for each in reports if each[1].is_left_out]
     fresh = [each for each in left_out if before.get(each[1].name) != each]
-    tried = {report.name for _, report in reports}
-    known_bad = sum(
-        report.is_left_out and name not in tried
-        for name, (_, report) in before.items()
-        if name in {source.name for source in found.sources}
-    )
+    not_tried = {source.name for source in found.sources} - {report.name for _, report in reports}
     return Ingested(
         files=work.files,
         known=len(found.sources) - len(new),
@@ -226,16 +220,13 @@ def _ingested(
         skipped=skipped,
         records_skipped=records,
         bad_records=sum(sum(report.bad.values()) for _, report in work.reports),
-        still_bad=len(left_out) - len(fresh) + known_bad,
+        still_bad=len(left_out) - len(fresh) + len(not_tried & before.keys()),
         reports=tuple(report for _, report in reports),
     )
 
 
 # --- one ingest
 
-
-_Key = tuple[str, int, str]
-"""What a source is known by: its name, size and stamp."""
 
 NO_SIZE: Final = -1  # of what could only be listed
 
@@ -308,7 +299,7 @@ class _Ingest:
     ) -> None:
         self.folder, self.ledger, self.spool, self.tell, self.now = folder, ledger, spool, tell, now
         self.files = self.events = self.duplicates = 0
-        self.reports: list[tuple[_Key, Report]] = []
+        self.reports: list[tuple[Key, Report]] = []
         self.again: list[Source] = []
         self.batches = self.files_read = self.events_read = 0
         self.loading: Future[None] | None = None

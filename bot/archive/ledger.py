@@ -50,6 +50,10 @@ CREATE TABLE IF NOT EXISTS reports (
 """
 
 
+Key = tuple[str, int, str]
+"""What a source is known by: its name, size and stamp."""
+
+
 class Outcome(StrEnum):
     """What became of a source."""
 
@@ -137,8 +141,8 @@ class Sources:
 
     @property
     def are_whole(self) -> bool:
-        """Whether nothing is known to be missing."""
-        return not (self.left_out or self.missing or self.is_reading)
+        """Whether nothing is known to be missing, but for what an ingest is about to bring."""
+        return not (self.left_out or self.missing)
 
 
 class Ledger:
@@ -179,7 +183,7 @@ class Ledger:
     def _names(self, query: str) -> set[str]:
         return {name for (name,) in self.db.execute(query)}
 
-    def known(self) -> set[tuple[str, int, str]]:
+    def known(self) -> set[Key]:
         """The keys of the sources that need not be read again."""
         final = "SELECT name, size, stamp FROM reports WHERE reader = ? AND outcome IN (?, ?)"
         return {
@@ -229,18 +233,18 @@ class Ledger:
         (number,) = self.db.execute("SELECT coalesce(max(number), 0) + 1 FROM batches").fetchone()
         return int(number)
 
-    def note(self, reports: Iterable[tuple[tuple[str, int, str], Report]]) -> None:
-        """Write down what became of sources that are in no batch."""
+    def note(self, reports: Iterable[tuple[Key, Report]], *, again: bool = True) -> None:
+        """Write down what became of sources in no batch; without `again`, only of those not told before."""
         with self.db:
             for key, report in reports:
-                self._note(key, report)
+                self._note(key, report, "REPLACE" if again else "IGNORE")
 
-    def _note(self, key: tuple[str, int, str], report: Report) -> None:
+    def _note(self, key: Key, report: Report, conflict: str = "REPLACE") -> None:
         if report.outcome is Outcome.READ and not (report.bad or report.skipped):
             self.db.execute("DELETE FROM reports WHERE name = ?", [report.name])
             return
         self.db.execute(
-            "INSERT OR REPLACE INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR {conflict} INTO reports VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - a constant
             [
                 *key,
                 READER,
@@ -253,9 +257,9 @@ class Ledger:
             ],
         )
 
-    def reports(self) -> dict[str, tuple[tuple[str, int, str], Report]]:
-        """What became of the sources of which not all was read, with their keys, by name."""
-        return {report.name: (key, report) for key, report in _reports(self.db)}
+    def left_out(self) -> dict[str, tuple[Key, Report]]:
+        """What became of the sources that may hold more events than were read, with their keys, by name."""
+        return {report.name: (key, report) for key, report in _left_out(self.db)}
 
     def forget(self, names: Iterable[str]) -> None:
         """Drop the reports of sources that are no more."""
@@ -281,21 +285,25 @@ def sources(folder: Path, start: datetime | None, end: datetime | None) -> Sourc
     with _reader(folder) as db:
         if db is None:
             return Sources()
-        reports = [report for _, report in _reports(db)]
+        left_out = [report for _, report in _left_out(db)]
+        skipped = dict(
+            db.execute("SELECT why, count(*) FROM reports WHERE outcome = ? GROUP BY why", [Outcome.SKIPPED])
+        )
+        records = dict(
+            db.execute(
+                "SELECT key, sum(value) FROM reports, json_each(reports.skipped)"
+                " WHERE reports.skipped <> '{}' GROUP BY key"
+            )
+        )
         ours = {name for (name,) in db.execute("SELECT name FROM files")}
         old = {name for (name,) in db.execute("SELECT name FROM replaced")}
         batches = {name for (name,) in db.execute("SELECT name FROM batches UNION SELECT batch FROM pending")}
     there = {_name(path): path.stem.partition("-")[0] for path in folder.glob(PARQUET)}
-    records: Counter[str] = Counter()
-    for report in reports:
-        records.update(report.skipped)
     return Sources(
         left_out=tuple(
-            each
-            for each in reports
-            if each.is_left_out and (start is None or end is None or each.concerns(start, end))
+            each for each in left_out if start is None or end is None or each.concerns(start, end)
         ),
-        skipped=Counter(each.why for each in reports if each.outcome is Outcome.SKIPPED),
+        skipped=skipped,
         records_skipped=records,
         strays=tuple(sorted(name for name in there.keys() - ours - old if there[name] not in batches)),
         missing=tuple(sorted(ours - there.keys())),
@@ -316,9 +324,13 @@ def _reader(folder: Path) -> Iterator[sqlite3.Connection | None]:
         yield db if tables >= {"files", "reports"} else None
 
 
-def _reports(db: sqlite3.Connection) -> Iterator[tuple[tuple[str, int, str], Report]]:
-    query = "SELECT name, size, stamp, outcome, why, skipped, bad, first, last FROM reports ORDER BY name"
-    for name, size, stamp, outcome, why, skipped, bad, first, last in db.execute(query):
+def _left_out(db: sqlite3.Connection) -> Iterator[tuple[Key, Report]]:
+    query = (
+        "SELECT name, size, stamp, outcome, why, skipped, bad, first, last FROM reports"
+        " WHERE outcome NOT IN (?, ?) OR bad <> '{}' ORDER BY name"
+    )
+    values = [Outcome.READ, Outcome.SKIPPED]
+    for name, size, stamp, outcome, why, skipped, bad, first, last in db.execute(query, values):
         report = Report(name, Outcome(outcome), why, json.loads(skipped), json.loads(bad), first, last)
         yield (name, size, stamp), report
 

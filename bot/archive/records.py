@@ -286,7 +286,7 @@ def split(data: bytes) -> Iterable[Any]:
         except (ValueError, RecursionError):
             continue
         if decode is not codec.log and any(len(record) > RECORD_BYTES for record in records):
-            break  # one wrapper around a whole file
+            return scan([data])  # one wrapper around a whole file
         if decode is codec.array and records and bytes(records[0])[:1] == b"[" and len(flat) <= RECORD_BYTES:
             return [flat]  # a list of lists may be a table, and only together it is one
         return records
