@@ -6,6 +6,9 @@ Python's limit, lines that begin with a moment) takes slower ways, where a broke
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -276,8 +279,8 @@ def mend(line: bytes) -> bytes:
 
 
 def split(data: bytes) -> Iterable[Any]:
-    """The records of a whole text: of `{"Records": […]}`, an array, values one after another; of lines that
-    begin with something else; at last whatever `scan` finds. A Broken stands for what cannot be read."""
+    """The records of a whole text: of `{"Records": […]}`, an array, values one after another; of a CSV; of
+    lines that begin with something else; at last whatever `scan` finds. A Broken stands for what cannot be read."""
     codec = _codec()
     flat = data.replace(b"\n", b" ")  # in JSON it is only white space, and would end a line of the spool
     for decode in (codec.log, codec.array, codec.lines):
@@ -290,7 +293,29 @@ def split(data: bytes) -> Iterable[Any]:
         if decode is codec.array and records and bytes(records[0])[:1] == b"[" and len(flat) <= RECORD_BYTES:
             return [flat]  # a list of lists may be a table, and only together it is one
         return records
-    return _by_line(data) or scan([data])
+    return _table(data) or _by_line(data) or scan([data])
+
+
+def _table(data: bytes) -> list[Any] | None:
+    """The rows of a CSV whose first line names an event's columns, as Lake and Athena deliver answers."""
+    if not _is_table(data):
+        return None
+    try:
+        rows = csv.DictReader(io.StringIO(data.decode("utf-8", "replace"), newline=""))
+        return [
+            json.dumps({name: cell for name, cell in row.items() if name and cell}).encode() for row in rows
+        ]
+    except csv.Error:
+        return None
+
+
+def _is_table(data: bytes) -> bool:
+    head = data[:FIRST_LOOK].partition(b"\n")[0].decode("utf-8", "replace").strip()
+    try:
+        names = next(csv.reader([head]), [])
+    except csv.Error:
+        return False
+    return {plain(name) for name in names} >= EVENT
 
 
 def _by_line(data: bytes) -> list[Any] | None:
@@ -321,6 +346,8 @@ def scan(blocks: Iterable[bytes]) -> Iterator[Any]:
     scanner = _Scanner()
     blocks = iter(blocks)
     first = next(blocks, b"")
+    if _is_table(first):
+        raise Unusable("it is a CSV too long to be read at once: split it into shorter ones")
     for block in chain([first[:FIRST_LOOK], first[FIRST_LOOK:]], blocks):
         yield from scanner.take(block)
     yield from scanner.end()

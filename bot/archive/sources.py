@@ -171,10 +171,6 @@ def _add_file(path: Path, within: str, found: Found, leave_out: Sequence[str]) -
         return
     try:
         about = path.stat()
-    except FileNotFoundError:
-        reason = "its symbolic link leads nowhere" if path.is_symlink() else "it is gone"
-        found.unreadable.append((name, reason))
-        return
     except OSError as error:
         found.unreadable.append((name, f"it cannot be read: {error.strerror}"))
         return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import bz2
+import csv
 import gzip
 import io
 import json
@@ -104,6 +105,14 @@ def pairs(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(pairs, value)) + "]"
     return "null" if value is None else str(value)
+
+
+def in_csv(rows: list[dict[str, Any]]) -> str:
+    file = io.StringIO(newline="")
+    writer = csv.DictWriter(file, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
 
 
 def structs(change: Callable[[Any], Any]) -> Callable[[list[Event]], Any]:
@@ -333,6 +342,9 @@ SHAPES = [
     Shape(LAKE, "UNLOAD, maps as text, times with a blank", each(lambda x: renamed(x, str.lower) | {"requestparameters": text({"a": 1}), "eventtime": x["eventTime"].replace("T", " ").replace("Z", ".000")})),
     Shape(LAKE, "times in UTC by name", each(lambda x: renamed(x, str.lower) | {"eventtime": x["eventTime"].replace("T", " ").replace("Z", ".000 UTC")})),
     Shape(LAKE, "rows under column names", lambda e: [list(e[0]), *([v if isinstance(v, str) else text(v) for v in x.values()] for x in e)]),
+    Shape(LAKE, "Athena's CSV, structs as `{k=v}`", lambda e: in_csv([{k.lower(): pairs(v) if isinstance(v, (dict, list)) else v for k, v in x.items()} for x in e])),
+    Shape(LAKE, "Lake's CSV in gzip, structs as JSON", lambda e: gzip.compress(in_csv([{k: text(v) if isinstance(v, (dict, list)) else v for k, v in x.items()} for x in e]).encode())),
+    Shape(LAKE, "CSV of a count", lambda _: "eventSource,n\r\ns3.amazonaws.com,7\r\n", "skipped: text without JSON"),
     Shape(COLLECTORS, "`message`, text", each(lambda x: {"@timestamp": "t", "message": text(x), "tags": ["aws"]})),
     Shape(COLLECTORS, "`message`, an object", each(lambda x: {"@timestamp": "t", "message": x})),
     Shape(COLLECTORS, "`event`, an object", each(lambda x: {"time": 1, "host": "h", "sourcetype": "aws:cloudtrail", "event": x})),
