@@ -280,7 +280,8 @@ def mend(line: bytes) -> bytes:
 
 def split(data: bytes) -> Iterable[Any]:
     """The records of a whole text: of `{"Records": […]}`, an array, values one after another; of a CSV; of
-    lines that begin with something else; at last whatever `scan` finds. A Broken stands for what cannot be read."""
+    lines that begin with something else; at last whatever `scan` finds. A Broken stands for what cannot be
+    read."""
     codec = _codec()
     flat = data.replace(b"\n", b" ")  # in JSON it is only white space, and would end a line of the spool
     for decode in (codec.log, codec.array, codec.lines):
