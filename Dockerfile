@@ -1,7 +1,8 @@
 # It runs as a user of no rights, and with a read-only root: only /data and /tmp are written.
 FROM python:3.12-slim
 
-ENV PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1 XDG_DATA_HOME=/data
+# HOME: under a number of the cluster's own choice there is no account, and slack_sdk wants a home
+ENV PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1 XDG_DATA_HOME=/data HOME=/data
 RUN useradd --uid 10001 bot && mkdir /data && chown bot:bot /data
 
 WORKDIR /app
