@@ -71,7 +71,7 @@ def test_what_was_promised_before_a_backup_is_answered_after_a_restore_and_what_
         server: Postgres = request.getfixturevalue("postgres")
         before, after = server.url(), server.url()
     with Machine(tmp_path, before, events) as machine:
-        bot = machine.replica("first")
+        bot = machine.replica("bot")
         bot.start()
         askings = [machine.ask() for _ in range(ASKED)]
         machine.sandbox.wait_for(lambda: all(one.is_promised for one in askings), 30, "the promises")
@@ -95,7 +95,8 @@ def test_what_was_promised_before_a_backup_is_answered_after_a_restore_and_what_
             over = {run.channel for run in known if run.state in ENDED}
             assert len(known) == ASKED
             assert 0 < len(over) < ASKED
-            again = machine.replica("second", TLS_AUDIT_DATABASE_URL=after)
+            # in the folder of the one before, whose leases are then its own
+            again = machine.replica("bot", TLS_AUDIT_DATABASE_URL=after)
             again.start()
             assert machine.until_done(askings), again.trouble
 
