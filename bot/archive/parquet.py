@@ -295,7 +295,8 @@ _NAMELESS: Final = "coalesce(eventID, '') = ''"
 # --- what an event says of its TLS
 
 SAID: Final[dict[str, Type]] = {"saidVersion": TEXT, "unreadVersion": TEXT, "unsaid": "UTINYINT"}
-"""`saidVersion` is in CloudTrail's spelling, "" for a text that is none, which is in `unreadVersion`. `unsaid` is the sum of `UNSAID` of what the event does not say."""
+"""`saidVersion` is in CloudTrail's spelling, "" for a text that is none, which is in `unreadVersion`.
+`unsaid` is the sum of `UNSAID` of what the event does not say."""
 
 UNSAID: Final = {"suite": 1, "exchange": 2, "host": 4}
 
