@@ -124,6 +124,8 @@ def to_builtins(finding: Finding) -> dict[str, Any]:
 
     fields: dict[str, Any] = msgspec.to_builtins(finding)
     fields["known"] = fields.pop("snooze")
+    if not finding.was_unnamed:
+        del fields["was_unnamed"]
     return fields
 
 
