@@ -49,7 +49,7 @@ class Coverage:
 def from_table(table: Table) -> Coverage:
     """What the answer of `select.coverage` says."""
     # coverage.sql promises these types
-    rows = cast("list[tuple[str | None, int, int, datetime, datetime]]", list(table.rows()))
+    rows = cast("list[tuple[str | None, int, int, datetime, datetime]]", [row[:5] for row in table.rows()])
     return Coverage(
         events=sum(events for _, events, *_ in rows),
         without_tls=sum(without for _, _, without, *_ in rows),

@@ -6,8 +6,10 @@ from typing import Final
 
 from sqlglot import exp
 
+from bot.archive.parquet import UNSAID
 from bot.errors import UserError
-from bot.event_schema import COLUMNS, KEY_EXCHANGE_PATH, MAP
+from bot.event_schema import COLUMNS, KEY_EXCHANGE_PATH, MAP, VERSIONS, WHITESPACE
+from bot.question import blanks
 from bot.question.select import STORE, narrow
 from bot.question.views import find_type, infer_type
 
@@ -24,6 +26,7 @@ def translate(select: exp.Select, elsewhere: str) -> str:
     if (store := tree.args["from_"].this.name) != STORE:
         raise UserError(f"The embedded engine has no store `{store}`.", elsewhere)
     tree.set("from_", exp.From(this=exp.to_table(EVENTS)))
+    _to_said(tree)
     _narrow_days(tree)
     _to_duckdb(tree)
     return tree.sql("duckdb", pretty=True)
@@ -41,6 +44,38 @@ def _narrow_days(tree: exp.Select) -> None:
             kind = exp.GTE if isinstance(node, exp.GTE) else upto
             days.append(kind(this=exp.column("day"), expression=exp.cast(exp.Literal.string(date), "DATE")))
     narrow(tree, *days)
+
+
+def _to_said(tree: exp.Select) -> None:
+    """Ask the columns in which the archive keeps what an event says, in place of its texts."""
+    for node in list(tree.find_all(exp.Case, exp.Paren, exp.In)):
+        if isinstance(node, exp.In) and node.this == _VERSION_TEXT:
+            texts = {each.name for each in node.expressions}
+            names = [name for name, spellings in VERSIONS.items() if texts.issuperset(spellings)]
+            if texts == {text for name in names for text in VERSIONS[name]}:
+                node.replace(exp.column("saidVersion").isin(*names))
+        elif node in _SAID:
+            node.replace(_SAID[node].copy())
+
+
+_VERSION_TEXT: Final = blanks.version_text()
+_SAID_VERSION: Final = exp.Nullif(this=exp.column("saidVersion"), expression=exp.Literal.string(""))
+
+
+def _lacks(what: str) -> exp.Expr:
+    bit = exp.BitwiseAnd(this=exp.column("unsaid"), expression=exp.Literal.number(UNSAID[what]))
+    return exp.paren(exp.NEQ(this=exp.paren(bit), expression=exp.Literal.number(0)))
+
+
+_SAID: Final[dict[exp.Expr, exp.Expr]] = {
+    blanks.version(): _SAID_VERSION,
+    blanks.no_version(): exp.paren(exp.Is(this=_SAID_VERSION.copy(), expression=exp.null())),
+    blanks.unread_version(): exp.column("unreadVersion"),
+    blanks.no_suite(): _lacks("suite"),
+    blanks.no_exchange(): _lacks("exchange"),
+    blanks.no_host(): _lacks("host"),
+}
+"""What a tree of `blanks` is where the archive keeps it."""
 
 
 def _to_duckdb(tree: exp.Select) -> None:
@@ -72,6 +107,8 @@ def _in_duckdb(node: exp.Expr) -> exp.Expr | None:
         return _json_scalar(node)
     if isinstance(node, exp.Bracket) and _is_map(node.this):
         return _in_map(node)
+    if isinstance(node, exp.Trim) and node.expression is None:
+        return exp.Trim(this=node.this.copy(), expression=exp.Literal.string(WHITESPACE))
     if isinstance(node, exp.RegexpExtract):
         # Trino answers NULL where nothing matches, DuckDB an empty text
         found = exp.RegexpLike(this=node.this.copy(), expression=node.expression.copy())
