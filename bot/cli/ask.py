@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import tzinfo
 
-    from bot.archive.archive import Progress as IngestProgress
+    from bot.archive.ingest import Progress as IngestProgress
     from bot.engines import Engine, Progress, Statement
     from bot.table import Table
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from bot.answers.summary import Summary
-    from bot.archive.archive import Ingested
-    from bot.archive.archive import Progress as IngestProgress
+    from bot.archive.ingest import Ingested
+    from bot.archive.ingest import Progress as IngestProgress
     from bot.table import Cell, Column, Table
 
 SCREEN_ROWS: Final = 100

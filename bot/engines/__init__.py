@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
-    from bot.archive.archive import Archive, Ingested
-    from bot.archive.archive import Progress as IngestProgress
+    from bot.archive.archive import Archive
+    from bot.archive.ingest import Ingested
+    from bot.archive.ingest import Progress as IngestProgress
     from bot.table import Column, Table
 
 ENGINES: Final[dict[str, str]] = {

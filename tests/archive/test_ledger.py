@@ -18,7 +18,8 @@ import duckdb
 import pytest
 
 from bot.archive import ledger as ledgers
-from bot.archive.archive import Archive, Ingested
+from bot.archive.archive import Archive
+from bot.archive.ingest import Ingested, Step
 from bot.archive.ledger import LEDGER, LOCK, Outcome, Report
 
 REPO = Path(__file__).parents[2]
@@ -129,38 +130,27 @@ def test_a_copy_that_says_no_more_rewrites_nothing(tmp_path: Path, archive: Arch
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from bot.archive import archive as archives
-from bot.archive.ledger import Ledger
+from bot.archive.archive import Archive
+from bot.archive.ingest import Limits
 
-kind = sys.argv[3]
-
-def deadly(function, after):
-    def called(*arguments, **options):
-        if after:
-            function(*arguments, **options)
+def step(name):
+    if name == sys.argv[3]:
         os.kill(os.getpid(), signal.SIGKILL)
-    return called
 
-if kind == "a file is moved":
-    archives._sync = deadly(archives._sync, False)
-if kind == "all files are moved":
-    Ledger.commit = deadly(Ledger.commit, False)
-if kind == "the ledger's commit":
-    Ledger.commit = deadly(Ledger.commit, True)
-archives.Archive(Path(sys.argv[2])).ingest([sys.argv[1]], progress=lambda _: None)
+Archive(Path(sys.argv[2]), Limits(on_step=step)).ingest([sys.argv[1]], progress=lambda _: None)
 """
 
 
-@pytest.mark.parametrize("kind", ["a file is moved", "all files are moved", "the ledger's commit"])
+@pytest.mark.parametrize("kind", [Step.KEEP, Step.COMMIT, Step.COMMITTED])
 def test_a_kill_while_a_file_takes_anothers_place_loses_nothing(
-    kind: str, tmp_path: Path, archive: Archive
+    kind: Step, tmp_path: Path, archive: Archive
 ) -> None:
     put(tmp_path / "logs" / "a", event(1), event(2))
     ingest(archive, tmp_path / "logs")
     put(tmp_path / "logs" / "b", FULL, event(3))
     command = [sys.executable, "-c", CHILD, str(tmp_path / "logs"), str(archive.folder), kind]
     assert subprocess.run(command, cwd=REPO, check=False).returncode == -signal.SIGKILL
-    assert ask(archive, "SELECT count(*) FROM events") == [(3 if kind == "the ledger's commit" else 2,)]
+    assert ask(archive, "SELECT count(*) FROM events") == [(3 if kind is Step.COMMITTED else 2,)]
     ingest(archive, tmp_path / "logs")
     assert ask(archive, "SELECT eventID, tlsDetails.tlsVersion FROM events ORDER BY 1") == [
         ("id-001", "TLSv1"),

@@ -8,7 +8,7 @@ from dateutil import tz
 
 from bot.answers.coverage import Coverage
 from bot.answers.summary import Summary
-from bot.archive.archive import BadFile, Ingested, Progress
+from bot.archive.ingest import BadFile, Ingested, Progress
 from bot.cli import terminal
 from bot.table import Cell, Column, Row, Table
 from tests.conftest import NOW

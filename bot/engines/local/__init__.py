@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     import duckdb
     from sqlglot import exp
 
-    from bot.archive.archive import Archive, Ingested
-    from bot.archive.archive import Progress as IngestProgress
+    from bot.archive.archive import Archive
+    from bot.archive.ingest import Ingested
+    from bot.archive.ingest import Progress as IngestProgress
     from bot.engines import Offer, Progress
     from bot.table import Column
 
@@ -123,7 +124,7 @@ class Local(Engine):
 
     def _check_logs(self) -> Check:
         """Whether the log files are there and the newest of them can be read; there may be millions."""
-        from bot.archive.records import Unusable
+        from bot.archive.events import Unusable
         from bot.archive.sources import find
 
         found = find([self._logs], but=self._archive.folder)
