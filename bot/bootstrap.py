@@ -9,7 +9,8 @@ import threading
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, TextIO
@@ -42,6 +43,11 @@ SECURITY: Final = "C_SECURITY"
 READ_SECONDS: Final = 300.0
 """How often new log files are looked for: CloudTrail delivers about every five minutes (user guide)."""
 
+READ_BACK: Final = (timedelta(days=1), timedelta(days=8), timedelta(days=32))
+"""How far back is looked at first, so that the usual windows can be asked while the rest is being read."""
+
+DAY_SECONDS: Final = 86_400.0
+
 READ_GRACE_SECONDS: Final = 0.5
 """How long reading may go on when the bot stops. Mostly it ends between two files."""
 
@@ -66,7 +72,7 @@ def engine(
 ) -> Engine:
     """The engine called `name`, one of `engines.ENGINES`, with the settings of its own. `events` is what was
     read from the log files; `pause` is how it waits."""
-    return engines.find(name).make(settings.engines[name], Offer(events, settings.logs, pause))
+    return engines.find(name).make(settings.engines[name], Offer(events, settings.places, pause))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,6 @@ def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bo
 
     UserError where `port` is taken; 0 takes a free one.
     """
-    from datetime import UTC, datetime
 
     from bot.sandbox import Command, Options, Sandbox, samples
     from handlers import connection
@@ -278,11 +283,11 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             )
             stack.enter_context(status)
             log.info("health and metrics are at http://%s:%s", settings.status_host, status.port)
-        if settings.logs:
+        if settings.places:
             # a daemon: it heeds nothing while it lists a bucket or waits for another ingest, and an ingest
             # may be cut off anywhere
             reading = threading.Thread(
-                target=_read, args=(events, settings.logs, stopping), name="reading logs", daemon=True
+                target=_read, args=(events, settings, stopping), name="reading logs", daemon=True
             )
             reading.start()
             stack.callback(reading.join, READ_GRACE_SECONDS)
@@ -333,20 +338,32 @@ def owners_file(data: Path) -> TextIO:
         ) from error
 
 
-def _read(events: Archive, logs: str, stopping: threading.Event) -> None:
-    """Read what is new in `logs` into the archive, at once and every `READ_SECONDS`, until `stopping`."""
+def _read(events: Archive, settings: Settings, stopping: threading.Event) -> None:
+    """Read what is new in the logs into the archive, at once and every `READ_SECONDS`, until `stopping`."""
 
     def heed(_: object) -> None:
         if stopping.is_set():
             raise Cancelled("The bot is stopping.")
 
-    while not stopping.is_set():
+    first = settings.since and datetime.combine(settings.since, datetime.min.time(), UTC)
+    for back, seconds in _looks():
+        since = max(filter(None, [first, back and datetime.now(UTC) - back]), default=None)
         try:
-            done = events.ingest([logs], progress=heed)
+            done = events.ingest(settings.places, progress=heed, since=since)
             if done.files or done.bad:
                 log.info("read %s files, %s events, %s bad", done.files, done.events, len(done.bad))
         except Cancelled:
             return
         except BotError as error:
             log.error("the logs could not be read: %s", error)  # noqa: TRY400 - it says what to do
-        stopping.wait(READ_SECONDS)
+        if stopping.wait(seconds):
+            return
+
+
+def _looks() -> Iterator[tuple[timedelta | None, float]]:
+    """How far back to look for new log files, None for all the way, and how long to wait then: the newest
+    first and further and further back, then only the last days, and once a day all again."""
+    while True:
+        yield from ((back, 0.0) for back in READ_BACK)
+        yield None, READ_SECONDS
+        yield from repeat((READ_BACK[0], READ_SECONDS), int(DAY_SECONDS / READ_SECONDS))

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Final
 
 from bot.archive import ledger as ledgers
 from bot.archive import parquet
+from bot.archive.days import Days
 from bot.archive.ingest import BadFile, Ingest, Ingested, Limits, Progress, plain_errors
 from bot.archive.ledger import LEDGER, LOCK, PARQUET, Key, Ledger, Outcome, Report, Sources
-from bot.archive.sources import Found, Source, find
+from bot.archive.sources import Found, Source, check, find
 from bot.errors import UserError
 
 if TYPE_CHECKING:
@@ -66,22 +67,25 @@ class Archive:
         *,
         progress: Callable[[Progress], None],
         leave_out: Sequence[str] = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> Ingested:
         """Store what is new in `sources`: folders, files, or `s3://bucket/prefix`, but what a pattern of
         `leave_out` matches (as the shell's, on a name, a path within its place, or the whole).
 
-        `progress` is called in this thread after every file; what it raises ends the ingest, and what was
-        stored by then stays. One ingest at a time: another waits for this one. A source counts as known while
-        its size and its time (S3: its ETag) are the same, be it stored, no log, or refused. What is archived,
-        denied or gone is tried again. `now` is in seconds since 1970.
+        Of folders that tell their day, only those are looked at that may hold events from `since` until
+        `until`. `progress` is called in this thread after every file; what it raises ends the ingest, and
+        what was stored by then stays. One ingest at a time: another waits for this one. A source counts as
+        known while its size and its time (S3: its ETag) are the same, be it stored, no log, or refused. What
+        is archived, denied or gone is tried again. `now` is in seconds since 1970.
 
         Raises UserError for a source that does not exist, EngineError for an archive that cannot be written
         or a bucket that cannot be listed.
         """
         began = clock()
-        found = find(sources, but=self.folder, leave_out=leave_out)
+        check(sources)
         with plain_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         with (
@@ -89,8 +93,17 @@ class Archive:
             closing(_open_ledger(self.folder, now())) as ledger,
             _spool_folder(self.folder) as spool,
         ):
-            known, before = ledger.known(), ledger.left_out()
-            new = [source for source in found.sources if source.key not in known]
+            before, days = ledger.left_out(), Days.of(since, until)
+            known: Counter[str] = Counter()  # by name: only of what is told of as left out, else as ""
+
+            def is_new(source: Source) -> bool:
+                is_known = ledger.knows(source.key)
+                if is_known:
+                    known[source.name if source.name in before else ""] += 1
+                return not is_known
+
+            found = find(sources, but=self.folder, leave_out=leave_out, days=days, is_new=is_new)
+            new = found.sources
 
             def tell(files: int, events: int) -> None:
                 progress(Progress(min(files, len(new)), len(new), events, clock() - began))
@@ -102,10 +115,13 @@ class Archive:
                 reports = [*work.reports, *_unreadable(found)]
                 passed_over = list(_passed_over(found))
                 ledger.note(reports)
-                ledger.forget([*_vanished(sources, found, before), *(before.keys() & found.skipped.keys())])
+                ledger.forget(
+                    [*_vanished(sources, found, before, known), *(before.keys() & found.skipped.keys())]
+                )
                 ledger.note(passed_over, again=False)
                 reports += passed_over
-        return _ingested(work, found, before, new, reports, clock() - began)
+                ledger.look(_named(sources), days)
+        return _ingested(work, found, before, known, reports, clock() - began)
 
 
 def _unreadable(found: Found) -> Iterator[tuple[Key, Report]]:
@@ -118,21 +134,30 @@ def _passed_over(found: Found) -> Iterator[tuple[Key, Report]]:
         yield (name, NO_SIZE, ""), Report(name, Outcome.SKIPPED, kind)
 
 
-def _vanished(places: Sequence[str], found: Found, before: Mapping[str, tuple[Key, Report]]) -> list[str]:
-    """The sources told of before that these places hold no more."""
-    there = {source.name for source in found.sources} | found.skipped.keys()
+def _vanished(
+    places: Sequence[str], found: Found, before: Mapping[str, tuple[Key, Report]], known: Mapping[str, int]
+) -> list[str]:
+    """The sources told of before that these places hold no more, of the days that were looked at."""
+    there = {source.name for source in found.sources} | found.skipped.keys() | known.keys()
     there |= {name for name, _ in found.unreadable}
-    listed = tuple(
+    listed = tuple(_named(places))
+    return [
+        name for name in before if name not in there and name.startswith(listed) and found.days.hold(name)
+    ]
+
+
+def _named(places: Sequence[str]) -> list[str]:
+    """The places, as the names of their sources begin."""
+    return [
         place if place.startswith("s3://") else str(Path(place).expanduser().absolute()) for place in places
-    )
-    return [name for name in before if name not in there and name.startswith(listed)]
+    ]
 
 
 def _ingested(
     work: Ingest,
     found: Found,
     before: Mapping[str, tuple[Key, Report]],
-    new: Sequence[Source],
+    known: Counter[str],
     reports: Sequence[tuple[Key, Report]],
     seconds: float,
 ) -> Ingested:
@@ -144,10 +169,11 @@ def _ingested(
             skipped[report.why] += 1
     left_out = [each for each in reports if each[1].is_left_out]
     fresh = [each for each in left_out if before.get(each[1].name) != each]
-    not_tried = {source.name for source in found.sources} - {report.name for _, report in reports}
+    told = {report.name for _, report in reports}
+    not_tried = {source.name for source in found.sources} | known.keys()
     return Ingested(
         files=work.files,
-        known=len(found.sources) - len(new),
+        known=known.total(),
         ignored=skipped.total(),
         events=work.events,
         duplicates=work.duplicates,
@@ -156,7 +182,7 @@ def _ingested(
         skipped=skipped,
         records_skipped=records,
         bad_records=sum(sum(report.bad.values()) for _, report in work.reports),
-        still_bad=len(left_out) - len(fresh) + len(not_tried & before.keys()),
+        still_bad=len(left_out) - len(fresh) + len((not_tried - told) & before.keys()),
         reports=tuple(report for _, report in reports),
     )
 

@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from bot.archive.days import SLACK, Days
 from bot.archive.sources import delivery_day
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ READER: Final = 1
 REPLACED_SECONDS: Final = (
     3600.0  # longer than any question runs: until then a replaced file stays for its readers
 )
-DELIVERY_SLACK: Final = timedelta(days=1)  # a day's folder may hold events of the day before
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS batches (number INTEGER PRIMARY KEY, name TEXT, events INTEGER);
@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS sources (name TEXT PRIMARY KEY, size INTEGER, stamp T
 CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY, batch TEXT);
 CREATE TABLE IF NOT EXISTS pending (batch TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS replaced (name TEXT PRIMARY KEY, at REAL);
+CREATE TABLE IF NOT EXISTS looked (place TEXT, first TEXT, last TEXT);
 CREATE TABLE IF NOT EXISTS reports (
     name TEXT PRIMARY KEY, size INTEGER, stamp TEXT, reader INTEGER, outcome TEXT, why TEXT,
     skipped TEXT, bad TEXT, first TEXT, last TEXT
@@ -104,7 +105,7 @@ class Report:
             day = datetime.strptime(delivery_day(self.name), "%Y%m%d").replace(tzinfo=UTC)
         except ValueError:
             return True
-        return day - DELIVERY_SLACK < end and day + timedelta(days=1) > start
+        return day - SLACK < end and day + timedelta(days=1) > start
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ class Sources:
     `left_out` are the sources of which all or a part could not be read and which may concern the window;
     `skipped` and `records_skipped` count, whatever the window, what is no log and no call, by kind; `strays`
     are Parquet files in the archive's folder that its ledger cannot explain, `missing` such as it lists and
-    that are not there; `is_reading` says that an ingest is under way.
+    that are not there; `unlooked` are the places of which some of the window's days were never looked at;
+    `is_reading` says that an ingest is under way.
     """
 
     left_out: tuple[Report, ...] = ()
@@ -122,6 +124,7 @@ class Sources:
     records_skipped: Mapping[str, int] = field(default_factory=dict)
     strays: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    unlooked: tuple[str, ...] = ()
     is_reading: bool = False
 
     @property
@@ -142,7 +145,7 @@ class Sources:
     @property
     def are_whole(self) -> bool:
         """Whether nothing is known to be missing, but for what an ingest is about to bring."""
-        return not (self.left_out or self.missing)
+        return not (self.left_out or self.missing or self.unlooked)
 
 
 class Ledger:
@@ -183,13 +186,29 @@ class Ledger:
     def _names(self, query: str) -> set[str]:
         return {name for (name,) in self.db.execute(query)}
 
-    def known(self) -> set[Key]:
-        """The keys of the sources that need not be read again."""
-        final = "SELECT name, size, stamp FROM reports WHERE reader = ? AND outcome IN (?, ?)"
-        return {
-            *self.db.execute("SELECT name, size, stamp FROM sources"),
-            *self.db.execute(final, [READER, *FINAL]),
-        }
+    def knows(self, key: Key) -> bool:
+        """Whether a source need not be read again."""
+        same = "name = ? AND size = ? AND stamp = ?"
+        known = f"SELECT 1 FROM sources WHERE {same}"  # noqa: S608 - a constant
+        final = f"SELECT 1 FROM reports WHERE {same} AND reader = ? AND outcome IN (?, ?)"  # noqa: S608
+        return bool(
+            self.db.execute(known, key).fetchone()
+            or self.db.execute(final, [*key, READER, *FINAL]).fetchone()
+        )
+
+    def look(self, places: Iterable[str], days: Days) -> None:
+        """Write down that all that these places had of these days was looked at."""
+        with self.db:
+            for place in places:
+                whole = days
+                for each in _looked(self.db).get(place, []):
+                    if each.touch(whole):
+                        whole = Days(min(each.first, whole.first), max(each.last, whole.last))
+                        self.db.execute(
+                            "DELETE FROM looked WHERE place = ? AND first = ? AND last = ?",
+                            [place, each.first, each.last],
+                        )
+                self.db.execute("INSERT INTO looked VALUES (?, ?, ?)", [place, whole.first, whole.last])
 
     def day(self, day: str) -> list[str]:
         """The files of a day, by their names within the archive's folder."""
@@ -295,6 +314,8 @@ def sources(folder: Path, start: datetime | None, end: datetime | None) -> Sourc
                 " WHERE reports.skipped <> '{}' GROUP BY key"
             )
         )
+        looked = _looked(db) if _has(db, "looked") else {}
+        wanted = Days.of(start, end)
         ours = {name for (name,) in db.execute("SELECT name FROM files")}
         old = {name for (name,) in db.execute("SELECT name FROM replaced")}
         batches = {name for (name,) in db.execute("SELECT name FROM batches UNION SELECT batch FROM pending")}
@@ -307,6 +328,9 @@ def sources(folder: Path, start: datetime | None, end: datetime | None) -> Sourc
         records_skipped=records,
         strays=tuple(sorted(name for name in there.keys() - ours - old if there[name] not in batches)),
         missing=tuple(sorted(ours - there.keys())),
+        unlooked=tuple(
+            place for place, days in looked.items() if not any(each.contain(wanted) for each in days)
+        ),
         is_reading=_is_locked(folder),
     )
 
@@ -320,8 +344,12 @@ def _reader(folder: Path) -> Iterator[sqlite3.Connection | None]:
         yield None
         return
     with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as db:
-        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-        yield db if tables >= {"files", "reports"} else None
+        yield db if _has(db, "files", "reports") else None
+
+
+def _has(db: sqlite3.Connection, *tables: str) -> bool:
+    found = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    return found.issuperset(tables)
 
 
 def _left_out(db: sqlite3.Connection) -> Iterator[tuple[Key, Report]]:
@@ -333,6 +361,14 @@ def _left_out(db: sqlite3.Connection) -> Iterator[tuple[Key, Report]]:
     for name, size, stamp, outcome, why, skipped, bad, first, last in db.execute(query, values):
         report = Report(name, Outcome(outcome), why, json.loads(skipped), json.loads(bad), first, last)
         yield (name, size, stamp), report
+
+
+def _looked(db: sqlite3.Connection) -> dict[str, list[Days]]:
+    """The days that were looked at, by place, in their order."""
+    looked: dict[str, list[Days]] = {}
+    for place, first, last in db.execute("SELECT place, first, last FROM looked ORDER BY place, first"):
+        looked.setdefault(place, []).append(Days(first, last))
+    return looked
 
 
 def _is_locked(folder: Path) -> bool:

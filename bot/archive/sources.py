@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.archive import content
+from bot.archive.days import Days
 from bot.archive.events import Unusable
 from bot.errors import EngineError, UserError
 
@@ -40,6 +41,8 @@ DELIVERY_DAY: Final = re.compile(
 ARCHIVED_CLASSES: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """S3 storage classes of which an object must be restored before it can be read.
 Source: the S3 API reference, InvalidObjectState."""
+
+EVER: Final = Days()
 
 NOT_REGULAR: Final = "not a regular file"
 FOLDER: Final = "folder marker"
@@ -74,27 +77,37 @@ class Source:
 
 @dataclass(slots=True)
 class Found:
-    """Sources in the order of their delivery, each once; what is passed over, by kind, with its names; what
-    is out of reach, and why."""
+    """Sources in the order of their delivery, each once, of some `days`, and those only that are new; what is
+    passed over, by kind, with its names; what is out of reach, and why."""
 
+    days: Days
+    is_new: Callable[[Source], bool]
     sources: list[Source] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
-    @property
-    def ignored(self) -> int:
-        return len(self.skipped)
+    def add(self, source: Source) -> None:
+        if self.is_new(source):
+            self.sources.append(source)
 
     @property
     def kinds(self) -> Counter[str]:
         return Counter(self.skipped.values())
 
 
-def find(places: Sequence[str], *, but: Path, leave_out: Sequence[str] = ()) -> Found:
+def find(
+    places: Sequence[str],
+    *,
+    but: Path,
+    leave_out: Sequence[str] = (),
+    days: Days = EVER,
+    is_new: Callable[[Source], bool] = lambda _: True,
+) -> Found:
     """What is to be read in `places`, but the folder `but` and what a pattern of `leave_out` matches: its
-    name, its path within the place, or the whole of it, as the shell's `*`, `?` and `[…]`. UserError for a
-    place that does not exist."""
-    found = Found()
+    name, its path within the place, or the whole of it, as the shell's `*`, `?` and `[…]`. Folders that tell
+    another day than `days` are not listed, and only what `is_new` is held. UserError for a place that does
+    not exist."""
+    found = Found(days, is_new)
     for place in places:
         if place.startswith("s3://"):
             _find_objects(place, found, leave_out)
@@ -105,6 +118,20 @@ def find(places: Sequence[str], *, but: Path, leave_out: Sequence[str] = ()) -> 
         by_name.values(), key=_delivery
     )  # neighbours in time share a batch: few files a day
     return found
+
+
+def check(places: Sequence[str]) -> None:
+    """UserError for a folder or file that is not there. What is in S3 only listing it can tell."""
+    for place in places:
+        if not place.startswith("s3://"):
+            _about(Path(place).expanduser())
+
+
+def _about(place: Path) -> os.stat_result:
+    try:
+        return place.stat()
+    except OSError as error:
+        raise UserError(f"{place} cannot be read: {error.strerror}.", "Check the path.") from error
 
 
 def _delivery(source: Source) -> tuple[str, str]:
@@ -126,10 +153,7 @@ def _is_left_out(name: str, within: str, patterns: Sequence[str]) -> bool:
 
 
 def _find_files(place: Path, but: Path, found: Found, leave_out: Sequence[str]) -> None:
-    try:
-        about = place.stat()
-    except OSError as error:
-        raise UserError(f"{place} cannot be read: {error.strerror}.", "Check the path.") from error
+    about = _about(place)
     if not stat.S_ISDIR(about.st_mode):
         _add_file(place, place.name, found, leave_out)
         return
@@ -145,14 +169,16 @@ def _find_files(place: Path, but: Path, found: Found, leave_out: Sequence[str]) 
         folders[:] = [
             name
             for name in sorted(folders)
-            if Path(folder, name) != but and _is_new(Path(folder, name), seen)
+            if Path(folder, name) != but
+            and found.days.reach(f"{folder}/{name}")
+            and _is_unseen(Path(folder, name), seen)
         ]
         for name in names:
             path = Path(folder, name)
             _add_file(path, _text(path.relative_to(place)), found, leave_out)
 
 
-def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
+def _is_unseen(folder: Path, seen: set[tuple[int, int]]) -> bool:
     try:
         about = folder.stat()
     except OSError:
@@ -177,7 +203,7 @@ def _add_file(path: Path, within: str, found: Found, leave_out: Sequence[str]) -
     if not stat.S_ISREG(about.st_mode):
         found.skipped[name] = NOT_REGULAR
         return
-    found.sources.append(Source(name, about.st_size, str(about.st_mtime_ns), lambda: _read(path)))
+    found.add(Source(name, about.st_size, str(about.st_mtime_ns), lambda: _read(path)))
 
 
 def _text(path: str | Path) -> str:
@@ -214,17 +240,34 @@ def _find_objects(place: str, found: Found, leave_out: Sequence[str]) -> None:
     count = 0
     with _s3_errors(place, "s3:ListBucket"):
         client = boto3.Session().client("s3", config=Config(max_pool_connections=S3_READERS))
-        pages = client.get_paginator("list_objects_v2").paginate(
-            Bucket=bucket, Prefix=prefix, OptionalObjectAttributes=["RestoreStatus"]
-        )
-        for page in pages:
-            for item in page.get("Contents", []):
-                count += 1
+        for item in _listed(client, bucket, prefix, found.days):
+            count += 1
+            if found.days.hold(item["Key"]):
                 _add_object(client, bucket, item, found, leave_out)
     if not count:
         raise UserError(
             f"There is nothing under {place}.", "Check bucket and prefix, as in s3://bucket/AWSLogs/."
         )
+
+
+def _listed(client: Any, bucket: str, prefix: str, days: Days) -> Iterator[dict[str, Any]]:
+    """The objects under a prefix, but pages of other days: whatever the layout, a listing is sorted, so that
+    it may go on where the next of these days can begin."""
+    options: dict[str, str] = {}
+    while True:
+        page = client.list_objects_v2(
+            Bucket=bucket, Prefix=prefix, OptionalObjectAttributes=["RestoreStatus"], **options
+        )
+        items = page.get("Contents", [])
+        yield from items
+        if not page.get("IsTruncated"):
+            return
+        last = items[-1]["Key"] if items else ""
+        after = days.skip(last)
+        if after > last:
+            options = {"StartAfter": after}
+        else:
+            options = {"ContinuationToken": page["NextContinuationToken"]}
 
 
 def _add_object(
@@ -237,7 +280,7 @@ def _add_object(
     elif _is_left_out(name, key, leave_out):
         found.skipped[name] = CHOSEN
     else:
-        found.sources.append(_object(client, bucket, item))
+        found.add(_object(client, bucket, item))
 
 
 def _object(client: Any, bucket: str, item: dict[str, Any]) -> Source:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from bot.archive.ingest import Progress as IngestProgress
     from bot.engines import Engine, Progress, Statement
+    from bot.question.window import Window
     from bot.table import Table
 
 BUSY_SECONDS: Final = 5.0
@@ -87,7 +88,7 @@ def ask(
             samples.write(logs, now)
             engine.prepare(_unseen)
         else:
-            _prepare(engine, chosen.logs)
+            _prepare(engine, chosen.logs, asked.window)
         with ExitStack() as kept:
             with terminal.query_progress() as progress:
 
@@ -129,11 +130,11 @@ def _zone() -> tzinfo:
     return tz.gettz() or UTC
 
 
-def _prepare(engine: Engine, logs: str) -> None:
-    """Have the engine take in what is new, and tell what it could not."""
+def _prepare(engine: Engine, logs: str, window: Window) -> None:
+    """Have the engine take in what is new for this window, and tell what it could not."""
     from bot.cli import terminal
 
-    done = engine.prepare(terminal.ingest_progress)
+    done = engine.prepare(terminal.ingest_progress, window.start, window.end)
     if done is None:
         return
     if done.bad:

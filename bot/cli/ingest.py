@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Final
 
 import typer
 
 from bot.cli import FAILURE
 from bot.errors import UserError
 
+DAY: Final = ["%Y-%m-%d"]
+
 
 def ingest(
     paths: Annotated[
         list[str] | None, typer.Argument(help="Folders, files or s3://bucket/prefix; else TLS_AUDIT_LOGS.")
+    ] = None,
+    *,
+    since: Annotated[
+        datetime | None, typer.Option(formats=DAY, help="The first day, of folders that tell theirs.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=DAY, help="The last day, of folders that tell theirs.")
     ] = None,
 ) -> None:
     """Read CloudTrail log files into the archive that the embedded engine asks."""
@@ -21,11 +31,16 @@ def ingest(
     from bot.cli import terminal
 
     chosen = settings.load()
-    sources = paths or ([chosen.logs] if chosen.logs else [])
+    sources = paths or chosen.places
     if not sources:
         raise UserError("No log files to read.", "Name a folder, or set TLS_AUDIT_LOGS.")
     with terminal.ingest_progress() as progress:
-        done = parts.archive(chosen).ingest(sources, progress=progress)
+        done = parts.archive(chosen).ingest(
+            sources,
+            progress=progress,
+            since=since and since.replace(tzinfo=UTC),
+            until=until and until.replace(tzinfo=UTC),
+        )
     typer.echo(terminal.ingested(done))
     if done.bad:
         raise typer.Exit(FAILURE)

@@ -12,6 +12,7 @@ from bot.environment import Section
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from sqlglot import exp
 
@@ -74,8 +75,8 @@ class Offer:
     archive: Archive
     """The events of CloudTrail's log files, as Parquet."""
 
-    logs: str = ""
-    """Where those log files are, a folder or `s3://bucket/prefix`; empty: nowhere that we know."""
+    logs: tuple[str, ...] = ()
+    """Where those log files are, folders or `s3://bucket/prefix`; empty: nowhere that we know."""
 
     pause: Callable[[float], None] = time.sleep
     """How to wait for some seconds. It raises ShuttingDown where the bot stops meanwhile."""
@@ -138,8 +139,11 @@ class Engine(Protocol):
     def prepare(
         self,
         progress: Callable[[], AbstractContextManager[Callable[[IngestProgress], None]]],  # noqa: ARG002
+        since: datetime | None = None,  # noqa: ARG002
+        until: datetime | None = None,  # noqa: ARG002
     ) -> Ingested | None:
-        """Take in what is new before somebody at a terminal asks, where no bot does so in the background.
+        """Take in what is new, of the time from `since` until `until`, before somebody at a terminal asks
+        about it, where no bot does so in the background.
 
         `progress` opens a display of that. Returns what was taken in; None where there was nothing to do.
         Raises UserError where there is nothing to ask yet.

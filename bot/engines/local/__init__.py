@@ -73,7 +73,7 @@ class Local(Engine):
         memory: str,
         seconds: float,
         at_once: int,
-        logs: str = "",
+        logs: Sequence[str] = (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.concurrency = at_once
@@ -95,12 +95,16 @@ class Local(Engine):
         )
 
     def prepare(
-        self, progress: Callable[[], AbstractContextManager[Callable[[IngestProgress], None]]]
+        self,
+        progress: Callable[[], AbstractContextManager[Callable[[IngestProgress], None]]],
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Ingested | None:
-        """Read what is new in the log files. UserError where there are neither those nor any events."""
+        """Read what is new in the log files, for a window. UserError where there are neither those nor any
+        events."""
         if self._logs:
             with progress() as tell:
-                return self._archive.ingest([self._logs], progress=tell)
+                return self._archive.ingest(self._logs, progress=tell, since=since, until=until)
         if not self._archive.has_events():
             raise UserError(
                 "There are no events to ask yet.",
@@ -127,19 +131,19 @@ class Local(Engine):
         from bot.archive.events import Unusable
         from bot.archive.sources import find
 
-        found = find([self._logs], but=self._archive.folder)
+        found = find(self._logs, but=self._archive.folder)
         mend = "Check the path, and who may read it: TLS_AUDIT_LOGS."
         if found.unreadable:
             return Check(": ".join(found.unreadable[0]), False, mend)
         if not found.sources:
-            return Check(f"there are no log files in {self._logs}", False, mend)
+            return Check(f"there are no log files in {', '.join(self._logs)}", False, mend)
         newest = found.sources[-1]
         try:
             next(newest.read(), b"")
         except Unusable as error:
             return Check(f"{newest.name}: {error}", False, mend)
         then = "" if self._archive.has_events() else "; `serve` and `ask` read them in"
-        return Check(f"the logs in {self._logs} can be read{then}", passed=True)
+        return Check(f"the logs in {', '.join(self._logs)} can be read{then}", passed=True)
 
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
         from bot.engines.local import dialect
