@@ -339,17 +339,22 @@ def owners_file(data: Path) -> TextIO:
 
 
 def _read(events: Archive, settings: Settings, stopping: threading.Event) -> None:
-    """Read what is new in the logs into the archive, at once and every `READ_SECONDS`, until `stopping`."""
+    """Read what is new in the logs into the archive, at once and every `READ_SECONDS`, until `stopping`;
+    and make few files of many between that."""
 
-    def heed(_: object) -> None:
+    def heed(_: object = None) -> None:
         if stopping.is_set():
             raise Cancelled("The bot is stopping.")
 
-    first = settings.since and datetime.combine(settings.since, datetime.min.time(), UTC)
+    first = datetime.combine(settings.since, datetime.min.time(), UTC) if settings.since else None
     for back, seconds in _looks():
-        since = max(filter(None, [first, back and datetime.now(UTC) - back]), default=None)
+        since = datetime.now(UTC) - back if back else first
+        if since and first:
+            since = max(since, first)
         try:
             done = events.ingest(settings.places, progress=heed, since=since)
+            if seconds:
+                events.compact(heed=heed)
             if done.files or done.bad:
                 log.info("read %s files, %s events, %s bad", done.files, done.events, len(done.bad))
         except Cancelled:

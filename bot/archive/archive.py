@@ -14,11 +14,13 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bot.archive import ledger as ledgers
 from bot.archive import parquet
+from bot.archive.compaction import Compacted, compact
 from bot.archive.days import Days
 from bot.archive.ingest import BadFile, Ingest, Ingested, Limits, Progress, plain_errors
 from bot.archive.ledger import LEDGER, LOCK, PARQUET, Key, Ledger, Outcome, Report, Sources
@@ -27,9 +29,9 @@ from bot.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
 
 SPOOL: Final = ".spool-"
+DELIVERY_SECONDS: Final = 3600.0  # most of a day's events have come by then; what comes later is merged later
 NO_SIZE: Final = -1  # of what could only be listed
 
 
@@ -121,7 +123,25 @@ class Archive:
                 ledger.note(passed_over, again=False)
                 reports += passed_over
                 ledger.look(_named(sources), days)
+                if work.events:
+                    compact(self.folder, ledger, spool, limits=self._limits, now=now)
         return _ingested(work, found, before, known, reports, clock() - began)
+
+    def compact(
+        self, *, heed: Callable[[], None] = lambda: None, now: Callable[[], float] = time.time
+    ) -> Compacted:
+        """Make few files of the many of each day that is over: an hour into the next day in UTC. `heed` is
+        called before each merge; what it raises ends the compaction, and what was merged stays."""
+        if not (self.folder / LEDGER).exists():
+            return Compacted()
+        today = datetime.fromtimestamp(now() - DELIVERY_SECONDS, UTC).date().isoformat()
+        with (
+            _alone(self.folder),
+            closing(_open_ledger(self.folder, now())) as ledger,
+            _spool_folder(self.folder) as spool,
+            plain_errors(self.folder),
+        ):
+            return compact(self.folder, ledger, spool, limits=self._limits, now=now, today=today, heed=heed)
 
 
 def _unreadable(found: Found) -> Iterator[tuple[Key, Report]]:

@@ -46,6 +46,7 @@ class Step(StrEnum):
     """What the archive is about to do that cannot be undone by forgetting it."""
 
     LOAD = "load a spool"
+    MERGE = "merge files of a day"
     KEEP = "move a file into the archive"
     COMMIT = "tell the ledger"
     COMMITTED = "go on after the ledger's commit"

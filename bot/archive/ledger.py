@@ -215,6 +215,13 @@ class Ledger:
         query = "SELECT name FROM files WHERE name >= ? AND name < ? ORDER BY name"
         return [name for (name,) in self.db.execute(query, [f"day={day}/", f"day={day}0"])]
 
+    def days(self) -> dict[str, list[str]]:
+        """The files of each day, an ISO date."""
+        days: dict[str, list[str]] = {}
+        for (name,) in self.db.execute("SELECT name FROM files ORDER BY name"):
+            days.setdefault(name.partition("/")[0].removeprefix("day="), []).append(name)
+        return days
+
     def announce(self, batch: str) -> None:
         """Say that files of this batch are about to appear."""
         with self.db:
@@ -236,8 +243,7 @@ class Ledger:
                 "INSERT INTO batches (name, events) VALUES (?, ?)", [batch, events]
             ).lastrowid
             for name in replaced:
-                self.db.execute("DELETE FROM files WHERE name = ?", [name])
-                self.db.execute("INSERT OR REPLACE INTO replaced VALUES (?, ?)", [name, now])
+                self._replace(name, now)
             self.db.executemany("INSERT INTO files VALUES (?, ?)", [(name, batch) for name in files])
             self.db.executemany(
                 "INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?)",
@@ -246,6 +252,20 @@ class Ledger:
             for source, report in sources:
                 self._note(source.key, report)
             self.db.execute("DELETE FROM pending WHERE batch = ?", [batch])
+
+    def swap(self, batch: str, file: str, replaced: Iterable[str], now: float) -> None:
+        """Have one file stand for others, all at once."""
+        with self.db:
+            # as a batch too, so that the code before, which knows nothing else, leaves the file alone
+            self.db.execute("INSERT INTO batches (name, events) VALUES (?, 0)", [batch])
+            self.db.execute("INSERT INTO files VALUES (?, ?)", [file, batch])
+            for name in replaced:
+                self._replace(name, now)
+            self.db.execute("DELETE FROM pending WHERE batch = ?", [batch])
+
+    def _replace(self, name: str, now: float) -> None:
+        self.db.execute("DELETE FROM files WHERE name = ?", [name])
+        self.db.execute("INSERT OR REPLACE INTO replaced VALUES (?, ?)", [name, now])
 
     def next_batch(self) -> int:
         """The number that the next batch will have."""

@@ -205,6 +205,38 @@ def _write(
     )
 
 
+class Unmergeable(Exception):
+    """Files that cannot be made one, and stay as they are."""
+
+
+def join(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], to: Path) -> None:
+    """Make one file of others that share no event, in the order of questions: what is told of TLS first, so
+    that the row groups in which nothing is old are skipped by their statistics."""
+    import duckdb
+
+    selects = []
+    for path in files:
+        said = ", ".join(f'"{name}"' for name in SAID) if path.name.endswith(SUFFIX) else _SAID
+        one = f"read_parquet({_quoted(_literal(path))}, hive_partitioning = false)"
+        selects.append(f"SELECT {_COLUMNS}, {said} FROM {one}")
+    rows = " UNION ALL ".join(selects)
+    order = "saidVersion NULLS LAST, eventSource, userIdentity.arn, eventTime"
+    try:
+        written = _count(
+            connection.execute(f"COPY (SELECT * FROM ({rows}) ORDER BY {order}) TO {_quoted(to)} {WRITE}")
+        )
+        wanted = sum(
+            _count(
+                connection.execute(f"SELECT num_rows FROM parquet_file_metadata({_quoted(_literal(path))})")
+            )
+            for path in files
+        )
+    except duckdb.Error as error:
+        raise Unmergeable(str(error).partition("\n")[0]) from error
+    if written != wanted:
+        raise Unmergeable(f"of {wanted} events {written} were written")
+
+
 def as_json(file: Path, folder: Path) -> Iterator[list[bytes]]:
     """The rows of any Parquet file as lines of JSON, some at a time; `folder` for spilling. Unusable where it
     is none."""

@@ -35,12 +35,14 @@ def ingest(
     if not sources:
         raise UserError("No log files to read.", "Name a folder, or set TLS_AUDIT_LOGS.")
     with terminal.ingest_progress() as progress:
-        done = parts.archive(chosen).ingest(
+        archive = parts.archive(chosen)
+        done = archive.ingest(
             sources,
             progress=progress,
             since=since and since.replace(tzinfo=UTC),
             until=until and until.replace(tzinfo=UTC),
         )
+    archive.compact()
     typer.echo(terminal.ingested(done))
     if done.bad:
         raise typer.Exit(FAILURE)
