@@ -64,7 +64,8 @@ LOOK_SECONDS: Final = 0.05
 
 def archive(settings: Settings) -> Archive:
     """The archive that the embedded engine asks and `ingest` fills."""
-    return Archive(settings.archive_folder)
+    keep = settings.archive_keep
+    return Archive(settings.archive_folder, keep=timedelta(days=keep) if keep else None)
 
 
 def engine(

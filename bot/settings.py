@@ -95,6 +95,9 @@ class Settings(Section):
     archive: Path | None = Field(
         default=None, description="The embedded engine's Parquet; `archive` in the data folder."
     )
+    archive_keep: int | None = Field(
+        default=None, ge=1, description="Days for which the archive keeps events; unset: for ever."
+    )
     views: Path | None = Field(default=None, description="A folder of your own views, `.sql` files.")
     max_window: int = Field(
         default=366, ge=1, le=3653, description="The longest window of a question, in days."

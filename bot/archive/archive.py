@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -36,10 +36,14 @@ NO_SIZE: Final = -1  # of what could only be listed
 
 
 class Archive:
-    """A folder of Parquet, and what is known about how it came to be. Nothing is touched before `ingest`."""
+    """A folder of Parquet, and what is known about how it came to be. Nothing is touched before `ingest`.
 
-    def __init__(self, folder: Path, limits: Limits | None = None) -> None:
+    Days that were over for longer than `keep` are dropped, and not read again; None: all is kept.
+    """
+
+    def __init__(self, folder: Path, limits: Limits | None = None, *, keep: timedelta | None = None) -> None:
         self.folder = folder.absolute()
+        self._keep = keep
         self._limits = limits or Limits()
 
     def has_events(self) -> bool:
@@ -95,7 +99,7 @@ class Archive:
             closing(_open_ledger(self.folder, now())) as ledger,
             _spool_folder(self.folder) as spool,
         ):
-            before, days = ledger.left_out(), Days.of(since, until)
+            before, days = ledger.left_out(), Days.of(self._from(since, now()), until)
             known: Counter[str] = Counter()  # by name: only of what is told of as left out, else as ""
 
             def is_new(source: Source) -> bool:
@@ -123,6 +127,7 @@ class Archive:
                 ledger.note(passed_over, again=False)
                 reports += passed_over
                 ledger.look(_named(sources), days)
+                self._drop(ledger, now())
                 if work.events:
                     compact(self.folder, ledger, spool, limits=self._limits, now=now)
         return _ingested(work, found, before, known, reports, clock() - began)
@@ -141,7 +146,23 @@ class Archive:
             _spool_folder(self.folder) as spool,
             plain_errors(self.folder),
         ):
+            self._drop(ledger, now())
             return compact(self.folder, ledger, spool, limits=self._limits, now=now, today=today, heed=heed)
+
+    def _from(self, since: datetime | None, now: float) -> datetime | None:
+        """The first moment that is wanted and kept."""
+        if self._keep is None:
+            return since
+        kept = _midnight(now) - self._keep
+        return max(since, kept) if since else kept
+
+    def _drop(self, ledger: Ledger, now: float) -> None:
+        if self._keep is not None:
+            ledger.drop((_midnight(now) - self._keep).date(), now)
+
+
+def _midnight(now: float) -> datetime:
+    return datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _unreadable(found: Found) -> Iterator[tuple[Key, Report]]:

@@ -23,6 +23,7 @@ from bot.archive.sources import delivery_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import date
     from pathlib import Path
 
     from bot.archive.sources import Source
@@ -38,11 +39,12 @@ REPLACED_SECONDS: Final = (
 )
 
 SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS batches (number INTEGER PRIMARY KEY, name TEXT, events INTEGER);
+CREATE TABLE IF NOT EXISTS stored (number INTEGER PRIMARY KEY, name TEXT, events INTEGER);
 CREATE TABLE IF NOT EXISTS sources (name TEXT PRIMARY KEY, size INTEGER, stamp TEXT, batch INTEGER);
 CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY, batch TEXT);
 CREATE TABLE IF NOT EXISTS pending (batch TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS replaced (name TEXT PRIMARY KEY, at REAL);
+CREATE TABLE IF NOT EXISTS dropped (day TEXT);
 CREATE TABLE IF NOT EXISTS looked (place TEXT, first TEXT, last TEXT);
 CREATE TABLE IF NOT EXISTS reports (
     name TEXT PRIMARY KEY, size INTEGER, stamp TEXT, reader INTEGER, outcome TEXT, why TEXT,
@@ -50,6 +52,12 @@ CREATE TABLE IF NOT EXISTS reports (
 );
 """
 
+
+REFUSAL: Final = """
+CREATE VIEW IF NOT EXISTS batches AS SELECT name FROM "an archive of a later version"
+"""
+"""The code before asks `batches` first of all. It would take what was replaced for events, and delete what it
+does not know: so it is refused, in SQLite's words."""
 
 Key = tuple[str, int, str]
 """What a source is known by: its name, size and stamp."""
@@ -116,6 +124,7 @@ class Sources:
     `skipped` and `records_skipped` count, whatever the window, what is no log and no call, by kind; `strays`
     are Parquet files in the archive's folder that its ledger cannot explain, `missing` such as it lists and
     that are not there; `unlooked` are the places of which some of the window's days were never looked at;
+    `kept_since` is the first day that is still kept, as an ISO date, where the window begins before it;
     `is_reading` says that an ingest is under way.
     """
 
@@ -125,6 +134,7 @@ class Sources:
     strays: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     unlooked: tuple[str, ...] = ()
+    kept_since: str = ""
     is_reading: bool = False
 
     @property
@@ -145,7 +155,7 @@ class Sources:
     @property
     def are_whole(self) -> bool:
         """Whether nothing is known to be missing, but for what an ingest is about to bring."""
-        return not (self.left_out or self.missing or self.unlooked)
+        return not (self.left_out or self.missing or self.unlooked or self.kept_since)
 
 
 class Ledger:
@@ -154,6 +164,12 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.db = sqlite3.connect(folder / LEDGER, check_same_thread=False)
+        with self.db:
+            self.db.execute("BEGIN IMMEDIATE")
+            before = "SELECT 1 FROM sqlite_schema WHERE name = 'batches' AND type = 'table'"
+            if self.db.execute(before).fetchone():
+                self.db.execute("ALTER TABLE batches RENAME TO stored")
+            self.db.execute(REFUSAL)
         self.db.executescript(SCHEMA)
 
     def close(self) -> None:
@@ -165,7 +181,7 @@ class Ledger:
         files, old = self._names("SELECT name FROM files"), self._names("SELECT name FROM replaced")
         pending, batches = (
             self._names("SELECT batch FROM pending"),
-            self._names("SELECT name FROM batches"),
+            self._names("SELECT name FROM stored"),
         )
         with self.db:
             for path in self.folder.glob(PARQUET):
@@ -240,7 +256,7 @@ class Ledger:
         """Make a batch part of the archive, all at once."""
         with self.db:
             number = self.db.execute(
-                "INSERT INTO batches (name, events) VALUES (?, ?)", [batch, events]
+                "INSERT INTO stored (name, events) VALUES (?, ?)", [batch, events]
             ).lastrowid
             for name in replaced:
                 self._replace(name, now)
@@ -256,8 +272,6 @@ class Ledger:
     def swap(self, batch: str, file: str, replaced: Iterable[str], now: float) -> None:
         """Have one file stand for others, all at once."""
         with self.db:
-            # as a batch too, so that the code before, which knows nothing else, leaves the file alone
-            self.db.execute("INSERT INTO batches (name, events) VALUES (?, 0)", [batch])
             self.db.execute("INSERT INTO files VALUES (?, ?)", [file, batch])
             for name in replaced:
                 self._replace(name, now)
@@ -267,9 +281,27 @@ class Ledger:
         self.db.execute("DELETE FROM files WHERE name = ?", [name])
         self.db.execute("INSERT OR REPLACE INTO replaced VALUES (?, ?)", [name, now])
 
+    def drop(self, before: date, now: float) -> None:
+        """Let go of all days before this one: their files, which go later, and what is known of sources that
+        are not looked at any more."""
+        with self.db:
+            old = self._names_of(f"day={before.isoformat()}/")
+            for name in old:
+                self._replace(name, now)
+            if old:
+                self.db.execute("INSERT INTO dropped VALUES (?)", [before.isoformat()])
+                kept = Days.of(datetime.combine(before, datetime.min.time(), UTC), None)
+                for table in ("sources", "reports"):
+                    names = self.db.execute(f"SELECT name FROM {table}")  # noqa: S608 - a constant
+                    gone = [(name,) for (name,) in names if not kept.hold(name)]
+                    self.db.executemany(f"DELETE FROM {table} WHERE name = ?", gone)  # noqa: S608
+
+    def _names_of(self, before: str) -> list[str]:
+        return [name for (name,) in self.db.execute("SELECT name FROM files WHERE name < ?", [before])]
+
     def next_batch(self) -> int:
         """The number that the next batch will have."""
-        (number,) = self.db.execute("SELECT coalesce(max(number), 0) + 1 FROM batches").fetchone()
+        (number,) = self.db.execute("SELECT coalesce(max(number), 0) + 1 FROM stored").fetchone()
         return int(number)
 
     def note(self, reports: Iterable[tuple[Key, Report]], *, again: bool = True) -> None:
@@ -334,11 +366,12 @@ def sources(folder: Path, start: datetime | None, end: datetime | None) -> Sourc
                 " WHERE reports.skipped <> '{}' GROUP BY key"
             )
         )
-        looked = _looked(db) if _has(db, "looked") else {}
+        looked = _looked(db)
+        (dropped,) = db.execute("SELECT coalesce(max(day), '') FROM dropped").fetchone()
         wanted = Days.of(start, end)
         ours = {name for (name,) in db.execute("SELECT name FROM files")}
         old = {name for (name,) in db.execute("SELECT name FROM replaced")}
-        batches = {name for (name,) in db.execute("SELECT name FROM batches UNION SELECT batch FROM pending")}
+        batches = {name for (name,) in db.execute("SELECT name FROM stored UNION SELECT batch FROM pending")}
     there = {_name(path): path.stem.partition("-")[0] for path in folder.glob(PARQUET)}
     return Sources(
         left_out=tuple(
@@ -348,6 +381,7 @@ def sources(folder: Path, start: datetime | None, end: datetime | None) -> Sourc
         records_skipped=records,
         strays=tuple(sorted(name for name in there.keys() - ours - old if there[name] not in batches)),
         missing=tuple(sorted(ours - there.keys())),
+        kept_since="" if start and start.date().isoformat() >= dropped else dropped,
         unlooked=tuple(
             place for place, days in looked.items() if not any(each.contain(wanted) for each in days)
         ),
@@ -364,7 +398,7 @@ def _reader(folder: Path) -> Iterator[sqlite3.Connection | None]:
         yield None
         return
     with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as db:
-        yield db if _has(db, "files", "reports") else None
+        yield db if _has(db, "files", "reports", "stored") else None
 
 
 def _has(db: sqlite3.Connection, *tables: str) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -201,14 +202,67 @@ def test_the_ledger_of_the_code_before_is_taken_over(tmp_path: Path, archive: Ar
     put(tmp_path / "logs" / "a", event(1))
     ingest(archive, tmp_path / "logs")
     with sqlite3.connect(archive.folder / LEDGER) as old:
-        for table in ("files", "pending", "replaced", "reports"):
+        for table in ("files", "pending", "replaced", "reports", "looked", "dropped"):
             old.execute(f"DROP TABLE {table}")
+        old.execute("DROP VIEW batches")
+        old.execute("ALTER TABLE stored RENAME TO batches")
     old.close()
     assert ask(archive, "SELECT count(*) FROM events") == [(1,)]
     put(tmp_path / "logs" / "b", FULL)
     done = ingest(archive, tmp_path / "logs")
     assert (done.known, done.duplicates) == (1, 1)
     assert ask(archive, WANTED) == WHOLE
+
+
+VERSION_2 = REPO / "tests" / "fixtures" / "version2" / "archive"
+
+
+def test_an_archive_of_version_2_is_taken_over_in_place(tmp_path: Path) -> None:
+    archive = Archive(shutil.copytree(VERSION_2, tmp_path / "archive"))
+    question = "SELECT count(*), count(DISTINCT eventID), min(eventTime), max(eventTime) FROM events"
+    before = ask(archive, question)
+    assert before[0][0] == 4437
+    put(tmp_path / "logs" / "a", event(1))
+    later = datetime(2026, 12, 1, tzinfo=UTC).timestamp()
+    assert ingest(archive, tmp_path / "logs", now=later).events == 1
+    assert archive.compact(now=lambda: later).failed == ()
+    assert archive.events_sql().count(".parquet'") == 15
+    assert ask(archive, f"{question} WHERE eventID <> 'id-001' OR eventID IS NULL") == before
+    archive.compact(now=lambda: later + 2 * ledgers.REPLACED_SECONDS)
+    assert ask(archive, f"{question} WHERE eventID <> 'id-001' OR eventID IS NULL") == before
+    assert archive.sources().strays == ()
+
+
+def test_the_code_before_is_refused_before_it_deletes_anything(tmp_path: Path, archive: Archive) -> None:
+    put(tmp_path / "logs" / "a", event(1))
+    ingest(archive, tmp_path / "logs")
+    with sqlite3.connect(archive.folder / LEDGER) as before:
+        before.executescript(
+            "CREATE TABLE IF NOT EXISTS batches (number INTEGER PRIMARY KEY, name TEXT, events INTEGER);"
+            "CREATE TABLE IF NOT EXISTS sources (name TEXT PRIMARY KEY, size INTEGER, stamp TEXT, batch INT);"
+        )
+        with pytest.raises(sqlite3.OperationalError, match="an archive of a later version"):
+            before.execute("SELECT name FROM batches")
+    before.close()
+    assert ingest(archive, tmp_path / "logs").known == 1
+
+
+def test_days_that_are_not_kept_are_dropped_told_and_not_read_again(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive", keep=timedelta(days=5))
+    for day in (9, 14):
+        put(
+            tmp_path / "logs" / f"2026/11/{day:02}" / "a", event(day, eventTime=f"2026-11-{day:02}T01:00:00Z")
+        )
+    now = datetime(2026, 11, 14, 8, tzinfo=UTC).timestamp()
+    ingest(archive, tmp_path / "logs", now=now)
+    assert ask(archive, "SELECT count(*) FROM events") == [(2,)]
+    ingest(archive, tmp_path / "logs", now=now + 86_400)
+    assert ask(archive, "SELECT eventID FROM events") == [("id-014",)]
+    assert archive.sources(datetime(2026, 11, 1, tzinfo=UTC), DAY).kept_since == "2026-11-10"
+    assert archive.sources(DAY + timedelta(days=2), DAY + timedelta(days=4)).are_whole
+    done = ingest(archive, tmp_path / "logs", now=now + 3 * 86_400)
+    assert (done.files, done.known) == (0, 1)
+    assert len(list(archive.folder.glob("day=*/*.parquet"))) == 1
 
 
 def test_an_ingest_under_way_is_told(archive: Archive, tmp_path: Path) -> None:
