@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Final
@@ -24,6 +24,8 @@ from bot.archive.ingest import HASH_CHARACTERS, MB, Limits, Step, sync
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    import duckdb
 
     from bot.archive.ledger import Ledger
 
@@ -64,7 +66,8 @@ def compact(
     is not full; of others what their tiers say. `heed` is called before each merge, and may raise."""
     before = after = 0
     failed = []
-    with closing(parquet.connect(spool)) as duck:
+    with ExitStack() as opened:
+        duck: duckdb.DuckDBPyConnection | None = None
         for day, names in ledger.days().items():
             is_over = day < today
             if len(names) < TIER and not (is_over and (len(names) > 1 or not is_ordered(names[0]))):
@@ -72,23 +75,24 @@ def compact(
             sizes = {name: path.stat().st_size for name in names if (path := folder / name).exists()}
             while group := due(sizes, is_over=is_over):
                 heed()
+                duck = duck or opened.enter_context(closing(parquet.connect(spool)))
                 limits.on_step(Step.MERGE)
-                facts = hashlib.sha256(repr(group).encode()).hexdigest()
-                name = f"day={day}/{facts[:HASH_CHARACTERS]}-{ORDERED}{parquet.SUFFIX}"
+                merged = spool / f"{day}.parquet"
                 try:
-                    merged = spool / f"{day}.parquet"
                     parquet.join(duck, [folder / each for each in group], merged)
                 except parquet.Unmergeable as error:
                     log.warning("the files of %s could not be merged: %s", day, error)
                     failed.append(day)
                     break
+                batch = hashlib.sha256(repr(group).encode()).hexdigest()[:HASH_CHARACTERS]
+                name = f"day={day}/{batch}-{ORDERED}{parquet.SUFFIX}"
                 sync(merged)
-                ledger.announce(facts[:HASH_CHARACTERS])
+                ledger.announce(batch)
                 limits.on_step(Step.KEEP)
                 merged.replace(folder / name)
                 sync((folder / name).parent)
                 limits.on_step(Step.COMMIT)
-                ledger.swap(facts[:HASH_CHARACTERS], name, group, now())
+                ledger.swap(batch, name, group, now())
                 limits.on_step(Step.COMMITTED)
                 before, after = before + len(group), after + 1
                 for each in group:

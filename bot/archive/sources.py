@@ -155,7 +155,7 @@ def _is_left_out(name: str, within: str, patterns: Sequence[str]) -> bool:
 def _find_files(place: Path, but: Path, found: Found, leave_out: Sequence[str]) -> None:
     about = _about(place)
     if not stat.S_ISDIR(about.st_mode):
-        _add_file(place, place.name, found, leave_out)
+        _add_file(str(place), place.name, found, leave_out)
         return
     unreadable = found.unreadable
     seen = {(about.st_dev, about.st_ino)}  # a folder behind two links is read once, and a loop ends
@@ -173,9 +173,10 @@ def _find_files(place: Path, but: Path, found: Found, leave_out: Sequence[str]) 
             and found.days.reach(f"{folder}/{name}")
             and _is_unseen(Path(folder, name), seen)
         ]
+        begin = len(os.path.join(place, ""))  # noqa: PTH118 - a Path for each of many files takes longest of all
         for name in names:
-            path = Path(folder, name)
-            _add_file(path, _text(path.relative_to(place)), found, leave_out)
+            path = os.path.join(folder, name)  # noqa: PTH118
+            _add_file(path, _text(path[begin:]), found, leave_out)
 
 
 def _is_unseen(folder: Path, seen: set[tuple[int, int]]) -> bool:
@@ -190,20 +191,20 @@ def _is_unseen(folder: Path, seen: set[tuple[int, int]]) -> bool:
     return True
 
 
-def _add_file(path: Path, within: str, found: Found, leave_out: Sequence[str]) -> None:
+def _add_file(path: str, within: str, found: Found, leave_out: Sequence[str]) -> None:
     name = _text(path)
     if _is_left_out(name, within, leave_out):
         found.skipped[name] = CHOSEN
         return
     try:
-        about = path.stat()
+        about = os.stat(path)  # noqa: PTH116
     except OSError as error:
         found.unreadable.append((name, f"it cannot be read: {error.strerror}"))
         return
     if not stat.S_ISREG(about.st_mode):
         found.skipped[name] = NOT_REGULAR
         return
-    found.add(Source(name, about.st_size, str(about.st_mtime_ns), lambda: _read(path)))
+    found.add(Source(name, about.st_size, str(about.st_mtime_ns), lambda: _read(Path(path))))
 
 
 def _text(path: str | Path) -> str:
