@@ -226,9 +226,7 @@ class Calls:
         if code in _EXPIRED:
             return Refused(code, f"The AWS credentials have expired. ({code})", SIGN_IN)
         if code in _UNKNOWN_KEY:
-            return Refused(
-                code, f"AWS does not know these credentials. ({code})", "Check AWS_ACCESS_KEY_ID."
-            )
+            return Refused(code, f"AWS does not know these credentials. ({code})", "Check AWS_ACCESS_KEY_ID.")
         if code in _DENIED:
             return self._denied(place, action, words)
         if status >= 500:
