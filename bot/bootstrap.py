@@ -19,12 +19,12 @@ from pydantic import SecretStr
 
 from bot import engines
 from bot.archive.archive import Archive
-from bot.engines.lake.cloudtrail import CloudTrail
+from bot.engines import Offer
 from bot.errors import BotError, Cancelled, ShuttingDown, UserError
 from bot.question import views
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from bot.engines import Engine
     from bot.sandbox import Exchange, Message, Sandbox
@@ -63,21 +63,9 @@ def archive(settings: Settings) -> Archive:
 def engine(
     settings: Settings, name: str, events: Archive, pause: Callable[[float], None] = time.sleep
 ) -> Engine:
-    """The engine called `name`, one of `engines.NAMES`. `events` is what the embedded one reads; `pause`
-    is how it waits."""
-    from bot.engines.lake.engine import Lake
-    from bot.engines.local import Local
-
-    made: dict[str, Callable[[], Engine]] = {
-        "local": lambda: Local(
-            events,
-            memory=settings.local_memory,
-            seconds=settings.local_seconds,
-            at_once=settings.local_concurrency,
-        ),
-        "lake": lambda: Lake(settings.stores, CloudTrail(sleep=pause), deliver_to=settings.lake_delivery),
-    }
-    return made[name]()
+    """The engine called `name`, one of `engines.ENGINES`, with the settings of its own. `events` is what was
+    read from the log files; `pause` is how it waits."""
+    return engines.find(name).make(settings.engines[name], Offer(events, settings.logs, pause))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +124,7 @@ def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bo
             "data": data,
             "archive": None,
             "logs": "",
-            "engine": "local",
-            "event_data_store": "",
-            "lake_owner": "",
-            "lake_role": "",
+            "engine": engines.DEFAULT,
             "database_url": "",
             "users": "",
             "channels": "",
@@ -149,7 +134,7 @@ def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bo
             "slack_api_url": sandbox.api_url,
         }
         try:
-            with bot(settings.model_copy(update=here)) as at_work:
+            with bot(settings.model_copy(update=here), (engines.DEFAULT,)) as at_work:
                 yield sandbox, at_work
         finally:
             sandbox.stop()
@@ -196,8 +181,9 @@ def _is_answer(exchange: Exchange) -> bool:
 
 
 @contextmanager
-def bot(settings: Settings) -> Iterator[Bot]:
-    """The whole bot, connected to Slack and at work. UserError: a setting or a token is wrong."""
+def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterator[Bot]:
+    """The whole bot, connected to Slack and at work, with the engines of these `names`, as far as they are
+    set up. UserError: a setting or a token is wrong."""
     from bot.app.reuse import Costs
     from bot.ops.health import Status
     from bot.ops.metrics import Metrics
@@ -232,8 +218,9 @@ def bot(settings: Settings) -> Iterator[Bot]:
     admins = _ids(settings.admins)
     door = AccessPolicy(client, users=_ids(settings.users), channels=_ids(settings.channels), admins=admins)
     catalogue, events = views.load(settings.views), archive(settings)
+    every = {name: engine(settings, name, events, pause) for name in names}
     # what no engine here can answer is no question: that is said before anything is promised
-    able = [name for name in engines.NAMES if name in {"local", settings.engine} or settings.stores]
+    available = {name: one for name, one in every.items() if one.is_set_up or name == settings.engine}
     with ExitStack() as stack:
         owner = stack.enter_context(_owner(settings.data))
         database = Database(settings.database)
@@ -241,17 +228,18 @@ def bot(settings: Settings) -> Iterator[Bot]:
         runner = Runner(
             Runs(database),
             Digests(database),
-            {name: engine(settings, name, events, pause) for name in able},
+            available,
             SlackPublisher(client, catalogue, door=door, budget=Budget.of_slack(pause)),
             catalogue,
             engine=settings.engine,
-            limits={"local": settings.local_concurrency, "lake": settings.lake_concurrency},
+            # of all: a run whose engine is set up no more is taken too, to be told so
+            limits={name: one.concurrency for name, one in every.items()},
             cap=settings.max_rows,
             max_days=settings.max_window,
             owner=owner,
-            stores=settings.stores,
+            stores=[store for one in available.values() for store in one.stores],
             costs=Costs(
-                {"lake": settings.lake_price},
+                {name: one.price for name, one in every.items() if one.price is not None},
                 reuse=timedelta(minutes=settings.reuse),
                 confirm_gb=settings.confirm_gb,
             ),

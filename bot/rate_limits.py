@@ -1,4 +1,4 @@
-"""Pace: keeping below someone's rate limits instead of running into them."""
+"""Rate limits: budgets of calls, to stay below someone's limits instead of running into them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RESERVE: Final = 0.5
 """The part of a burst that optional calls leave for those that must be made."""
 
 TOLERANCE: Final = 1e-6
-"""The part of a call that is not waited for: what calculating with fractions loses."""
+"""The part of a call that is not waited for, since sums of fractions come out a little too small."""
 
 
 class TokenBucket:
@@ -38,7 +38,7 @@ class TokenBucket:
         """For each key what was left, and when."""
 
     def wait(self, key: str, who: str = "") -> None:  # noqa: ARG002 - not everyone asks for whom it is
-        """Take a call for somebody, waiting for its turn."""
+        """Take a call for `who`, after the wait for its turn."""
         with self._lock:
             seconds = self._take(key)
         if seconds > 0:
@@ -83,23 +83,23 @@ class SlidingWindow(TokenBucket):
     ) -> None:
         super().__init__(calls / seconds, calls, monotonic=monotonic, sleep=sleep)
         self._seconds = seconds
-        self._turns: dict[str, deque[float]] = {}
+        self._calls: dict[str, deque[float]] = {}
         """For each key the newest calls, as many as are allowed at once: when they were made, or will be."""
 
     def _available(self, key: str) -> float:
         since = self._monotonic() - self._seconds
-        return float(self._burst - sum(turn > since for turn in self._turns.get(key, ())))
+        return float(self._burst - sum(moment > since for moment in self._calls.get(key, ())))
 
     def _take(self, key: str) -> float:
-        turns = self._turns.setdefault(key, deque(maxlen=self._burst))
+        calls = self._calls.setdefault(key, deque(maxlen=self._burst))
         now = self._monotonic()
-        turn = max(now, turns[0] + self._seconds) if len(turns) == self._burst else now
-        turns.append(turn)
-        return turn - now
+        moment = max(now, calls[0] + self._seconds) if len(calls) == self._burst else now
+        calls.append(moment)
+        return moment - now
 
 
 class FairBucket(TokenBucket):
-    """A budget whose callers take turns by `who` they are: the pile of one does not hold up another."""
+    """A budget whose callers take turns by `who` they are: many calls of one do not hold up another's."""
 
     def __init__(
         self,
@@ -112,7 +112,8 @@ class FairBucket(TokenBucket):
         super().__init__(per_second, burst, monotonic=monotonic, sleep=sleep)
         self._numbers = itertools.count()
         self._waiting: dict[str, list[tuple[int, int, str]]] = {}
-        """For each key the calls that wait, first those that fewest of the same one's were before."""
+        """For each key the calls that wait, the least of which is next: how many of the same one's waited
+        before it, its number, and whose it is."""
 
     def wait(self, key: str, who: str = "") -> None:
         with self._lock:
@@ -128,7 +129,7 @@ class FairBucket(TokenBucket):
             raise
 
     def _until(self, key: str, mine: tuple[int, int, str]) -> float:
-        """How long it takes, if nobody comes before; once it is its turn, the call is taken."""
+        """Seconds until the turn of `mine`, unless others go before it meanwhile. At 0, the call is taken."""
         with self._lock:
             before = sum(each < mine for each in self._waiting[key])
             lacking = before + 1 - self._available(key)

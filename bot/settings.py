@@ -5,30 +5,26 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
-from bot.engines.lake import stores
+from bot import engines
+from bot.environment import PREFIX, Section
 from bot.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
-    from bot.engines.lake.stores import Store
-
-PREFIX: Final = "TLS_AUDIT_"
-
 _PASSWORD: Final = re.compile(r"[^:]*://[^:/@]*:(.*)@")
 """The password in a database's URL: up to the last @, since it may hold any characters."""
-
-DOLLARS_PER_GB: Final = 0.005
-"""What AWS asks for each gigabyte that a Lake query reads (aws.amazon.com/cloudtrail/pricing; it may differ
-by Region, hence the setting)."""
 
 
 def _data_folder() -> Path:
@@ -43,12 +39,10 @@ def _ids(kinds: str) -> str:
     return rf"^[\s,]*([{kinds}][A-Z0-9_]+([\s,]+|$))*$"
 
 
-class Settings(BaseSettings):
-    """What the environment asks for. Every field is `TLS_AUDIT_` and its name in capitals."""
+class Settings(Section):
+    """What the environment asks for, but for what is an engine's own."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True, extra="ignore")
-
-    engine: Literal["local", "lake"] = Field(default="local", description="The engine that answers.")
+    engine: str = Field(default=engines.DEFAULT, description="The engine that answers.")
     logs: str = Field(default="", description="CloudTrail log files: a folder, or `s3://bucket/prefix`.")
     data: Path = Field(default_factory=_data_folder, description="The folder for what the bot keeps.")
     archive: Path | None = Field(
@@ -59,37 +53,6 @@ class Settings(BaseSettings):
         default=366, ge=1, le=3653, description="The longest window of a question, in days."
     )
     max_rows: int = Field(default=1_000_000, ge=1, description="The most rows an answer may have.")
-    local_memory: str = Field(
-        default="2GB",
-        pattern=r"^[1-9]\d* ?[KMGT]i?B$",
-        examples=["2GB"],
-        description="The memory an embedded query may use.",
-    )
-    local_seconds: float = Field(default=600, gt=0, description="The seconds an embedded query may take.")
-
-    local_concurrency: int = Field(default=2, ge=1, description="How many embedded queries may run at once.")
-    event_data_store: str = Field(
-        default="", description="Lake: the store's ARN or id, or several as `prod=ARN,dev=ARN`."
-    )
-    lake_owner: str = Field(
-        default="",
-        description="The account that shares its store with yours; `prod=ACCOUNT` for one of several.",
-    )
-    lake_role: str = Field(
-        default="", description="The role to take on for a store, by its ARN; `prod=ARN` for one of several."
-    )
-    lake_delivery: str = Field(
-        default="",
-        pattern=r"^(s3://[a-z0-9][.a-z0-9-]{1,61}[a-z0-9](/.*)?)?$",
-        examples=["s3://bucket/prefix"],
-        description="Where Lake delivers answers of over 20,000 rows, `s3://bucket/prefix`.",
-    )
-    lake_concurrency: int = Field(
-        default=8, ge=1, le=10, description="How many Lake queries may run at once; AWS allows ten."
-    )
-    lake_price: float = Field(
-        default=DOLLARS_PER_GB, ge=0, description="Dollars for each gigabyte that Lake reads."
-    )
     reuse: float = Field(
         default=10, ge=0, description="Minutes in which the same question gets the same answer, unpaid."
     )
@@ -147,18 +110,19 @@ class Settings(BaseSettings):
     def _expand(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()
 
-    @model_validator(mode="after")
-    def _name_stores(self) -> Self:
-        try:
-            _ = self.stores
-        except UserError as error:
-            raise ValueError(str(error)) from error
-        return self
+    @field_validator("engine")
+    @classmethod
+    def _is_one(cls, name: str) -> str:
+        if name not in engines.ENGINES:
+            *others, last = (repr(each) for each in engines.ENGINES)
+            wanted = f"{', '.join(others)} or {last}" if others else last
+            raise PydanticCustomError("unknown_engine", "{wanted}", {"wanted": wanted})
+        return name
 
-    @property
-    def stores(self) -> dict[str, Store]:
-        """The event data stores by alias, the first of them the default."""
-        return stores.read(self.event_data_store, self.lake_owner, self.lake_role)
+    @cached_property
+    def engines(self) -> Mapping[str, Section]:
+        """Each engine's own settings, by its name in `bot.engines.ENGINES`."""
+        return {name: engines.find(name).Settings() for name in engines.ENGINES}
 
     @property
     def database(self) -> str:
@@ -182,33 +146,44 @@ class Settings(BaseSettings):
 
 def load() -> Settings:
     """The settings of this process. UserError names every setting that is wrong, at once."""
-    problems = [_unknown(name) for name in os.environ if name.startswith(PREFIX) and not _known(name)]
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        problems += [_explain(problem) for problem in error.errors()]
+    problems = [_unknown(name) for name in os.environ if name.startswith(PREFIX) and not _is_setting(name)]
+    for section in _sections():
+        try:
+            section()
+        except ValidationError as error:
+            problems += [_explain(problem) for problem in error.errors()]
     if problems:
         raise UserError("\n".join(problems), "The README lists every setting.")
-    return settings
+    return Settings()
 
 
 def names() -> dict[str, str]:
     """Every setting's name in the environment, by its field's."""
-    return {
-        field: str(about.validation_alias or PREFIX + field.upper())
-        for field, about in Settings.model_fields.items()
-    }
+    return {field: _name(field, about) for field, about in fields().items()}
 
 
-def _known(name: str) -> bool:
+def fields() -> dict[str, FieldInfo]:
+    """What there is to know of every setting, the bot's own first and then each engine's, by its field."""
+    return {field: about for section in _sections() for field, about in section.model_fields.items()}
+
+
+def _sections() -> list[type[Section]]:
+    return [Settings, *(engines.find(name).Settings for name in engines.ENGINES)]
+
+
+def _name(field: str, about: FieldInfo) -> str:
+    return str(about.validation_alias or PREFIX + field.upper())
+
+
+def _is_setting(name: str) -> bool:
     return name in names().values()
 
 
 def _unknown(name: str) -> str:
     # without the prefix, which makes any two names look alike
-    known = {own.removeprefix(PREFIX): own for own in names().values()}
-    near = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1)
-    return f"No setting {name}" + (f": did you mean {known[near[0]]}?" if near else ".")
+    ours = {each.removeprefix(PREFIX): each for each in names().values()}
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), ours, n=1)
+    return f"No setting {name}" + (f": did you mean {ours[near[0]]}?" if near else ".")
 
 
 def _explain(problem: ErrorDetails) -> str:
@@ -217,11 +192,11 @@ def _explain(problem: ErrorDetails) -> str:
     # pydantic names a field as it was looked for: some by their names in the environment
     ours = {name: field for field, name in names().items()}
     field = ours.get(str(problem["loc"][0]), str(problem["loc"][0]))
-    about = Settings.model_fields[field]
+    about = fields()[field]
     if about.examples:
         wanted = f"it as {' or '.join(about.examples)}"
-    elif problem["type"] == "literal_error":
-        wanted = problem["ctx"]["expected"]
+    elif problem["type"] == "unknown_engine":
+        wanted = problem["msg"]
     else:
         wanted = _number(about)
     return f"{names()[field]}={problem['input']!r}: write {wanted}."

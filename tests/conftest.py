@@ -40,7 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--renew-golden", action="store_true", help="write tests/golden anew; then read the diff"
     )
     parser.addoption(
-        "--engine", choices=engines.NAMES, default="local", help="the engine that answers in tests/scenarios"
+        "--engine",
+        choices=engines.ENGINES,
+        default="local",
+        help="the engine that answers in tests/scenarios",
     )
 
 
@@ -54,7 +57,7 @@ def ask(catalogue: dict[str, views.View]) -> Callable[..., Question]:
     """The Question of a text, asked at `NOW` from UTC."""
 
     def asked(text: str) -> Question:
-        return parse(text, now=NOW, zone=UTC, views=catalogue, engines=engines.NAMES)
+        return parse(text, now=NOW, zone=UTC, views=catalogue, engines=engines.ENGINES)
 
     return asked
 

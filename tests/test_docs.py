@@ -32,19 +32,40 @@ def section(title: str) -> str:
 def test_the_readme_lists_every_setting_and_its_default() -> None:
     table = section("Settings")
 
-    for field, name in settings.names().items():
+    named = settings.names()
+    for field, about in settings.fields().items():
+        name = named[field]
         (row,) = (line for line in table.splitlines() if f"`{name}`" in line and line.startswith("|"))
-        default = settings.Settings.model_fields[field].default
+        default = about.default
         if isinstance(default, (int, float)) or (isinstance(default, str) and default):
             assert f"`{default}`" in row
     assert set(re.findall(r"`(TLS_AUDIT_\w+)`", README)) <= set(settings.names().values())
+
+
+def test_the_readme_names_every_engine() -> None:
+    (row,) = (line for line in section("Settings").splitlines() if "`TLS_AUDIT_ENGINE`" in line)
+
+    assert set(engines.ENGINES) <= set(re.findall(r"`(\w+)`", row))
+
+
+def test_nobody_but_the_registry_and_their_own_files_names_an_engine() -> None:
+    own = [path for name in engines.ENGINES for path in (f"engines/{name}", f"cli/{name}.py")]
+    # the registry; the terminal's list of commands; the parser, which gives an example of every word
+    lists = ["engines/__init__.py", "cli/main.py", "question/"]
+
+    for path in [*ROOT.glob("bot/**/*.py"), *ROOT.glob("handlers/**/*.py")]:
+        if not any(f"/{each}" in path.as_posix() for each in [*own, *lists]):
+            text = path.read_text(encoding="utf-8")
+            for name in engines.ENGINES:
+                assert f'"{name}"' not in text, path
+                assert f"engines.{name}" not in text, path
 
 
 @pytest.mark.parametrize(
     "text", [*re.findall(r"^\| `([^`]+)` \|", section("Ask"), re.M), *(t for t, _ in EXAMPLES)]
 )
 def test_every_question_in_the_documents_can_be_asked(text: str, catalogue: dict[str, View]) -> None:
-    question = parse(text, now=NOW, zone=UTC, views=catalogue, engines=engines.NAMES)
+    question = parse(text, now=NOW, zone=UTC, views=catalogue, engines=engines.ENGINES)
 
     assert question.window.end - question.window.start > timedelta(0)
 
@@ -56,7 +77,7 @@ def test_the_readmes_windows_can_be_asked(catalogue: dict[str, View]) -> None:
     assert len(windows) > 8
     for window in windows:
         text = window if re.search(r"\s|\.\.|day", window) else f"last {window}"
-        parse(text, now=NOW, zone=UTC, views=catalogue, engines=engines.NAMES)
+        parse(text, now=NOW, zone=UTC, views=catalogue, engines=engines.ENGINES)
 
 
 def test_the_readmes_view_is_a_view() -> None:

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from bot import settings
+from bot import engines, settings
+from bot.engines.lake.engine import LakeSettings
+from bot.engines.local import LocalSettings
+from bot.environment import Section
 from bot.errors import UserError
+
+_S = TypeVar("_S", bound=Section)
 
 
 @pytest.fixture(autouse=True)
@@ -14,6 +20,13 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+
+
+def own(engine: str, section: type[_S]) -> _S:
+    """An engine's own settings, as they are loaded."""
+    loaded = settings.load().engines[engine]
+    assert isinstance(loaded, section)
+    return loaded
 
 
 def test_without_any_setting_the_embedded_engine_answers_from_the_data_folder(tmp_path: Path) -> None:
@@ -60,7 +73,7 @@ def test_an_empty_setting_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) ->
 def test_memory_is_said_as_people_say_it(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TLS_AUDIT_LOCAL_MEMORY", memory)
 
-    assert settings.load().local_memory == memory
+    assert own("local", LocalSettings).local_memory == memory
 
 
 @pytest.mark.parametrize(
@@ -125,12 +138,40 @@ def test_settings_do_not_change_once_read() -> None:
 
     with pytest.raises(ValueError, match="frozen"):
         chosen.max_rows = 5
+    with pytest.raises(ValueError, match="frozen"):
+        own("local", LocalSettings).local_seconds = 5
+
+
+def test_no_two_parts_of_the_settings_have_a_name_in_common() -> None:
+    own_names = [set(engines.find(name).Settings.model_fields) for name in engines.ENGINES]
+
+    assert len(set(settings.Settings.model_fields).union(*own_names)) == sum(
+        map(len, own_names), len(settings.Settings.model_fields)
+    )
+
+
+def test_what_is_wrong_with_an_engines_own_settings_is_reported_with_all_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TLS_AUDIT_LAKE_PRIZE", "1")
+    monkeypatch.setenv("TLS_AUDIT_LOCAL_MEMORY", "lots")
+    monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", "mine")
+    monkeypatch.setenv("TLS_AUDIT_KEEP", "0")
+
+    with pytest.raises(UserError) as caught:
+        settings.load()
+
+    unknown, keep, memory, store = caught.value.message.splitlines()
+    assert unknown == "No setting TLS_AUDIT_LAKE_PRIZE: did you mean TLS_AUDIT_LAKE_PRICE?"
+    assert keep.startswith("TLS_AUDIT_KEEP=")
+    assert memory.startswith("TLS_AUDIT_LOCAL_MEMORY=")
+    assert store.startswith("TLS_AUDIT_EVENT_DATA_STORE: `mine` is no event data store.")
 
 
 def test_stores_are_read_with_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     store = "7e5d2c1a-9b3f-4e6d-8a70-0c1d2e3f4a5b"
     monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", f"prod={store}")
-    assert list(settings.load().stores) == ["prod"]
+    assert list(own("lake", LakeSettings).stores) == ["prod"]
 
     monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", "prod=mine")
     with pytest.raises(UserError, match="TLS_AUDIT_EVENT_DATA_STORE: `prod=mine` is no event data store"):

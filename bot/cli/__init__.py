@@ -1,1 +1,11 @@
-"""The terminal: a file a command."""
+"""The terminal: a file a command, and `main`, where they meet. Exit code 0 for an answer, else one of these.
+
+What a command needs is imported when it runs, so that `tls-audit --help` waits for none of it.
+"""
+
+from typing import Final
+
+BAD_QUESTION: Final = 2
+FAILURE: Final = 1
+INTERRUPTED: Final = 130
+"""128 and the number of SIGINT, as shells have it."""

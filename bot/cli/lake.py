@@ -12,7 +12,8 @@ import typer
 from bot.errors import UserError
 
 if TYPE_CHECKING:
-    from bot.engines.lake.admin import Upkeep
+    from bot.engines.lake.admin import Admin
+    from bot.engines.lake.engine import LakeSettings
 
 app = typer.Typer(help="Look at, create, delete and restore event data stores.", no_args_is_help=True)
 
@@ -40,7 +41,7 @@ class Task(StrEnum):
 @app.command()
 def status() -> None:
     """List the event data stores of this account and Region, and those that the settings name."""
-    found = _upkeep().all()
+    found = _admin().all()
     if not found:
         typer.echo("There is no event data store in this account and Region.")
     for about in found:
@@ -52,12 +53,11 @@ def policy(
     task: Annotated[Task, typer.Argument(help="What it is for.")] = Task.ask,
 ) -> None:
     """Print the least IAM policy for asking, or for one of these commands."""
-    from bot import settings
     from bot.engines.lake import admin
 
-    chosen = settings.load()
-    made = admin.policy(task.value, chosen.stores, chosen.lake_delivery)
-    typer.echo(json.dumps(made, indent=2))
+    chosen = _settings()
+    least = admin.policy(task.value, chosen.stores, chosen.lake_delivery)
+    typer.echo(json.dumps(least, indent=2))
     if task in {Task.ask, Task.create}:
         typer.echo(
             "A store with a KMS key of yours also needs kms:Decrypt and kms:GenerateDataKey on it.", err=True
@@ -91,8 +91,8 @@ def create(
         f"{days:,} days. AWS charges for what it takes in and for what is asked of it.",
         err=True,
     )
-    _typed(name, confirm, "create it")
-    made = _upkeep().create(
+    _confirm(name, confirm, "create it")
+    created = _admin().create(
         name,
         days=days,
         billing=billing.value,
@@ -100,8 +100,8 @@ def create(
         is_organizations=organization,
         key=kms_key,
     )
-    typer.echo("\n".join(made.lines(datetime.now(UTC))))
-    typer.echo(f"Events arrive from now on. To ask them:\n    {admin.next_step(made)}")
+    typer.echo("\n".join(created.lines(datetime.now(UTC))))
+    typer.echo(f"Events arrive from now on. To ask them:\n    {admin.next_step(created)}")
 
 
 @app.command()
@@ -109,39 +109,46 @@ def delete(name: Named, *, confirm: Confirmed = "") -> None:
     """Delete an event data store, with its events."""
     from bot.engines.lake.admin import WAITING_DAYS
 
-    keeper = _upkeep()
-    about = keeper.find(name)
+    admin = _admin()
+    about = admin.find(name)
     protection = "turns its termination protection off and " if about.is_protected else ""
     typer.echo(
         f"This {protection}deletes {about.name} ({about.arn}) with all its events. For {WAITING_DAYS} days "
         "`tls-audit lake restore` can bring it back; then it is gone.",
         err=True,
     )
-    _typed(about.name, confirm, "delete it")
-    keeper.delete(about)
+    _confirm(about.name, confirm, "delete it")
+    admin.delete(about)
     typer.echo(f"{about.name} is being deleted. Until then: tls-audit lake restore {about.name}")
 
 
 @app.command()
 def restore(name: Named, *, confirm: Confirmed = "") -> None:
     """Bring back an event data store that is being deleted."""
-    keeper = _upkeep()
-    about = keeper.find(name)
+    admin = _admin()
+    about = admin.find(name)
     typer.echo(f"This brings {about.name} ({about.arn}) back, and AWS charges for it again.", err=True)
-    _typed(about.name, confirm, "restore it")
-    typer.echo("\n".join(keeper.restore(about).lines(datetime.now(UTC))))
+    _confirm(about.name, confirm, "restore it")
+    typer.echo("\n".join(admin.restore(about).lines(datetime.now(UTC))))
 
 
-def _typed(name: str, confirmed: str, what: str) -> None:
+def _confirm(name: str, confirmed: str, what: str) -> None:
     """Go on only when the name was typed. UserError."""
     typed = confirmed or typer.prompt(f"Type its name to {what}", default="", show_default=False, err=True)
     if typed.strip() != name:
         raise UserError("That is not its name: nothing was done.", f"Type {name}, or give --confirm {name}.")
 
 
-def _upkeep() -> Upkeep:
-    from bot import settings
-    from bot.engines.lake import admin
+def _admin() -> Admin:
+    from bot.engines.lake.admin import Admin
     from bot.engines.lake.cloudtrail import CloudTrail
 
-    return admin.Upkeep(CloudTrail(), settings.load().stores)
+    return Admin(CloudTrail(), _settings().stores)
+
+
+def _settings() -> LakeSettings:
+    from bot import settings
+    from bot.engines.lake.engine import LakeSettings
+
+    every = settings.load().engines.values()
+    return next(each for each in every if isinstance(each, LakeSettings))

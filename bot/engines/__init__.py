@@ -1,18 +1,37 @@
-"""Engines: the lakes that can answer. A new one is a file here; CONTRIBUTING.md says where its name goes."""
+"""Engines: the lakes that can answer. A new one is one file here, or a folder, and one line in `ENGINES`."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
+
+from bot.environment import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from sqlglot import exp
 
+    from bot.archive.archive import Archive, Ingested
+    from bot.archive.archive import Progress as IngestProgress
     from bot.table import Column, Table
 
-NAMES: Final = ("local", "lake")
+ENGINES: Final[dict[str, str]] = {
+    "local": "bot.engines.local:Local",
+    "lake": "bot.engines.lake.engine:Lake",
+}
+"""Where each engine is, by its name in `engine=` and `TLS_AUDIT_ENGINE`: a module, and a class in it.
+
+Each is imported only when something asks for it. Who runs the bot from code of their own adds a line before
+the settings are loaded.
+"""
+
+DEFAULT: Final = "local"
+"""The engine that answers where no setting says another. It reads the archive, and so also what is asked of
+sample events: its place is here and not in an `if`."""
 
 
 class Progress(Protocol):
@@ -22,32 +41,9 @@ class Progress(Protocol):
         """Keep `ref`, the engine's own name for the run, before anything else is done with it.
 
         `state` is the engine's word for people ("running"), `scanned` the bytes read so far. Raises
-        Stopped when the run is not wanted any more; the engine then cancels it and lets Stopped pass.
-        """
-
-
-class Engine(Protocol):
-    """Whatever can run a view. `tests/engines` is its contract."""
-
-    name: str
-    """As in `engine=` and `TLS_AUDIT_ENGINE`."""
-
-    metered: bool
-    """Whether what it reads is paid for: what was covered is then asked only where it is needed."""
-
-    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
-        """The engine's own text of `select`, a tree in Lake's dialect. Does no input or output.
-
-        Raises UserError where the engine cannot say it, in words about the asker's question.
-        """
-
-    def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
-        """Every row of `statement`, typed as its columns say.
-
-        `token` names this asking for good: a second run with it must not be paid for twice. `resume` is
-        the `ref` of an earlier attempt, to be fetched instead of asked again. Raises EngineBusy when
-        there is no room now, EngineError in the engine's own words when it fails, and Stopped as
-        `progress` raised it.
+        Cancelled when the run is not wanted any more: the engine then stops it at its own side and lets
+        Cancelled pass. LeaseLost and ShuttingDown say that another attempt will go on with the same query:
+        the engine leaves it running and lets them pass.
         """
 
 
@@ -59,3 +55,110 @@ class Statement:
     columns: tuple[Column, ...]
     store: str = ""
     """The store it is for, by its alias, where the engine has several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing `tls-audit doctor` looked at, and what to do when it is not right."""
+
+    what: str
+    passed: bool
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the bot has for whichever engine is made."""
+
+    archive: Archive
+    """The events of CloudTrail's log files, as Parquet."""
+
+    logs: str = ""
+    """Where those log files are, a folder or `s3://bucket/prefix`; empty: nowhere that we know."""
+
+    pause: Callable[[float], None] = time.sleep
+    """How to wait for some seconds. It raises ShuttingDown where the bot stops meanwhile."""
+
+
+class Engine(Protocol):
+    """Whatever can answer a view over CloudTrail events. Subclass it, for what most engines have in common.
+
+    An engine must have a `name`, `translate` and `run`; all else has a default. It is made once for a process
+    by `make`, and then used from many threads at once. Its errors are those of `bot.errors`, in words for
+    people. `tests/engines/test_contract.py` says what its answers owe; `tests/engines/toy.py` is one in a
+    single file.
+    """
+
+    name: str
+    """As in `ENGINES`."""
+
+    Settings: ClassVar[type[Section]] = Section
+    """Its own settings: `TLS_AUDIT_…`, with names that no other part of the bot has. They are read, checked
+    and explained to people together with all others."""
+
+    price: float | None = None
+    """Dollars for each gigabyte that it reads, a gigabyte being 10^9 bytes; None where reading is free."""
+
+    concurrency: int = 1
+    """How many of its queries may run at once, over all replicas of the bot."""
+
+    stores: Collection[str] = ()
+    """What a question may say as `store=`, the default first."""
+
+    is_set_up: bool = True
+    """Whether it can be asked with these settings; where not, `engine=` does not know it in Slack."""
+
+    @classmethod
+    def make(cls, settings: Any, offer: Offer) -> Self:  # noqa: ARG003 - for those that need them
+        """The engine, from `settings`, an instance of its `Settings`. Reads no file and calls nobody."""
+        return cls()
+
+    @property
+    def metered(self) -> bool:
+        """Whether what it reads is paid for: what was covered is then asked only where it is needed."""
+        return self.price is not None
+
+    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
+        """The engine's own text of `select`, a tree in Lake's dialect. Does no input or output.
+
+        `select` reads from `bot.question.select.STORE`, or from the store that the question names. Raises
+        UserError where the engine cannot say it, in words about the asker's question.
+        """
+
+    def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
+        """Every row of `statement`, typed as its columns say.
+
+        `token` names this asking for good: a second run with it must not be paid for twice. `resume` is
+        the `ref` of an earlier attempt, to be fetched instead of asked again. Raises EngineBusy when
+        there is no room now, EngineError in the engine's own words when it fails, and whatever
+        `progress` raised.
+        """
+
+    def prepare(
+        self,
+        progress: Callable[[], AbstractContextManager[Callable[[IngestProgress], None]]],  # noqa: ARG002
+    ) -> Ingested | None:
+        """Take in what is new before somebody at a terminal asks, where no bot does so in the background.
+
+        `progress` opens a display of that. Returns what was taken in; None where there was nothing to do.
+        Raises UserError where there is nothing to ask yet.
+        """
+        return None
+
+    def checks(self, *, is_default: bool) -> Iterable[Check]:  # noqa: ARG002 - for those that need it
+        """What `tls-audit doctor` says of it; `is_default`: questions that name no engine come to it.
+
+        One that is neither the default nor set up has nothing to say.
+        """
+        return ()
+
+    def policy(self) -> Mapping[str, Any] | None:
+        """The least IAM policy with which it can be asked; None where it calls nothing of AWS's."""
+        return None
+
+
+def find(name: str) -> type[Engine]:
+    """The engine called `name`, one of `ENGINES`, not yet made."""
+    module, _, attribute = ENGINES[name].partition(":")
+    found: type[Engine] = getattr(import_module(module), attribute)
+    return found

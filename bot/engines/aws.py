@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS: Final = 10
 READ_SECONDS: Final = 60
-"""Waits for AWS's side of a call; its own calls answer within a second."""
+"""How long AWS may take to connect, and to answer: its calls are made to answer within a second."""
 
 TRIES: Final = 5
 """How often a call that only reads is made before its failure counts."""
 
-FIRST_WAIT: Final = 1.0
+FIRST_RETRY_SECONDS: Final = 1.0
 """Seconds before the second try; each further wait is twice as long."""
 
 RENEW_BEFORE: Final = timedelta(minutes=5)
@@ -55,8 +55,8 @@ class Refused(EngineError):
         self.code = code
 
 
-def passes(error: EngineError) -> bool:
-    """Whether the same call may well be answered later: AWS had no time for it, or the line broke."""
+def is_transient(error: EngineError) -> bool:
+    """Whether the same call may well be answered later: AWS had no room for it, or the answer was lost."""
     return isinstance(error, EngineBusy) or (isinstance(error, Refused) and error.code == LOST)
 
 
@@ -119,12 +119,12 @@ class Calls:
 
         The call is made once: of one that lost its answer nobody knows whether it was done.
         """
-        self.turn(place, operation)
+        self.wait_turn(place, operation)
         return self.call_now(place, operation, **given)
 
-    def turn(self, place: Place, operation: str) -> None:
-        """Wait until `operation` may be called, and have at hand what takes long to make."""
-        with self.explained(place, operation):
+    def wait_turn(self, place: Place, operation: str) -> None:
+        """Wait until `operation` may be called. The client, which takes long to make, is made before that."""
+        with self.in_words(place, operation):
             self.client(place)
         bucket = next(
             (each for named, each in self._buckets.items() if operation in named),
@@ -133,42 +133,42 @@ class Calls:
         bucket.wait("")
 
     def call_now(self, place: Place, operation: str, /, **given: Any) -> dict[str, Any]:
-        """`call`, for who has waited for its turn."""
+        """`call` after `wait_turn`."""
         from botocore import xform_name
 
-        with self.explained(place, operation):
+        with self.in_words(place, operation):
             answer: dict[str, Any] = getattr(self.client(place), xform_name(operation))(**given)
         return answer
 
     def read(self, place: Place, operation: str, /, **given: Any) -> dict[str, Any]:
-        """The same for a call that changes nothing: made again where AWS has no time or the line broke."""
+        """The same for a call that changes nothing: made again where the failure is transient."""
         for attempt in range(TRIES - 1):
             try:
                 return self.call(place, operation, **given)
             except EngineError as error:
-                if not passes(error):
+                if not is_transient(error):
                     raise
-            self.sleep(FIRST_WAIT * 2**attempt)
+            self.sleep(FIRST_RETRY_SECONDS * 2**attempt)
         return self.call(place, operation, **given)
 
     def client(self, place: Place, service: str = "") -> Any:
         """boto3's client for a place; of another service where one is named."""
         service = service or self.service.name
         with self._lock:
-            made, until = self._clients.get((place, service), (None, None))
-            if made is None or (until is not None and self.clock() > until - RENEW_BEFORE):
-                self._clients[place, service] = made, _ = self._connect(place, service)
-            return made
+            client, expires = self._clients.get((place, service), (None, None))
+            if client is None or (expires is not None and self.clock() > expires - RENEW_BEFORE):
+                self._clients[place, service] = client, _ = self._connect(place, service)
+            return client
 
     def _connect(self, place: Place, service: str) -> tuple[Any, datetime | None]:
         import boto3
         from botocore.config import Config
 
-        session, until = boto3.Session(), None
+        session, expires = boto3.Session(), None
         if place.role:
-            with self.explained(place, "sts:AssumeRole"):
-                taken = session.client("sts").assume_role(RoleArn=place.role, RoleSessionName="tls-audit")
-            keys, until = taken["Credentials"], taken["Credentials"]["Expiration"]
+            with self.in_words(place, "sts:AssumeRole"):
+                role = session.client("sts").assume_role(RoleArn=place.role, RoleSessionName="tls-audit")
+            keys, expires = role["Credentials"], role["Credentials"]["Expiration"]
             session = boto3.Session(
                 keys["AccessKeyId"],
                 keys["SecretAccessKey"],
@@ -181,10 +181,10 @@ class Calls:
             read_timeout=READ_SECONDS,
             max_pool_connections=16,
         )
-        return session.client(service, region_name=place.region or None, config=config), until
+        return session.client(service, region_name=place.region or None, config=config), expires
 
     @contextmanager
-    def explained(self, place: Place, operation: str) -> Iterator[None]:
+    def in_words(self, place: Place, operation: str) -> Iterator[None]:
         """Whatever boto3 raises, as an error for people. `operation` is this service's, or an IAM action."""
         from botocore import exceptions as aws
 
@@ -215,9 +215,9 @@ class Calls:
 
     def _refusal(self, place: Place, action: str, response: Mapping[str, Any]) -> EngineError:
         """AWS's error in words: what it says, and what to mend."""
-        said = response.get("Error", {})
-        code = str(said.get("Code", ""))
-        words = str(said.get("Message") or response.get("Message") or "").rstrip(".")
+        told = response.get("Error", {})
+        code = str(told.get("Code", ""))
+        words = str(told.get("Message") or response.get("Message") or "").rstrip(".")
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if (explained := self._explain(place, code, words)) is not None:
             return explained

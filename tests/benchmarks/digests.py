@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from bot.digests.digest import Digest
 from bot.digests.schedule import Schedule
-from bot.engines import Statement
+from bot.engines import Engine, Statement
 from bot.question import views
 from bot.sandbox import Channel, Options, Sandbox
 from bot.sandbox.limits import POST_BURST, POSTS_A_SECOND, TIERS
@@ -49,7 +49,7 @@ PATIENCE = 1_200.0
 FINDINGS = 40
 
 
-class Counting:
+class Counting(Engine):
     """An engine that answers at once, and counts what it is asked."""
 
     name = "counting"

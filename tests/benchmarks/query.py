@@ -82,7 +82,7 @@ print(table.row_count, time.perf_counter() - began, answering, writing)
 def ask(archive: Path, text: str) -> Table:
     """The table of a question, from its words on."""
     catalogue = views.load()
-    question = parse(text, now=NOW, zone=UTC, views=catalogue, engines=engines.NAMES)
+    question = parse(text, now=NOW, zone=UTC, views=catalogue, engines=engines.ENGINES)
     engine = Local(Archive(archive), memory=MEMORY, seconds=600, at_once=2)
     translated = engine.translate(select.build(question, cap=CAP), question.view.columns)
     return engine.run(translated, token="7f3a", resume=None, progress=lambda *_: None)  # noqa: S106 - a run's
@@ -163,7 +163,7 @@ def _alone(archive: Path, text: str) -> Callable[[], list[Row]]:
 
 
 def _sql(archive: Path, text: str) -> str:
-    question = parse(text, now=NOW, zone=UTC, views=views.load(), engines=engines.NAMES)
+    question = parse(text, now=NOW, zone=UTC, views=views.load(), engines=engines.ENGINES)
     engine = Local(Archive(archive), memory=MEMORY, seconds=600, at_once=2)
     sql = engine.translate(select.build(question, cap=CAP), ()).sql
     files = f"read_parquet('{archive}/day=*/*.parquet', hive_partitioning = true)"

@@ -25,15 +25,18 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 
 from bot import bootstrap, settings
+from bot.engines import Engine
 from bot.sandbox import Command, Options, Sandbox, samples
 from handlers import connection
 from handlers.questions.commands import COMMAND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from sqlglot import exp
 
     from bot.engines import Progress, Statement
-    from bot.table import Table
+    from bot.table import Column, Table
 
 TLS_AUDIT = Path(sys.executable).with_name("tls-audit")
 COMMANDS = 200
@@ -88,21 +91,25 @@ def bare() -> list[float]:
             handler.close()  # type: ignore[no-untyped-call]  # as above
 
 
-class Waiting:
+class Waiting(Engine):
     """The embedded engine, but nothing is answered before `free` is set; it notes when rows were ready."""
 
-    def __init__(self, engine: Any) -> None:
+    def __init__(self, engine: Engine) -> None:
+        self.name, self.price = engine.name, engine.price
         self._engine = engine
-        self.name, self.metered, self.translate = engine.name, engine.metered, engine.translate
         self.free = threading.Event()
         self.ready: list[float] = []
+
+    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
+        """As Engine.translate."""
+        return self._engine.translate(select, columns)
 
     def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
         """As Engine.run."""
         progress(None, "running", 0)
         while not self.free.wait(0.25):
             progress(None, "running", 0)
-        table: Table = self._engine.run(statement, token=token, resume=resume, progress=progress)
+        table = self._engine.run(statement, token=token, resume=resume, progress=progress)
         self.ready.append(time.time())
         return table
 

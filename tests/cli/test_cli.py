@@ -510,3 +510,28 @@ def test_the_readmes_view_that_finds_nothing_claims_nothing(
     assert "Nothing found: Failed calls over outdated TLS." in done.out
     assert "No call" not in done.out
     assert "AWS refuses" not in done.out
+
+
+# --- what is loaded
+
+
+SLOW = {"sqlglot", "duckdb", "boto3", "slack_sdk", "slack_bolt", "sqlalchemy"}
+"""What takes long to import."""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["ask", "--help"], ["health"]])
+def test_a_command_waits_for_nothing_that_it_does_not_need(arguments: list[str]) -> None:
+    program = (
+        "import sys\n"
+        "from bot.cli.main import main\n"
+        f"sys.argv = ['tls-audit', *{arguments!r}]\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        f"    print('loaded:', *({SLOW!r} & sys.modules.keys()), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment()
+    )
+
+    assert done.stderr == "loaded:\n"

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from bot import settings
-from bot.cli import doctor
+from bot import bootstrap, settings
 from bot.cli.main import main
 from tests.conftest import NOW
 from tests.doubles import lake as double
@@ -20,6 +19,8 @@ from tests.doubles.lake import OTHER_ID, STORE_ID
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from bot.engines import Check
 
 ARN = f"arn:aws:cloudtrail:us-east-1:111122223333:eventdatastore/{STORE_ID}"
 
@@ -325,7 +326,7 @@ def test_ask_warns_of_a_window_before_the_store_existed(
 def test_ask_waits_while_the_lake_is_full(
     served: double.Lake, tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.cli.main.BUSY_SECONDS", 0.0)
+    monkeypatch.setattr("bot.cli.ask.BUSY_SECONDS", 0.0)
     monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", STORE_ID)
     served.fail("StartQuery", "MaxConcurrentQueriesException", times=3)
 
@@ -346,6 +347,12 @@ def test_the_embedded_engine_has_no_stores(
 
 
 # --- doctor
+
+
+def _lake_checks() -> list[Check]:
+    chosen = settings.load()
+    engine = bootstrap.engine(chosen, "lake", bootstrap.archive(chosen))
+    return list(engine.checks(is_default=chosen.engine == engine.name))
 
 
 @pytest.mark.parametrize(
@@ -369,7 +376,7 @@ def test_the_doctor_looks_at_every_store(
     for name, value in change.items():
         setattr(served.stores[STORE_ID], name, value)
 
-    (check,) = doctor.check_stores(settings.load())
+    (check,) = _lake_checks()
 
     assert check.passed is passed
     assert said in check.what
@@ -380,7 +387,7 @@ def test_the_doctor_looks_at_every_store(
 def test_the_doctor_misses_a_store_where_lake_is_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TLS_AUDIT_ENGINE", "lake")
 
-    (check,) = doctor.check_stores(settings.load())
+    (check,) = _lake_checks()
 
     assert not check.passed
     assert "TLS_AUDIT_EVENT_DATA_STORE is not set" in check.what

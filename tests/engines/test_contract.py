@@ -67,7 +67,7 @@ QUESTIONS = [
 ]
 
 
-@pytest.fixture(params=engines.NAMES)
+@pytest.fixture(params=engines.ENGINES)
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn: the fixtures are named as they are."""
     made: Engine = request.getfixturevalue(request.param)

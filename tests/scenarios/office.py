@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from bot.engines import Statement
+from bot.engines import Engine, Statement
 from bot.errors import EngineError
 from bot.rate_limits import TokenBucket
 from bot.sandbox import Command, Options, Sandbox
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from bot.app.reuse import Costs
-    from bot.engines import Engine, Progress
+    from bot.engines import Progress
     from bot.question.views import View
     from bot.sandbox import Clock as SlacksClock
     from bot.sandbox import Delivery, File, Message
@@ -60,7 +60,7 @@ UNHURRIED: Final = 10_000.0
 """Calls a second: a pace that never makes a test wait."""
 
 
-class RetryLater:
+class RetryLater(Engine):
     """An engine whose answers wait until they are let go.
 
     It tells a new ref each time, so that every word of it is written down at once.
@@ -93,7 +93,7 @@ class RetryLater:
         return Table(statement.columns, [])
 
 
-class Canned:
+class Canned(Engine):
     """An engine that answers every question with the same rows, as far as the view has such columns."""
 
     metered = True
@@ -112,7 +112,7 @@ class Canned:
         return Table(statement.columns, [self._rows.get(first, [])])
 
 
-class Broken:
+class Broken(Engine):
     """An engine that fails."""
 
     name = "broken"

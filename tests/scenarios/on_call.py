@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.engines import Statement
+from bot.engines import Engine, Statement
 from bot.table import Table
 from handlers.digests.commands import COMMAND
 from tests.conftest import NOW
@@ -31,7 +31,7 @@ ONCALL: Final = "C_ONCALL"
 EXPORT: Final = "arn:aws:iam::111122223333:role/nightly-export"
 
 
-class Trail:
+class Trail(Engine):
     """An engine that answers what a test laid before it: the findings of a period, and what was read."""
 
     name = "trail"

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.engines import Statement
+from bot.engines import Engine, Statement
 from bot.errors import (
     BotError,
     Cancelled,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from bot.worker.lease import Lease
 
 
-class Script:
+class Script(Engine):
     """An engine that does what a test lays before it, one thing each time it is asked; else it answers."""
 
     name = "script"

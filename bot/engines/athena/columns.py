@@ -9,14 +9,13 @@ from sqlglot import exp
 
 from bot import event_schema
 from bot.engines.athena import ddl
-from bot.engines.athena.tables import Type
 from bot.errors import UserError
 from bot.question.views import find_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bot.engines.athena.tables import Metadata, Table
+    from bot.engines.athena.tables import Metadata, Table, Type
 
 TLS: Final = "tlsdetails"
 
@@ -85,7 +84,9 @@ class Leaf:
         """The value that the fuller ones of an event's copies have, in Lake's type."""
         scalar = isinstance(self.stored, str) and not self.stored.startswith("map")
         # the greatest is the same each time, but not everything can be compared
-        return self.typed(exp.Anonymous(this="MAX" if scalar else "ARBITRARY", expressions=[self.value.copy()]))
+        return self.typed(
+            exp.Anonymous(this="MAX" if scalar else "ARBITRARY", expressions=[self.value.copy()])
+        )
 
 
 def _is_text(stored: Type) -> bool:
@@ -186,7 +187,9 @@ def _identifier(name: str) -> exp.Identifier:
     return exp.to_identifier(lower, quoted=not lower.isidentifier() or lower in _RESERVED)
 
 
-_RESERVED: Final = frozenset({"timestamp", "group", "order", "table", "user", "values", "where", "end", "case"})
+_RESERVED: Final = frozenset(
+    {"timestamp", "group", "order", "table", "user", "values", "where", "end", "case"}
+)
 
 
 def _missing(path: Sequence[str], table: Table, metadata: Metadata) -> UserError:

@@ -74,7 +74,9 @@ ASSUMED: Final = Metadata(
 which costs nothing, than to refuse what can be answered."""
 
 
-def create(table: Table, location: str, *, accounts: Sequence[str], regions: Sequence[str], since: str) -> str:
+def create(
+    table: Table, location: str, *, accounts: Sequence[str], regions: Sequence[str], since: str
+) -> str:
     """The statement that makes `table` over `…/AWSLogs/` or `…/AWSLogs/<organization>/` at `location`.
 
     Its partitions are projected over `accounts`, `regions` and the days from `since` (`yyyy/MM/dd`) on, so

@@ -25,7 +25,9 @@ SLACK: Final = timedelta(days=1)
 """How long after an event its file may come. CloudTrail takes minutes (user guide), and hours at times."""
 
 _DAYS: Final = frozenset({"timestamp", "day", "date", "dt", "ds", "eventday", "event_day", "partition_date"})
-_DAYS_MORE: Final = frozenset({"event_date", "eventdate", "log_date", "logdate", "eventtime_date", "datehour"})
+_DAYS_MORE: Final = frozenset(
+    {"event_date", "eventdate", "log_date", "logdate", "eventtime_date", "datehour"}
+)
 _YEAR: Final = frozenset({"year", "yyyy", "y"})
 _MONTH: Final = frozenset({"month", "mm", "m"})
 _DAY: Final = frozenset({"day", "dd", "d"})
@@ -100,9 +102,7 @@ def _asked_of(key: Partition, asked: Mapping[str, Sequence[exp.Expr]]) -> Sequen
 
 
 def _said_of(key: Partition, condition: exp.Expr) -> exp.Expr:
-    return condition.copy().transform(
-        lambda node: _named(key) if isinstance(node, exp.Column) else node
-    )
+    return condition.copy().transform(lambda node: _named(key) if isinstance(node, exp.Column) else node)
 
 
 def _plain(condition: exp.Expr) -> exp.Expr:
@@ -125,7 +125,9 @@ def _between(key: Partition, first: date, last: date) -> list[exp.Expr]:
     column = _named(key)
     form = key.projection.get("format", "")
     if key.type in {"date", "timestamp"}:
-        low, high = (exp.cast(exp.Literal.string(f"{day:%Y-%m-%d}"), key.type) for day in (first, last + SLACK))
+        low, high = (
+            exp.cast(exp.Literal.string(f"{day:%Y-%m-%d}"), key.type) for day in (first, last + SLACK)
+        )
         return [column >= low, column.copy() < high]
     if key.type in _NUMBERS:
         return [

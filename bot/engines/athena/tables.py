@@ -147,12 +147,16 @@ def of_aws(told: Mapping[str, Any], read: datetime) -> Metadata:
     def projection(name: str) -> dict[str, str]:
         prefix = f"projection.{name}."
         found = {key: value for key, value in parameters.items() if key.lower().startswith(prefix)}
-        return {key.lower().removeprefix(prefix): value for key, value in found.items()} if is_projected else {}
+        return (
+            {key.lower().removeprefix(prefix): value for key, value in found.items()} if is_projected else {}
+        )
 
     return Metadata(
         {each["Name"].lower(): parse_type(each.get("Type", "string")) for each in told.get("Columns", [])},
         tuple(
-            Partition(each["Name"].lower(), each.get("Type", "string").lower(), projection(each["Name"].lower()))
+            Partition(
+                each["Name"].lower(), each.get("Type", "string").lower(), projection(each["Name"].lower())
+            )
             for each in told.get("PartitionKeys", [])
         ),
         parameters,

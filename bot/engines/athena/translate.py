@@ -25,7 +25,6 @@ from sqlglot import exp
 
 from bot import event_schema
 from bot.engines.athena import columns, partitions
-from bot.engines.athena.columns import Leaf
 from bot.errors import UserError
 from bot.question.views import find_type, infer_type
 
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
+    from bot.engines.athena.columns import Leaf
     from bot.engines.athena.tables import Metadata, Table
 
 STATEMENT_CHARS: Final = 262_144
@@ -123,9 +123,7 @@ def _compare_times(tree: exp.Select) -> None:
                 literal.replace(exp.cast(literal.copy(), "timestamp" if kind == "TIME" else "date"))
 
 
-def _over_events(
-    tree: exp.Select, table: Table, metadata: Metadata, used: dict[str, Leaf]
-) -> exp.Select:
+def _over_events(tree: exp.Select, table: Table, metadata: Metadata, used: dict[str, Leaf]) -> exp.Select:
     """The text with every value of an event by its name in the derived table; `used` takes them up."""
     aliases = {projection.alias.lower() for projection in tree.expressions if projection.alias}
 
@@ -194,9 +192,7 @@ def _holds_for_copies(condition: exp.Expr) -> bool:
     return not (says_tls or says_json or condition.find(exp.Null) is not None)
 
 
-def _within(
-    inside: Sequence[exp.Expr], table: Table, metadata: Metadata
-) -> tuple[list[exp.Expr], bool]:
+def _within(inside: Sequence[exp.Expr], table: Table, metadata: Metadata) -> tuple[list[exp.Expr], bool]:
     """The conditions on rows of the table, and whether partitions by day are among them."""
     time = columns.find(["eventTime"], table, metadata)
     first, last = _days(inside)

@@ -5,7 +5,7 @@ What the set-up and the clean-up of AWS's blog do by hand in the console, within
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -111,40 +111,40 @@ class About:
         ]
 
 
-def _read(told: Mapping[str, Any]) -> About:
+def _read(answer: Mapping[str, Any]) -> About:
     fields = [
-        field for each in told.get("AdvancedEventSelectors", []) for field in each.get("FieldSelectors", [])
+        field for each in answer.get("AdvancedEventSelectors", []) for field in each.get("FieldSelectors", [])
     ]
     kinds = [value for field in fields if field["Field"] == "eventCategory" for value in field["Equals"]]
     others = sorted({field["Field"] for field in fields} - {"eventCategory"})
     events = f"{', '.join(dict.fromkeys(kinds)).lower() or 'all'} events"
     return About(
-        name=told["Name"],
-        arn=told["EventDataStoreArn"],
-        status=told["Status"],
+        name=answer["Name"],
+        arn=answer["EventDataStoreArn"],
+        status=answer["Status"],
         events=events + (f" narrowed by {', '.join(others)}" if others else ""),
-        days=told["RetentionPeriod"],
-        is_protected=told["TerminationProtectionEnabled"],
-        created=told["CreatedTimestamp"],
-        is_everywhere=told["MultiRegionEnabled"],
-        is_organizations=told["OrganizationEnabled"],
-        billing="fixed" if told.get("BillingMode") == _MODES["fixed"] else "extendable",
+        days=answer["RetentionPeriod"],
+        is_protected=answer["TerminationProtectionEnabled"],
+        created=answer["CreatedTimestamp"],
+        is_everywhere=answer["MultiRegionEnabled"],
+        is_organizations=answer["OrganizationEnabled"],
+        billing="fixed" if answer.get("BillingMode") == _MODES["fixed"] else "extendable",
     )
 
 
-class Upkeep:
+class Admin:
     """The stores of one account and Region, and those that the settings name."""
 
-    def __init__(self, aws: CloudTrail, known: Mapping[str, Store]) -> None:
+    def __init__(self, aws: CloudTrail, stores: Mapping[str, Store]) -> None:
         self._aws = aws
-        self._known = known
+        self._stores = stores
         # whoever works for one account only reaches it as the bot reaches its default store
-        first = next(iter(known.values()), Store("", ""))
+        first = next(iter(stores.values()), Store("", ""))
         self._here = Store("", "", region=first.region, role=first.role)
 
     def all(self) -> list[About]:
         """Every store that can be seen, those of the settings first."""
-        seen = {about.arn: about for about in map(self._about, self._known.values())}
+        seen = {about.arn: about for about in map(self._about, self._stores.values())}
         for arn in self._listed():
             if arn not in seen:
                 seen[arn] = self._about(self._at(arn))
@@ -155,8 +155,8 @@ class Upkeep:
         found = [
             about for about in self.all() if name in {about.name, about.arn, about.arn.rpartition("/")[2]}
         ]
-        if name in self._known:
-            found = [self._about(self._known[name])]
+        if name in self._stores:
+            found = [self._about(self._stores[name])]
         if len(found) != 1:
             raise UserError(
                 f"{'No' if not found else 'More than one'} event data store is called {name}.",
@@ -186,7 +186,7 @@ class Upkeep:
             }
         ]
         try:
-            made = self._aws.call(
+            created = self._aws.call(
                 self._here,
                 "CreateEventDataStore",
                 Name=name,
@@ -207,7 +207,7 @@ class Upkeep:
                 "The same questions run on a trail's log files: set TLS_AUDIT_LOGS to its bucket "
                 "(`s3://bucket/AWSLogs/…`). On AWS's side, Athena reads that bucket too.",
             ) from error
-        return _read(made)
+        return _read(created)
 
     def delete(self, about: About) -> None:
         """Turn the protection off and delete; where that fails, the protection is on again."""
@@ -236,9 +236,9 @@ class Upkeep:
 
     def _at(self, arn: str) -> Store:
         """The store as the settings have it, else as one of this account."""
-        known = next((store for store in self._known.values() if arn.endswith(f"/{store.id}")), None)
-        if known is not None:
-            return Store(known.alias, known.id, arn, known.region, known.owner, known.role)
+        named = next((store for store in self._stores.values() if arn.endswith(f"/{store.id}")), None)
+        if named is not None:
+            return replace(named, arn=arn)
         return Store("", arn.rpartition("/")[2], arn, arn.split(":")[3], role=self._here.role)
 
     def _listed(self) -> Iterator[str]:
@@ -251,17 +251,17 @@ class Upkeep:
             more = {"NextToken": page["NextToken"]}
 
 
-def policy(command: str, known: Mapping[str, Store], deliver_to: str) -> dict[str, Any]:
+def policy(command: str, stores: Mapping[str, Store], deliver_to: str) -> dict[str, Any]:
     """The least IAM policy for `tls-audit lake` commands, or for asking. What a role that is taken on does
     at AWS, the caller need not be allowed."""
     every = [f"{_STORES}/*"]
-    own = [store.arn or f"{_STORES}/{store.id}" for store in known.values() if not store.role]
+    own = [store.arn or f"{_STORES}/{store.id}" for store in stores.values() if not store.role]
     # the commands reach this account as the first store
-    here = next(iter(known.values()), Store("", "")).role
-    wide = _ON_ANY_STORE if known and command != "ask" and not here else frozenset()
+    here = next(iter(stores.values()), Store("", "")).role
+    wide = _ON_ANY_STORE if stores and command != "ask" and not here else frozenset()
     actions = ACTIONS[command]
     allowed: tuple[tuple[list[str] | str, list[str]], ...] = (
-        (own if known else every, [each for each in actions if each not in _ON_NO_STORE | wide]),
+        (own if stores else every, [each for each in actions if each not in _ON_NO_STORE | wide]),
         (every, [each for each in actions if each in wide]),
         ("*", [each for each in actions if each in _ON_NO_STORE and not here]),
     )
@@ -270,7 +270,7 @@ def policy(command: str, known: Mapping[str, Store], deliver_to: str) -> dict[st
         for on, named in allowed
         if on and named
     ]
-    if command == "ask" and deliver_to and (own or not known):
+    if command == "ask" and deliver_to and (own or not stores):
         bucket, _, prefix = deliver_to.removeprefix("s3://").partition("/")
         files = f"{prefix.strip('/')}/AWSLogs/*".lstrip("/")
         where = f"arn:aws:s3:::{bucket}"
@@ -278,7 +278,7 @@ def policy(command: str, known: Mapping[str, Store], deliver_to: str) -> dict[st
             {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": where},
             {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"{where}/{files}"},
         ]
-    if roles := sorted({store.role for store in known.values() if store.role}):
+    if roles := sorted({store.role for store in stores.values() if store.role}):
         statements.append({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": roles})
     return {"Version": "2012-10-17", "Statement": statements}
 

@@ -6,14 +6,14 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from bot.engines.aws import LOST, Calls, Refused, Service, passes
+from bot.engines.aws import LOST, Calls, Refused, Service, is_transient
 from bot.engines.lake.stores import SETTING, Store
 from bot.errors import EngineBusy, EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LOST", "UNKNOWN_QUERY", "CloudTrail", "Refused", "passes"]
+__all__ = ["LOST", "UNKNOWN_QUERY", "CloudTrail", "Refused", "is_transient"]
 
 STARTS_PER_SECOND: Final = 3.0
 """StartQuery and CancelQuery, per account and Region (CloudTrail user guide, quotas)."""

@@ -34,7 +34,7 @@ def rows(s3: Any, uri: str, query: str, created: datetime) -> Generator[list[lis
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
     with _plain_errors(uri):
-        keys = _found(s3, bucket, f"{prefix}AWSLogs/", query, created)
+        keys = _files(s3, bucket, f"{prefix}AWSLogs/", query, created)
         if not keys:
             raise Undelivered(f"There is no result of the query under {uri}.")
         header: list[str] | None = None
@@ -48,14 +48,14 @@ def rows(s3: Any, uri: str, query: str, created: datetime) -> Generator[list[lis
                 yield kept
 
 
-def _found(s3: Any, bucket: str, logs: str, query: str, created: datetime) -> list[str]:
+def _files(s3: Any, bucket: str, logs: str, query: str, created: datetime) -> list[str]:
     """The result's files in order. Which account's folder they are in depends on whose store it is."""
     accounts = s3.list_objects_v2(Bucket=bucket, Prefix=logs, Delimiter="/").get("CommonPrefixes", [])
     for account in accounts:
         for day in (created, created + timedelta(days=1)):  # it may end after midnight
             folder = f"{account['Prefix']}CloudTrail-Lake/Query/{day:%Y/%m/%d}/{query}/"
             listed = s3.list_objects_v2(Bucket=bucket, Prefix=folder).get("Contents", [])
-            numbers = {item["Key"]: found for item in listed if (found := _FILE.search(item["Key"]))}
+            numbers = {item["Key"]: match for item in listed if (match := _FILE.search(item["Key"]))}
             if numbers:
                 return sorted(numbers, key=lambda key: int(numbers[key][1]))
     return []

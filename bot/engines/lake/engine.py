@@ -1,35 +1,33 @@
-"""AWS CloudTrail Lake: the same questions, asked of an event data store through boto3.
-
-A query's `ref` is AWS's id of it. Before a query is started, its ref says since when it may have been
-(`asked 2026-11-23T08:14:30Z`): whoever takes over looks for it by its token before starting another.
-"""
+"""AWS CloudTrail Lake: the same questions, asked of an event data store through boto3."""
 
 from __future__ import annotations
 
 import logging
 import re
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from sqlglot import exp
+from pydantic import Field, model_validator
 
-from bot.engines import Statement, cells
-from bot.engines.lake import delivery
-from bot.engines.lake.cloudtrail import LOST, UNKNOWN_QUERY, Refused, passes
+from bot.engines import Check, Engine, Statement, cells
+from bot.engines.lake import delivery, stores
+from bot.engines.lake.cloudtrail import LOST, CloudTrail, Refused
 from bot.engines.lake.delivery import Undelivered
+from bot.engines.lake.query import ASKED, Query
 from bot.engines.lake.stores import SETTING
+from bot.environment import Section
 from bot.errors import Cancelled, EngineBusy, EngineError, LeaseLost, UserError
-from bot.question.select import STORE
 from bot.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from bot.engines import Progress
-    from bot.engines.lake.cloudtrail import CloudTrail
+    from sqlglot import exp
+
+    from bot.engines import Offer, Progress
     from bot.engines.lake.stores import Store
-    from bot.table import Column, Row
+    from bot.table import Column
 
 log = logging.getLogger(__name__)
 
@@ -39,31 +37,17 @@ STATEMENT_CHARS: Final = 10_000
 TOKEN_CHARS: Final = 100
 """What a run's token may take of it."""
 
-PAGE_ROWS: Final = 1_000
-"""The most rows a page (API reference, GetQueryResults)."""
+DOLLARS_PER_GB: Final = 0.005
+"""What AWS asks for each gigabyte that a Lake query reads (aws.amazon.com/cloudtrail/pricing; it may differ
+by Region, hence the setting)."""
+
+QUERIES_AT_ONCE: Final = 10
+"""The most queries that AWS runs for an account and Region (CloudTrail user guide, quotas)."""
 
 DELIVERED_ROWS: Final = 20_000
 """Above this, files are quicker than pages: twenty pages are two seconds of the calls allowed."""
 
-FIRST_WAIT: Final = 0.5
-WAIT_SHARE: Final = 0.05
-LONGEST_WAIT: Final = 5.0
-"""Seconds between two looks at a query: a twentieth of its age, so that a long one costs few calls and
-a short one's end is seen soon."""
-
-TELL_SECONDS: Final = 1.0
-"""How often progress is told, and so how soon a query can be stopped."""
-
-LONGEST_AWAY: Final = timedelta(hours=1)
-"""How long AWS may not answer before a query is given up: as long as a query may run (user guide)."""
-
-SKEW: Final = timedelta(minutes=1)
-"""How far AWS's clock may be from ours."""
-
-ASKED: Final = "asked "
-
 NARROWER: Final = "Ask for a shorter window, or name a service."
-_STATES: Final = {"QUEUED": "queued", "RUNNING": "running"}
 _HINTS: Final = {
     "too large": "Ask for fewer rows with `top=`, or for a view with fewer.",
     "exhausted resources": NARROWER,
@@ -74,28 +58,125 @@ _S3_CODES: Final = frozenset(
     {"InvalidS3PrefixException", "InvalidS3BucketNameException", "S3BucketDoesNotExistException"}
     | {"InsufficientS3BucketPolicyException"}
 )
+"""Errors of StartQuery about the bucket for the answer, and not about the question (API reference)."""
+
 _HELD: Final = frozenset({"Management", "Data"})
 """The event categories that are CloudTrail's own, and so carry TLS details."""
 
 
-class Lake:
+class LakeSettings(Section):
+    """Which stores there are, who may ask them, and what that costs."""
+
+    event_data_store: str = Field(
+        default="", description="Lake: the store's ARN or id, or several as `prod=ARN,dev=ARN`."
+    )
+    lake_owner: str = Field(
+        default="",
+        description="The account that shares its store with yours; `prod=ACCOUNT` for one of several.",
+    )
+    lake_role: str = Field(
+        default="", description="The role to take on for a store, by its ARN; `prod=ARN` for one of several."
+    )
+    lake_delivery: str = Field(
+        default="",
+        pattern=r"^(s3://[a-z0-9][.a-z0-9-]{1,61}[a-z0-9](/.*)?)?$",
+        examples=["s3://bucket/prefix"],
+        description="Where Lake delivers answers of over 20,000 rows, `s3://bucket/prefix`.",
+    )
+    lake_concurrency: int = Field(
+        default=8,
+        ge=1,
+        le=QUERIES_AT_ONCE,
+        description="How many Lake queries may run at once; AWS allows ten.",
+    )
+    lake_price: float = Field(
+        default=DOLLARS_PER_GB, ge=0, description="Dollars for each gigabyte that Lake reads."
+    )
+
+    @model_validator(mode="after")
+    def _name_stores(self) -> Self:
+        try:
+            _ = self.stores
+        except UserError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def stores(self) -> dict[str, Store]:
+        """The event data stores by alias, the first of them the default."""
+        return stores.read(self.event_data_store, self.lake_owner, self.lake_role)
+
+
+class Lake(Engine):
     """Engine over the event data `stores`, the first of which is the default.
 
     `deliver_to`, an `s3://` URI, is where large answers are delivered; nothing: they come by pages.
     """
 
     name = "lake"
-    metered = True
+    Settings = LakeSettings
 
-    def __init__(self, stores: Mapping[str, Store], aws: CloudTrail, *, deliver_to: str = "") -> None:
+    def __init__(
+        self,
+        stores: Mapping[str, Store],
+        aws: CloudTrail,
+        *,
+        deliver_to: str = "",
+        concurrency: int = QUERIES_AT_ONCE,
+        price: float = DOLLARS_PER_GB,
+    ) -> None:
+        self.stores = tuple(stores)
+        self.is_set_up = bool(stores)
+        self.concurrency = concurrency
+        self.price = price
         self._stores = stores
         self._aws = aws
         self._deliver_to = deliver_to
         self._since: dict[str, datetime | None] = {}
 
+    @classmethod
+    def make(cls, settings: LakeSettings, offer: Offer) -> Lake:
+        return cls(
+            settings.stores,
+            CloudTrail(sleep=offer.pause),
+            deliver_to=settings.lake_delivery,
+            concurrency=settings.lake_concurrency,
+            price=settings.lake_price,
+        )
+
+    def checks(self, *, is_default: bool) -> Iterator[Check]:
+        """Whether each event data store can be asked, and holds what the bot asks for."""
+        if is_default and not self._stores:
+            yield Check(f"{SETTING} is not set", False, "`tls-audit lake status` lists the stores there are.")
+        for store in self._stores.values():
+            what = f"event data store {store.alias}"
+            try:
+                about = self._aws.read(store, "GetEventDataStore", EventDataStore=store.name)
+            except EngineError as error:
+                yield Check(f"{what}: {error.message}", False, error.hint)
+                continue
+            if about["Status"] == "PENDING_DELETION":
+                yield Check(f"{what}: it is being deleted", False, "`tls-audit lake restore` brings it back.")
+            elif not _holds_events(about):
+                yield Check(f"{what}: it holds no CloudTrail events", False, f"Set {SETTING} to another.")
+            else:
+                is_stopped = about["Status"] in {"STOPPED_INGESTION", "STOPPING_INGESTION"}
+                since = f"{about['CreatedTimestamp']:%Y-%m-%d}"
+                what += f": {about['Name']}, since {since}" + (
+                    ", takes in no new events" if is_stopped else ""
+                )
+                yield Check(what, passed=True)
+
+    def policy(self) -> Mapping[str, Any]:
+        from bot.engines.lake import admin
+
+        return admin.policy("ask", self._stores, self._deliver_to)
+
     # --- the statement
 
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
+        from sqlglot import exp
+
         store = self._store(select.args["from_"].this.name)
         tree = select.copy()
         # a quoted name would be no store for Lake, and a bare id is no name for anyone else
@@ -112,6 +193,8 @@ class Lake:
         return Statement(sql, tuple(columns), store.alias)
 
     def _store(self, alias: str) -> Store:
+        from bot.question.select import STORE
+
         if not self._stores:
             raise UserError("No event data store is configured.", f"Set {SETTING} to its ARN or id.")
         if alias in {STORE, ""}:
@@ -128,15 +211,15 @@ class Lake:
         A query that was started is waited for, however AWS is; it is asked anew only where AWS has nothing
         of it any more. So EngineBusy means that none is known to run.
         """
-        query = _Query(self._aws, self._store(statement.store), statement, progress)
+        query = Query(self._aws, self._store(statement.store), statement, progress)
         try:
             mark = f"/* run:{_harmless(token)} */"
-            if resume is None or not query.find(mark, resume):
+            if resume is None or not query.recover(mark, resume):
                 self._start(query, mark)
-            told = query.wait()
-            table = self._read(query, told)
+            described = query.wait()
+            table = self._read(query, described)
         except LeaseLost:
-            raise  # whoever has the run now waits for this very query
+            raise  # the replica that has the run now waits for this very query
         except Cancelled:
             query.cancel()
             raise
@@ -144,7 +227,7 @@ class Lake:
         table.since = self._oldest(query.store)
         return table
 
-    def _start(self, query: _Query, mark: str) -> None:
+    def _start(self, query: Query, mark: str) -> None:
         asked = f"{ASKED}{self._aws.clock():%Y-%m-%dT%H:%M:%SZ}"
         try:
             query.start(mark, asked, self._deliver_to)
@@ -156,7 +239,7 @@ class Lake:
                 query.notes.append(f"Nothing could be delivered to {self._deliver_to} ({error.code}).")
                 query.start(mark, asked, "")
             elif error.code == LOST:
-                if not query.look(mark, since=asked.removeprefix(ASKED)):
+                if not query.search(mark, since=asked.removeprefix(ASKED)):
                     query.start(mark, asked, self._deliver_to)
             elif error.code == "InvalidQueryStatementException" and self._is_foreign(query.store):
                 raise EngineError(
@@ -171,7 +254,7 @@ class Lake:
             about = self._aws.read(store, "GetEventDataStore", EventDataStore=store.name)
         except EngineError:
             return False
-        return not holds_events(about)
+        return not _holds_events(about)
 
     def _oldest(self, store: Store) -> datetime | None:
         """Since when the store exists, asked for once; None where we may not know."""
@@ -184,11 +267,11 @@ class Lake:
             self._since[store.alias] = about.get("CreatedTimestamp")
         return self._since[store.alias]
 
-    def _read(self, query: _Query, told: dict[str, Any]) -> Table:
-        """The answer of a query that has ended as `told`."""
-        status, words = told["QueryStatus"], str(told.get("ErrorMessage", "")).rstrip(".")
+    def _read(self, query: Query, described: dict[str, Any]) -> Table:
+        """The answer of a query that has ended; `described` is what DescribeQuery says of it."""
+        status, words = described["QueryStatus"], str(described.get("ErrorMessage", "")).rstrip(".")
         if status == "FINISHED":
-            return self._finished(query, told)
+            return self._finished(query, described)
         if status == "TIMED_OUT":
             return _timed_out(query, words)
         if status == "CANCELLED":
@@ -196,10 +279,10 @@ class Lake:
         hint = next((hint for mark, hint in _HINTS.items() if mark in words.lower()), NARROWER)
         raise EngineError(f"Lake could not answer: {words or 'it says no more'}.", hint)
 
-    def _finished(self, query: _Query, told: dict[str, Any]) -> Table:
+    def _finished(self, query: Query, described: dict[str, Any]) -> Table:
         first = query.page()
         total = int(first.get("QueryStatistics", {}).get("TotalResultsCount", 0))
-        if told.get("DeliveryS3Uri") and total > DELIVERED_ROWS:
+        if described.get("DeliveryS3Uri") and total > DELIVERED_ROWS:
             try:
                 return self._delivered(query, total)
             except EngineError as error:
@@ -210,19 +293,19 @@ class Lake:
             table.is_partial = True
         return table
 
-    def _delivered(self, query: _Query, total: int) -> Table:
-        told = query.wait(delivered=True)
-        status = told.get("DeliveryStatus")
+    def _delivered(self, query: Query, total: int) -> Table:
+        described = query.wait(delivered=True)
+        status = described.get("DeliveryStatus")
         # a missing signature says nothing of the answer
         if status not in {"SUCCESS", "FAILED_SIGNING_FILE", "ACCESS_DENIED_SIGNING_FILE"}:
-            raise Undelivered(f"The delivery to {told['DeliveryS3Uri']} failed ({status}).")
+            raise Undelivered(f"The delivery to {described['DeliveryS3Uri']} failed ({status}).")
         s3 = self._aws.client(query.store, "s3")
-        created = told["QueryStatistics"]["CreationTime"].astimezone(UTC)
-        with closing(delivery.rows(s3, told["DeliveryS3Uri"], query.ref, created)) as batches:
+        created = described["QueryStatistics"]["CreationTime"].astimezone(UTC)
+        with closing(delivery.rows(s3, described["DeliveryS3Uri"], query.ref, created)) as batches:
             (header,) = next(batches, ([],))
             read = cells.of_csv(header, query.columns)
             table = Table(
-                query.columns, query.told_of(read(batch) for batch in batches), scanned=query.scanned
+                query.columns, query.with_progress(read(batch) for batch in batches), scanned=query.scanned
             )
         if table.row_count != total:
             table.close()
@@ -230,14 +313,14 @@ class Lake:
         return table
 
 
-def _timed_out(query: _Query, words: str) -> Table:
-    said = f"Lake stopped this after its time limit{f' ({words})' if words else ''}."
+def _timed_out(query: Query, words: str) -> Table:
+    message = f"Lake stopped this after its time limit{f' ({words})' if words else ''}."
     table = Table(query.columns, query.rows(query.page()), scanned=query.scanned)
     if not table.row_count:
         table.close()
-        raise EngineError(said, NARROWER)
+        raise EngineError(message, NARROWER)
     table.is_partial = True
-    table.notes = (f"{said} These rows are only a part. {NARROWER}",)
+    table.notes = (f"{message} These rows are only a part. {NARROWER}",)
     return table
 
 
@@ -246,7 +329,7 @@ def _harmless(token: str) -> str:
     return re.sub(r"[^0-9A-Za-z_/.-]", "", token)[: TOKEN_CHARS - len("/* run: */\n")]
 
 
-def holds_events(about: Mapping[str, Any]) -> bool:
+def _holds_events(about: Mapping[str, Any]) -> bool:
     """Whether a store, as GetEventDataStore tells of it, holds CloudTrail events."""
     fields = [
         field for selector in about.get("AdvancedEventSelectors", []) for field in selector["FieldSelectors"]
@@ -255,135 +338,3 @@ def holds_events(about: Mapping[str, Any]) -> bool:
         value for field in fields if field["Field"] == "eventCategory" for value in field.get("Equals", [])
     }
     return not held or bool(held & _HELD)
-
-
-class _Query:
-    """One query at AWS, from its start to its last page."""
-
-    def __init__(self, aws: CloudTrail, store: Store, statement: Statement, progress: Progress) -> None:
-        self.ref = ""
-        self.store = store
-        self.columns = statement.columns
-        self.progress = progress
-        self.scanned = 0
-        self.notes: list[str] = []
-        self._aws = aws
-        self._sql = statement.sql
-        self._whose = {"EventDataStoreOwnerAccountId": store.owner} if store.owner else {}
-
-    def start(self, mark: str, asked: str, deliver_to: str) -> None:
-        """StartQuery, once; whoever tells of the progress knows before that it was `asked`, and the ref
-        before anything else is done."""
-        self._aws.turn(self.store, "StartQuery")
-        # from here on it may have been started, whatever becomes of us; and whoever lost the run while it
-        # waited for its turn learns that here
-        self.progress(asked, "starting", 0)
-        delivered = {"DeliveryS3Uri": deliver_to} if deliver_to else {}
-        text = f"{mark}\n{self._sql}"
-        given = {"QueryStatement": text, **delivered, **self._whose}
-        started = self._aws.call_now(self.store, "StartQuery", **given)
-        self.ref = started["QueryId"]
-        self.progress(self.ref, "queued", 0)
-
-    def find(self, mark: str, resume: str) -> bool:
-        """Find what an earlier attempt left, by its ref or by when it was asked; False where AWS has none."""
-        if resume.startswith(ASKED):
-            return self.look(mark, since=resume.removeprefix(ASKED))
-        self.ref = resume
-        try:
-            self._read("DescribeQuery")
-        except Refused as error:
-            if error.code != UNKNOWN_QUERY:
-                raise
-            log.info("asked anew: %s", error)
-            self.ref = ""
-        return bool(self.ref)
-
-    def look(self, mark: str, *, since: str) -> bool:
-        """Find the query that opens with `mark` among those started `since` then."""
-        asked = {"EventDataStore": self.store.name, "StartTime": datetime.fromisoformat(since) - SKEW}
-        more: dict[str, str] = {}
-        while True:
-            listed = self._aws.read(self.store, "ListQueries", **asked, MaxResults=PAGE_ROWS, **more)
-            for each in listed.get("Queries", []):
-                told = self._aws.read(self.store, "DescribeQuery", QueryId=each["QueryId"], **self._whose)
-                # only at the very start: further on, it may be a value that someone typed
-                if str(told.get("QueryString", "")).startswith(mark):
-                    self.ref = each["QueryId"]
-                    self.progress(self.ref, "queued", 0)
-                    return True
-            if not listed.get("NextToken"):
-                return False
-            more = {"NextToken": listed["NextToken"]}
-
-    def cancel(self) -> None:
-        """CancelQuery, where there is something to cancel. What was scanned is paid for."""
-        if not self.ref:
-            return
-        try:
-            self._aws.call(self.store, "CancelQuery", QueryId=self.ref, **self._whose)
-        except EngineError as error:
-            # it may have ended meanwhile, and ends by itself within an hour
-            log.info("query %s was not cancelled: %s", self.ref, error)
-
-    def wait(self, *, delivered: bool = False) -> dict[str, Any]:
-        """DescribeQuery until the query has ended, or its files are there: its last answer."""
-        began = self._aws.monotonic()
-        while True:
-            told = self._read("DescribeQuery")
-            self.scanned = int(told.get("QueryStatistics", {}).get("BytesScanned", self.scanned))
-            status = told["QueryStatus"]
-            state = "waiting for the files" if delivered else _STATES.get(status, "reading the answer")
-            self.progress(self.ref, state, self.scanned)
-            pending = told.get("DeliveryStatus") == "PENDING" if delivered else status in _STATES
-            if not pending:
-                return told
-            age = self._aws.monotonic() - began
-            self._pause(min(max(FIRST_WAIT, age * WAIT_SHARE), LONGEST_WAIT), state)
-
-    def _read(self, operation: str, **given: Any) -> dict[str, Any]:
-        """What AWS tells of this query. It is paid for already, so AWS is waited for where it is away."""
-        began, seconds = self._aws.monotonic(), FIRST_WAIT
-        while True:
-            try:
-                return self._aws.call(self.store, operation, QueryId=self.ref, **given, **self._whose)
-            except EngineError as error:
-                if not passes(error):
-                    raise
-                if self._aws.monotonic() - began > LONGEST_AWAY.total_seconds():
-                    said = f"AWS did not answer for an hour: {error.message}"
-                    raise EngineError(said, error.hint) from error
-                log.info("query %s waits for AWS: %s", self.ref, error)
-            state = "AWS does not answer, waiting"
-            self.progress(self.ref, state, self.scanned)
-            self._pause(seconds, state)
-            seconds = min(2 * seconds, LONGEST_WAIT)
-
-    def _pause(self, seconds: float, state: str) -> None:
-        """Wait, and tell of `state` meanwhile."""
-        while seconds > 0:
-            self._aws.sleep(min(seconds, TELL_SECONDS))
-            seconds -= TELL_SECONDS
-            if seconds > 0:
-                self.progress(self.ref, state, self.scanned)
-
-    def page(self, **token: str) -> dict[str, Any]:
-        """One page of the answer."""
-        return self._read("GetQueryResults", MaxQueryResults=PAGE_ROWS, **token)
-
-    def rows(self, first: dict[str, Any]) -> Iterator[list[Row]]:
-        """All rows, page by page. An empty page is not the last; one without a token is."""
-        page, read = first, cells.of_maps(self.columns)
-        while True:
-            yield read(page.get("QueryResultRows", []))
-            token = page.get("NextToken")
-            if not token:
-                return
-            self.progress(self.ref, "reading the answer", self.scanned)
-            page = self.page(NextToken=token)
-
-    def told_of(self, batches: Iterable[list[Row]]) -> Iterator[list[Row]]:
-        """`batches`, each with a word of progress."""
-        for batch in batches:
-            self.progress(self.ref, "reading the answer", self.scanned)
-            yield batch

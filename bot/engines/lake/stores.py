@@ -48,8 +48,8 @@ def read(stores: str, owners: str = "", roles: str = "") -> dict[str, Store]:
     `owners` and `roles` are one value for all stores, or `alias=value` in the same way. UserError.
     """
     named: dict[str, Store] = {}
-    owned = _by_alias(owners, _OWNER, "TLS_AUDIT_LAKE_OWNER", "an account", "111122223333")
-    taken = _by_alias(
+    owner_of = _by_alias(owners, _OWNER, "TLS_AUDIT_LAKE_OWNER", "an account", "111122223333")
+    role_of = _by_alias(
         roles, _ROLE, "TLS_AUDIT_LAKE_ROLE", "a role's ARN", "arn:aws:iam::111122223333:role/NAME"
     )
     parts = [part.strip() for part in stores.split(",") if part.strip()]
@@ -71,11 +71,11 @@ def read(stores: str, owners: str = "", roles: str = "") -> dict[str, Store]:
             value if found is None else found[3],
             "" if found is None else value,
             "" if found is None else found[1],
-            owned.get(alias, owned.get("", "")),
-            taken.get(alias, taken.get("", "")),
+            owner_of.get(alias, owner_of.get("", "")),
+            role_of.get(alias, role_of.get("", "")),
         )
-    for given, setting in ((owned, "TLS_AUDIT_LAKE_OWNER"), (taken, "TLS_AUDIT_LAKE_ROLE")):
-        if unknown := sorted(set(given) - {"", *named}):
+    for by_alias, setting in ((owner_of, "TLS_AUDIT_LAKE_OWNER"), (role_of, "TLS_AUDIT_LAKE_ROLE")):
+        if unknown := sorted(set(by_alias) - {"", *named}):
             raise UserError(
                 f"{setting} names `{unknown[0]}`, which {SETTING} does not.",
                 f"Use one of: {', '.join(named)}." if named else f"Set {SETTING}.",
@@ -86,13 +86,13 @@ def read(stores: str, owners: str = "", roles: str = "") -> dict[str, Store]:
 def _by_alias(
     text: str, pattern: re.Pattern[str], setting: str, what: str, example: str
 ) -> Mapping[str, str]:
-    given: dict[str, str] = {}
+    values: dict[str, str] = {}
     for part in filter(None, (each.strip() for each in text.split(","))):
         alias, equals, value = part.partition("=")
         # a role's name may have `=` in it, an alias no colon
         if not equals or ":" in alias:
             alias, value = "", part
-        if not pattern.fullmatch(value) or alias in given:
+        if not pattern.fullmatch(value) or alias in values:
             raise UserError(f"{setting}: `{part}` is not {what}.", f"Write {example}, or `prod={example}`.")
-        given[alias] = value
-    return given
+        values[alias] = value
+    return values

@@ -118,7 +118,7 @@ def test_a_question_chooses_its_store(
         now=NOW,
         zone=UTC,
         views=catalogue,
-        engines=engines.NAMES,
+        engines=engines.ENGINES,
         stores=known,
     )
 

@@ -15,7 +15,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web import SlackResponse
 
 from bot.answers.summary import Summary
-from bot.engines import NAMES
+from bot.engines import ENGINES
 from bot.errors import BotError, Cancelled, ChannelGone, ShuttingDown, SurfaceDown
 from bot.question.parser import parse
 from bot.rate_limits import SlidingWindow, TokenBucket
@@ -403,7 +403,7 @@ def test_a_missing_scope_is_named() -> None:
 
 def test_a_file_is_named_for_the_askers_own_days(catalogue: dict[str, View]) -> None:
     berlin = ZoneInfo("Europe/Berlin")
-    question = parse("on 2026-11-18", now=NOW, zone=berlin, views=catalogue, engines=NAMES)
+    question = parse("on 2026-11-18", now=NOW, zone=berlin, views=catalogue, engines=ENGINES)
     assert file_name(question, berlin) == "tls-audit_services_2026-11-18_2026-11-19.csv"
 
 

@@ -1,0 +1,31 @@
+"""`tls-audit ingest`: log files into the archive of the embedded engine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bot.cli import FAILURE
+from bot.errors import UserError
+
+
+def ingest(
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Folders, files or s3://bucket/prefix; else TLS_AUDIT_LOGS.")
+    ] = None,
+) -> None:
+    """Read CloudTrail log files into the archive that the embedded engine asks."""
+    from bot import bootstrap as parts
+    from bot import settings
+    from bot.cli import terminal
+
+    chosen = settings.load()
+    sources = paths or ([chosen.logs] if chosen.logs else [])
+    if not sources:
+        raise UserError("No log files to read.", "Name a folder, or set TLS_AUDIT_LOGS.")
+    with terminal.ingest_progress() as progress:
+        done = parts.archive(chosen).ingest(sources, progress=progress)
+    typer.echo(terminal.ingested(done))
+    if done.bad:
+        raise typer.Exit(FAILURE)

@@ -1,0 +1,255 @@
+"""The embedded engine: DuckDB over the archive's Parquet. The default; no AWS account needed.
+
+Read-only by construction: it runs a single SELECT, in a DuckDB that may open nothing but the archive
+and a folder for spilling, and whose settings are locked.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from threading import Semaphore
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import Field
+
+from bot.engines import ENGINES, Check, Engine, Statement
+from bot.environment import Section
+from bot.errors import EngineError, UserError
+from bot.table import Cell, Row, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
+    from contextlib import AbstractContextManager
+
+    import duckdb
+    from sqlglot import exp
+
+    from bot.archive.archive import Archive, Ingested
+    from bot.archive.archive import Progress as IngestProgress
+    from bot.engines import Offer, Progress
+    from bot.table import Column
+
+BATCH_ROWS: Final = 2_048
+"""DuckDB's own vector size: what one step of a query yields."""
+
+POLL_SECONDS: Final = 0.25
+"""How often a query tells its progress, running or waiting, and so how soon it can be stopped."""
+
+
+class LocalSettings(Section):
+    """What an embedded query may take."""
+
+    local_memory: str = Field(
+        default="2GB",
+        pattern=r"^[1-9]\d* ?[KMGT]i?B$",
+        examples=["2GB"],
+        description="The memory an embedded query may use.",
+    )
+    local_seconds: float = Field(default=600, gt=0, description="The seconds an embedded query may take.")
+    local_concurrency: int = Field(default=2, ge=1, description="How many embedded queries may run at once.")
+
+
+class Local(Engine):
+    """Engine over one archive: `at_once` queries run, the others wait for their turn.
+
+    `memory`, in DuckDB's words ("2GB"), and `seconds` are the most that a query may take. `logs` is where
+    the log files are that the archive is filled from, if the settings say so.
+    """
+
+    name = "local"
+    Settings = LocalSettings
+
+    def __init__(
+        self,
+        archive: Archive,
+        *,
+        memory: str,
+        seconds: float,
+        at_once: int,
+        logs: str = "",
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.concurrency = at_once
+        self._archive = archive
+        self._memory = memory
+        self._seconds = seconds
+        self._logs = logs
+        self._slots = Semaphore(at_once)
+        self._monotonic = monotonic
+
+    @classmethod
+    def make(cls, settings: LocalSettings, offer: Offer) -> Local:
+        return cls(
+            offer.archive,
+            memory=settings.local_memory,
+            seconds=settings.local_seconds,
+            at_once=settings.local_concurrency,
+            logs=offer.logs,
+        )
+
+    def prepare(
+        self, progress: Callable[[], AbstractContextManager[Callable[[IngestProgress], None]]]
+    ) -> Ingested | None:
+        """Read what is new in the log files. UserError where there are neither those nor any events."""
+        if self._logs:
+            with progress() as tell:
+                return self._archive.ingest([self._logs], progress=tell)
+        if not self._archive.has_events():
+            raise UserError(
+                "There are no events to ask yet.",
+                "Set TLS_AUDIT_LOGS to a folder of CloudTrail log files or to s3://bucket/prefix, read some "
+                "with `tls-audit ingest PATH`, or try `tls-audit ask --sample`.",
+            )
+        return None
+
+    def checks(self, *, is_default: bool) -> Iterator[Check]:
+        if not is_default:
+            return
+        if self._logs:
+            yield self._check_logs()
+        has_events = self._archive.has_events()
+        if has_events or not self._logs:
+            yield Check(
+                f"the embedded engine has {'' if has_events else 'no '}events in {self._archive.folder}",
+                has_events,
+                "Read some log files: `tls-audit ingest PATH`, or set TLS_AUDIT_LOGS.",
+            )
+
+    def _check_logs(self) -> Check:
+        """Whether the log files are there and the newest of them can be read; there may be millions."""
+        from bot.archive.records import Unusable
+        from bot.archive.sources import find
+
+        found = find([self._logs], but=self._archive.folder)
+        mend = "Check the path, and who may read it: TLS_AUDIT_LOGS."
+        if found.unreadable:
+            return Check(": ".join(found.unreadable[0]), False, mend)
+        if not found.sources:
+            return Check(f"there are no log files in {self._logs}", False, mend)
+        newest = found.sources[-1]
+        try:
+            next(newest.read(), b"")
+        except Unusable as error:
+            return Check(f"{newest.name}: {error}", False, mend)
+        then = "" if self._archive.has_events() else "; `serve` and `ask` read them in"
+        return Check(f"the logs in {self._logs} can be read{then}", passed=True)
+
+    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
+        from bot.engines.local import dialect
+
+        others = " or ".join(f"`engine={name}`" for name in ENGINES if name != self.name)
+        return Statement(dialect.translate(select, f"Add {others}."), tuple(columns))
+
+    def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
+        """As `Engine.run`. An embedded query leaves nothing behind, so it is always asked anew."""
+        del token, resume
+        with (
+            self._slot(progress),
+            self._plain_errors(),
+            tempfile.TemporaryDirectory(prefix="tls-audit-") as spill,
+            closing(self._connect(spill)) as connection,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            answer = pool.submit(_fetch, connection, statement)
+            try:
+                self._watch(answer, progress)
+            except BaseException:
+                # an interrupt sent before the query has begun has no effect: repeat it until the query ends
+                while wait([answer], timeout=0.01).not_done:
+                    connection.interrupt()
+                if answer.exception() is None:
+                    answer.result().close()
+                raise
+            return answer.result()
+
+    @contextmanager
+    def _slot(self, progress: Progress) -> Iterator[None]:
+        """A slot among the queries that run at once. The queue's limit counts running runs; one that goes on
+        posting after a restart asks again, beside those: so it waits for a slot here."""
+        while not self._slots.acquire(timeout=POLL_SECONDS):
+            progress(None, "waiting for its turn", 0)
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    def _watch(self, answer: Future[Table], progress: Progress) -> None:
+        deadline = self._monotonic() + self._seconds
+        progress(None, "running", 0)
+        while wait([answer], timeout=POLL_SECONDS).not_done:
+            progress(None, "running", 0)
+            if self._monotonic() > deadline:
+                raise EngineError(
+                    f"The question took longer than {self._seconds:g} seconds and was stopped.",
+                    "Ask for a shorter window or name a service; TLS_AUDIT_LOCAL_SECONDS sets the limit.",
+                )
+
+    @contextmanager
+    def _plain_errors(self) -> Iterator[None]:
+        import duckdb
+
+        try:
+            yield
+        except duckdb.OutOfMemoryException as error:
+            raise EngineError(
+                f"The question needs more than the {self._memory} of memory it may use.",
+                "Ask for a shorter window or name a service; TLS_AUDIT_LOCAL_MEMORY sets the limit.",
+            ) from error
+        except duckdb.Error as error:
+            raise EngineError(f"The embedded engine failed: {str(error).splitlines()[0]}") from error
+        except OSError as error:
+            raise EngineError(f"No room for the answer: {error.strerror}.", "Free some disk.") from error
+
+    def _connect(self, spill: str) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        connection = duckdb.connect()
+        folders = [str(self._archive.folder), spill]
+        # the order matters: paths first, then no other path, then no other setting
+        for setting, value in (
+            ("TimeZone", "UTC"),
+            ("enable_progress_bar", False),
+            ("memory_limit", self._memory),
+            ("allowed_directories", folders),
+            ("temp_directory", spill),
+            ("enable_external_access", False),
+        ):
+            connection.execute(f"SET {setting} = $1", [value])
+        connection.execute(self._archive.events_sql())
+        connection.execute("SET lock_configuration = true")
+        return connection
+
+
+def _fetch(connection: duckdb.DuckDBPyConnection, statement: Statement) -> Table:
+    import duckdb
+
+    parsed = connection.extract_statements(statement.sql)
+    # inside the archive, COPY and ATTACH could write
+    if [each.type for each in parsed] != [duckdb.StatementType.SELECT]:
+        raise EngineError("The embedded engine runs a single SELECT and nothing else.")
+    result = connection.execute(parsed[0])
+    return Table(statement.columns, _batches(result, statement.columns))
+
+
+def _batches(result: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> Iterator[list[Row]]:
+    converted = [position for position, column in enumerate(columns) if column.type in {"TIME", "NUMBER"}]
+    while batch := result.fetchmany(BATCH_ROWS):
+        yield [_with_cells(row, converted) for row in batch] if converted else batch
+
+
+def _with_cells(row: Sequence[Cell | Decimal], converted: Sequence[int]) -> Row:
+    """The row with the cells at `converted` as a Table has them: times in UTC, shares as float."""
+    cells: list[Any] = list(row)
+    for position in converted:
+        cell = cells[position]
+        if isinstance(cell, datetime):
+            cells[position] = cell.replace(tzinfo=UTC)
+        elif isinstance(cell, (int, Decimal)):
+            cells[position] = float(cell)
+    return tuple(cells)

@@ -1,0 +1,117 @@
+"""From Lake's Trino to DuckDB's SQL: sqlglot maps the names; here is what differs in meaning."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlglot import exp
+
+from bot.errors import UserError
+from bot.event_schema import COLUMNS, KEY_EXCHANGE_PATH, MAP
+from bot.question.select import STORE, narrow
+from bot.question.views import find_type, infer_type
+
+EVENTS: Final = "events"
+"""What the archive's statement calls its events."""
+
+_NOT_KEPT: Final = frozenset({"eventjson", "eventjsonchecksum"})
+_TLS_DETAILS: Final = frozenset({*COLUMNS["tlsDetails"], KEY_EXCHANGE_PATH.rpartition(".")[2]})
+
+
+def translate(select: exp.Select, elsewhere: str) -> str:
+    """The SQL over `EVENTS`. UserError where it cannot be said; `elsewhere` is where stores are."""
+    tree = select.copy()
+    if (store := tree.args["from_"].this.name) != STORE:
+        raise UserError(f"The embedded engine has no store `{store}`.", elsewhere)
+    tree.set("from_", exp.From(this=exp.to_table(EVENTS)))
+    _narrow_days(tree)
+    _to_duckdb(tree)
+    return tree.sql("duckdb", pretty=True)
+
+
+def _narrow_days(tree: exp.Select) -> None:
+    """Say the window in `day` too, the archive's folders, so that no other folder is opened."""
+    days = []
+    for node in tree.args["where"].this.flatten():
+        if not isinstance(node, (exp.GTE, exp.LT)) or not isinstance(node.right, exp.Literal):
+            continue
+        if node.left.name.lower() == "eventtime":
+            date, _, clock = node.right.name.partition(" ")
+            upto = exp.LT if clock == "00:00:00" else exp.LTE
+            kind = exp.GTE if isinstance(node, exp.GTE) else upto
+            days.append(kind(this=exp.column("day"), expression=exp.cast(exp.Literal.string(date), "DATE")))
+    narrow(tree, *days)
+
+
+def _to_duckdb(tree: exp.Select) -> None:
+    # Lake names a nested column by its last part, so that ORDER BY may say that
+    for projection in list(tree.expressions):
+        if isinstance(projection, exp.Column) and projection.table:
+            projection.replace(exp.alias_(projection.copy(), projection.name))
+    # Trino divides integers as integers
+    whole = [node for node in tree.find_all(exp.Div) if infer_type(node) == "INTEGER"]
+    for division in whole:
+        division.replace(exp.IntDiv(this=division.left, expression=division.right))
+    # from the leaves up, so that what is replaced holds what was replaced within it
+    for node in reversed(list(tree.walk())):
+        replacement = _in_duckdb(node)
+        if replacement is not None:
+            node.replace(replacement)
+
+
+def _in_duckdb(node: exp.Expr) -> exp.Expr | None:
+    if isinstance(node, exp.Column) and node.name.lower() in _NOT_KEPT:
+        if isinstance(node.parent, exp.JSONExtractScalar) and _tls_detail(node.parent):
+            return None
+        raise UserError(
+            "The embedded engine keeps no eventJson as a whole.",
+            "JSON_EXTRACT_SCALAR(eventJson, '$.tlsDetails.keyExchange') works, as do the other TLS details; "
+            "the rest has columns of its own.",
+        )
+    if isinstance(node, exp.JSONExtractScalar):
+        return _json_scalar(node)
+    if isinstance(node, exp.Bracket) and _is_map(node.this):
+        return _in_map(node)
+    if isinstance(node, exp.RegexpExtract):
+        # Trino answers NULL where nothing matches, DuckDB an empty text
+        found = exp.RegexpLike(this=node.this.copy(), expression=node.expression.copy())
+        return exp.Case().when(found, node.copy())
+    if isinstance(node, exp.DateDiff):
+        # Trino counts the whole units that passed, DuckDB's DATE_DIFF the boundaries between
+        unit = exp.Literal.string(node.args["unit"].name)
+        return exp.func("DATESUB", unit, node.expression.copy(), node.this.copy())
+    return None
+
+
+def _is_map(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Column) and find_type([part.name for part in node.parts]) == MAP
+
+
+def _in_map(node: exp.Bracket) -> exp.Expr:
+    """Text as it is, anything deeper as JSON text; NULL where there is no such key, or no object."""
+    (key,) = node.expressions
+    if not isinstance(key, exp.Literal):
+        raise UserError(f"The embedded engine looks up one fixed key of {node.this.sql()}.", "Name the key.")
+    pointer = key.name.replace("~", "~0").replace("/", "~1")
+    return _try(exp.func("JSON_EXTRACT_STRING", node.this.copy(), exp.Literal.string(f"/{pointer}")))
+
+
+def _json_scalar(node: exp.JSONExtractScalar) -> exp.Expr:
+    if detail := _tls_detail(node):
+        return exp.column(detail, table="tlsDetails")
+    # Trino answers NULL for text that is no JSON, and for an object or an array
+    path = exp.Literal.string(node.expression.sql("duckdb").strip("'"))
+    kind = _try(exp.func("JSON_TYPE", node.this.copy(), path))
+    scalar = exp.func("JSON_EXTRACT_STRING", node.this.copy(), path.copy())
+    return exp.Case().when(kind.isin("OBJECT", "ARRAY").not_(), scalar)  # TRY(CASE …) would not catch
+
+
+def _tls_detail(node: exp.JSONExtractScalar) -> str:
+    """The key for `$.tlsDetails.key` of `eventJson`, which the archive keeps as a column; else nothing."""
+    path = [part.name for part in node.expression.find_all(exp.JSONPathKey)]
+    kept = len(path) == 2 and path[0] == "tlsDetails" and path[1] in _TLS_DETAILS
+    return str(path[1]) if kept and node.this.name.lower() == "eventjson" else ""
+
+
+def _try(expression: exp.Expr) -> exp.Expr:
+    return exp.func("TRY", expression)

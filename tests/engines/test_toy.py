@@ -1,0 +1,141 @@
+"""A new engine is one file and one line: `toy.py`, and an entry in `ENGINES`. Nothing else knows of it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from bot import bootstrap, settings
+from bot.cli.main import main
+from bot.engines import ENGINES
+from bot.errors import UserError
+from bot.sandbox import Command, Options, Sandbox
+from handlers import connection
+from handlers.questions.commands import COMMAND
+from tests.scenarios.office import ALICE, SECURITY, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+DAYS = "2026-11-20..2026-11-22"
+
+
+class Done(NamedTuple):
+    """What a command left: its exit code, and what it said where."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(ENGINES, "toy", "tests.engines.toy:Toy")
+    for name in settings.names().values():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("TZ", "UTC")
+
+
+@pytest.fixture
+def tls_audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Runs `tls-audit …` as its console script does, within this process."""
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["tls-audit", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        return Done(end.value.code if isinstance(end.value.code, int) else 0, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A Slack to which the settings lead."""
+    options = Options(
+        scopes=frozenset(connection.SCOPES),
+        events=frozenset(connection.EVENTS),
+        commands=(Command(COMMAND),),
+    )
+    with Sandbox(options=options) as sandbox:
+        monkeypatch.setenv("SLACK_BOT_TOKEN", options.bot_token)
+        monkeypatch.setenv("SLACK_APP_TOKEN", options.app_token)
+        monkeypatch.setenv("SLACK_API_URL", sandbox.api_url)
+        yield sandbox
+
+
+def test_the_terminal_asks_it_by_its_name_and_says_what_it_costs(tls_audit: Callable[..., Done]) -> None:
+    done = tls_audit("ask", DAYS, "engine=toy")
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[4:6] == ["s3               2", "kms              1"]
+    assert "2 rows, 3 calls to 2 services. 0.4 GB, $1.00 · " in done.out
+
+
+def test_it_can_be_the_engine_of_all_questions(
+    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TLS_AUDIT_ENGINE", "toy")
+    monkeypatch.setenv("TLS_AUDIT_TOY_PRICE", "5")
+
+    done = tls_audit("ask", DAYS, "--format", "csv")
+
+    assert done.out.splitlines()[1:] == ["s3.amazonaws.com,2", "kms.amazonaws.com,1"]
+    assert "$2.00" in done.err
+
+
+def test_what_it_cannot_say_it_refuses_in_its_own_words(tls_audit: Callable[..., Done]) -> None:
+    done = tls_audit("ask", DAYS, "engine=toy", "by=clients")
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "The toy keeps no `userAgent`.\nAsk it `by=services`.\n"
+
+
+def test_its_settings_are_checked_and_explained_with_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TLS_AUDIT_ENGINE", "toi")
+    monkeypatch.setenv("TLS_AUDIT_TOY_PRICE", "much")
+    monkeypatch.setenv("TLS_AUDIT_TOI_LIMIT", "1")
+
+    with pytest.raises(UserError) as caught:
+        settings.load()
+
+    assert caught.value.message.splitlines() == [
+        "No setting TLS_AUDIT_TOI_LIMIT: did you mean TLS_AUDIT_TOY_LIMIT?",
+        "TLS_AUDIT_ENGINE='toi': write 'local', 'lake' or 'toy'.",
+        "TLS_AUDIT_TOY_PRICE='much': write a number from 0, as in 2.5.",
+    ]
+
+
+@pytest.mark.parametrize(("limit", "mark"), [("5", "✓"), ("4", "✗")])
+def test_the_doctor_looks_at_it(
+    limit: str, mark: str, tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TLS_AUDIT_ENGINE", "toy")
+    monkeypatch.setenv("TLS_AUDIT_TOY_LIMIT", limit)
+
+    done = tls_audit("doctor")
+
+    assert f"{mark} the toy holds 5 events\n" in done.out
+    assert ("  → Set TLS_AUDIT_TOY_LIMIT to 5 at least." in done.out) is (mark == "✗")
+    assert done.code == (0 if mark == "✓" else 1)
+
+
+def test_people_ask_it_in_slack(slack: Sandbox) -> None:
+    with bootstrap.bot(settings.load()) as bot:
+        slack.acknowledged(slack.command(ALICE, SECURITY, COMMAND, f"{DAYS} engine=toy"))
+        (run,) = bot.runner.runs.latest(ALICE, 1)
+        ended = bot.runner.wait(run.id, 30)
+        assert ended is not None
+        assert (ended.state, ended.engine) == ("done", "toy")
+        (parent,) = slack.messages(SECURITY)
+        told = "\n".join(words(message) for message in slack.thread(SECURITY, parent.ts))
+
+    assert "✅" in words(parent)
+    assert "s3" in told
+    assert "0.4 GB, $1.00" in told
+    assert slack.broken == []
