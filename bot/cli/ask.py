@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import typer
 
-from bot.errors import BotError, EngineBusy, UserError
+from bot.errors import BotError, EngineBusy, EngineError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,6 +78,9 @@ def ask(
             max_days=chosen.max_window,
         )
         engine = made[asked.engine or chosen.engine]
+        # the SQL alone may be shown to who has no connection
+        with suppress(EngineError) if sql else nullcontext():
+            engine.refresh()
         answer, covered = (
             engine.translate(select.build(each, cap=chosen.max_rows), each.view.columns)
             for each in (asked, select.coverage(asked, catalogue))

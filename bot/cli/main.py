@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from bot.cli import BAD_QUESTION, FAILURE, INTERRUPTED, ask, demo, doctor, health, ingest, lake, serve, views
+from bot.cli import (
+    BAD_QUESTION,
+    FAILURE,
+    INTERRUPTED,
+    ask,
+    athena,
+    demo,
+    doctor,
+    health,
+    ingest,
+    lake,
+    serve,
+    views,
+)
 from bot.errors import BotError, UserError
 
 app = typer.Typer(
@@ -20,6 +33,7 @@ for command in (ask.ask, ingest.ingest, views.views, serve.serve, demo.demo, doc
     app.command()(command)
 app.command(hidden=True)(health.health)
 app.add_typer(lake.app, name="lake")
+app.add_typer(athena.app, name="athena")
 
 
 def main() -> None:

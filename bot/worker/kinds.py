@@ -309,6 +309,7 @@ class Answering:
         if run.steps:
             return run
         engine = self._engine(run)
+        engine.refresh()
         return claimed.save(
             steps=tuple(
                 Step(name, engine.translate(select.build(each, cap=cap), each.view.columns))

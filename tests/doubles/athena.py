@@ -27,10 +27,10 @@ import sqlglot
 from sqlglot import exp
 
 from tests.doubles.athena_sql import Checked, Mistake, check, columns_of, to_duckdb
-from tests.doubles.aws import ACCOUNT, REGION, Caller, Refusal, Service
+from tests.doubles.aws import Caller, Refusal, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tests.doubles.athena_sql import Type
     from tests.oracle import Record
@@ -74,7 +74,12 @@ def deliver(records: Iterable[Record], organization: str = "o-tls") -> list[File
 
 
 def file_of(
-    account: str, region: str, day: str, records: Sequence[Record], organization: str = "o-tls", name: str = "a"
+    account: str,
+    region: str,
+    day: str,
+    records: Sequence[Record],
+    organization: str = "o-tls",
+    name: str = "a",
 ) -> File:
     """A file that was delivered on `day` (`2026/11/16`)."""
     stamp = day.replace("/", "")
@@ -216,7 +221,9 @@ def _properties(tree: exp.Create) -> tuple[dict[str, str], list[tuple[str, str]]
                 parameters["outputformat"] = formats.args["output_format"].name
             else:
                 parameters["classification"] = formats.name.lower()
-                parameters["serde.serialization.lib"] = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+                parameters["serde.serialization.lib"] = (
+                    "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+                )
         elif type(each) is exp.Property:
             parameters[each.this.name] = each.args["value"].name
     return parameters, keys
@@ -328,7 +335,10 @@ class WorkGroup:
         configuration: dict[str, Any] = {
             "EnforceWorkGroupConfiguration": self.enforced,
             "ResultConfiguration": {"OutputLocation": self.output} if self.output else {},
-            "EngineVersion": {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"},
+            "EngineVersion": {
+                "SelectedEngineVersion": "AUTO",
+                "EffectiveEngineVersion": "Athena engine version 3",
+            },
         }
         if self.managed:
             configuration["ManagedQueryResultsConfiguration"] = {"Enabled": True}

@@ -93,7 +93,7 @@ def _select(
     if group is not None or any(each.find(exp.AggFunc) for each in tree.expressions):
         _check_grouped(tree, keys)
     shown = _Check({**scope, **{name.lower(): type_ for name, type_ in names}}, source.alias_or_name)
-    for each in (tree.args["order"].expressions if tree.args.get("order") else []):
+    for each in tree.args["order"].expressions if tree.args.get("order") else []:
         shown.type_of(each.this)
     if tree.args.get("having"):
         check_.expect(tree.args["having"].this, "boolean")
@@ -117,7 +117,7 @@ def _check_grouped(tree: exp.Select, keys: list[exp.Expr]) -> None:
         if not _is_grouped(each.unalias(), texts):
             raise Mistake(
                 "EXPRESSION_NOT_AGGREGATE",
-                f"'{each.unalias().sql('trino')}' must be an aggregate expression or appear in GROUP BY clause",
+                f"'{each.unalias().sql('trino')}' must be an aggregate expression or in GROUP BY",
             )
 
 
@@ -126,7 +126,7 @@ def _is_grouped(node: exp.Expr, texts: set[str]) -> bool:
         return True
     if isinstance(node, exp.Column):
         return False
-    return all(_is_grouped(each, texts) for each in node.iter_expressions() if isinstance(each, exp.Expr))
+    return all(_is_grouped(each, texts) for each in node.iter_expressions())
 
 
 class _Check:

@@ -65,20 +65,20 @@ def read(tables: str, role: str = "") -> dict[str, Table]:
             raise UserError(
                 f"{SETTING}: several tables need a name each.", "Write them as `prod=db.table,dev=db.table`."
             )
-        names = split(value)
-        named[alias] = Table(alias, *([CATALOG, *names] if len(names) == 2 else names), role)
+        catalog, database, name = split(value)
+        named[alias] = Table(alias, catalog, database, name, role)
     return named
 
 
-def split(value: str) -> list[str]:
-    """Database and table, and the catalog before them where it is named. UserError."""
+def split(value: str) -> tuple[str, str, str]:
+    """Catalog, database and table, as one text names them. UserError."""
     found = [match[1] or match[2] for match in _PART.finditer(value)]
     if len(found) not in {2, 3} or ".".join(match[0] for match in _PART.finditer(value)) != value:
         raise UserError(
             f"{SETTING}: `{value}` is no table.",
             "Write `database.table`; `tls-audit athena table s3://…` makes one over a trail's bucket.",
         )
-    return found
+    return found[-3] if len(found) == 3 else CATALOG, found[-2], found[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,21 +144,16 @@ def of_aws(told: Mapping[str, Any], read: datetime) -> Metadata:
     # a table may keep projection.… and have it turned off
     is_projected = parameters.get("projection.enabled", "").strip().lower() == "true"
 
-    def projection(name: str) -> dict[str, str]:
+    def key(told: Mapping[str, Any]) -> Partition:
+        name = told["Name"].lower()
         prefix = f"projection.{name}."
-        found = {key: value for key, value in parameters.items() if key.lower().startswith(prefix)}
-        return (
-            {key.lower().removeprefix(prefix): value for key, value in found.items()} if is_projected else {}
-        )
+        own = {each: value for each, value in parameters.items() if each.lower().startswith(prefix)}
+        projection = {each.lower().removeprefix(prefix): value for each, value in own.items()}
+        return Partition(name, told.get("Type", "string").lower(), projection if is_projected else {})
 
     return Metadata(
         {each["Name"].lower(): parse_type(each.get("Type", "string")) for each in told.get("Columns", [])},
-        tuple(
-            Partition(
-                each["Name"].lower(), each.get("Type", "string").lower(), projection(each["Name"].lower())
-            )
-            for each in told.get("PartitionKeys", [])
-        ),
+        tuple(map(key, told.get("PartitionKeys", []))),
         parameters,
         read,
     )

@@ -19,7 +19,7 @@ Each column has Lake's name and type there, whatever it is in the table.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from sqlglot import exp
 
@@ -56,7 +56,8 @@ def translate(select: exp.Select, table: Table, metadata: Metadata) -> str:
     tree = select.copy()
     _name_nested(tree)
     _compare_times(tree)
-    inside, outside = [], []
+    inside: list[exp.Expr] = []
+    outside: list[exp.Expr] = []
     for condition in _conjuncts(tree):
         (inside if _holds_for_copies(condition) else outside).append(condition)
     tree.set("where", exp.Where(this=exp.and_(*outside)) if outside else None)
@@ -114,7 +115,7 @@ def _name_nested(tree: exp.Select) -> None:
 def _compare_times(tree: exp.Select) -> None:
     """Lake reads text beside a time as a time; Athena refuses to compare them."""
     for node in tree.find_all(*_COMPARES, exp.Between, exp.In):
-        sides = [each for each in node.iter_expressions() if isinstance(each, exp.Expr)]
+        sides = list(node.iter_expressions())
         kind = next((found for each in sides if (found := infer_type(each)) in {"TIME", "DATE"}), None)
         if kind is None:
             continue
@@ -128,15 +129,14 @@ def _over_events(tree: exp.Select, table: Table, metadata: Metadata, used: dict[
     aliases = {projection.alias.lower() for projection in tree.expressions if projection.alias}
 
     def replaced(node: exp.Expr) -> exp.Expr:
-        if isinstance(node, exp.Column) and len(node.parts) == 1 and node.name.lower() in aliases:
-            if node.find_ancestor(exp.Order) is not None:
-                return node
+        is_alias = isinstance(node, exp.Column) and not node.table and node.name.lower() in aliases
+        if is_alias and node.find_ancestor(exp.Order) is not None:
+            return node
         leaf = _leaf(node, table, metadata)
         return node if leaf is None else _use(used, leaf)
 
-    # FROM names no column, and neither does an alias
-    found: exp.Select = tree.transform(replaced)
-    return found
+    # neither FROM nor an alias is a column
+    return cast("exp.Select", tree.transform(replaced))
 
 
 def _use(used: dict[str, Leaf], leaf: Leaf) -> exp.Expr:
