@@ -9,6 +9,8 @@ import pytest
 
 from bot import engines
 from bot.archive.archive import Archive
+from bot.engines.athena import client, ddl, tables
+from bot.engines.athena.engine import Athena
 from bot.engines.lake import stores
 from bot.engines.lake.cloudtrail import CloudTrail
 from bot.engines.lake.engine import Lake
@@ -16,6 +18,7 @@ from bot.engines.local import Local
 from bot.question import views
 from bot.question.parser import parse
 from bot.sandbox import samples
+from tests.doubles import athena as athena_double
 from tests.doubles import lake as double
 
 if TYPE_CHECKING:
@@ -160,6 +163,61 @@ def lake(lake_events: double.Events) -> Iterator[Lake]:
         aws.client(known[stores.DEFAULT])
         env.undo()
         yield Lake(known, aws)
+
+
+ACCOUNTS = ("111122223333", "444455556666")
+REGIONS = ("us-east-1", "eu-central-1", "us-west-2")
+ATHENA_TABLE = f"{athena_double.DATABASE}.{athena_double.TABLE}"
+
+
+def trail_files(records: Iterable[Record]) -> list[athena_double.File]:
+    """The files of a trail that holds `records` as trails do: some late, some twice, some copies thin."""
+    held = list(records)
+    files = athena_double.deliver(record for n, record in enumerate(held) if n % 11)
+    for name, copies in (
+        ("late", [record for n, record in enumerate(held) if n % 11 == 0]),
+        ("twice", held[::7]),
+        ("thin", [{**record, "tlsDetails": None, "userAgent": None} for record in held[::5]]),
+    ):
+        for file in athena_double.deliver(copies):
+            *_, account, _, region, year, month, day, _ = file.key.split("/")
+            after = date(int(year), int(month), int(day)) + timedelta(days=name != "twice")
+            files.append(athena_double.file_of(account, region, f"{after:%Y/%m/%d}", file.records, name=name))
+    return files
+
+
+def over_trail(named: tables.Table) -> str:
+    """The DDL that the bot itself prints for the trail of `trail_files`."""
+    where = f"s3://{athena_double.BUCKET}/AWSLogs/o-tls/"
+    return ddl.create(named, where, accounts=ACCOUNTS, regions=REGIONS, since="2026/01/01")
+
+
+@pytest.fixture(scope="session")
+def athena_bucket(records: list[Record]) -> Iterator[athena_double.Bucket]:
+    """A trail's bucket that holds `records`, and the bot's own table over it."""
+    held = athena_double.Bucket(trail_files(records))
+    held.create(over_trail(tables.read(ATHENA_TABLE)[tables.DEFAULT]))
+    yield held
+    held.close()
+
+
+@pytest.fixture(scope="session")
+def athena(athena_bucket: athena_double.Bucket) -> Iterator[Athena]:
+    """Athena over boto3 and HTTP, asking the double. No time passes but its own."""
+    clock = double.Clock(NOW)
+    with (
+        athena_double.Athena(athena_bucket, now=clock.now) as served,
+        pytest.MonkeyPatch.context() as env,
+    ):
+        # each test asks with the same token, and means another question
+        served.forgets = True
+        served.set_environment(env)
+        aws = client.Athena(clock=clock.now, monotonic=clock.monotonic, sleep=clock.sleep)
+        engine = Athena(tables.read(ATHENA_TABLE), aws)
+        aws.client(tables.read(ATHENA_TABLE)[tables.DEFAULT], "s3")
+        engine.refresh()
+        env.undo()
+        yield engine
 
 
 @pytest.fixture(scope="module")

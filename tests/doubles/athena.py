@@ -392,6 +392,8 @@ class Athena(Service):
         self.unreadable: set[str] = set()
         """Buckets that the caller may not read."""
         self.live = LIVE
+        self.forgets = False
+        """Whether a token means nothing once its query has ended."""
         self.page_rows = PAGE
         self._numbers = 0
 
@@ -449,6 +451,8 @@ class Athena(Service):
         if not 32 <= len(token) <= 128:
             raise self._invalid(["ClientRequestToken: 32 to 128 characters"])
         before = next((each for each in self.executions.values() if each.token == token), None)
+        if before is not None and self.forgets and self._state(before) not in {"QUEUED", "RUNNING"}:
+            before = None
         if before is not None:
             if before.text != given["QueryString"]:
                 raise self._invalid(["Idempotent parameters do not match"])
