@@ -183,7 +183,10 @@ class Bucket:
                     found = pattern.match(f"s3://{BUCKET}/{file.key}")
                     if found is None:
                         continue
-                    values = {name: found[name] for name in names}
+                    values = {
+                        name: int(found[name]) if held.columns[name] == "bigint" else found[name]
+                        for name in names
+                    }
                     for record in file.records:
                         row = _row(record, held.columns) | values | {"$file": number}
                         out.write(json.dumps(row) + "\n")
@@ -235,7 +238,7 @@ def _glue(kind: exp.DataType) -> str:
 
 
 def _as_pattern(where: str) -> re.Pattern[str]:
-    text = re.escape(where.rstrip("/"))
+    text = re.escape(where.rstrip("/")).replace(r"\*", "[^/]+")
     # a day's value has slashes of its own
     text = re.sub(
         r"\\\$\\\{(\w+)\\\}", lambda match: f"(?P<{match[1]}>{_VALUES.get(match[1], '[^/]+')})", text
@@ -538,7 +541,7 @@ class Athena(Service):
             raise Mistake("TABLE_NOT_FOUND", f"line 1:1: Table '{name}' does not exist")
         checked = check(tree, held.columns)
         for name in held.injected:
-            _check_injected(checked, name)
+            check_injected(checked, name)
         return checked, held
 
     def _plan(self, each: Execution) -> Plan:
@@ -654,7 +657,8 @@ class Athena(Service):
         )
 
 
-def _check_injected(checked: Checked, name: str) -> None:
+def check_injected(checked: Checked, name: str) -> None:
+    """Mistake unless the statement names values of an injected key."""
     for each in checked.conditions:
         plain = each.unnest()
         is_static = isinstance(plain, (exp.EQ, exp.In)) and all(
