@@ -54,7 +54,6 @@ def ask(
     from bot.cli import terminal
     from bot.question import select, views
     from bot.question.parser import parse
-    from bot.sandbox import samples
 
     started, now, zone = time.monotonic(), datetime.now(UTC), _zone()
     chosen = settings.load()
@@ -67,17 +66,17 @@ def ask(
             chosen = chosen.model_copy(update=here)
         names = (engines.DEFAULT,) if sample else tuple(engines.ENGINES)
         events = parts.archive(chosen)
-        made = {name: parts.engine(chosen, name, events) for name in names}
+        available = {name: parts.engine(chosen, name, events) for name in names}
         asked = parse(
             " ".join(question),
             now=now,
             zone=zone,
             views=catalogue,
-            engines=made,
-            stores=[store for one in made.values() for store in one.stores],
+            engines=available,
+            stores=[store for one in available.values() for store in one.stores],
             max_days=chosen.max_window,
         )
-        engine = made[asked.engine or chosen.engine]
+        engine = available[asked.engine or chosen.engine]
         # the SQL alone may be shown to who has no connection
         with suppress(EngineError) if sql else nullcontext():
             engine.refresh()
@@ -89,6 +88,8 @@ def ask(
             typer.echo(answer.sql)
             return
         if sample:
+            from bot.sandbox import samples
+
             samples.write(logs, now)
             engine.prepare(_unseen)
         else:
