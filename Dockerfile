@@ -4,10 +4,12 @@ ENV PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1 XDG_DATA_HOME=/data
 RUN useradd --create-home --uid 10001 bot && mkdir /data && chown bot /data
 
 WORKDIR /app
+COPY requirements.lock ./
+RUN pip install --requirement requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY bot bot
 COPY handlers handlers
-RUN pip install '.[postgres]'
+RUN pip install --no-deps .
 
 USER bot
 VOLUME /data

@@ -26,10 +26,11 @@ from bot.question import views
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from bot.app.ask import Questions
     from bot.engines import Engine
     from bot.sandbox import Exchange, Message, Sandbox
     from bot.settings import Settings
-    from bot.worker.worker import Runner
+    from bot.worker.worker import Worker
     from handlers.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,8 @@ def engine(
 class Bot:
     """The bot at work."""
 
-    runner: Runner
+    questions: Questions
+    runner: Worker
     listening: Connection
 
     def problems(self) -> list[str]:
@@ -140,7 +142,7 @@ def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bo
             sandbox.stop()
 
 
-def play(sandbox: Sandbox, runner: Runner, line: str) -> str:
+def play(sandbox: Sandbox, runner: Worker, line: str) -> str:
     """Type `line` as Alice in #security of a demo, wait for all that comes of it, and return it as text."""
     from bot.sandbox.transcript import threaded
     from bot.store.schema import ENDED
@@ -184,6 +186,10 @@ def _is_answer(exchange: Exchange) -> bool:
 def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterator[Bot]:
     """The whole bot, connected to Slack and at work, with the engines of these `names`, as far as they are
     set up. UserError: a setting or a token is wrong."""
+    from bot.app.access import AccessPolicy
+    from bot.app.ask import Questions
+    from bot.app.digests import DigestOrders
+    from bot.app.grammar import Grammar
     from bot.app.reuse import Costs
     from bot.ops.health import Status
     from bot.ops.metrics import Metrics
@@ -191,9 +197,8 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
     from bot.store.digests import Digests
     from bot.store.runs import Runs
     from bot.worker import audit
-    from bot.worker.worker import Runner
+    from bot.worker.worker import Worker
     from handlers import connection
-    from handlers.access import AccessPolicy
     from handlers.publishing.budget import Budget
     from handlers.publishing.publisher import SlackPublisher
 
@@ -214,9 +219,16 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             raise ShuttingDown("The bot is stopping.")
 
     metrics = Metrics()
-    client = connection.connect(bot_token, settings.slack_api_url, pause=pause, told=metrics.refused)
-    admins = _ids(settings.admins)
-    door = AccessPolicy(client, users=_ids(settings.users), channels=_ids(settings.channels), admins=admins)
+    client = connection.connect(bot_token, settings.slack_api_url, pause=pause, on_refusal=metrics.refused)
+    directory = connection.Directory(client)
+    access = AccessPolicy(
+        directory,
+        users=_ids(settings.users),
+        channels=_ids(settings.channels),
+        admins=_ids(settings.admins),
+    )
+    # a command has three seconds, and cannot wait for Slack as long as a run can
+    at_once = directory.through(connection.impatient(client))
     catalogue, events = views.load(settings.views), archive(settings)
     every = {name: engine(settings, name, events, pause) for name in names}
     # what no engine here can answer is no question: that is said before anything is promised
@@ -227,39 +239,44 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
         owner = stack.enter_context(_owner(settings.data))
         database = Database(settings.database)
         stack.callback(database.close)
-        runner = Runner(
-            Runs(database),
-            Digests(database),
+        runs, digests = Runs(database), Digests(database)
+        replies = connection.CommandReplies()
+        stores = [store for one in available.values() for store in one.stores]
+        grammar = Grammar(catalogue, available, settings.engine, settings.max_window, stores)
+        costs = Costs(
+            {name: one.price for name, one in every.items() if one.price is not None},
+            reuse=timedelta(minutes=settings.reuse),
+            confirm_gb=settings.confirm_gb,
+        )
+        runner = Worker(
+            runs,
+            digests,
             available,
-            SlackPublisher(client, catalogue, door=door, budget=Budget.of_slack(pause)),
-            catalogue,
-            engine=settings.engine,
+            SlackPublisher(client, catalogue, access=access, replies=replies, budget=Budget.of_slack(pause)),
+            grammar,
             # of all: a run whose engine is set up no more is taken too, to be told so
             limits={name: one.concurrency for name, one in every.items()},
             cap=settings.max_rows,
-            max_days=settings.max_window,
             owner=owner,
-            stores=[store for one in available.values() for store in one.stores],
-            costs=Costs(
-                {name: one.price for name, one in every.items() if one.price is not None},
-                reuse=timedelta(minutes=settings.reuse),
-                confirm_gb=settings.confirm_gb,
-            ),
             stale_after=timedelta(hours=settings.stale),
             stopping=stopping,
             ended=lambda run: audit.ended(run, metrics),
             keep=timedelta(days=settings.keep),
         )
-        listening = connection.listen(client, app_token, runner, admins, door=door)
+        quick = access.through(at_once)
+        questions = Questions(runs, grammar, wake=runner.wake, engines=available, access=quick, costs=costs)
+        orders = DigestOrders(digests, runs, grammar, access=quick, wake=runner.wake)
+        context = connection.Context(questions, orders, quick, at_once, replies)
+        listening = connection.listen(client, app_token, context)
         stack.callback(_stop, runner, listening)
         runner.start()
-        at_work = Bot(runner, listening)
+        at_work = Bot(questions, runner, listening)
         metrics.watch(
             states=runner.runs.states, sockets=lambda: listening.sockets, newest=lambda: runner.newest
         )
         if settings.status_port is not None:
             status = Status(
-                settings.status_host, settings.status_port, problems=at_work.problems, metrics=metrics
+                settings.status_host, settings.status_port, problems=at_work.problems, metrics=metrics.page
             )
             stack.enter_context(status)
             log.info("health and metrics are at http://%s:%s", settings.status_host, status.port)
@@ -285,7 +302,7 @@ def _refresh(available: Mapping[str, Engine]) -> None:
             log.warning("what %s asks could not be looked at yet: %s", name, error)
 
 
-def _stop(runner: Runner, listening: Connection) -> None:
+def _stop(runner: Worker, listening: Connection) -> None:
     """Hand over what is under way, and hang up at Slack meanwhile, for as long as there is time."""
     until = time.monotonic() + HANG_UP_SECONDS
     # a daemon: a handler that hangs, as in a database, must keep neither the runs nor the process

@@ -4,15 +4,15 @@
     ├── UserError             the question is wrong; the asker can mend it
     ├── EngineError           the lake failed; its own words, and what to do
     │   └── EngineBusy        the lake is full; ask again later, keeping one's place
-    ├── Unreachable           whoever shows answers cannot be reached; it is tried again
-    ├── Gone                  the place for answers is gone, or closed to the bot
-    ├── Unavailable           the database cannot be reached or written; nothing was promised
-    ├── HandedOver            the bot is stopping; another process takes the run up where it is
-    └── Stopped               someone cancelled the run
-        └── TakenOver         another worker has it: nothing of it may be changed or undone
+    ├── SurfaceDown           whoever shows answers cannot be reached; it is tried again
+    ├── ChannelGone           the place for answers is gone, or closed to the bot
+    ├── StoreDown             the database cannot be reached or written; nothing was promised
+    ├── ShuttingDown          the bot is stopping; another process takes the run up where it is
+    └── Cancelled             someone cancelled the run
+        └── LeaseLost         another worker has it: nothing of it may be changed or undone
 
 Foreign exceptions are translated where they are met (`raise EngineError(…) from error`).
-People are told at the edges: `cli.main`, the handlers, `Answering.to_its_end`. Who catches one elsewhere
+People are told at the edges: `cli.main`, the handlers, `Carrier.to_its_end`. Who catches one elsewhere
 does so by its own class, for a reason that stands there.
 """
 

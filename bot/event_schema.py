@@ -4,7 +4,7 @@
 name of its SQL type, a dict is a struct, a list of one element is an array, and `MAP` is Lake's
 `map<string,string>`, which log files carry as any JSON value.
 
-Source: the user guide's "CloudTrail Lake event record" schema, as of 2026-11-23.
+Source: "Supported SQL schemas for event data stores" of the user guide, as of 2026-11-23 (docs/facts.md).
 """
 
 from __future__ import annotations

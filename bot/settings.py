@@ -153,7 +153,7 @@ def load() -> Settings:
         except ValidationError as error:
             problems += [_explain(problem) for problem in error.errors()]
     if problems:
-        raise UserError("\n".join(problems), "The README lists every setting.")
+        raise UserError("\n".join(problems), "docs/settings.md lists every setting.")
     return Settings()
 
 

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Final, Literal
 
 from bot.errors import EngineError
 from bot.text import literal
+from bot.wording import short_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -155,7 +156,21 @@ def _packed(rows: Sequence[Row]) -> bytes:
         )
 
 
-# --- strangers' text
+# --- cells for people
+
+_VERSIONS: Final = {"TLSv1": "1.0", "TLSv1.1": "1.1", "TLSv1.2": "1.2", "TLSv1.3": "1.3"}
+_ORDINALS: Final = frozenset({"year_date", "month_date"})
+
+
+def readable(column: Column, cell: Cell) -> Cell:
+    """A cell as people say it: `s3`, TLS `1.0`, the year 2026. Files carry what the engine answered."""
+    if column.name == "eventSource" and isinstance(cell, str):
+        return short_service(cell)
+    if column.name == "tlsVersion" and isinstance(cell, str):
+        return _VERSIONS.get(cell, cell)
+    if column.name in _ORDINALS and cell is not None:
+        return str(cell)
+    return cell
 
 
 def text(cell: Cell) -> str:
@@ -171,11 +186,9 @@ def text(cell: Cell) -> str:
     return str(cell)
 
 
-# --- files
-
+# --- columns
 
 ColumnType = Literal["TEXT", "INTEGER", "NUMBER", "TIME", "DATE", "FLAG"]
-
 
 LABELS: Final = {
     "accesskeyid": "Access key",

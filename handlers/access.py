@@ -1,16 +1,16 @@
-"""Door: who may ask, and where.
-
-Without settings: every member of the workspace, in any of its channels, but no guests, nobody of another
-organization, and no channel that is shared with one. Settings name those who may, and where, instead.
-"""
+"""What Slack knows of people, channels and groups: the facts by which `bot.app.access` decides."""
 
 from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bot.errors import UserError
+from bot.app.access import Person, Place
+from bot.errors import BotError
 from handlers.errors import SLACK_ERRORS, code_of, translated
 
 if TYPE_CHECKING:
@@ -32,144 +32,165 @@ GROUP: Final = "S"
 DIRECT: Final = "D"
 """What the id of direct messages begins with (docs: conversations API)."""
 
+AWAY_SECONDS: Final = 1.0
+"""Where Slack did not say in time, it is not asked the same again for so long: a command has three seconds,
+and wants to know of its asker twice."""
 
-class AccessPolicy:
-    """Asks Slack with `client` what it does not know yet. Safe from any thread."""
+_HERE: Final = Place(is_shared=False)
 
-    def __init__(
-        self,
-        client: WebClient,
-        *,
-        users: Collection[str] = (),
-        channels: Collection[str] = (),
-        admins: Collection[str] = (),
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """`users` are ids of people and user groups; empty: everyone of the workspace. So with `channels`."""
+
+@dataclass(slots=True)
+class _Facts:
+    """What Slack has said, and when. Whoever asks for the same at once waits for the first one's answer."""
+
+    monotonic: Callable[[], float]
+    said: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    asking: dict[str, threading.Lock] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, what: str, fetch: Callable[[], T]) -> T:
+        """What is known of `what`, or what `fetch` finds."""
+        with self.lock:
+            if (known := self._fresh(what)) is not None:
+                answer: T = known[1]
+                return answer
+            asking = self.asking.setdefault(what, threading.Lock())
+        with asking:
+            with self.lock:
+                known = self._fresh(what)
+            answer = fetch() if known is None else known[1]
+            if known is None:
+                with self.lock:
+                    self.said[what] = self.monotonic(), answer
+            return answer
+
+    def _fresh(self, what: str) -> tuple[float, Any] | None:
+        fact = self.said.get(what)
+        return None if fact is None or self.monotonic() - fact[0] >= KNOWN_SECONDS else fact
+
+
+class Directory:
+    """The workspace's `bot.app.access.Directory`. Safe from any thread; raises BotError alone."""
+
+    def __init__(self, client: WebClient, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._client = client
-        self._users = frozenset(users)
-        self._channels = frozenset(channels)
-        self._admins = frozenset(admins)
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._listing = threading.Lock()
-        """Held by whoever asks for all channels, so that the others wait for that answer."""
-        self._known: dict[str, tuple[float, Any]] = {}
+        self._facts = _Facts(monotonic)
+        self._is_patient = True
+        self._silent: dict[str, tuple[float, BotError]] = {}
+        """What an impatient one has not been told, and when."""
 
-    def through(self, client: WebClient) -> AccessPolicy:
-        """The same door, asked with another client: one that gives up sooner."""
-        return AccessPolicy(
-            client,
-            users=self._users,
-            channels=self._channels,
-            admins=self._admins,
-            monotonic=self._monotonic,
+    def through(self, impatient: WebClient) -> Directory:
+        """One that asks with a client that gives up soon, and both know what either has learned.
+
+        Of a channel it asks for that one alone, which takes Slack less time than all.
+        """
+        other = Directory(impatient)
+        other._facts, other._is_patient = self._facts, False
+        return other
+
+    # --- what access is decided by
+
+    def person(self, user: str) -> Person:
+        return self._ask(f"user {user}", lambda: self._person(user))
+
+    def place(self, channel: str) -> Place:
+        if channel.startswith(DIRECT):
+            return _HERE
+        return self._ask(f"channel {channel}", lambda: self._place(channel))
+
+    def is_among(self, user: str, named: Collection[str]) -> bool:
+        groups = [each for each in named if each.startswith(GROUP)]
+        return user in named or any(user in self._members(group) for group in groups)
+
+    # --- what else people want to know of each other
+
+    def zone_of(self, user: str) -> tzinfo:
+        """A person's zone; UTC where Slack does not say in time. The answer spells the window out."""
+        try:
+            return self.person(user).zone
+        except BotError:
+            return UTC
+
+    def name_of(self, user: str) -> str:
+        """The name that people type for someone; the id, where Slack does not say in time."""
+        try:
+            return self.person(user).name
+        except BotError:
+            return user
+
+    def called(self, mention: str) -> str:
+        """Whoever a digest names, for people to read: `@oncall`."""
+        if mention.startswith(GROUP):
+            return f"@{self._groups().get(mention, mention)}"
+        return f"@{mention if mention in ('here', 'channel') else self.name_of(mention)}"
+
+    def group(self, handle: str) -> str | None:
+        """The id of a user group by its handle; None where Slack knows none, or does not say in time."""
+        return next((id_ for id_, name in self._groups().items() if name == handle), None)
+
+    # --- asking Slack
+
+    def _person(self, user: str) -> Person:
+        about = self._client.users_info(user=user)["user"]
+        try:
+            zone: tzinfo = ZoneInfo(about["tz"])
+        except (KeyError, TypeError, ValueError, ZoneInfoNotFoundError):
+            zone = UTC
+        return Person(
+            name=str(about.get("name") or user),
+            zone=zone,
+            is_guest=bool(about.get("is_restricted") or about.get("is_ultra_restricted")),
+            is_ours=not about.get("is_stranger") and about.get("team_id") in (None, self._team()),
         )
 
-    def admit(self, user: str, channel: str, *, private: bool = False) -> None:
-        """UserError, which says whom to ask, where `user` may not ask in `channel`; else Slack's own errors.
+    def _team(self) -> str:
+        return self._facts.get("team", lambda: str(self._client.auth_test()["team_id"]))
 
-        Of what is answered in private, nothing comes to the channel.
-        """
-        if user in self._admins:
-            return
-        self.admit_person(user)
-        if not private or self._channels:
-            self.admit_channel(channel)
-
-    def admit_person(self, user: str) -> None:
-        """UserError where `user` may not ask anywhere."""
-        if user in self._admins:
-            return
-        if self._users:
-            if user not in self._users and not any(user in self._group(one) for one in self._users_groups()):
-                raise UserError("You are not among those who may ask here.", self._whom_to_ask())
-            return
-        about = self._ask(f"user {user}", lambda: self._client.users_info(user=user)["user"])
-        if about.get("is_restricted") or about.get("is_ultra_restricted"):
-            raise UserError("Guests may not ask here.", self._whom_to_ask())
-        if about.get("is_stranger") or about.get("team_id") not in (None, self._team()):
-            raise UserError("Only people of this organization may ask here.", self._whom_to_ask())
-
-    def admit_channel(self, channel: str) -> None:
-        """UserError where nothing may be told in `channel`."""
-        if self._channels:
-            if channel not in self._channels:
-                raise UserError("This is not one of the channels in which I may answer.", self._whom_to_ask())
-            return
-        if channel.startswith(DIRECT):
-            return
-        try:
-            about = self._ask(f"channel {channel}", lambda: self._about(channel))
-        except SLACK_ERRORS as error:
-            if code_of(error) == "channel_not_found":
-                return  # a private channel that the bot is not in: it cannot be posted to either
-            raise
-        if about.get("is_ext_shared") or about.get("is_pending_ext_shared"):
-            raise UserError(
-                "This channel is shared with another organization, so I do not answer in it.",
-                f"Ask elsewhere, or with `private`. {self._whom_to_ask()}",
-            )
-
-    def _about(self, channel: str) -> Mapping[str, Any]:
-        """What Slack says of a channel. The first time, of all that the bot is in: five hundred digests that
-        are due at once must not ask five hundred times."""
-        with self._listing:
-            ours = self._ask("channels", self._ours)
+    def _place(self, channel: str) -> Place:
+        # five hundred digests that are due at once must not ask five hundred times
+        ours = self._facts.get("channels", self._ours) if self._is_patient else {}
         if channel in ours:
             return ours[channel]
-        about: Mapping[str, Any] = self._client.conversations_info(channel=channel)["channel"]
-        return about
+        try:
+            return _place(self._client.conversations_info(channel=channel)["channel"])
+        except SLACK_ERRORS as error:
+            if code_of(error) == "channel_not_found":
+                return _HERE  # a private channel that the bot is not in
+            raise
 
-    def _ours(self) -> dict[str, Mapping[str, Any]]:
+    def _ours(self) -> dict[str, Place]:
         pages = self._client.users_conversations(
             types="public_channel,private_channel", exclude_archived=True, limit=PAGE
         )
         every = (channel for page in pages for channel in page["channels"])
-        return {channel["id"]: channel for channel in every if "is_ext_shared" in channel}
+        return {channel["id"]: _place(channel) for channel in every if "is_ext_shared" in channel}
 
-    def words(self, user: str, channel: str) -> str:
-        """Whether `user` may ask in `channel`, for them to read."""
-        try:
-            self.admit(user, channel)
-        except UserError as error:
-            return str(error)
-        except SLACK_ERRORS as error:
-            return f"Whether you may ask here is not known: {translated(error)}"
-        return "You may ask here."
-
-    def _users_groups(self) -> list[str]:
-        return [one for one in self._users if one.startswith(GROUP)]
-
-    def _group(self, group: str) -> frozenset[str]:
+    def _members(self, group: str) -> frozenset[str]:
         return self._ask(
             f"group {group}",
             lambda: frozenset(self._client.usergroups_users_list(usergroup=group)["users"]),
         )
 
-    def _team(self) -> str:
-        return self._ask("team", lambda: str(self._client.auth_test()["team_id"]))
-
-    def _whom_to_ask(self) -> str:
-        if not self._admins:
-            return "Whoever runs the bot can change that: TLS_AUDIT_USERS and TLS_AUDIT_CHANNELS."
-        names = [self._name(admin) for admin in sorted(self._admins)]
-        return f"Ask {' or '.join(names)}."
-
-    def _name(self, user: str) -> str:
+    def _groups(self) -> dict[str, str]:
+        """The handles of all user groups; none where Slack does not say in time."""
         try:
-            about = self._ask(f"user {user}", lambda: self._client.users_info(user=user)["user"])
+            groups = self._client.usergroups_list()["usergroups"]
         except SLACK_ERRORS:
-            return user
-        return f"@{about.get('name') or user}"
+            return {}
+        return {str(group["id"]): str(group["handle"]) for group in groups}
 
     def _ask(self, what: str, fetch: Callable[[], T]) -> T:
-        with self._lock:
-            known = self._known.get(what)
-        if known is not None and self._monotonic() - known[0] < KNOWN_SECONDS:
-            answer: T = known[1]
-            return answer
-        answer = fetch()
-        with self._lock:
-            self._known[what] = self._monotonic(), answer
-        return answer
+        since, silence = self._silent.get(what, (0.0, None))
+        if silence is not None and self._facts.monotonic() - since < AWAY_SECONDS:
+            raise silence
+        try:
+            return self._facts.get(what, fetch)
+        except SLACK_ERRORS as error:
+            refused = translated(error)
+            if not self._is_patient:
+                self._silent[what] = self._facts.monotonic(), refused
+            raise refused from error
+
+
+def _place(about: Mapping[str, Any]) -> Place:
+    return Place(is_shared=bool(about.get("is_ext_shared") or about.get("is_pending_ext_shared")))

@@ -13,32 +13,36 @@ from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
 from bot.errors import BotError, StoreDown, SurfaceDown, UserError
-from handlers.access import AccessPolicy
+from handlers.access import Directory
 from handlers.blockkit import blocks
-from handlers.context import Context, Directory
-from handlers.digests import commands as digests
+from handlers.context import Context
+from handlers.digests import commands as digest_commands
+from handlers.digests import shown
 from handlers.errors import SLACK_ERRORS, translated
 from handlers.publishing.budget import Budget
 from handlers.publishing.publisher import SlackPublisher
 from handlers.questions import actions, commands, form, home
+from handlers.replies import CommandReplies
 from handlers.retries import RetryLater
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from slack_bolt import Respond
 
-    from bot.worker.worker import Runner
 
 __all__ = [
     "EVENTS",
     "SCOPES",
-    "AccessPolicy",
     "Budget",
+    "CommandReplies",
     "Connection",
+    "Context",
+    "Directory",
     "SlackPublisher",
     "check",
     "connect",
+    "impatient",
     "listen",
     "register",
 ]
@@ -65,16 +69,15 @@ OPTIONAL_SCOPES: Final = ("channels:history", "groups:history")
 
 COMMANDS: Final = (
     (commands.COMMAND, commands.DESCRIPTION, commands.USAGE),
-    (digests.COMMAND, digests.DESCRIPTION, digests.USAGE),
+    (shown.COMMAND, digest_commands.DESCRIPTION, digest_commands.USAGE),
 )
 """The slash commands: each with its description, and the hint on how to use it."""
 
 EVENTS: Final = ("app_home_opened", "app_mention", "message.im")
 """What the app must be told of."""
 
-ZONE_SECONDS: Final = 1
-"""How long a command may wait for its asker's zone, of the three seconds Slack gives it."""
-
+IMPATIENT_SECONDS: Final = 1
+"""How long a command may wait for Slack's word on who asks, of the three seconds that Slack gives it."""
 
 CHANNELS: Final = 200
 """Channels a page, as Slack advises (docs: conversations.list)."""
@@ -97,19 +100,24 @@ def connect(
     api_url: str,
     *,
     pause: Callable[[float], None] = time.sleep,
-    told: Callable[[str, str], None] = lambda *_: None,
+    on_refusal: Callable[[str, str], None] = lambda *_: None,
 ) -> WebClient:
     """A client of the Web API that waits out rate limits and Slack's passing failures, with `pause`.
 
-    `told` hears of every such refusal: the method, and `ratelimited` or the HTTP status.
+    `on_refusal` hears of every such refusal: the method, and `ratelimited` or the HTTP status.
     """
-    return WebClient(token, base_url=api_url, retry_handlers=[RetryLater(pause, told)])
+    return WebClient(token, base_url=api_url, retry_handlers=[RetryLater(pause, on_refusal)])
 
 
-def register(app: App, desk: Context) -> None:
+def impatient(client: WebClient) -> WebClient:
+    """The same client, but one that gives up within a second and tries nothing twice."""
+    return WebClient(client.token, base_url=client.base_url, timeout=IMPATIENT_SECONDS, retry_handlers=[])
+
+
+def register(app: App, context: Context) -> None:
     """Everything the app answers to."""
-    for part in (commands, form, actions, digests, home):
-        part.register(app, desk)
+    for part in (commands, form, actions, digest_commands, home):
+        part.register(app, context)
     app.error(_unforeseen)
 
 
@@ -118,7 +126,7 @@ class Connection:
 
     def __init__(self, handler: SocketModeHandler) -> None:
         self._handler = handler
-        self._known = 0
+        self._known_to_slack = 0
         self._replacing = False
         self._handler.client.on_message_listeners.append(self._heard)
         self._handler.connect()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
@@ -130,24 +138,24 @@ class Connection:
     @property
     def sockets(self) -> tuple[int, int]:
         """How many connections this process holds, and how many of this app Slack knows."""
-        return int(self.is_connected()), self._known
+        return int(self.is_connected()), self._known_to_slack
 
     def _heard(self, message: str) -> None:
         """Slack says with its hello how many connections it knows; it sends each click to one of them."""
         if '"hello"' not in message and '"disconnect"' not in message:
             return
-        said = json.loads(message)
-        if said.get("type") == "disconnect":
+        event = json.loads(message)
+        if event.get("type") == "disconnect":
             self._replacing = True
-        elif said.get("type") == "hello":
+        elif event.get("type") == "hello":
             # the connection that this one replaces is still counted: it is closed a moment later
-            self._known = int(said.get("num_connections", 0)) - self._replacing
+            self._known_to_slack = int(event.get("num_connections", 0)) - self._replacing
             self._replacing = False
-            if self._known > 1:
+            if self._known_to_slack > 1:
                 log.warning(
                     "Slack knows %s connections of this app, and this process holds one. If no other replica "
                     "runs, some are dead, and what people click may get lost until Slack notices.",
-                    self._known,
+                    self._known_to_slack,
                 )
 
     def close(self) -> None:
@@ -160,37 +168,27 @@ class Connection:
 
 
 def listen(
-    client: WebClient,
-    app_token: str,
-    runner: Runner,
-    admins: Iterable[str],
-    *,
-    door: AccessPolicy | None = None,
-    ping_seconds: float = PING_SECONDS,
+    client: WebClient, app_token: str, context: Context, *, ping_seconds: float = PING_SECONDS
 ) -> Connection:
-    """Connect to Slack in Socket Mode and answer until closed. UserError: a token is wrong; Unreachable."""
+    """Connect to Slack in Socket Mode and answer until closed. UserError: a token is wrong; SurfaceDown."""
     # Bolt finds the token in the environment too, and would warn that the client's goes before it
     logging.getLogger("slack_bolt.App").addFilter(lambda record: "`token`" not in record.getMessage())
-    quick = WebClient(client.token, base_url=client.base_url, timeout=ZONE_SECONDS, retry_handlers=[])
     try:
         client.auth_test()  # here, because Bolt makes an error of its own of a refusal
         # commands that hang in a database must leave room for those that do not
         app = App(client=client, listener_executor=ThreadPoolExecutor(LISTENERS, "listener"))
-        desk = Context(
-            runner, Directory(quick), frozenset(admins), (door or AccessPolicy(client)).through(quick)
-        )
-        register(app, desk)
+        register(app, context)
         handler = SocketModeHandler(
             app, app_token, ping_interval=ping_seconds, receive_buffer_size=RECEIVE_BYTES
         )
         return Connection(handler)
     except SLACK_ERRORS as error:
-        known = translated(error)
-        if isinstance(known, SurfaceDown):
+        refusal = translated(error)
+        if isinstance(refusal, SurfaceDown):
             raise SurfaceDown(
-                known.message, "Check the network and SLACK_API_URL, then start it again."
+                refusal.message, "Check the network and SLACK_API_URL, then start it again."
             ) from error
-        raise UserError(known.message, "`tls-audit doctor` checks the tokens.") from error
+        raise UserError(refusal.message, "`tls-audit doctor` checks the tokens.") from error
 
 
 def check(client: WebClient, app_token: str) -> Iterator[tuple[str, bool, str]]:
@@ -204,13 +202,13 @@ def check(client: WebClient, app_token: str) -> Iterator[tuple[str, bool, str]]:
     if not client.token:
         return
     try:
-        known = client.auth_test()
+        identity = client.auth_test()
     except SLACK_ERRORS as error:
         mend = "Set SLACK_BOT_TOKEN: Install App, Bot User OAuth Token."
         yield _failed("the bot's token", error, mend)
         return
-    yield f"the bot's token: {known['user']} in {known['team']}", True, ""
-    granted = set(str(known.headers.get("x-oauth-scopes", "")).replace(",", " ").split())
+    yield f"the bot's token: {identity['user']} in {identity['team']}", True, ""
+    granted = set(str(identity.headers.get("x-oauth-scopes", "")).replace(",", " ").split())
     lacking = [scope for scope in SCOPES if scope not in granted]
     what = f"scopes: {', '.join(lacking)} missing" if lacking else "scopes: all granted"
     yield what, not lacking, "Paste manifest.yml into App Manifest again, then install the app again."
@@ -223,10 +221,10 @@ def check(client: WebClient, app_token: str) -> Iterator[tuple[str, bool, str]]:
 
 def _failed(what: str, error: Exception, mend: str) -> tuple[str, bool, str]:
     """A check that Slack refused, or did not hear of: then it says nothing of what was checked."""
-    known = translated(error)
-    if isinstance(known, SurfaceDown):
+    refusal = translated(error)
+    if isinstance(refusal, SurfaceDown):
         mend = "Check the network and SLACK_API_URL, then run this again."
-    return f"{what}: {known.message}", False, mend
+    return f"{what}: {refusal.message}", False, mend
 
 
 def _socket_mode(client: WebClient, app_token: str) -> tuple[str, bool, str]:
@@ -262,6 +260,6 @@ def _unforeseen(error: Exception, body: dict[str, Any], respond: Respond) -> Non
     else:
         log.error("a handler failed", exc_info=error)
     if body.get("response_url"):
-        known = translated(error) if isinstance(error, SLACK_ERRORS) else error
+        cause = translated(error) if isinstance(error, SLACK_ERRORS) else error
         words = "Something went wrong here. The bot's log says what; ask again."
-        respond(blocks.fallback(str(known) if isinstance(known, BotError) else words))
+        respond(blocks.fallback(str(cause) if isinstance(cause, BotError) else words))

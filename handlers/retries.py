@@ -30,11 +30,11 @@ class RetryLater(RetryHandler):
     A cut connection is not retried at all: the call may have been carried out.
     """
 
-    def __init__(self, pause: Callable[[float], None], told: Callable[[str, str], None]) -> None:
-        """`pause` waits; `told` hears of each refusal: the method, and `ratelimited` or the status."""
+    def __init__(self, pause: Callable[[float], None], on_refusal: Callable[[str, str], None]) -> None:
+        """`pause` waits; `on_refusal` hears of each refusal: the method, and `ratelimited` or the status."""
         super().__init__(max_retry_count=RETRIES)
         self._pause = pause
-        self._told = told
+        self._on_refusal = on_refusal
 
     def _can_retry(
         self,
@@ -49,10 +49,10 @@ class RetryLater(RetryHandler):
             return False
         method = request.url.partition("?")[0].rsplit("/", 1)[-1]
         if response.status_code == TOO_MANY:
-            self._told(method, "ratelimited")
+            self._on_refusal(method, "ratelimited")
             return True
         if response.status_code >= FAILED:
-            self._told(method, str(response.status_code))
+            self._on_refusal(method, str(response.status_code))
             return method not in ONCE
         return False
 

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import gzip
-import json
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bot import engines
 from bot.archive.archive import Archive
-from bot.engines.athena import client, ddl, tables
+from bot.engines.athena import client, tables
 from bot.engines.athena.engine import Athena
 from bot.engines.lake import stores
 from bot.engines.lake.cloudtrail import CloudTrail
@@ -20,22 +18,21 @@ from bot.question.parser import parse
 from bot.sandbox import samples
 from tests.doubles import athena as athena_double
 from tests.doubles import lake as double
+from tests.support.clock import Clock
+from tests.support.logs import FIRST_DAY, odd_records, quietly, write_logs
+from tests.support.trail import ATHENA_TABLE, over_trail, trail_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from bot.engines import Engine
     from bot.question.question import Question
     from tests.oracle import Record
 
-pytest_plugins = ["tests.support.postgres"]
+pytest_plugins = ["tests.support.postgres", "tests.support.terminal"]
 
 NOW = datetime(2026, 11, 23, 8, 14, 30, tzinfo=UTC)
 """When the tests ask: a Monday morning."""
-
-FIRST_DAY = date(2026, 11, 9)
-"""The first of the two weeks of sample events the tests ask about."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -72,48 +69,6 @@ def records() -> list[Record]:
     return [record for day in days for record in samples.day(day)] + odd_records()
 
 
-def odd_records() -> list[Record]:
-    """Events as services and strangers write them: fields missing, null or chosen to do harm."""
-    plain = next(record for record in samples.day(FIRST_DAY) if record["eventSource"] == "s3.amazonaws.com")
-    old = {"tlsVersion": "TLSv1.1", "cipherSuite": "AES128-SHA"}
-    changes: list[dict[str, Any]] = [
-        {"userAgent": None},
-        {"userAgent": "", "tlsDetails": {"tlsVersion": "TLSv1", "cipherSuite": "RC4-MD5"}},
-        {"userAgent": "100%_sure\\back 'quote' \"double\" /* */ -- :start", "tlsDetails": old},
-        {"userAgent": "=cmd|' /C calc'!A0", "tlsDetails": old},
-        {"userAgent": "line\nbreak \u202etxt.exe \x00nul", "tlsDetails": old},
-        {"userAgent": "agent " + "x" * 1000, "tlsDetails": old},
-        {"userIdentity": {"type": "IdentityCenterUser", "userName": "carol@example.com"}, "tlsDetails": old},
-        {
-            "userIdentity": {"type": "AWSAccount", "principalId": "AIDAODD", "accountId": "999"},
-            "tlsDetails": old,
-        },
-        {"userIdentity": {"type": "AWSService", "invokedBy": "config.amazonaws.com"}},
-        {"tlsDetails": {"tlsVersion": "TLSv1.2", "cipherSuite": "ECDHE-RSA-DES-CBC3-SHA"}},
-        {"tlsDetails": {"tlsVersion": "TLSv1.2"}},
-        {"tlsDetails": {"cipherSuite": "AES256-SHA256", "keyExchange": "secp256r1"}},
-        {"tlsDetails": {"tlsVersion": "TLSv1.3", "cipherSuite": "TLS_CHACHA20_POLY1305_SHA256"}},
-        {"tlsDetails": None},
-        {"requestParameters": "no object", "tlsDetails": old},
-    ]
-    return [
-        plain | change | {"eventID": f"odd-{n}", "eventTime": f"2026-11-{10 + n % 12:02}T{n:02}:30:00Z"}
-        for n, change in enumerate(changes)
-    ]
-
-
-def write_logs(folder: Path, records: Iterable[Record]) -> Path:
-    """One log file with `records`, as CloudTrail writes it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "111122223333_CloudTrail_us-east-1_20261123T0800Z_test.json.gz"
-    path.write_bytes(gzip.compress(json.dumps({"Records": list(records)}).encode()))
-    return path
-
-
-def quietly(*_: object) -> None:
-    """A progress that tells nobody."""
-
-
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory, records: list[Record]) -> Archive:
     """The embedded engine's archive, holding `records`."""
@@ -137,17 +92,17 @@ def lake_events(records: list[Record]) -> Iterator[double.Events]:
 
 
 @pytest.fixture
-def clock() -> double.Clock:
+def clock() -> Clock:
     """The time of `served`."""
-    return double.Clock(NOW)
+    return Clock(NOW)
 
 
 @pytest.fixture
 def served(
-    lake_events: double.Events, clock: double.Clock, monkeypatch: pytest.MonkeyPatch
+    lake_events: double.Events, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[double.Lake]:
     """A CloudTrail of the test's own, where boto3 finds it; its events are shared."""
-    with double.Lake(lake_events, now=clock.now) as served:
+    with double.Lake(lake_events, now=clock) as served:
         served.set_environment(monkeypatch)
         yield served
 
@@ -155,41 +110,14 @@ def served(
 @pytest.fixture(scope="session")
 def lake(lake_events: double.Events) -> Iterator[Lake]:
     """Lake over boto3 and HTTP, asking the double, which holds `records`. No time passes but its own."""
-    clock = double.Clock(NOW)
-    with double.Lake(lake_events, now=clock.now) as served, pytest.MonkeyPatch.context() as env:
+    clock = Clock(NOW)
+    with double.Lake(lake_events, now=clock) as served, pytest.MonkeyPatch.context() as env:
         served.set_environment(env)
-        aws = CloudTrail(clock=clock.now, monotonic=clock.monotonic, sleep=clock.sleep)
+        aws = CloudTrail(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
         known = stores.read(double.STORE_ID)
         aws.client(known[stores.DEFAULT])
         env.undo()
         yield Lake(known, aws)
-
-
-ACCOUNTS = ("111122223333", "444455556666")
-REGIONS = ("us-east-1", "eu-central-1", "us-west-2")
-ATHENA_TABLE = f"{athena_double.DATABASE}.{athena_double.TABLE}"
-
-
-def trail_files(records: Iterable[Record]) -> list[athena_double.File]:
-    """The files of a trail that holds `records` as trails do: some late, some twice, some copies thin."""
-    held = list(records)
-    files = athena_double.deliver(record for n, record in enumerate(held) if n % 11)
-    for name, copies in (
-        ("late", [record for n, record in enumerate(held) if n % 11 == 0]),
-        ("twice", held[::7]),
-        ("thin", [{**record, "tlsDetails": None, "userAgent": None} for record in held[::5]]),
-    ):
-        for file in athena_double.deliver(copies):
-            *_, account, _, region, year, month, day, _ = file.key.split("/")
-            after = date(int(year), int(month), int(day)) + timedelta(days=name != "twice")
-            files.append(athena_double.file_of(account, region, f"{after:%Y/%m/%d}", file.records, name=name))
-    return files
-
-
-def over_trail(named: tables.Table) -> str:
-    """The DDL that the bot itself prints for the trail of `trail_files`."""
-    where = f"s3://{athena_double.BUCKET}/AWSLogs/o-tls/"
-    return ddl.create(named, where, accounts=ACCOUNTS, regions=REGIONS, since="2026/01/01")
 
 
 @pytest.fixture(scope="session")
@@ -204,15 +132,15 @@ def athena_bucket(records: list[Record]) -> Iterator[athena_double.Bucket]:
 @pytest.fixture(scope="session")
 def athena(athena_bucket: athena_double.Bucket) -> Iterator[Athena]:
     """Athena over boto3 and HTTP, asking the double. No time passes but its own."""
-    clock = double.Clock(NOW)
+    clock = Clock(NOW)
     with (
-        athena_double.Athena(athena_bucket, now=clock.now) as served,
+        athena_double.Athena(athena_bucket, now=clock) as served,
         pytest.MonkeyPatch.context() as env,
     ):
         # each test asks with the same token, and means another question
         served.forgets = True
         served.set_environment(env)
-        aws = client.Athena(clock=clock.now, monotonic=clock.monotonic, sleep=clock.sleep)
+        aws = client.Athena(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
         engine = Athena(tables.read(ATHENA_TABLE), aws)
         aws.client(tables.read(ATHENA_TABLE)[tables.DEFAULT], "s3")
         engine.refresh()

@@ -110,7 +110,7 @@ def test_a_wrong_setting_names_itself_its_value_and_the_reason(
 
     assert caught.value.message.startswith(f"TLS_AUDIT_{name}={value!r}: ")
     assert why in caught.value.message
-    assert "README" in caught.value.hint
+    assert "docs/settings.md" in caught.value.hint
 
 
 def test_every_wrong_setting_is_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from bot.answers.wording import clock, counted, short_service
+from bot.wording import counted, first_of, moment, share, short_service
 
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
     from bot.table import Table
+
+SILENT_NAMED: Final = 5
+"""Services without TLS details that are named; more are not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +29,25 @@ class Coverage:
 
     def read_words(self) -> str:
         """ "4,959,792 events read, 2.1 % without TLS details"."""
-        read_ = f"{counted(self.events, 'event')} read"
+        read = f"{counted(self.events, 'event')} read"
         if self.events == 0:
-            return read_
-        share = 100 * self.without_tls / self.events
-        without = "none" if self.without_tls == 0 else "under 0.1 %" if share < 0.1 else f"{share:.1f} %"
-        return f"{read_}, {without} without TLS details"
+            return read
+        return f"{read}, {share(self.without_tls, self.events)} without TLS details"
+
+    def silent_words(self) -> str:
+        """ "2 services (health, sso) carry": who carries no TLS details. `silent` is not empty."""
+        carry = "carries" if len(self.silent) == 1 else "carry"
+        named = first_of(self.silent, SILENT_NAMED)
+        return f"{counted(len(self.silent), 'service')} ({named}) {carry}"
 
     def words(self, zone: tzinfo, now: datetime) -> str:
         """`read_words`, and "newest 09:02" for a reader in `zone`."""
-        newest = "" if self.newest is None else f", newest {clock(self.newest, zone, now)}"
+        newest = "" if self.newest is None else f", newest {moment(self.newest, zone, now)}"
         return self.read_words() + newest
 
 
-def read_coverage(table: Table) -> Coverage:
-    """What the answer of `statement.coverage` says."""
+def from_table(table: Table) -> Coverage:
+    """What the answer of `select.coverage` says."""
     # coverage.sql promises these types
     rows = cast("list[tuple[str | None, int, int, datetime, datetime]]", list(table.rows()))
     return Coverage(

@@ -21,13 +21,8 @@ _FORMULA: Final = "=+-@"
 """A spreadsheet runs a cell that begins with one of these (OWASP, CSV injection); tab and carriage
 return, the others it names, are written out by `literal`."""
 
-
 _FORMULA_SET = frozenset(_FORMULA)
-
-
 _NEEDS_CARE = re.compile(f'[{ACTING}]|(?:^|[,"\n]) *[{re.escape(_FORMULA)}]')
-
-
 _PLAIN_TYPES = frozenset({"TEXT", "INTEGER", "NUMBER"})
 
 
@@ -40,7 +35,7 @@ def to_csv(table: Table, file: IO[str]) -> None:
     writer.writerow([column.name for column in table.columns])
     plain = all(column.type in _PLAIN_TYPES for column in table.columns)
     for batch in table.batches():
-        # most rows are harmless: write them as they are, and look at the whole text once
+        # most rows are harmless: they are written as they are, after one look at the text of all of them
         if plain and _is_harmless(quick := _csv_text(batch), len(batch)):
             file.write(quick)
         else:
@@ -56,7 +51,7 @@ def _csv_text(rows: Sequence[Row]) -> str:
 def _is_harmless(quick: str, rows: int) -> bool:
     if quick.count("\n") != rows:
         return False
-    # these rough looks, five times as fast, nearly always spare the exact one
+    # these two checks are five times as fast as the exact pattern, and nearly always settle it
     may_act = not quick.replace("\n", "").isprintable()
     may_run = quick[:1] in _FORMULA_SET or any(
         before + sign in quick for sign in _FORMULA if sign in quick for before in ',"\n '

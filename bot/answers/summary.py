@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
-from bot.answers.coverage import Coverage, read_coverage
-from bot.answers.wording import counted
+from bot.answers import coverage as coverages
+from bot.question.filters import FILTERS, Match
+from bot.wording import counted, month_day, number, plural
 
 if TYPE_CHECKING:
+    from bot.answers.coverage import Coverage
     from bot.question.question import Question
     from bot.table import Table
 
 OLDEST_TAKEN: Final = "1.2"
-"""AWS's API endpoints take nothing older since 31 December 2023 (Elastic Beanstalk developer guide)."""
+"""AWS's API endpoints take nothing older since 31 December 2023 (docs/facts.md, what AWS still accepts)."""
 
 DISTINCT_CAP: Final = 100_000
 """Distinct values counted exactly; beyond, "over 100,000" says enough and keeps memory flat."""
@@ -35,21 +37,12 @@ _NOUNS: Final = {
 NOUNS_SAID: Final = 3
 """More than three counts in a sentence are not read."""
 
-LATE: Final = timedelta(days=1)
+LATEST_BEGIN: Final = timedelta(days=1)
 """How long after the start of a window its oldest event may be: on a day off nothing may have been called."""
 
 _REFUSED: Final = (
     "AWS refuses older handshakes before any event is written, so a client that cannot connect is not in here"
 )
-
-
-_NOUN_WORDS: Final = {
-    "eventSource": "service",
-    "recipientAccountId": "account",
-    "awsRegion": "region",
-    "sourceIPAddress": "ip",
-}
-"""The filter that names a column's values already: "to 1 service" says nothing after `service=s3`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,34 +58,33 @@ class Summary:
     """What was read for it and what that costs, where it costs anything."""
 
 
-def read(question: Question, table: Table, coverage: Table | None, *, cap: int) -> Summary:
-    """What `table` says about `question`; `coverage` is the answer of `statement.coverage`."""
-    read_ = None if coverage is None else read_coverage(coverage)
-    notes = (*table.notes, *_before_the_store(question, table), *_starts_late(question, read_))
+def summarize(question: Question, table: Table, coverage: Table | None, *, cap: int) -> Summary:
+    """What `table` says about `question`; `coverage` is the answer of `select.coverage`."""
+    covered = None if coverage is None else coverages.from_table(coverage)
+    notes = (*table.notes, *_before_the_store(question, table), *_starts_late(question, covered))
     if table.row_count:
         totals = _totals(question, table, cap)
-        return Summary(f"Partial: at least {totals}" if table.is_partial else totals, "", read_, notes)
+        return Summary(f"Partial: at least {totals}" if table.is_partial else totals, "", covered, notes)
     words = question.words()
-    proof = "" if read_ is None else _proof(question, read_)
+    proof = "" if covered is None else _proof(question, covered)
     if question.policy is None:
-        return Summary(f"Nothing found: {words}", proof, read_, notes)
+        return Summary(f"Nothing found: {words}", proof, covered, notes)
     if question.view.narrows:
-        return Summary(f"Nothing found: {question.view.title}", proof, read_, notes)
-    return Summary(f"No {question.subject().replace('calls', 'call', 1)}", proof, read_, notes)
+        return Summary(f"Nothing found: {question.view.title}", proof, covered, notes)
+    return Summary(f"No {question.subject().replace('calls', 'call', 1)}", proof, covered, notes)
 
 
 def _before_the_store(question: Question, table: Table) -> tuple[str, ...]:
     if table.since is None or question.window.start >= table.since:
         return ()
-    day = f"{table.since.day} {table.since:%b %Y}"
+    day = month_day(table.since, None)
     return (f"The store exists since {day}: of the time before, it has only what was copied into it.",)
 
 
 def _starts_late(question: Question, coverage: Coverage | None) -> tuple[str, ...]:
-    if coverage is None or coverage.oldest is None or coverage.oldest - question.window.start < LATE:
+    if coverage is None or coverage.oldest is None or coverage.oldest - question.window.start < LATEST_BEGIN:
         return ()
-    day = f"{coverage.oldest.day} {coverage.oldest:%b %Y}"
-    return (f"The oldest event read is of {day}.",)
+    return (f"The oldest event read is of {month_day(coverage.oldest, None)}.",)
 
 
 def _proof(question: Question, coverage: Coverage) -> str:
@@ -102,9 +94,7 @@ def _proof(question: Question, coverage: Coverage) -> str:
         return "None of these events carries TLS details, so this zero proves nothing."
     sentences = []
     if coverage.silent:
-        names = ", ".join(coverage.silent[:5]) + (", …" if len(coverage.silent) > 5 else "")
-        carry = "carries" if len(coverage.silent) == 1 else "carry"
-        sentences.append(f"{counted(len(coverage.silent), 'service')} ({names}) {carry} no TLS details.")
+        sentences.append(f"{coverage.silent_words()} no TLS details.")
     if _asks_for_refused(question):
         sentences.append(f"{_REFUSED}: ask `min=1.3` for who comes next.")
     return " ".join(sentences)
@@ -123,11 +113,13 @@ def _asks_for_refused(question: Question) -> bool:
 def _totals(question: Question, table: Table, cap: int) -> str:
     """ "1,234 calls by 12 principals with 3 clients", as far as the view's columns allow."""
     names = [column.name for column in table.columns]
-    named = {filter_.word for filter_ in question.filters}
-    said = [name for name in _NOUNS if name in names and _NOUN_WORDS.get(name) not in named][:NOUNS_SAID]
-    places = [names.index(name) for name in said]
+    # "to 1 service" says nothing after `service=s3`
+    asked_for = [FILTERS[filter_.word] for filter_ in question.filters]
+    fixed = {word.column for word in asked_for if word.match is Match.WHOLE}
+    nouns = [name for name in _NOUNS if name in names and name not in fixed][:NOUNS_SAID]
+    places = [names.index(name) for name in nouns]
     measure = names.index(question.view.measure) if question.view.measure else None
-    seen: list[set[object]] = [set() for _ in said]
+    seen: list[set[object]] = [set() for _ in nouns]
     calls = 0
     for row in table.rows():
         calls += 1 if measure is None else cast("int", row[measure])
@@ -135,16 +127,15 @@ def _totals(question: Question, table: Table, cap: int) -> str:
             if row[place] is not None and len(values) <= DISTINCT_CAP:
                 values.add(row[place])
     parts = [counted(calls, "event" if question.view.name == "coverage" else "call")]
-    parts += [_said(_NOUNS[name], len(values)) for name, values in zip(said, seen, strict=True) if values]
+    parts += [_noun(_NOUNS[name], len(values)) for name, values in zip(nouns, seen, strict=True) if values]
     total = " ".join(parts)
     if table.row_count == question.top:
-        return f"{total} in the top {question.top:,}"
+        return f"{total} in the top {number(question.top)}"
     if table.row_count == cap:
-        return f"{total} in the first {cap:,} rows, the most an answer may have"
+        return f"{total} in the first {number(cap)} rows, the most an answer may have"
     return total
 
 
-def _said(noun: str, number: int) -> str:
-    amount = f"over {DISTINCT_CAP:,}" if number > DISTINCT_CAP else f"{number:,}"
-    plural = "" if number == 1 else "es" if noun.endswith("s") else "s"
-    return noun.format(amount) + plural
+def _noun(noun: str, count: int) -> str:
+    amount = f"over {number(DISTINCT_CAP)}" if count > DISTINCT_CAP else number(count)
+    return plural(noun.format(amount), count)

@@ -7,16 +7,17 @@ from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from bot.answers import wording
-from bot.answers.wording import BYTES_PER_GB
+from bot import wording
 from bot.errors import UserError
+from bot.wording import BYTES_PER_GB
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from bot.question.question import Question
-    from bot.store.runs import Run, Runs, Step
+    from bot.store.run import Run, Step
+    from bot.store.runs import Runs
 
 LOOKED_AT: Final = 50
 """Past runs that an estimate, or a look for an earlier answer, goes through."""
@@ -72,26 +73,26 @@ class Costs:
         """
         if engine not in self._prices or not self._reuse:
             return None
-        asks = _gist(str(question))
-        for run in runs.answered(engine, now - self._reuse, LOOKED_AT):
-            # reading a question takes a millisecond; most are seen to differ without that
-            if _gist(run.text) == asks and run.steps and all(step.adopted is None for step in run.steps):
-                before = asked(run)
-                within = now - run.created
-                if _is_same(question, before) and _moved_along(question, before, typed(run), within):
-                    return run
+        for run in runs.answered(engine, now - self._reuse, LOOKED_AT, view=question.view.name):
+            if not run.steps or any(step.adopted is not None for step in run.steps):
+                continue
+            before, within = _asked(run, asked), now - run.created
+            if before is None or not _is_same(question, before):
+                continue
+            if _moved_along(question, before, typed(run), within):
+                return run
         return None
 
     def confirm(
         self, runs: Runs, question: Question, engine: str, now: datetime, asked: Callable[[Run], Question]
     ) -> None:
-        """Raise Costly where the question will likely read more than anyone wants to pay for unasked."""
+        """NeedsConfirmation where the question will likely read more than anyone wants to pay for unasked."""
         if engine not in self._prices or self._confirm_gb is None:
             return
         rates = []
         for run in runs.answered(engine, now - REMEMBERED, LOOKED_AT, view=question.view.name):
-            before = asked(run)
-            if run.scanned and before.store == question.store:
+            before = _asked(run, asked) if run.scanned else None
+            if before is not None and before.store == question.store:
                 rates.append(run.scanned / _seconds(before))
         if not rates:
             return
@@ -103,9 +104,12 @@ class Costs:
             )
 
 
-def _gist(text: str) -> list[str]:
-    """What a question's text asks, but for the window that it opens with, and for who answers whom."""
-    return [word for word in text.split(" ")[1:] if word != "private" and not word.startswith("engine=")]
+def _asked(run: Run, asked: Callable[[Run], Question]) -> Question | None:
+    """The question of a run; None where it cannot be asked any more, as its store or a filter is gone."""
+    try:
+        return asked(run)
+    except UserError:
+        return None
 
 
 def _seconds(question: Question) -> float:

@@ -50,9 +50,9 @@ def ask(
     """Ask one question. The table goes to stdout, progress to stderr."""
     from bot import bootstrap as parts
     from bot import engines, settings
-    from bot.answers import summary, wording
+    from bot.app import answer as answering
     from bot.cli import terminal
-    from bot.question import select, views
+    from bot.question import views
     from bot.question.parser import parse
 
     started, now, zone = time.monotonic(), datetime.now(UTC), _zone()
@@ -80,12 +80,9 @@ def ask(
         # the SQL alone may be shown to who has no connection
         with suppress(EngineError) if sql else nullcontext():
             engine.refresh()
-        answer, covered = (
-            engine.translate(select.build(each, cap=chosen.max_rows), each.view.columns)
-            for each in (asked, select.coverage(asked, catalogue))
-        )
+        statements = answering.statements(asked, engine, catalogue, cap=chosen.max_rows)
         if sql:
-            typer.echo(answer.sql)
+            typer.echo(statements["answer"].sql)
             return
         if sample:
             from bot.sandbox import samples
@@ -94,22 +91,20 @@ def ask(
             engine.prepare(_unseen)
         else:
             _prepare(engine, chosen.logs)
-        with terminal.query_progress() as progress, ExitStack() as tables:
-            table = tables.enter_context(_patiently(engine, answer, progress))
-            coverage = None
-            if table.row_count == 0 or not engine.metered:
-                coverage = tables.enter_context(_patiently(engine, covered, progress))
-            keep = tables.pop_all()
-        with keep:
-            found = summary.read(asked, table, coverage, cap=chosen.max_rows)
+        with ExitStack() as kept:
+            with terminal.query_progress() as progress:
+
+                def run(name: str) -> tuple[Table, int]:
+                    table = _patiently(engine, statements[name], progress)
+                    return table, table.scanned
+
+                answer = kept.enter_context(answering.answer(asked, run, engine=engine, cap=chosen.max_rows))
             title = f"{asked.words()[:1].upper()}{asked.words()[1:]} · {asked.window.words(zone, now)}"
             if sample:
                 title = f"SAMPLE DATA, invented for trying things out\n{title}"
-            scanned = table.scanned + (0 if coverage is None else coverage.scanned)
-            cost = "" if engine.price is None else wording.cost(scanned, engine.price)
             seconds = time.monotonic() - started
-            report = terminal.report(table, found, zone=zone, now=now, seconds=seconds, cost=cost)
-            _write(table, format_, output, title, report, zone, now)
+            report = terminal.report(answer.table, answer.summary, zone=zone, now=now, seconds=seconds)
+            _write(answer.table, format_, output, title, report, zone, now)
 
 
 def _patiently(engine: Engine, asked: Statement, progress: Progress) -> Table:

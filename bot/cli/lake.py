@@ -54,14 +54,9 @@ def policy(
 ) -> None:
     """Print the least IAM policy for asking, or for one of these commands."""
     from bot.engines.lake import admin
-    from bot.engines.lake.cloudtrail import CloudTrail
-    from bot.engines.lake.engine import Lake
 
     chosen = _settings()
-    if task is Task.ask:
-        least = Lake(chosen.stores, CloudTrail(), deliver_to=chosen.lake_delivery).policy()
-    else:
-        least = admin.policy(task.value, chosen.stores)
+    least = admin.policy(task.value, chosen.stores, chosen.lake_delivery)
     typer.echo(json.dumps(least, indent=2))
     if task in {Task.ask, Task.create}:
         typer.echo(

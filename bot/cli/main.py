@@ -12,6 +12,7 @@ from bot.cli import (
     INTERRUPTED,
     ask,
     athena,
+    client,
     demo,
     doctor,
     health,
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (ask.ask, ingest.ingest, views.views, serve.serve, demo.demo, doctor.doctor):
+for command in (ask.ask, ingest.ingest, views.views, serve.serve, demo.demo, doctor.doctor, client.client):
     app.command()(command)
 app.command(hidden=True)(health.health)
 app.add_typer(lake.app, name="lake")

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.answers.wording import clock as time_of_day
-from bot.answers.wording import counted, readable
-from bot.table import text
+from bot.table import readable, text
 from bot.text import literal
+from bot.wording import counted, gigabytes, moment, number, seconds_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,8 +52,8 @@ def render(table: Table, *, width: int | None, zone: tzinfo, now: datetime) -> s
     lines = []
     if constants:
         same = [(table.columns[place], cell) for place, cell in constants.items()]
-        said = [f"{column.label} {_shown(column, cell, zone, now)}" for column, cell in same]
-        lines.append(f"All rows: {' · '.join(said)}\n")
+        cells = [f"{column.label} {_shown(column, cell, zone, now)}" for column, cell in same]
+        lines.append(f"All rows: {' · '.join(cells)}\n")
     if kept:
         cut = [[_cut(cell, most) for cell in column.cells] for column, most in zip(kept, fitted, strict=True)]
         labels = [_cut(column.label, most) for column, most in zip(kept, fitted, strict=True)]
@@ -90,14 +89,14 @@ def _kept(columns: Sequence[_OnScreen], width: int) -> list[_OnScreen]:
 
 
 def _left_out(table: Table, dropped: Sequence[str], *, was_cut: bool) -> list[str]:
-    said = []
+    sentences = []
     if table.row_count > SCREEN_ROWS:
-        said.append(f"Showing the first {SCREEN_ROWS} of {table.row_count:,} rows.")
+        sentences.append(f"Showing the first {SCREEN_ROWS} of {number(table.row_count)} rows.")
     if dropped:
-        said.append(f"No room for {', '.join(dropped)}.")
+        sentences.append(f"No room for {', '.join(dropped)}.")
     if was_cut:
-        said.append("Cells with … are cut to fit the screen.")
-    return [" ".join([*said, "`--format csv` has all of it."])] if said else []
+        sentences.append("Cells with … are cut to fit the screen.")
+    return [" ".join([*sentences, "`--format csv` has all of it."])] if sentences else []
 
 
 def _is_number(column: Column) -> bool:
@@ -109,9 +108,9 @@ def _shown(column: Column, cell: Cell, zone: tzinfo, now: datetime) -> str:
         return "–"
     cell = readable(column, cell)
     if isinstance(cell, datetime):
-        return time_of_day(cell, zone, now)
+        return moment(cell, zone, now)
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
-        return f"{cell:,}"
+        return number(cell)
     return text(cell)
 
 
@@ -136,27 +135,23 @@ def _cut(cell: str, most: int) -> str:
     return f"{cell[: most - 1 - tail]}…{cell[len(cell) - tail :]}"
 
 
-def report(
-    table: Table, found: Summary, *, zone: tzinfo, now: datetime, seconds: float, cost: str = ""
-) -> str:
-    """The line under a table: totals, what was read, how long it took; for no rows, why to believe it.
-
-    `cost` is what was paid for it, where anything was.
-    """
+def report(table: Table, summary: Summary, *, zone: tzinfo, now: datetime, seconds: float) -> str:
+    """The line under a table: totals, what was read, how long it took; for no rows, why to believe it."""
     rows = f"{counted(table.row_count, 'row')}, " if table.row_count else ""
-    said = [f"{rows}{found.headline}."]
-    if found.coverage is not None:
-        said.append(f"{found.coverage.words(zone, now)}.")
-    if found.proof:
-        said.append(found.proof)
-    said += found.notes
-    return " ".join([*said, f"{cost} · {seconds:.1f} s" if cost else f"{seconds:.1f} s"])
+    sentences = [f"{rows}{summary.headline}."]
+    if summary.coverage is not None:
+        sentences.append(f"{summary.coverage.words(zone, now)}.")
+    if summary.proof:
+        sentences.append(summary.proof)
+    sentences += summary.notes
+    return " ".join([*sentences, f"{summary.cost} · {seconds:.1f} s" if summary.cost else f"{seconds:.1f} s"])
 
 
 def ingested(done: Ingested) -> str:
     """What an ingest did, in a line; then a line for each file that could not be read."""
     lines = [
-        f"{counted(done.files, 'file')} read, {done.known:,} known already, {done.ignored:,} not logs. "
+        f"{counted(done.files, 'file')} read, {number(done.known)} known already, "
+        f"{number(done.ignored)} not logs. "
         f"{counted(done.events, 'event')}, {counted(done.duplicates, 'duplicate')} dropped. "
         f"{done.seconds:.1f} s"
     ]
@@ -196,13 +191,8 @@ def ingest_progress(
 
 def _ingest_words(done: IngestProgress) -> str:
     rate = done.events / done.seconds if done.seconds else 0
-    left = "" if done.eta is None else f", {_duration(done.eta)} left"
-    return f"{done.files:,} of {done.files_total:,} files, {rate:,.0f} events/s{left}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    left = "" if done.eta is None else f", {seconds_words(done.eta)} left"
+    return f"{number(done.files)} of {number(done.files_total)} files, {number(round(rate))} events/s{left}"
 
 
 @contextmanager
@@ -213,8 +203,8 @@ def query_progress(
     started = clock()
 
     def words(state: str, scanned: int) -> str:
-        read = f" · {scanned / 1e9:.1f} GB read" if scanned else ""
-        return f"{state} {_duration(clock() - started)}{read}"
+        read = f" · {gigabytes(scanned)} read" if scanned else ""
+        return f"{state} {seconds_words(clock() - started)}{read}"
 
     if not sys.stderr.isatty():
         by_line = _by_line(lambda step: words(*step), clock)

@@ -1,4 +1,4 @@
-"""Tracking: which findings are new, still open, quiet, back, known or resolved.
+"""Changes: which findings are new, still open, quiet, back, known or resolved after a period.
 
 A finding is a service, principal and client that called over outdated TLS. Pure: what is remembered
 and what was seen go in; what to tell and what to remember come out. Days are local dates throughout.
@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from bot.wording import month_day, number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -93,7 +95,8 @@ class Finding:
     spells: int
     """How often it was open, this time included."""
     resolved: date | None = None
-    known: Snooze | None = None
+    snooze: Snooze | None = None
+    """Who knows about it, and until when, which digests call known. Stored as `known`."""
 
     @property
     def identity(self) -> Identity:
@@ -105,10 +108,26 @@ class Finding:
         """A short name for it, the same for ever."""
         digest = hashlib.sha256()
         for part in self.identity:
-            # surrogatepass: strangers choose these, and half a surrogate pair must not end a digest
+            # strangers choose these names, and UTF-8 refuses half a surrogate pair without surrogatepass
             data = part.encode("utf-8", "surrogatepass")
             digest.update(len(data).to_bytes(8, "big") + data)
         return digest.hexdigest()[:ID_LENGTH]
+
+
+def to_builtins(finding: Finding) -> dict[str, Any]:
+    """The finding as its JSON has it, in databases since version 2: a snooze is stored as `known`."""
+    import msgspec
+
+    fields: dict[str, Any] = msgspec.to_builtins(finding)
+    fields["known"] = fields.pop("snooze")
+    return fields
+
+
+def from_builtins(fields: dict[str, Any]) -> Finding:
+    """The finding of which `to_builtins` made `fields`."""
+    import msgspec
+
+    return msgspec.convert({**fields, "snooze": fields.get("known")}, Finding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +147,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Tracked:
+class Comparison:
     """What a digest tells, in its order, and all findings to remember, by identity."""
 
     entries: tuple[Entry, ...]
     findings: tuple[Finding, ...]
 
 
-def track(
+def compare(
     remembered: Iterable[Finding],
     seen: Iterable[Seen],
     *,
@@ -144,25 +163,25 @@ def track(
     trusted: Collection[date] = (),
     complete: bool = True,
     quiet_days: int = QUIET_DAYS,
-) -> Tracked:
-    """What `period` changes, where it had the calls of `seen`.
+) -> Comparison:
+    """What `period`, which had the calls of `seen`, changes in what was remembered before it.
 
     `remembered` holds a finding once. `late` are the rows of the period before, asked again: what they
     reveal is told now, but their calls are not this period's. `trusted` are the dates of earlier trusted
     periods. Not `complete` is an answer cut at its cap. Silence resolves a finding only where the period
     is trusted and the answer complete. Whatever opens is told before silence can resolve it; but for that,
-    tracking a period twice remembers what tracking it once does.
+    comparing a period twice remembers what comparing it once does.
     """
     by_identity = {finding.identity: finding for finding in remembered}
-    now, before = _merged(seen), _merged(late)
+    current, previous = _merged(seen), _merged(late)
     may_resolve = period.trusted and complete
     believed = {period.start + timedelta(days=n) for n in range(period.days)} | set(trusted)
     findings, entries = [], []
-    for identity in sorted(by_identity.keys() | now.keys() | before.keys()):
-        rows = _Rows(now.get(identity), before.get(identity), period)
+    for identity in sorted(by_identity.keys() | current.keys() | previous.keys()):
+        rows = _Rows(current.get(identity), previous.get(identity), period)
         was = by_identity.get(identity)
         finding, change, note = _changed(was, rows)
-        if may_resolve and change in ("quiet", "known") and not rows.now:
+        if may_resolve and change in ("quiet", "known") and not rows.current:
             silent = sum(finding.last < day < period.end for day in believed)
             if silent >= quiet_days:
                 finding, change = replace(finding, resolved=period.end), "resolved"
@@ -170,33 +189,35 @@ def track(
         if change is not None:
             day = max(1, (period.end - finding.since).days)
             entries.append(Entry(change, finding, rows.calls, rows.calls_before(was), day, note))
-    return Tracked(tuple(sorted(entries, key=_place)), tuple(findings))
+    return Comparison(tuple(sorted(entries, key=_place)), tuple(findings))
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """What was seen of one finding, which is in at least one of the two unless it is remembered."""
 
-    now: Seen | None
-    before: Seen | None
+    current: Seen | None
+    """In the period."""
+    previous: Seen | None
+    """In the period before, asked again."""
     period: Period
 
     @property
     def all(self) -> tuple[Seen, ...]:
-        return tuple(row for row in (self.now, self.before) if row is not None)
+        return tuple(row for row in (self.current, self.previous) if row is not None)
 
     @property
     def calls(self) -> int:
-        return self.now.calls if self.now else 0
+        return self.current.calls if self.current else 0
 
     @property
     def late_note(self) -> str:
-        return "" if self.now else "its calls arrived late"
+        return "" if self.current else "its calls arrived late"
 
     def calls_before(self, was: Finding | None) -> int:
         """Of the period before: as asked again; else as remembered, where it reached up to this period."""
-        if self.before:
-            return self.before.calls
+        if self.previous:
+            return self.previous.calls
         return was.calls if was and was.last == self.period.start - timedelta(days=1) else 0
 
 
@@ -209,12 +230,12 @@ def _changed(finding: Finding | None, rows: _Rows) -> tuple[Finding, Change | No
     if finding.resolved is not None:
         return _maybe_back(finding, finding.resolved, rows)
     finding = _moved(finding, rows)
-    if finding.known is not None:
-        ended = _why_not_known(finding.known, rows)
+    if finding.snooze is not None:
+        ended = _why_over(finding.snooze, rows)
         if not ended:
-            return finding, "known", _known_words(finding.known, rows.period)
-        return replace(finding, known=None), "open" if rows.now else "quiet", ended
-    return finding, "open" if rows.now else "quiet", ""
+            return finding, "known", _snooze_words(finding.snooze, rows.period)
+        return replace(finding, snooze=None), "open" if rows.current else "quiet", ended
+    return finding, "open" if rows.current else "quiet", ""
 
 
 def _moved(finding: Finding, rows: _Rows) -> Finding:
@@ -232,28 +253,28 @@ def _moved(finding: Finding, rows: _Rows) -> Finding:
 
 
 def _maybe_back(finding: Finding, resolved: date, rows: _Rows) -> tuple[Finding, Change | None, str]:
-    # a row that says nothing later is of the spell that is over, asked again
+    # a row whose last call was known already belongs to the spell that ended, and was only asked again
     fresh = [row for row in rows.all if row.last > finding.last]
     if not fresh:
         return finding, None, ""
     since = min(row.first if row.first > finding.last else row.last for row in fresh)
     spells = finding.spells + 1
-    finding = replace(_moved(finding, rows), since=since, spells=spells, resolved=None, known=None)
-    notes = [f"was resolved on {_day(resolved, rows.period)}", rows.late_note]
+    finding = replace(_moved(finding, rows), since=since, spells=spells, resolved=None, snooze=None)
+    notes = [f"was resolved on {month_day(resolved, rows.period.end)}", rows.late_note]
     return finding, "back", "; ".join(filter(None, notes))
 
 
-def _why_not_known(known: Snooze, rows: _Rows) -> str:
-    """Why it stops being known, in words; empty while it is."""
-    was = f"was {_known_words(known, rows.period)}"
+def _why_over(snooze: Snooze, rows: _Rows) -> str:
+    """Why a snooze ends in this period, in words; empty where it goes on."""
+    was = f"was {_snooze_words(snooze, rows.period)}"
     days = rows.period.days
-    if rows.calls * (known.days or days) >= 2 * max(1, known.calls) * days:
-        return f"{was}; its calls doubled, from {known.calls:,} to {rows.calls:,}"
-    return was if known.until <= rows.period.end else ""
+    if rows.calls * (snooze.days or days) >= 2 * max(1, snooze.calls) * days:
+        return f"{was}; its calls doubled, from {number(snooze.calls)} to {number(rows.calls)}"
+    return was if snooze.until <= rows.period.end else ""
 
 
-def _known_words(known: Snooze, period: Period) -> str:
-    return f"known until {_day(known.until, period)} ({known.by}: {known.why})"
+def _snooze_words(snooze: Snooze, period: Period) -> str:
+    return f"known until {month_day(snooze.until, period.end)} ({snooze.by}: {snooze.why})"
 
 
 def _merged(rows: Iterable[Seen]) -> dict[Identity, Seen]:
@@ -269,7 +290,3 @@ def _merged(rows: Iterable[Seen]) -> dict[Identity, Seen]:
 def _place(entry: Entry) -> tuple[int, date, int, Identity]:
     age = entry.finding.since if entry.change in _BY_AGE else date.min
     return _ORDER.index(entry.change), age, -entry.calls, entry.finding.identity
-
-
-def _day(day: date, period: Period) -> str:
-    return f"{day.day} {day:%b}" + ("" if day.year == period.end.year else f" {day.year}")

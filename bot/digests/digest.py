@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from bot.digests.schedule import Schedule
+    from bot.question.question import Scope
 
 LATE: Final = timedelta(minutes=15)
 """A digest that comes so much after its time says that it is late."""
@@ -15,13 +16,14 @@ LATE: Final = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """One channel's digest. `question` holds filters and policy as typed, without a view or a window."""
+    """One channel's digest."""
 
     id: int
     owner: str
     channel: str
     schedule: Schedule
-    question: str
+    scope: Scope
+    """What it counts."""
     mention: str | None
     """A person, a user group, `here` or `channel`: told when something is new."""
     created: datetime

@@ -10,22 +10,21 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 from zoneinfo import available_timezones
 
-from bot.digests.schedule import _EVERY_DAY, _WORKING_DAYS, WEEKDAYS, Schedule
+from bot.digests.schedule import EVERY_DAY, WORKING_DAYS, Schedule
 from bot.errors import UserError
 from bot.question.tokens import SHOWN_CHARS, Token, literal, shown, tidied, tokens
+from bot.wording import MONTHS, WEEKDAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EXAMPLES: Final = "Say `daily 09:00` or `weekly mon 09:00`."
-
+ORDERS: Final = "Say `daily 09:00` or `weekly mon 09:00`."
 
 USUAL_TIME: Final = "09:00"
 """The time of an order that names none."""
 
-
-_CHANNEL = re.compile(r"[CGD][A-Z0-9_]{2,}")
-_MENTION = re.compile(r"[SUW][A-Z0-9_]{2,}|here|channel")
+_CHANNEL_ID = re.compile(r"[CGD][A-Z0-9_]{2,}")
+_MENTIONED_ID = re.compile(r"[SUW][A-Z0-9_]{2,}|here|channel")
 _AREAS = (
     *("Africa", "America", "Antarctica", "Arctic", "Asia"),
     *("Atlantic", "Australia", "Europe", "Indian", "Pacific"),
@@ -39,11 +38,11 @@ _TIME = re.compile(r"([0-9]{1,2})(?::([0-9]{2}))?([ap]m)?")
 _NOT_ONE_CLOCK = re.compile(
     r"(?:utc|gmt)?[+-][0-9].*|cest|bst|eest|msk|ist|jst|aest|aedt|edt|cst|cdt|mdt|pst|pdt"
 )
-_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
-_COUNTED = re.compile(rf"(?:m|min|minute|h|hr|hour|d|day|w|wk|week|mo|month|y|yr|year)s?|{_MONTH}")
+_MONTH_NAME = rf"(?:{'|'.join(month[:3].lower() for month in MONTHS)})[a-z]*"
+_COUNTED = re.compile(rf"(?:m|min|minute|h|hr|hour|d|day|w|wk|week|mo|month|y|yr|year)s?|{_MONTH_NAME}")
 """What makes the number before it a part of a window, as in `7 days` and `1 Nov`."""
 _OPENS_WINDOW = re.compile(
-    rf"last|past|previous|this|since|from|until|till|to|-|–|—|{_MONTH}|.*(?:\.\.|…).*"
+    rf"last|past|previous|this|since|from|until|till|to|-|–|—|{_MONTH_NAME}|.*(?:\.\.|…).*"
     r"|[0-9]{1,2}(?::[0-9]{2})?(?:[ap]m)?|[ap]m|[0-9]{4}|[0-9]+[-/.][0-9].*"
 )
 """After such a word, a time, a zone or a day is the question's, as in `since 1 Nov 9am UTC`."""
@@ -67,63 +66,63 @@ def parse(text: str, *, zone: str) -> Order:
 
     Channels come as `#C0123ABC`, people and groups as `mention=U0123` or `mention=@S0123`.
     """
-    return _Parser(tidied(text)).order(zone)
+    return _OrderParser(tidied(text)).order(zone)
 
 
-class _Parser:
+class _OrderParser:
     """One text on its way to an Order."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._typed = list(tokens(text))
-        self._found: dict[str, tuple[str, str]] = {}  # by kind: what is meant, and the word that said so
+        self._tokens = list(tokens(text))
+        self._found: dict[str, tuple[str, str]] = {}  # by kind: what is meant, and the word that means it
         self._days: set[int] = set()
         self._left: list[Token] = []
-        self._before = ""  # the word just left to the question
+        self._before = ""  # the word before, where that is the question's
 
     def order(self, zone: str) -> Order:
         weekly = self._is_weekly()
         place = 1
-        while place < len(self._typed):
+        while place < len(self._tokens):
             if taken := self._take(place, weekly=weekly):
                 self._before = ""
             else:
-                self._leave(self._typed[place])
+                self._leave(self._tokens[place])
             place += taken or 1
         if weekly and not self._days:
             raise self._dayless()
-        said = {kind: meant for kind, (meant, _) in self._found.items()}
-        its_zone = said.get("zone") or _zones().get(zone.lower())
+        meant_by = {kind: meant for kind, (meant, _) in self._found.items()}
+        its_zone = meant_by.get("zone") or _zones().get(zone.lower())
         if its_zone is None:
             raise UserError(
                 f"I do not know your zone, `{shown(zone)}`.", "Name one as in `daily 09:00 Europe/Berlin`."
             )
-        days = tuple(sorted(self._days)) or _EVERY_DAY
-        schedule = Schedule(time.fromisoformat(said.get("time", USUAL_TIME)), its_zone, days)
+        days = tuple(sorted(self._days)) or EVERY_DAY
+        schedule = Schedule(time.fromisoformat(meant_by.get("time", USUAL_TIME)), its_zone, days)
         question = " ".join(self._text[token.start : token.end] for token in self._left)
-        return Order(schedule, said.get("channel"), said.get("mention"), question)
+        return Order(schedule, meant_by.get("channel"), meant_by.get("mention"), question)
 
     def _dayless(self) -> UserError:
         """What to say of a weekly order without a day: it has none, or another word in its place."""
-        after = self._typed[1:2]
+        after = self._tokens[1:2]
         if after and after[0] in self._left and not after[0].values:
-            return UserError(f"`{shown(after[0].text)}` is no day of the week.", EXAMPLES)
-        return UserError("`weekly` needs a day.", EXAMPLES)
+            return UserError(f"`{shown(after[0].text)}` is no day of the week.", ORDERS)
+        return UserError("`weekly` needs a day.", ORDERS)
 
     def _is_weekly(self) -> bool:
-        if not self._typed:
-            raise UserError("That does not say when.", EXAMPLES)
-        first = self._typed[0]
+        if not self._tokens:
+            raise UserError("That does not say when.", ORDERS)
+        first = self._tokens[0]
         word = first.text.lower()
         if first.values or word not in ("daily", "weekly"):
             near = get_close_matches(word[:SHOWN_CHARS], ("daily", "weekly"), 1)
-            hint = f"Did you mean `{near[0]}`? {EXAMPLES}" if near else EXAMPLES
+            hint = f"Did you mean `{near[0]}`? {ORDERS}" if near else ORDERS
             raise UserError(f"`{shown(first.text)}` does not say how often.", hint)
         return word == "weekly"
 
     def _take(self, place: int, *, weekly: bool) -> int:
         """How many tokens from `place` on say something of a digest. None: they are the question's."""
-        token = self._typed[place]
+        token = self._tokens[place]
         if token.values or token.text.startswith("@"):
             return self._take_mention(token)
         if token.text.startswith("#"):
@@ -141,26 +140,26 @@ class _Parser:
             self._before = "" if token.values else token.text.lower()
 
     def _once(self, kind: str, word: str, meant: str) -> None:
-        before, typed = self._found.setdefault(kind, (meant, word))
+        before, other = self._found.setdefault(kind, (meant, word))
         if before != meant:
-            raise UserError(f"Two {kind}s: `{shown(typed)}` and `{shown(word)}`.", "Keep one.")
+            raise UserError(f"Two {kind}s: `{shown(other)}` and `{shown(word)}`.", "Keep one.")
 
     def _take_mention(self, token: Token) -> int:
         if token.values and token.text.lower() != "mention":
             return 0
-        for typed in [value.raw for value in token.values] or [token.text]:
-            name = (literal(typed) or typed).removeprefix("@")
+        for mentioned in [value.raw for value in token.values] or [token.text]:
+            name = (literal(mentioned) or mentioned).removeprefix("@")
             name = name.lower() if name.lower() in ("here", "channel") else name
-            if token.negated or not _MENTION.fullmatch(name):
+            if token.negated or not _MENTIONED_ID.fullmatch(name):
                 raise UserError(
                     f"`{shown(self._text[token.start : token.end])}` names nobody whom Slack knows.",
                     "Type `mention=@` and pick them from Slack's list, or say `mention=@here`.",
                 )
-            self._once("mention", typed, name)
+            self._once("mention", mentioned, name)
         return 1
 
     def _take_channel(self, word: str) -> int:
-        if not _CHANNEL.fullmatch(word[1:]):
+        if not _CHANNEL_ID.fullmatch(word[1:]):
             raise UserError(
                 f"I know no channel `{shown(word)}`.", "Type `#` and pick the channel from Slack's list."
             )
@@ -171,7 +170,7 @@ class _Parser:
         if word.lower() in ("weekdays", "workdays"):
             if weekly:
                 raise UserError(f"`{word}` goes with `daily`.", f"Say `daily {USUAL_TIME} weekdays`.")
-            self._days.update(_WORKING_DAYS)
+            self._days.update(WORKING_DAYS)
             return 1
         names = word.split(",")
         days = [_weekday(name) for name in names]
@@ -183,7 +182,7 @@ class _Parser:
             )
         for name, day in zip(names, days, strict=True):
             if day is None:
-                raise UserError(f"`{shown(name)}` in `{shown(word)}` is no day of the week.", EXAMPLES)
+                raise UserError(f"`{shown(name)}` in `{shown(word)}` is no day of the week.", ORDERS)
             self._days.add(day)
         return 1
 
@@ -222,7 +221,7 @@ class _Parser:
 
     def _bare(self, place: int) -> str:
         """The word at `place`; empty where there is none, or a pair."""
-        token = self._typed[place] if place < len(self._typed) else None
+        token = self._tokens[place] if place < len(self._tokens) else None
         return token.text if token and not token.values else ""
 
 

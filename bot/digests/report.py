@@ -11,9 +11,10 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from bot.answers.coverage import Coverage
-from bot.answers.wording import counted
+from bot.digests import changes
 from bot.digests.changes import Entry, Period  # noqa: TC001 - msgspec reads Report's types
 from bot.table import Column, Table
+from bot.wording import WEEKDAYS, counted, month_day, number, span, weekday_date
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from bot.digests.changes import Change
     from bot.table import Row
 
-COLUMNS: Final = (
+FINDING_COLUMNS: Final = (
     Column("state", "TEXT"),
     Column("eventSource", "TEXT"),
     Column("principal", "TEXT"),
@@ -33,9 +34,6 @@ COLUMNS: Final = (
     Column("note", "TEXT"),
 )
 """The table of findings; `since` is a date where the digest's people live, the first of its spell."""
-
-SILENT_NAMED: Final = 5
-"""Services without TLS details that are named; more are not read."""
 
 WEEKDAY_ALONE: Final = timedelta(days=6)
 """How long ago a day may be to be called by its weekday alone; the seventh has the name of today."""
@@ -86,25 +84,31 @@ def to_json(report: Report) -> str:
     """The report as JSON in ASCII; `from_json` reads an equal one back."""
     import msgspec
 
+    fields = msgspec.to_builtins(report)
+    for written, entry in zip(fields["entries"], report.entries, strict=True):
+        written["finding"] = changes.to_builtins(entry.finding)
     # json writes the halves of surrogate pairs that strangers may send; msgspec.json refuses them
-    return json.dumps(msgspec.to_builtins(report))
+    return json.dumps(fields)
 
 
 def from_json(text: str) -> Report:
-    """The report that `to_json` wrote."""
+    """The report that `to_json` wrote, or version 2."""
     import msgspec
 
-    return msgspec.convert(json.loads(text), Report)
+    fields = json.loads(text)
+    for entry in fields["entries"]:
+        entry["finding"] = msgspec.to_builtins(changes.from_builtins(entry["finding"]))
+    return msgspec.convert(fields, Report)
 
 
 def is_news(report: Report) -> bool:
     """Whether someone is to be mentioned: something is new, back or no longer known."""
     return not report.is_baseline and any(
-        entry.change in ("new", "back") or _is_known_no_more(entry) for entry in report.entries
+        entry.change in ("new", "back") or _snooze_ended(entry) for entry in report.entries
     )
 
 
-def _is_known_no_more(entry: Entry) -> bool:
+def _snooze_ended(entry: Entry) -> bool:
     """Whether it lapsed or doubled in this period: of what is open, only then there is a note."""
     return entry.change in _STILL_OPEN and bool(entry.note)
 
@@ -122,23 +126,23 @@ def headline(report: Report, today: date, zone: tzinfo) -> str:
         again = f" The next digest asks for {_this(report)} again." if report.events == 0 else ""
         return f"⚠️ {when}: {nothing}, so this says nothing about old TLS.{before}{again}"
     if report.calls or any(entry.change != "resolved" for entry in report.entries):
-        return f"{when}: {_told(report, what)}"
-    no_call = f"o {report.subject.replace('calls', 'call', 1)} in {read}"
+        return f"{when}: {_findings_and_calls(report, what)}"
+    no_call = f"no {report.subject.replace('calls', 'call', 1)} in {read}"
     newest = f"newest {_newest(report, report.newest.astimezone(zone), today)}" if report.newest else ""
     if not report.period.trusted:
         resolved = f" From before: {what}." if what else ""
         early = f"they end early ({newest})" if newest else "they end early"
         again = f"The next digest asks for {_this(report)} again."
-        return f"⚠️ {when}: n{no_call}, but {early}, so this is not all clear.{resolved} {again}"
+        return f"⚠️ {when}: {no_call}, but {early}, so this is not all clear.{resolved} {again}"
     clear = f"{what}, none left open" if what else "all clear"
     silent = f"{counted(len(report.silent), 'service')} without TLS details" if report.silent else ""
-    proof = ", ".join(filter(None, (f"N{no_call}", newest, silent)))
+    proof = ", ".join(filter(None, (no_call[:1].upper() + no_call[1:], newest, silent)))
     if report.is_baseline:
         return f"{when}: the first digest, {clear}. {proof}. From now on it says what is new."
     return f"{when}: {clear}. {proof}."
 
 
-def _told(report: Report, what: str) -> str:
+def _findings_and_calls(report: Report, what: str) -> str:
     """What there is to tell where there were calls or findings are open."""
     calls = counted(report.calls, "call") if report.calls else "no calls"
     if not report.complete:
@@ -154,23 +158,21 @@ def _told(report: Report, what: str) -> str:
 def _counts(report: Report) -> str:
     """ "2 new, 5 still open (oldest 12 days), 3 resolved"; empty for no findings. It says why it is news."""
 
-    def number(*changes: Change) -> int:
+    def how_many(*changes: Change) -> int:
         return sum(entry.change in changes for entry in report.entries)
 
-    again = sum(map(_is_known_no_more, report.entries))
-    ages = [
-        entry.day for entry in report.entries if entry.change in _STILL_OPEN and not _is_known_no_more(entry)
-    ]
+    again = sum(map(_snooze_ended, report.entries))
+    ages = [entry.day for entry in report.entries if entry.change in _STILL_OPEN and not _snooze_ended(entry)]
     age = f" ({'oldest ' if len(ages) > 1 else ''}{counted(max(ages), 'day')})" if ages else ""
     parts = (
-        (number("new"), "new"),
-        (number("back"), "back"),
+        (how_many("new"), "new"),
+        (how_many("back"), "back"),
         (again, "no longer known"),
         (len(ages), f"still open{age}"),
-        (number("known"), "known"),
-        (number("resolved"), "resolved"),
+        (how_many("known"), "known"),
+        (how_many("resolved"), "resolved"),
     )
-    return ", ".join(f"{count:,} {words}" for count, words in parts if count)
+    return ", ".join(f"{number(count)} {words}" for count, words in parts if count)
 
 
 def _trend(report: Report) -> str:
@@ -178,49 +180,46 @@ def _trend(report: Report) -> str:
     if not (report.calls and report.calls_before and report.period.trusted and report.complete):
         return ""
     before = _before(report)
-    now = report.calls * (before.end - before.start).days
-    then = report.calls_before * report.period.days
-    percent = (200 * abs(now - then) + then) // (2 * then)  # whole numbers do not overflow
-    return f" {'▲' if now > then else '▼'} {percent:,}\u00a0%" if percent else ""
+    # each is times the days of both, so that they compare per day in whole numbers, which do not overflow
+    calls = report.calls * (before.end - before.start).days
+    calls_before = report.calls_before * report.period.days
+    percent = (200 * abs(calls - calls_before) + calls_before) // (2 * calls_before)
+    return f" {'▲' if calls > calls_before else '▼'} {number(percent)}\u00a0%" if percent else ""
 
 
 def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:
     """What else is to be known of it, in sentences, the most alarming first."""
-    said = []
+    sentences = []
     if report.stale is not None:
         newest = ""
         if report.newest is not None:
             local = report.newest.astimezone(zone)
-            newest = f" (newest event {_dated(local, today)} {local:%H:%M})"
-        said.append(
-            f"Nothing new for {_span(report.stale)}{newest}: the trail or the lake may have stopped; "
+            newest = f" (newest event {weekday_date(local, today)} {local:%H:%M})"
+        sentences.append(
+            f"Nothing new for {span(report.stale)}{newest}: the trail or the lake may have stopped; "
             "what is missing is counted when it arrives."
         )
     if not report.period.trusted and report.events:
-        said.append(f"The events of {_this(report)} end early; nothing counts as resolved.")
+        sentences.append(f"The events of {_this(report)} end early; nothing counts as resolved.")
     if not report.complete:
-        told = counted(sum(entry.calls > 0 for entry in report.entries), "finding")
-        said.append(f"Only the {told} with the most calls are told; nothing counts as resolved.")
+        findings = counted(sum(entry.calls > 0 for entry in report.entries), "finding")
+        sentences.append(f"Only the {findings} with the most calls are told; nothing counts as resolved.")
     if report.late > 0:
         more = counted(report.late, "more call")
-        said.append(f"{more} for {_before_words(report, today)} arrived since.")
-    return tuple(said)
+        sentences.append(f"{more} for {_before_words(report, today)} arrived since.")
+    return tuple(sentences)
 
 
 def coverage(report: Report) -> str:
     """What was read: "5,912,004 events read, 2.1 % without TLS details. 1 service (tax) carries none." """
-    read = Coverage(report.events, report.without_tls, report.silent, None, report.newest).read_words()
-    if not report.silent:
-        return f"{read}."
-    names = ", ".join(report.silent[:SILENT_NAMED]) + (", …" if len(report.silent) > SILENT_NAMED else "")
-    carry = "carries" if len(report.silent) == 1 else "carry"
-    return f"{read}. {counted(len(report.silent), 'service')} ({names}) {carry} none."
+    read = Coverage(report.events, report.without_tls, report.silent, None, report.newest)
+    return f"{read.read_words()}." + (f" {read.silent_words()} none." if report.silent else "")
 
 
 def _when(report: Report, today: date) -> str:
     start, end = report.period.start, report.period.end
     if report.is_weekly:
-        return f"Week of {_dated(start, today)}"
+        return f"Week of {weekday_date(start, today)}"
     days = _days(start, end, today)
     return f"Yesterday ({days})" if end == today and report.period.days == 1 else days
 
@@ -228,16 +227,16 @@ def _when(report: Report, today: date) -> str:
 def _before(report: Report) -> Point:
     """The period before, as it was told; where none was, the same number of days right before."""
     start = report.period.start
-    told = [point for point in report.history if point.end <= start]
-    return told[-1] if told else Point(start - timedelta(days=report.period.days), start, 0, 0)
+    earlier = [point for point in report.history if point.end <= start]
+    return earlier[-1] if earlier else Point(start - timedelta(days=report.period.days), start, 0, 0)
 
 
 def _before_words(report: Report, today: date) -> str:
     before = _before(report)
     if report.is_weekly:
-        return f"the week of {_dated(before.start, today)}"
+        return f"the week of {weekday_date(before.start, today)}"
     if before.end - before.start == timedelta(days=1) and today - before.start <= WEEKDAY_ALONE:
-        return f"{before.start:%A}"
+        return WEEKDAYS[before.start.weekday()]
     return _days(before.start, before.end, today)
 
 
@@ -249,42 +248,35 @@ def _days(start: date, end: date, today: date) -> str:
     """ "Sun 22 Nov", "Fri 20 – Sun 22 Nov", "Mon 30 Nov – Wed 2 Dec"."""
     last = end - timedelta(days=1)
     if last <= start:
-        return _dated(start, today)
+        return weekday_date(start, today)
     same = (start.year, start.month) == (last.year, last.month)
-    return f"{f'{start:%a} {start.day}' if same else _dated(start, today)} – {_dated(last, today)}"
-
-
-def _dated(day: date, today: date) -> str:
-    return f"{day:%a} {day.day} {day:%b}" + ("" if day.year == today.year else f" {day.year}")
+    begin = f"{WEEKDAYS[start.weekday()][:3]} {start.day}" if same else weekday_date(start, today)
+    return f"{begin} – {weekday_date(last, today)}"
 
 
 def _newest(report: Report, local: datetime, today: date) -> str:
     """When the newest event was: "23:58" of the one day that is told, else with its day."""
     if report.period.days == 1 and local.date() == report.period.start:
         return f"{local:%H:%M}"
-    return f"{'today' if local.date() == today else _dated(local, today)} {local:%H:%M}"
-
-
-def _span(span: timedelta) -> str:
-    hours = span // timedelta(hours=1)
-    if hours >= 48:
-        return counted(span.days, "day")
-    return counted(hours, "hour") if hours else counted(span // timedelta(minutes=1), "minute")
+    return f"{'today' if local.date() == today else weekday_date(local, today)} {local:%H:%M}"
 
 
 # --- table and graph
 
 
 def table(report: Report) -> Table:
-    """The findings in the order they are told, one a row, under `COLUMNS`; what CloudTrail lacks is None."""
-    return Table(COLUMNS, [[_row(report, entry) for entry in report.entries]])
+    """The findings in the order they are told, one a row, under `FINDING_COLUMNS`.
+
+    What CloudTrail lacks is None.
+    """
+    return Table(FINDING_COLUMNS, [[_row(report, entry) for entry in report.entries]])
 
 
 def _row(report: Report, entry: Entry) -> Row:
     finding = entry.finding
     silent = ""
     if entry.calls == 0 and entry.change not in ("new", "back"):
-        silent = f"no call since {_dated(finding.last, report.period.end)}"
+        silent = f"no call since {weekday_date(finding.last, report.period.end)}"
     return (
         entry.change,
         finding.service or None,
@@ -327,7 +319,7 @@ def chart(report: Report) -> Graph:
 
 
 def _week_label(point: Point) -> str:
-    return f"{point.start.day} {point.start:%b}"
+    return month_day(point.start, point.start)
 
 
 def _day_label(point: Point) -> str:
@@ -335,4 +327,4 @@ def _day_label(point: Point) -> str:
     if last <= point.start:
         return _week_label(point)
     start = f"{point.start.day}" if point.start.month == last.month else _week_label(point)
-    return f"{start}–{last.day} {last:%b}"
+    return f"{start}–{month_day(last, last)}"

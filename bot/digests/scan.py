@@ -1,6 +1,6 @@
-"""Reading: what is asked of the lake for digests, and what the answer says of each of them.
+"""A scan: what is asked of the lake for digests, and what the answer says of each of them.
 
-All digests that ask the same question over the same days share one reading. It asks four things: the
+All digests that ask the same question over the same days share one scan. It asks four things: the
 findings of the period; those of the period before again, for calls that arrived late; what was read at
 all; and what has come since, so that a trail that has stopped is noticed.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 from zoneinfo import ZoneInfo
 
 from bot.answers import coverage
-from bot.digests.changes import Period, Seen, track
+from bot.digests.changes import Period, Seen, compare
 from bot.digests.report import Point, Report
 from bot.question import select
 from bot.question.window import Window
@@ -82,8 +82,8 @@ def windows(digest: Digest, day: date) -> tuple[Window, Window]:
     start, end = digest.period(day)
     before, _ = digest.period(start)
     moments = [digest.schedule.start_of(each) for each in (before, start, end)]
-    earlier, now = (Window(*span, label="", clipped=False) for span in pairwise(moments))
-    return now, earlier
+    before_it, period = (Window(*span, label="", clipped=False) for span in pairwise(moments))
+    return period, before_it
 
 
 def questions(
@@ -101,10 +101,10 @@ def questions(
     return asked
 
 
-def read(asked: datetime, tables: Mapping[str, Table]) -> Scan:
-    """The reading of the answers to `questions`."""
-    covered = coverage.read_coverage(tables["coverage"])
-    since = coverage.read_coverage(tables["since"]) if "since" in tables else None
+def from_tables(asked: datetime, tables: Mapping[str, Table]) -> Scan:
+    """The scan that asked at `asked`, from the answers to `questions`, by step."""
+    covered = coverage.from_table(tables["coverage"])
+    since = coverage.from_table(tables["since"]) if "since" in tables else None
     newest = [each.newest for each in (covered, since) if each is not None and each.newest is not None]
     return Scan(
         asked=asked,
@@ -131,22 +131,22 @@ def _rows(table: Table) -> tuple[Row, ...]:
     )
 
 
-def to_json(reading: Scan) -> str:
-    """The reading as JSON in ASCII; `from_json` reads an equal one back."""
+def to_json(scan: Scan) -> str:
+    """The scan as JSON in ASCII; `from_json` reads an equal one back."""
     import msgspec
 
-    return json.dumps(msgspec.to_builtins(reading))
+    return json.dumps(msgspec.to_builtins(scan))
 
 
 def from_json(text: str) -> Scan:
-    """The reading that `to_json` wrote."""
+    """The scan that `to_json` wrote."""
     import msgspec
 
     return msgspec.convert(json.loads(text), Scan)
 
 
 def report(
-    reading: Scan,
+    scan: Scan,
     digest: Digest,
     day: date,
     subject: str,
@@ -164,42 +164,43 @@ def report(
     zone = ZoneInfo(digest.schedule.zone)
     start, end = digest.period(day)
     ends = digest.schedule.start_of(end)
-    has_tls = reading.events > reading.without_tls
-    whole = has_tls and reading.ended is not None and ends - reading.ended <= stale_after
+    has_tls = scan.events > scan.without_tls
+    whole = has_tls and scan.ended is not None and ends - scan.ended <= stale_after
     period = Period(start, end, trusted=whole)
-    tracked = track(
+    compared = compare(
         remembered,
-        [row.seen(zone) for row in reading.rows],
+        [row.seen(zone) for row in scan.rows],
         period=period,
-        late=[row.seen(zone) for row in reading.before],
+        late=[row.seen(zone) for row in scan.before],
         trusted=trusted,
-        complete=reading.complete,
+        complete=scan.complete,
     )
     earlier = [point for point in history if point.end <= start]
-    told = earlier[-1] if earlier else None
-    calls, calls_before = (sum(row.calls for row in rows) for rows in (reading.rows, reading.before))
-    before = Point(digest.period(start)[0], start, calls_before, told.open if told else 0)
+    last = earlier[-1] if earlier else None
+    calls, calls_before = (sum(row.calls for row in rows) for rows in (scan.rows, scan.before))
+    before = Point(digest.period(start)[0], start, calls_before, last.open if last else 0)
     drawn = [point for point in earlier if point.start != before.start]
-    drawn += [before] if told else []
-    still_open = sum(entry.change != "resolved" for entry in tracked.entries)
-    silence = None if reading.newest is None else reading.asked.astimezone(UTC) - reading.newest
+    drawn += [before] if last else []
+    still_open = sum(entry.change != "resolved" for entry in compared.entries)
+    silence = None if scan.newest is None else scan.asked.astimezone(UTC) - scan.newest
     most = DAYS_DRAWN if digest.schedule.is_daily else WEEKS_DRAWN
-    made = Report(
+    late = calls_before - last.calls if last and last.start == before.start else 0
+    report = Report(
         period=period,
-        entries=tracked.entries,
+        entries=compared.entries,
         calls=calls,
-        calls_before=calls_before if reading.complete else None,
-        late=max(0, calls_before - told.calls) if told and told.start == before.start else 0,
-        events=reading.events,
-        without_tls=reading.without_tls,
-        silent=reading.silent,
-        newest=reading.newest,
+        calls_before=calls_before if scan.complete else None,
+        late=max(0, late),
+        events=scan.events,
+        without_tls=scan.without_tls,
+        silent=scan.silent,
+        newest=scan.newest,
         stale=silence if silence is not None and silence > stale_after else None,
-        # days on which nothing was read are no baseline
+        # where nothing was read, nothing was found that the next digest could be compared with
         is_baseline=not trusted and not any(point.calls for point in history),
         is_weekly=not digest.schedule.is_daily,
-        complete=reading.complete,
+        complete=scan.complete,
         subject=subject,
         history=(*drawn, Point(start, end, calls, still_open))[-most:],
     )
-    return made, tracked.findings, before if told else None
+    return report, compared.findings, before if last else None

@@ -12,14 +12,16 @@ next, and where that is scheduled too, both are due as one: the later.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from bot.question.window import to_utc
+from bot.wording import WEEKDAYS, listed
+
 _WEEK: Final = 7
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_EVERY_DAY = tuple(range(_WEEK))
-_WORKING_DAYS = _EVERY_DAY[:5]
+EVERY_DAY = tuple(range(_WEEK))
+WORKING_DAYS = EVERY_DAY[:5]
 _DAY: Final = timedelta(days=1)
 _REACH: Final = timedelta(days=_WEEK + 1)
 """Dates of a schedule are a week apart at most, and a zone may leave one out."""
@@ -44,13 +46,12 @@ class Schedule:
     @property
     def is_every_day(self) -> bool:
         """Whether no day is left out."""
-        return self.weekdays == _EVERY_DAY
+        return self.weekdays == EVERY_DAY
 
     def words(self) -> str:
         """`every working day at 09:00 Berlin time`, or `every Monday at 09:00 UTC`."""
-        *most, last = (WEEKDAYS[day] for day in self.weekdays)
-        days = f"{', '.join(most)} and {last}" if most else last
-        days = {_EVERY_DAY: "day", _WORKING_DAYS: "working day"}.get(self.weekdays, days)
+        named = {EVERY_DAY: "day", WORKING_DAYS: "working day"}
+        days = named.get(self.weekdays) or listed([WEEKDAYS[day] for day in self.weekdays])
         place = self.zone.rsplit("/", 1)[-1].replace("_", " ")
         clock = place if place.isupper() else f"{place} time"
         if self.zone.startswith("Etc/GMT"):
@@ -58,17 +59,17 @@ class Schedule:
         return f"every {days} at {self.at:%H:%M} {clock}"
 
     def __str__(self) -> str:
-        """Text that `read` reads back as an order with an equal schedule."""
+        """Text that `order.parse` reads back as an order with an equal schedule."""
         when = f"{self.at:%H:%M} {self.zone}"
-        if self.weekdays == _EVERY_DAY:
+        if self.weekdays == EVERY_DAY:
             return f"daily {when}"
-        if self.weekdays == _WORKING_DAYS:
+        if self.weekdays == WORKING_DAYS:
             return f"daily {when} weekdays"
         return f"weekly {','.join(WEEKDAYS[day][:3].lower() for day in self.weekdays)} {when}"
 
     def moment(self, day: date) -> datetime:
         """When it is due, in UTC, for the local date `day`, be that scheduled or not."""
-        return self._utc(datetime.combine(day, self.at))
+        return to_utc(datetime.combine(day, self.at), ZoneInfo(self.zone))
 
     def latest(self, now: datetime) -> date:
         """The latest scheduled local date whose moment is not after `now`. It never goes back with time."""
@@ -88,7 +89,7 @@ class Schedule:
 
     def start_of(self, day: date) -> datetime:
         """When the local date `day` begins, in UTC: a skipped midnight is moved on; of two, the first."""
-        return self._utc(datetime.combine(day, time()))
+        return to_utc(datetime.combine(day, time()), ZoneInfo(self.zone))
 
     def _today(self, now: datetime) -> date:
         return now.astimezone(ZoneInfo(self.zone)).date()
@@ -104,8 +105,3 @@ class Schedule:
             byweekday=self.weekdays,
         )
         return [wall.date() for wall in walls]
-
-    def _utc(self, wall: datetime) -> datetime:
-        from dateutil.tz import resolve_imaginary
-
-        return resolve_imaginary(wall.replace(tzinfo=ZoneInfo(self.zone))).astimezone(UTC)

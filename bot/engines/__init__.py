@@ -56,6 +56,8 @@ class Statement:
     columns: tuple[Column, ...]
     store: str = ""
     """The store it is for, by its alias, where the engine has several."""
+    caution: str = ""
+    """Why its asker should confirm it first, in words; empty where there is no reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
+    from wsgiref.types import WSGIApplication
 
     from prometheus_client.core import GaugeMetricFamily
 
@@ -29,9 +30,10 @@ class Metrics:
 
         # when a counter began is of no use here, and as many lines again
         prometheus.disable_created_metrics()  # type: ignore[no-untyped-call]  # the library's
-        self.content_type: Final[str] = prometheus.CONTENT_TYPE_LATEST
-        """The media type of `text`."""
         self._registry = prometheus.CollectorRegistry()
+        self.page: Final[WSGIApplication] = prometheus.make_wsgi_app(self._registry)
+        """Tells everything, in whichever of Prometheus' formats is asked for. What cannot be asked now is
+        left out, and logged."""
         self._ended = prometheus.Counter(
             "tls_audit_runs_ended_total",
             "Runs that came to their end, by outcome and kind.",
@@ -59,7 +61,6 @@ class Metrics:
         )
         for phase in PHASES:
             self._seconds.labels(phase)  # there from the start, at zero
-        self._generate = prometheus.generate_latest
 
     def ended(self, outcome: str, kind: str) -> None:
         """Count a run that came to its end."""
@@ -90,10 +91,6 @@ class Metrics:
         this process holds, and how many Slack knows of; `newest` the time of each engine's newest event.
         """
         self._registry.register(_Watched(states, sockets, newest))
-
-    def text(self) -> bytes:
-        """Everything, in Prometheus' text format. What cannot be asked now is left out, and logged."""
-        return self._generate(self._registry)
 
 
 class _Watched:

@@ -1,18 +1,25 @@
-"""Filters: the words that narrow a question, and how each one's values are read and said."""
+"""Filters: the words that narrow a question. `FILTERS` has one row a word, and nothing else knows them.
+
+A new filter is a new row: how its values are read, how the question says it, what it compares. The
+parser, the SELECT, the words of an answer, hints and help all go by the rows.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from bot import wording
 from bot.question.tokens import quoted, shown
+from bot.wording import number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-VALUE_CHARS: Final = 1_024
-"""CloudTrail keeps 1 KB of a user agent (record contents page)."""
+FILTER_VALUE_CHARS: Final = 1_024
+"""CloudTrail keeps 1 KB of a user agent (docs/facts.md, CloudTrail events)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +42,10 @@ class Filter:
 
 def listed(values: tuple[str, ...], most: int = 3) -> str:
     """`a, b or c`; of many values the first few, and how many more."""
-    said = [shown(value) for value in values]
-    if len(said) > most:
-        said[most - 1 :] = [f"{len(said) - most + 1} more"]
-    return " or ".join(filter(None, (", ".join(said[:-1]), said[-1])))
+    names = [shown(value) for value in values]
+    if len(names) > most:
+        names[most - 1 :] = [f"{len(names) - most + 1} more"]
+    return wording.listed(names, "or")
 
 
 class BadValue(ValueError):
@@ -123,15 +130,37 @@ def _cipher(value: str) -> str:
     return name
 
 
-class Kind(NamedTuple):
-    """A filter's word: how a value is read (or BadValue), how the question says it, an example."""
+class Match(Enum):
+    """How values are compared with a column; in a pattern, `*` is any run of characters."""
+
+    WHOLE = "the value is the whole text"
+    WHOLE_ANY_CASE = "the value is the whole text, in capitals or not"
+    PART = "the value is a part of the text, in capitals or not: nobody types a whole user agent"
+    NAME_IN_PATH = "the value is a whole ARN, or whole names within one: `alice`, `role/ci`, `nightly-*`"
+    VERSION = "the value is a TLS version, however events spell it"
+
+
+class FilterWord(NamedTuple):
+    """A filter's row. `read` gives a value as it is matched, or raises BadValue."""
 
     read: Callable[[str], str]
     phrase: str
+    """How the question says it, before the values: `to s3`."""
     example: str
+    column: str
+    """What is compared: a column of the event, or an expression over columns, in Trino's SQL."""
+    match: Match
+    guess: str = ""
+    """A pattern, over small letters: a bare word that fits it was most likely meant for this filter."""
+    aliases: tuple[str, ...] = ()
+    """What else people type for it."""
+    is_free_text: bool = False
+    """Whether any text is a value, so that one with spaces may have been meant."""
+    is_about_tls: bool = False
+    """Whether it says what counts as outdated, so that coverage is asked without it."""
 
 
-def _text(value: str) -> str:
+def _any(value: str) -> str:
     return value
 
 
@@ -139,49 +168,122 @@ def _lower(value: str) -> str:
     return value.lower()
 
 
-FILTERS: Final[Mapping[str, Kind]] = {
-    "service": Kind(_service, "to", "s3"),
-    "account": Kind(_account, "in account", "111122223333"),
-    "region": Kind(_region, "in", "us-east-1"),
-    "principal": Kind(_text, "by principal", "role/ci"),
-    "agent": Kind(_text, "from agent", "Boto*"),
-    "event": Kind(_text, "of event", "PutObject"),
-    "ip": Kind(_ip, "from", "10.1.*"),
-    "version": Kind(version, "with TLS", "1.1"),
-    "cipher": Kind(_cipher, "with cipher suite", "*-SHA"),
-    "host": Kind(_lower, "to host", "*-fips.*"),
-}
-FREE_TEXT: Final = frozenset({"principal", "agent", "event", "host"})
+PRINCIPAL: Final = (
+    "COALESCE(userIdentity.arn, userIdentity.userName, userIdentity.principalId, userIdentity.invokedBy)"
+)
+"""Who called: the same expression as in the views that show a principal."""
 
 _SERVICES = (
     "athena|cloudformation|cloudtrail|dynamodb|ec2|ecr|ecs|eks|glue|iam|kinesis|kms|lambda|logs"
     "|monitoring|organizations|rds|redshift|route53|s3|secretsmanager|ses|sns|sqs|ssm|states|sts"
 )
-_GUESSES = tuple(
-    (re.compile(pattern), word)
-    for pattern, word in (
-        (_SERVICES + r"|[a-z0-9-]+\.amazonaws\.com", "service"),
-        (r"[0-9]{12}|[0-9]{4}-[0-9]{4}-[0-9]{4}", "account"),
-        (_REGION + "[a-z]?", "region"),
-        (r"arn:.+", "principal"),
-        (r"(?:tls)?v?1\.[0-3]", "version"),
-        (r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:/[0-9]+)?|[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,7}", "ip"),
-        (r"(?:tls|ecdhe|dhe|aes[0-9]+)[-_][a-z0-9_-]+", "cipher"),
-        (r"(?:boto|aws-sdk|aws-cli|terraform).*", "agent"),
-    )
-)
+
+FILTERS: Final[Mapping[str, FilterWord]] = {
+    "service": FilterWord(
+        read=_service,
+        phrase="to",
+        example="s3",
+        column="eventSource",
+        match=Match.WHOLE,
+        guess=_SERVICES + r"|[a-z0-9-]+\.amazonaws\.com",
+        aliases=("source", "svc"),
+    ),
+    "account": FilterWord(
+        read=_account,
+        phrase="in account",
+        example="111122223333",
+        column="recipientAccountId",
+        match=Match.WHOLE,
+        guess=r"[0-9]{12}|[0-9]{4}-[0-9]{4}-[0-9]{4}",
+        aliases=("acct",),
+    ),
+    "region": FilterWord(
+        read=_region,
+        phrase="in",
+        example="us-east-1",
+        column="awsRegion",
+        match=Match.WHOLE,
+        guess=_REGION + "[a-z]?",
+    ),
+    "principal": FilterWord(
+        read=_any,
+        phrase="by principal",
+        example="role/ci",
+        column=PRINCIPAL,
+        match=Match.NAME_IN_PATH,
+        guess=r"arn:.+",
+        aliases=("user", "role"),
+        is_free_text=True,
+    ),
+    "agent": FilterWord(
+        read=_any,
+        phrase="from agent",
+        example="Boto*",
+        column="userAgent",
+        match=Match.PART,
+        guess=r"(?:boto|aws-sdk|aws-cli|terraform).*",
+        aliases=("client", "useragent"),
+        is_free_text=True,
+    ),
+    "event": FilterWord(
+        read=_any,
+        phrase="of event",
+        example="PutObject",
+        column="eventName",
+        match=Match.WHOLE_ANY_CASE,
+        is_free_text=True,
+    ),
+    "ip": FilterWord(
+        read=_ip,
+        phrase="from",
+        example="10.1.*",
+        column="sourceIPAddress",
+        match=Match.WHOLE,
+        guess=r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?:/[0-9]+)?|[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,7}",
+    ),
+    "version": FilterWord(
+        read=version,
+        phrase="with TLS",
+        example="1.1",
+        column="tlsDetails.tlsVersion",
+        match=Match.VERSION,
+        guess=r"(?:tls)?v?1\.[0-3]",
+        aliases=("tls",),
+        is_about_tls=True,
+    ),
+    "cipher": FilterWord(
+        read=_cipher,
+        phrase="with cipher suite",
+        example="*-SHA",
+        column="tlsDetails.cipherSuite",
+        match=Match.WHOLE,
+        guess=r"(?:tls|ecdhe|dhe|aes[0-9]+)[-_][a-z0-9_-]+",
+        is_about_tls=True,
+    ),
+    "host": FilterWord(
+        read=_lower,
+        phrase="to host",
+        example="*-fips.*",
+        column="tlsDetails.clientProvidedHostHeader",
+        match=Match.WHOLE_ANY_CASE,
+        is_free_text=True,
+    ),
+}
 
 
 def read(word: str, value: str) -> str:
     """`value` as the filter `word` matches it, or BadValue. Reading twice changes nothing."""
     normal = FILTERS[word].read(value)
-    if len(normal) > VALUE_CHARS:
+    if len(normal) > FILTER_VALUE_CHARS:
         raise BadValue(
-            f"`{shown(value)}` is over {VALUE_CHARS:,} characters", hint="`*` stands for the rest."
+            f"`{shown(value)}` is over {number(FILTER_VALUE_CHARS)} characters",
+            hint="`*` stands for the rest.",
         )
     return normal
 
 
 def guess(value: str) -> str:
     """The filter that a bare `value` most likely belongs to, or nothing."""
-    return next((word for pattern, word in _GUESSES if pattern.fullmatch(value.lower())), "")
+    lower = value.lower()
+    likely = (word for word, row in FILTERS.items() if row.guess and re.fullmatch(row.guess, lower))
+    return next(likely, "")

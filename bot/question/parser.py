@@ -17,6 +17,7 @@ from bot.question.filters import FILTERS, BadValue, Filter
 from bot.question.question import Policy, Question
 from bot.question.tokens import Token, literal, quoted, shown, tidied, tokens
 from bot.question.window import Window
+from bot.wording import number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Filter", "Policy", "Question", "Window", "parse"]
 
-TEXT_CHARS: Final = 4_000
+QUESTION_CHARS: Final = 4_000
 """A longer text is no question: Slack itself advises at most 4,000 characters a message."""
 VALUES_MOST: Final = 50
 TOP_MOST: Final = 1_000_000
@@ -42,19 +43,12 @@ _SINGLE: Final[Mapping[str, str]] = {
     "engine": "local",
 }
 """The words that take one value, with an example."""
-_ALIASES: Final[Mapping[str, str]] = {
-    "source": "service",
-    "svc": "service",
-    "acct": "account",
-    "user": "principal",
-    "role": "principal",
-    "client": "agent",
-    "useragent": "agent",
-    "tls": "version",
+_ALIASES: Final = {
+    **{alias: word for word, row in FILTERS.items() for alias in row.aliases},
     "key-exchange": "kx",
     "view": "by",
 }
-_WORDS = (*FILTERS, *_SINGLE, *_ALIASES)
+_PAIR_WORDS = (*FILTERS, *_SINGLE, *_ALIASES)
 _WINDOW_WORDS = ("last", "past", "this", "since", "until", "today", "yesterday", "week", "month", "days")
 
 
@@ -72,20 +66,21 @@ def parse(
 
     `views` holds at least `services` and `calls`, the views of a question that names none.
     """
-    if len(text) > TEXT_CHARS:
+    if len(text) > QUESTION_CHARS:
         raise UserError(
-            f"That is {len(text):,} characters; {TEXT_CHARS:,} is the most.", "Ask for less at once."
+            f"That is {number(len(text))} characters; {number(QUESTION_CHARS)} is the most.",
+            "Ask for less at once.",
         )
     if any("\ud800" <= c <= "\udfff" for c in text):
         raise UserError(f"`{shown(text)}` is not text: half a character is missing.", "Type it again.")
-    known = _Known(now, zone, views, engines, stores, max_days)
+    askable = _Askable(now, zone, views, engines, stores, max_days)
     try:
-        question = _Parser(tidied(text), known).question()
+        question = _QuestionParser(tidied(text), askable).question()
     except _Mistake as mistake:
-        raise UserError(mistake.message, _hint(mistake, known)) from None
-    if len(str(question)) > TEXT_CHARS:
+        raise UserError(mistake.message, _hint(mistake, askable)) from None
+    if len(str(question)) > QUESTION_CHARS:
         raise UserError(
-            f"Spelled out, that is over {TEXT_CHARS:,} characters.", "Name fewer values; `*` helps."
+            f"Spelled out, that is over {number(QUESTION_CHARS)} characters.", "Name fewer values; `*` helps."
         )
     return question
 
@@ -98,7 +93,7 @@ class _Mistake(UserError):
         self.mended = mended
 
 
-class _Known(NamedTuple):
+class _Askable(NamedTuple):
     """What there is to ask about."""
 
     now: datetime
@@ -109,11 +104,11 @@ class _Known(NamedTuple):
     max_days: int
 
 
-def _hint(mistake: _Mistake, known: _Known) -> str:
+def _hint(mistake: _Mistake, askable: _Askable) -> str:
     """The mended question, if that is a question, else the mistake's own hint."""
-    if mistake.mended and shown(mistake.mended, TEXT_CHARS) == mistake.mended:
+    if mistake.mended and shown(mistake.mended, QUESTION_CHARS) == mistake.mended:
         try:
-            _Parser(mistake.mended, known).question()
+            _QuestionParser(mistake.mended, askable).question()
         except UserError:
             pass
         else:
@@ -125,19 +120,19 @@ def _hint(mistake: _Mistake, known: _Known) -> str:
 # --- from tokens to the question
 
 
-class _Parser:
+class _QuestionParser:
     """One text on its way to a Question."""
 
-    def __init__(self, text: str, known: _Known) -> None:
+    def __init__(self, text: str, askable: _Askable) -> None:
         self._text = text
-        self._known = known
+        self._askable = askable
         self._filters: dict[tuple[str, bool], set[str]] = {}
         self._once: dict[str, str] = {}
 
     def question(self) -> Question:
-        typed = list(tokens(self._text))
+        found = list(tokens(self._text))
         spans: list[list[str]] = [[]]
-        for place, token in enumerate(typed):
+        for place, token in enumerate(found):
             word = token.text.lower()
             if token.values:
                 self._take_pair(token)
@@ -146,20 +141,20 @@ class _Parser:
             elif window.belongs(word) and not filters.guess(word):
                 spans[-1].append(token.text)
                 continue
-            elif word in self._known.views:
+            elif word in self._askable.views:
                 self._take_once("by", word)
             else:
-                raise self._unknown(typed, place)
+                raise self._unknown(found, place)
             spans.append([])
         return self._checked(self._window([" ".join(span) for span in spans if span]))
 
     def _take_pair(self, token: Token) -> None:
         word = _ALIASES.get(token.text.lower(), token.text.lower())
-        if word not in _WORDS:
+        if word not in _PAIR_WORDS:
             raise self._unknown_pair(token)
         example = f"Say `{word}={FILTERS[word].example if word in FILTERS else _SINGLE[word]}`, for example."
-        for typed in token.values:
-            value = literal(typed.raw)
+        for each in token.values:
+            value = literal(each.raw)
             if value is None:
                 raise UserError(
                     f"`{shown(self._text[token.start :])}`: that quote is not closed.", "Close it."
@@ -171,7 +166,7 @@ class _Parser:
             try:
                 self._take(word, value, negated=token.negated)
             except BadValue as bad:
-                mended = self._mended(typed.start, typed.end, quoted(bad.instead)) if bad.instead else ""
+                mended = self._mended(each.start, each.end, quoted(bad.instead)) if bad.instead else ""
                 raise _Mistake(bad.why, bad.hint, mended=mended) from None
 
     def _take(self, word: str, value: str, *, negated: bool) -> None:
@@ -209,23 +204,23 @@ class _Parser:
             case "top":
                 if not re.fullmatch(r"0*[1-9][0-9]{0,6}", value) or int(value) > TOP_MOST:
                     raise BadValue(
-                        f"`top={shown(value)}` is no number of rows", hint=f"From 1 to {TOP_MOST:,}."
+                        f"`top={shown(value)}` is no number of rows", hint=f"From 1 to {number(TOP_MOST)}."
                     )
                 return str(int(value))
-            case "store" if not self._known.stores:
+            case "store" if not self._askable.stores:
                 hint = "`TLS_AUDIT_EVENT_DATA_STORE` names them."
                 raise BadValue(f"No store `{shown(value)}`: no stores are configured", hint=hint)
             case "store":
-                return _one_of(self._known.stores, value, "store")
+                return _one_of(self._askable.stores, value, "store")
             case "engine":
-                return _one_of(self._known.engines, value, "engine")
+                return _one_of(self._askable.engines, value, "engine")
             case _:
-                return _one_of(self._known.views, value, "view")
+                return _one_of(self._askable.views, value, "view")
 
     def _window(self, spans: list[str]) -> Window:
-        now, zone, max_days = self._known.now, self._known.zone, self._known.max_days
+        now, zone, max_days = self._askable.now, self._askable.zone, self._askable.max_days
         spans = spans or [f"last {min(WINDOW_DAYS, max_days)}d"]
-        windows = [window.read(span, now=now, zone=zone, max_days=max_days) for span in spans]
+        windows = [window.parse(span, now=now, zone=zone, max_days=max_days) for span in spans]
         if len(windows) > 1:
             raise UserError(f"Two windows: `{shown(spans[0])}` and `{shown(spans[1])}`.", "Keep one.")
         return windows[0]
@@ -235,7 +230,7 @@ class _Parser:
             if not negated and values <= self._filters.get((word, True), set()):
                 raise UserError(f"`{word}=` and `{word}!=` together leave nothing.", "Leave one of them out.")
         default = "calls" if ("service", False) in self._filters else "services"
-        view = self._known.views[self._once.get("by", default)]
+        view = self._askable.views[self._once.get("by", default)]
         top = self._once.get("top")
         return Question(
             view=view,
@@ -257,7 +252,9 @@ class _Parser:
         asked = [word for word in ("min", "cipher=weak", "kx") if word in self._once]
         if not view.has_policy:
             if asked:
-                able = ", ".join(f"`{name}`" for name, other in self._known.views.items() if other.has_policy)
+                able = ", ".join(
+                    f"`{name}`" for name, other in self._askable.views.items() if other.has_policy
+                )
                 why = f"`{view.name}` counts calls of every kind: it takes no `{asked[0]}`."
                 raise UserError(why, f"These do: {able}.")
             return None
@@ -279,60 +276,60 @@ class _Parser:
         return self._text[:start] + instead + self._text[end:]
 
     def _unknown_pair(self, token: Token) -> _Mistake:
-        typed = token.text.lower()
-        if typed in _WINDOW_WORDS or typed in ("private", "on", "from"):
+        word = token.text.lower()
+        if word in _WINDOW_WORDS or word in ("private", "on", "from"):
             rest = " ".join(value.raw for value in token.values)
-            instead = "private" if typed == "private" else f"{typed} {rest}"
-            why = f"No `{typed}=`: did you mean `{shown(instead)}`?"
+            instead = "private" if word == "private" else f"{word} {rest}"
+            why = f"No `{word}=`: did you mean `{shown(instead)}`?"
             return _Mistake(why, mended=self._mended(token.start, token.end, instead))
-        near = _nearest(typed, _WORDS)
+        near = _nearest(word, _PAIR_WORDS)
         if not near:
             return _Mistake(f"No `{shown(token.text)}=`.")
         mended = self._mended(token.start, token.start + len(token.text), near)
         return _Mistake(f"No `{shown(token.text)}=`: did you mean `{near}=`?", mended=mended)
 
-    def _unknown(self, typed: list[Token], place: int) -> _Mistake:
+    def _unknown(self, found: list[Token], place: int) -> _Mistake:
         """What to say of a bare word that is neither view nor window."""
-        token = typed[place]
+        token = found[place]
         word, _, value = token.text.partition(":")
         end = token.end
-        if word.lower() in _WORDS and not value and (after := self._bare(typed[place + 1 : place + 2])):
+        if word.lower() in _PAIR_WORDS and not value and (after := self._bare(found[place + 1 : place + 2])):
             value, end = after[0].text, after[0].end
-        if word.lower() in _WORDS and value:
+        if word.lower() in _PAIR_WORDS and value:
             instead = f"{word}={value}"
         elif guess := filters.guess(token.text):
             instead = f"{guess}={token.text}"
-        elif split := self._split_value(typed, place):
+        elif split := self._split_value(found, place):
             return split
         else:
-            choices = (*self._known.views, *_WINDOW_WORDS, "private")
+            choices = (*self._askable.views, *_WINDOW_WORDS, "private")
             instead = _nearest(token.text, choices)
         if not instead:
             return _Mistake(f"I do not know `{shown(token.text)}`.")
         why = f"I do not know `{shown(token.text)}`: did you mean `{shown(instead)}`?"
         return _Mistake(why, mended=self._mended(token.start, end, instead))
 
-    def _bare(self, typed: list[Token]) -> list[Token]:
-        """The first of `typed`, up to one that means something by itself."""
+    def _bare(self, found: list[Token]) -> list[Token]:
+        """The first of `found`, up to one that means something by itself."""
         bare = []
-        for token in typed:
+        for token in found:
             word = token.text.lower()
             timely = window.belongs(word) and not (filters.guess(word) or word.isdigit())
-            if token.values or word in self._known.views or word == "private" or timely:
+            if token.values or word in self._askable.views or word == "private" or timely:
                 break
             bare.append(token)
         return bare
 
-    def _split_value(self, typed: list[Token], place: int) -> _Mistake | None:
+    def _split_value(self, found: list[Token], place: int) -> _Mistake | None:
         """The mistake of `agent=My App`: a value with a space and no quotes."""
-        before = typed[place - 1] if place else None
+        before = found[place - 1] if place else None
         word = _ALIASES.get(before.text.lower(), before.text.lower()) if before else ""
-        if not before or not before.values or word not in filters.FREE_TEXT:
+        if not before or not before.values or word not in FILTERS or not FILTERS[word].is_free_text:
             return None
         last = before.values[-1]
-        end = self._bare(typed[place:])[-1].end
+        end = self._bare(found[place:])[-1].end
         instead = quoted(self._text[last.start : end])
-        why = f"I do not know `{shown(typed[place].text)}`: a value with spaces wants quotes."
+        why = f"I do not know `{shown(found[place].text)}`: a value with spaces wants quotes."
         return _Mistake(why, f"Say `{word}={shown(instead)}`.", mended=self._mended(last.start, end, instead))
 
 
@@ -348,6 +345,3 @@ def _one_of(choices: Collection[str], value: str, noun: str) -> str:
             return choice
     hint = f"{noun.capitalize()}s: {', '.join(choices)}"
     raise BadValue(f"No {noun} `{shown(value)}`", instead=_nearest(value, choices), hint=hint)
-
-
-# --- from the question back to words

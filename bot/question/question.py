@@ -1,12 +1,17 @@
-"""A question as a value: a view, a window, a policy, and what narrows them."""
+"""A question as a value, and its text: a view over a window, and the scope of what it counts.
+
+`str` writes the text that is stored and shown; `parser.parse` and `Scope.read` read it back.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.question.filters import Filter, listed
-from bot.question.tokens import quoted
+from bot.errors import UserError
+from bot.question.filters import FILTERS, Filter, listed
+from bot.question.tokens import literal, quoted, shown, tokens
+from bot.wording import number
 
 if TYPE_CHECKING:
     from bot.question.views import View
@@ -21,6 +26,67 @@ class Policy:
     """TLS older than this; None: any version will do."""
     weak_cipher: bool = False
     classical_kx: bool = False
+
+    def __str__(self) -> str:
+        """As it is typed: `min=1.2 cipher=weak`."""
+        clauses = ((f"min={self.min_tls}", self.min_tls), ("cipher=weak", self.weak_cipher))
+        return " ".join(text for text, holds in (*clauses, ("kx=classical", self.classical_kx)) if holds)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a question counts, whenever it is asked and whatever view shows it."""
+
+    filters: tuple[Filter, ...] = ()
+    policy: Policy | None = Policy()
+    """None: calls of every kind."""
+    store: str | None = None
+    engine: str | None = None
+
+    @classmethod
+    def read(cls, text: str) -> Scope:
+        """The scope that `str` wrote, be its store and its engine still there or not.
+
+        UserError where the text is no scope. What people type is for `parser.parse`, which checks it.
+        """
+        filters = []
+        policy = Policy(min_tls=None)
+        names: dict[str, str | None] = {"store": None, "engine": None}
+        for token in tokens(text):
+            values = tuple(value for each in token.values if (value := literal(each.raw)))
+            if (token.text, values) == ("cipher", ("weak",)):
+                policy = replace(policy, weak_cipher=True)
+            elif token.text in FILTERS and values:
+                filters.append(Filter(token.text, values, token.negated))
+            elif token.text == "min" and values:
+                policy = replace(policy, min_tls=values[0])
+            elif token.text == "kx":
+                policy = replace(policy, classical_kx=True)
+            elif token.text in names and values:
+                names[token.text] = values[0]
+            else:
+                raise UserError(f"`{shown(text)}` is not the scope of a question.", "Write it anew.")
+        has_versions = any(each.word == "version" and not each.negated for each in filters)
+        if policy.min_tls is None and not has_versions:
+            policy = replace(policy, min_tls=Policy().min_tls)
+        return cls(tuple(filters), policy, names["store"], names["engine"])
+
+    def asked(self, view: View, window: Window) -> Question:
+        """The question of this scope that `view` shows over `window`."""
+        return Question(view, window, self.filters, self.policy, None, self.store, self.engine, private=False)
+
+    def __str__(self) -> str:
+        """Its words, as in `service=s3.amazonaws.com min=1.2`.
+
+        `read` reads an equal scope back where there is a policy; without one, nothing says so.
+        """
+        places = [
+            f"{word}={quoted(name)}"
+            for word, name in (("store", self.store), ("engine", self.engine))
+            if name is not None
+        ]
+        policy = [str(self.policy)] if self.policy else []
+        return " ".join(filter(None, [*map(str, self.filters), *policy, *places]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +106,27 @@ class Question:
     def words(self) -> str:
         """The question without its window: `calls over TLS older than 1.2 to s3, by client`."""
         suffix = f", by {self.view.by}" if self.policy and self.view.by else ""
-        return self.subject() + suffix + (f", top {self.top:,}" if self.top else "")
+        return self.subject() + suffix + (f", top {number(self.top)}" if self.top else "")
 
     def subject(self) -> str:
         """What it asks for, however it is shown: `calls over TLS older than 1.2 to s3`."""
         versions = next((f.values for f in self.filters if f.word == "version" and not f.negated), ())
         leading = versions if self.policy and self.policy.min_tls is None else ()
-        said = [_subject(self.view, self.policy, leading)]
-        said += [f.words() for f in self.filters if f.word != "version" or f.negated or not leading]
-        return " ".join(said)
+        words = [_subject(self.view, self.policy, leading)]
+        words += [f.words() for f in self.filters if f.word != "version" or f.negated or not leading]
+        return " ".join(words)
+
+    @property
+    def scope(self) -> Scope:
+        """What it counts, without the view and the window."""
+        return Scope(self.filters, self.policy, self.store, self.engine)
 
     def __str__(self) -> str:
         """Text that `parse` reads back as an equal question, whenever and in whatever zone."""
-        said = [str(self.window), f"by={self.view.name}", *map(str, self.filters)]
-        if self.policy and self.policy.min_tls:
-            said.append(f"min={self.policy.min_tls}")
-        if self.policy and self.policy.weak_cipher:
-            said.append("cipher=weak")
-        if self.policy and self.policy.classical_kx:
-            said.append("kx=classical")
-        for word, value in (("top", self.top), ("store", self.store), ("engine", self.engine)):
-            if value is not None:
-                said.append(f"{word}={quoted(str(value))}")
-        return " ".join(said + ["private"] * self.private)
+        top = "" if self.top is None else f"top={self.top}"
+        private = "private" if self.private else ""
+        words = [str(self.window), f"by={self.view.name}", str(self.scope), top, private]
+        return " ".join(filter(None, words))
 
 
 def _subject(view: View, policy: Policy | None, versions: tuple[str, ...]) -> str:

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Final
 from sqlglot import exp, parse_one
 
 from bot.event_schema import KEY_EXCHANGE_PATH
+from bot.question.filters import FILTERS, Match
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from bot.question.parser import Filter
+    from bot.question.filters import Filter
     from bot.question.question import Policy, Question
     from bot.question.views import View
 
 
 STORE: Final = "$EDS_ID"
 """What a SELECT is from when its question names no store; else it is from the store's alias."""
-
 
 SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "SSL": ("SSLv2", "SSLv3"),
@@ -32,8 +32,8 @@ SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "1.2": ("TLSv1.2", "TLS 1.2"),
     "1.3": ("TLSv1.3", "TLS 1.3"),
 }
-"""How each version may be written in `tlsDetails.tlsVersion`, oldest first. CloudTrail writes the
-first of each; the others were seen in hand-made test data (facts/cloudtrail.md, section 3)."""
+"""How each version may be written in `tlsDetails.tlsVersion`, oldest first. CloudTrail writes the first of
+each; the others were seen in test data made by hand (docs/facts.md, spellings of a TLS version)."""
 
 WEAKNESSES: Final[tuple[tuple[str, str, bool], ...]] = (
     ("RC4", "RC4", True),
@@ -42,13 +42,10 @@ WEAKNESSES: Final[tuple[tuple[str, str, bool], ...]] = (
     ("CBC with SHA-1", "[-_]SHA$", True),
 )
 """Why a cipher suite is weak, worst first: the reason, a pattern over OpenSSL and IANA names, and
-whether the pattern must be found or must be missing. RFC 7465 (RC4), RFC 9325 section 4.2."""
+whether the pattern must be found or must be missing (docs/facts.md, weak cipher suites)."""
 
 POST_QUANTUM: Final = "(?i)mlkem|kyber"
-"""The key exchanges that are not classical: X25519MLKEM768 and its kin (AWS record contents page)."""
-
-TLS_WORDS: Final = frozenset({"version", "cipher"})
-"""Filters that say what counts as outdated, so that coverage is asked without them."""
+"""The key exchanges that are not classical: X25519MLKEM768 and its kin (docs/facts.md, CloudTrail events)."""
 
 
 def build(question: Question, *, cap: int) -> exp.Select:
@@ -79,7 +76,7 @@ def narrow(select: exp.Select, *conditions: exp.Expr) -> None:
 
 def coverage(question: Question, views: Mapping[str, View]) -> Question:
     """What was read for `question`: the same window and filters, whatever the TLS."""
-    filters = tuple(filter_ for filter_ in question.filters if filter_.word not in TLS_WORDS)
+    filters = tuple(filter_ for filter_ in question.filters if not FILTERS[filter_.word].is_about_tls)
     return replace(question, view=views["coverage"], policy=None, filters=filters, top=None)
 
 
@@ -150,93 +147,62 @@ def _path(path: str) -> list[exp.Expr]:
 
 
 def _predicate(filter_: Filter) -> exp.Expr:
-    build_column, match = _FILTERS[filter_.word]
-    values = list(filter_.values)
-    found = exp.or_(*match(build_column, values))
+    word = FILTERS[filter_.word]
+    column = parse_one(word.column, read="trino")
+    found = exp.or_(*_matches(column, word.match, filter_.values))
     if not filter_.negated:
         return found
     # `x != 'a'` alone would also drop the events that have no x
-    return exp.or_(exp.Is(this=build_column(), expression=exp.null()), exp.Not(this=exp.paren(found)))
+    return exp.or_(exp.Is(this=column.copy(), expression=exp.null()), exp.Not(this=exp.paren(found)))
 
 
-def _column(path: str) -> exp.Expr:
-    return exp.column(*reversed(path.split(".")))
+def _matches(column: exp.Expr, match_: Match, values: Sequence[str]) -> Iterable[exp.Expr]:
+    """The conditions of which one holds where `column` has any of `values`."""
+    match match_:
+        case Match.WHOLE:
+            return _whole(column, values)
+        case Match.WHOLE_ANY_CASE:
+            return _whole(exp.Lower(this=column), [value.lower() for value in values])
+        case Match.PART:
+            lower = exp.Lower(this=column)
+            return (_like(lower, f"*{value.lower()}*") for value in values)
+        case Match.NAME_IN_PATH:
+            return (condition for value in values for condition in _name_in_path(column, value))
+        case Match.VERSION:
+            return [column.isin(*(spelling for value in values for spelling in SPELLINGS[value]))]
 
 
-def _named(path: str) -> Callable[[], exp.Expr]:
-    return lambda: _column(path)
-
-
-def _principal() -> exp.Expr:
-    return parse_one(PRINCIPAL, read="trino")
-
-
-def _role() -> exp.Expr:
-    # never NULL, so that what is excluded by it leaves the events of others in
-    return parse_one("COALESCE(userIdentity.sessionContext.sessionIssuer.arn, '')", read="trino")
-
-
-PRINCIPAL: Final = (
-    "COALESCE(userIdentity.arn, userIdentity.userName, userIdentity.principalId, userIdentity.invokedBy)"
-)
-"""Who called: the same expression as in the views that show a principal."""
-
-
-def _whole(build: Callable[[], exp.Expr], values: list[str]) -> Iterable[exp.Expr]:
-    """The value is the whole text; `*` stands for any run of characters."""
+def _whole(subject: exp.Expr, values: Sequence[str]) -> Iterable[exp.Expr]:
     exact = [value for value in values if "*" not in value]
     if exact:
-        yield build().isin(*exact)
+        yield subject.isin(*exact)
     for value in values:
         if "*" in value:
-            yield _like(build(), value)
+            yield _like(subject, value)
 
 
-def _whole_any_case(build: Callable[[], exp.Expr], values: list[str]) -> Iterable[exp.Expr]:
-    return _whole(lambda: exp.Lower(this=build()), [value.lower() for value in values])
+def _name_in_path(column: exp.Expr, value: str) -> Iterable[exp.Expr]:
+    if value.startswith("arn:"):
+        yield from _whole(column, [value])
+        if ":role/" in value:
+            # a role stands for its sessions, as in the view `findings`
+            yield from _whole(parse_one(_SESSION_ROLE, read="trino"), [value])
+        return
+    yield from _whole(column, [value, f"{value}/*"])
+    for before in (":", "/", "-") if "/" in value else (":", "/"):
+        yield _like(column, f"*{before}{value}")
+        yield _like(column, f"*{before}{value}/*")
 
 
-def _part_any_case(build: Callable[[], exp.Expr], values: list[str]) -> Iterable[exp.Expr]:
-    """The value is a part of the text: nobody types a whole user agent."""
-    for value in values:
-        yield _like(exp.Lower(this=build()), f"*{value.lower()}*")
-
-
-def _name_in_path(build: Callable[[], exp.Expr], values: list[str]) -> Iterable[exp.Expr]:
-    """A whole ARN, or one or more whole names within one: `alice`, `role/ci`, `nightly-*`."""
-    for value in values:
-        if value.startswith("arn:"):
-            yield from _whole(build, [value])
-            if ":role/" in value:
-                # a role stands for its sessions, as in the view `findings`
-                yield from _whole(_role, [value])
-            continue
-        yield from _whole(build, [value, f"{value}/*"])
-        for before in (":", "/", "-") if "/" in value else (":", "/"):
-            yield _like(build(), f"*{before}{value}")
-            yield _like(build(), f"*{before}{value}/*")
-
-
-def _version(build: Callable[[], exp.Expr], values: list[str]) -> Iterable[exp.Expr]:
-    yield build().isin(*(spelling for value in values for spelling in SPELLINGS[value]))
+_SESSION_ROLE: Final = "COALESCE(userIdentity.sessionContext.sessionIssuer.arn, '')"
+"""The role of a session. Never NULL, so that what is excluded by it leaves the events of others in."""
 
 
 def _like(subject: exp.Expr, pattern: str) -> exp.Expr:
     text = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
-    like = exp.Like(this=subject, expression=exp.Literal.string(text))
+    like = exp.Like(this=subject.copy(), expression=exp.Literal.string(text))
     return exp.Escape(this=like, expression=exp.Literal.string("\\")) if "\\" in text else like
 
 
-_FILTERS: Final = {
-    "service": (_named("eventSource"), _whole),
-    "account": (_named("recipientAccountId"), _whole),
-    "region": (_named("awsRegion"), _whole),
-    "principal": (_principal, _name_in_path),
-    "agent": (_named("userAgent"), _part_any_case),
-    "event": (_named("eventName"), _whole_any_case),
-    "ip": (_named("sourceIPAddress"), _whole),
-    "version": (_named("tlsDetails.tlsVersion"), _version),
-    "cipher": (_named("tlsDetails.cipherSuite"), _whole),
-    "host": (_named("tlsDetails.clientProvidedHostHeader"), _whole_any_case),
-}
-"""Each filter's column, and how a value is matched with it. `question.py` knows the same words."""
+def _column(path: str) -> exp.Expr:
+    return exp.column(*reversed(path.split(".")))

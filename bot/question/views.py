@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SHIPPED: Final = Path(__file__).parents[1] / "views"
 PLACEHOLDERS: Final = frozenset({"start", "end", "outdated", "weakness", "classical"})
-CHARTS: Final = frozenset({"bar", "line", "pie"})
+CHART_KINDS: Final = frozenset({"bar", "line", "pie"})
 RESERVED: Final = frozenset(
     {"cancel", "help", "last", "on", "past", "private", "runs"}
     | {"since", "this", "today", "until", "views", "yesterday"}
@@ -42,7 +42,7 @@ RESERVED: Final = frozenset(
 """Words that mean something else in a question, so that no view may take them as its name."""
 
 
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_VIEW_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _HEADER = re.compile(r"--\s*([a-z]+):\s*(.*?)\s*")
 _KEYS = frozenset({"title", "about", "source", "by", "chart"})
 
@@ -102,7 +102,7 @@ def _read_folder(folder: Path) -> Iterator[View]:
 def parse(name: str, text: str, *, where: str) -> View:
     """The view in `text`. UserError says `where`, and on which line, it is broken."""
     broken = _Broken(where)
-    if not _NAME.fullmatch(name) or name in RESERVED:
+    if not _VIEW_NAME.fullmatch(name) or name in RESERVED:
         raise broken("a view is named with a-z, 0-9 and -, and not with a word of the question itself")
     header = _read_header(text, broken)
     select = _parse_select(text, broken)
@@ -226,7 +226,7 @@ def _check_columns(select: exp.Select, broken: _Broken) -> None:
 
 
 def find_type(parts: list[str]) -> event_schema.Type | None:
-    """The type at a dotted path of `events.COLUMNS`, whatever its case; None where there is none."""
+    """The type at a dotted path of `event_schema.COLUMNS`, whatever its case; None where there is none."""
     found: event_schema.Type | None = event_schema.COLUMNS
     for part in parts:
         if not isinstance(found, dict):
@@ -313,9 +313,11 @@ def _read_chart(words: str | None, columns: tuple[Column, ...], broken: _Broken)
     if words is None:
         return None
     kind, *names = words.split()
-    known = {column.name for column in columns}
-    if kind not in CHARTS or len(names) < 2 or not set(names) <= known:
-        raise broken(f"`chart:` takes {', '.join(sorted(CHARTS))}, then the columns for x and its series")
+    promised = {column.name for column in columns}
+    if kind not in CHART_KINDS or len(names) < 2 or not set(names) <= promised:
+        raise broken(
+            f"`chart:` takes {', '.join(sorted(CHART_KINDS))}, then the columns for x and its series"
+        )
     return Chart(kind, names[0], tuple(names[1:]))
 
 

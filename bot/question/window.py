@@ -21,21 +21,17 @@ from zoneinfo import ZoneInfo
 
 from bot.errors import UserError
 from bot.question.tokens import shown
+from bot.wording import MONTHS, WEEKDAYS, weekday_date
 
-EXAMPLES: Final = "Windows: `last 7d`, `yesterday`, `2026-11-01..2026-11-08`, `since 2026-11-01`."
+WINDOWS: Final = "Windows: `last 7d`, `yesterday`, `2026-11-01..2026-11-08`, `since 2026-11-01`."
 FIRST_YEAR: Final = 1970
-"""Nothing is older: CloudTrail began in November 2013."""
+"""The first year that is read: CloudTrail began later, in November 2013 (docs/facts.md)."""
 LAST_YEAR: Final = 9998
 """Python's calendar ends a year later, which leaves room for zones and ends of months."""
 DST_SLACK: Final = timedelta(hours=1)
 """A number of days by the calendar may be an hour longer by the clock."""
 
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-_SHORT_MONTHS = tuple(name[:3].lower() for name in _MONTHS)
+_SHORT_MONTHS = tuple(name[:3].lower() for name in MONTHS)
 _DAYS = {"today": 0, "yesterday": -1, "tomorrow": 1}
 _UNITS = {
     name: unit
@@ -50,8 +46,8 @@ _UNITS = {
     for name in names.split()
 }
 
-_NAME = "(?P<name>" + "|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTHS).lower() + "|sept)(?![a-z])"
-_WEEKDAY = r"(?:(?P<weekday>mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?"
+_NAMED = "(?P<name>" + "|".join(f"{name[:3]}(?:{name[3:]})?" for name in MONTHS).lower() + "|sept)(?![a-z])"
+_WEEKDAY = rf"(?:(?P<weekday>{'|'.join(day[:3].lower() for day in WEEKDAYS)})[a-z]*,?\s+)?"
 _NTH = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?P<year>[0-9]{4})"
 _DATES = tuple(
@@ -60,12 +56,12 @@ _DATES = tuple(
         rf"(?P<word>{'|'.join(_DAYS)})\b",
         _YEAR + r"(?P<month>[0-9]{2})(?P<day>[0-9]{2})",
         _WEEKDAY + _YEAR + r"(?P<sep>[-/.])(?P<month>[0-9]{1,2})(?P=sep)(?P<day>[0-9]{1,2})",
-        _WEEKDAY + _NTH + r"[\s.-]*" + _NAME + rf"(?:[\s.,-]*{_YEAR}(?![0-9:]))?",
-        _WEEKDAY + _NAME + r"[\s.-]*" + _NTH + rf"(?:[\s,-]+{_YEAR}(?![0-9:]))?",
+        _WEEKDAY + _NTH + r"[\s.-]*" + _NAMED + rf"(?:[\s.,-]*{_YEAR}(?![0-9:]))?",
+        _WEEKDAY + _NAMED + r"[\s.-]*" + _NTH + rf"(?:[\s,-]+{_YEAR}(?![0-9:]))?",
     )
 )
-_MONTH = tuple(
-    re.compile(pattern) for pattern in (_YEAR + r"-(?P<month>[0-9]{2})", _NAME + r"[\s.,-]*" + _YEAR)
+_WHOLE_MONTH = tuple(
+    re.compile(pattern) for pattern in (_YEAR + r"-(?P<month>[0-9]{2})", _NAMED + r"[\s.,-]*" + _YEAR)
 )
 _CLOCK = re.compile(
     r"(?:t(?P<compact>[0-9]{2}(?:[0-9]{2}){0,2})"
@@ -80,15 +76,15 @@ _PERIOD = re.compile(r"(?P<which>this|last|previous)\s+(?P<unit>week|month|year)
 _BETWEEN = re.compile(r"\s*(?:\.{2,}|…|–|—)\s*|\s+(?:-|to|until|till)\s+")
 _OPEN_START = re.compile(r"(?:until|till|to|-|–|—|…|\.\.+)(?:\s|[0-9])")
 _ZONES = "cet|cest|bst|wet|west|eet|eest|msk|ist|jst|aest|aedt|est|edt|cst|cdt|mst|mdt|pst|pdt"
-_WORDS = frozenset(
+_WORDS_OF_WINDOWS = frozenset(
     ["last", "past", "previous", "this", "since", "from", "on", "at", "to", "until", "till"]
     + ["ago", "now", "-", "z", "am", "pm"]
     + [*_DAYS, *_UNITS, *_ZONES.split("|")]
-    + [name[:end].lower() for name in _MONTHS for end in (3, 4, None)]
-    + [name for day in _WEEKDAYS for name in (day.lower(), f"{day.lower()}day")]
-    + ["tues", "tuesday", "wednesday", "thur", "thurs", "thursday", "saturday"]
+    + [name[:end].lower() for name in MONTHS for end in (3, 4, None)]
+    + [name for day in WEEKDAYS for name in (day[:3].lower(), day.lower())]
+    + ["tues", "thur", "thurs"]
 )
-_FRAGMENT = re.compile(rf"[+-]?[0-9].*|(?:utc|gmt).*|{_NAME}[0-9.,-].*|.*(?:\.\.|…|–|—).*", re.DOTALL)
+_FRAGMENT = re.compile(rf"[+-]?[0-9].*|(?:utc|gmt).*|{_NAMED}[0-9.,-].*|.*(?:\.\.|…|–|—).*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,35 +114,48 @@ class Window:
         return f"{self.start:%Y-%m-%dT%H:%MZ}..{self.end:%Y-%m-%dT%H:%MZ}"
 
 
+def to_utc(wall: datetime, zone: tzinfo) -> datetime:
+    """The moment, in UTC, at which the clocks of `zone` show `wall`, which is naive.
+
+    A time that a clock change skips is moved on by the change; of two, the first is meant.
+    """
+    local = wall.replace(tzinfo=zone, fold=0)
+    if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != wall:
+        from dateutil.tz import resolve_imaginary  # slow to import, and clocks seldom skip a time
+
+        local = resolve_imaginary(local)
+    return local.astimezone(UTC)
+
+
 def belongs(word: str) -> bool:
     """Whether `word`, alone, looks like a part of a window."""
-    return word.lower() in _WORDS or _FRAGMENT.fullmatch(word.lower()) is not None
+    return word.lower() in _WORDS_OF_WINDOWS or _FRAGMENT.fullmatch(word.lower()) is not None
 
 
-def read(text: str, *, now: datetime, zone: tzinfo, max_days: int) -> Window:
+def parse(text: str, *, now: datetime, zone: tzinfo, max_days: int) -> Window:
     """The window that `text` names; UserError when it is none, or one that nobody should ask."""
     minute = now.astimezone(UTC).replace(second=0, microsecond=0)
     try:
-        return _Reader(text, minute, zone, max_days).window()
-    except _Unread:
+        return _WindowParser(text, minute, zone, max_days).window()
+    except _NoWindow:
         words = text.split()
-        for cut in range(1, min(len(words), 12)):  # nobody types longer pairs; the rest is not worth the time
+        for cut in range(1, min(len(words), 12)):  # no window is longer, and each cut takes time
             first, second = " ".join(words[:cut]), " ".join(words[cut:])
             try:
-                _Reader(first, minute, zone, max_days).window()
-                _Reader(second, minute, zone, max_days).window()
+                _WindowParser(first, minute, zone, max_days).window()
+                _WindowParser(second, minute, zone, max_days).window()
             except UserError:
                 continue
             raise UserError(f"Two windows: `{shown(first)}` and `{shown(second)}`.", "Keep one.") from None
         raise
 
 
-class _Unread(UserError):
+class _NoWindow(UserError):
     """Not the shape of any window."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class _WindowParser:
     label: str
     now: datetime
     zone: tzinfo
@@ -158,11 +167,11 @@ class _Reader:
         if start > self.now or end > start >= self.now:
             local = self.now.astimezone(self.zone)
             today = f"{_day_words(local, year=True)} {_zone_name(local)}"
-            raise UserError(f"`{shown(self.label)}` has not begun: it is {today}.", EXAMPLES)
+            raise UserError(f"`{shown(self.label)}` has not begun: it is {today}.", WINDOWS)
         if end <= start:
             why = "is empty: its end is not in it" if end == start else "ends before it starts"
-            raise UserError(f"`{shown(self.label)}` {why}.", EXAMPLES)
-        # a day or a month that is not over yet says so itself
+            raise UserError(f"`{shown(self.label)}` {why}.", WINDOWS)
+        # who asks for `today` or `this month` knows that it is not over, and need not be told that it was cut
         clipped = end > self.now and text != "today" and not text.startswith("this ")
         end = min(end, self.now)
         if end - start > timedelta(days=self.max_days) + DST_SLACK:
@@ -173,7 +182,7 @@ class _Reader:
         rolling = _ROLLING.fullmatch(text)
         if rolling and rolling["unit"] in _UNITS:
             if re.search(r"[0-9]\s*M$", self.label):
-                raise UserError(f"`{shown(self.label)}`: minutes are `15m`, months `3mo`.", EXAMPLES)
+                raise UserError(f"`{shown(self.label)}`: minutes are `15m`, months `3mo`.", WINDOWS)
             return self._ago(int(rolling["count"]), rolling["unit"]), self.now
         one = _ROLLING_ONE.fullmatch(text)
         if one and one["unit"] in _UNITS:
@@ -198,7 +207,7 @@ class _Reader:
                 start, _ = self._moment(first)
                 return start, self._moment(second, after=start)[0]
             case _:
-                raise self._unread()
+                raise self._no_window()
 
     def _moment(self, text: str, after: datetime | None = None) -> tuple[datetime, datetime | None]:
         """The moment, or the start and end of the day, week, month or year, that `text` names.
@@ -212,14 +221,14 @@ class _Reader:
             return self._ago(int(ago["count"]), ago["unit"]), None
         if period := _PERIOD.fullmatch(text):
             return self._period(period["unit"], back=period["which"] != "this")
-        for pattern in _MONTH:
+        for pattern in _WHOLE_MONTH:
             if month := pattern.fullmatch(text):
                 first = self._date(int(month["year"]), _month_number(month), 1)
                 return self._utc(first), self._utc(_next_month(first))
         found = next((match for pattern in _DATES if (match := pattern.match(text))), None)
         clock = _CLOCK.fullmatch(text[found.end() :] if found else text)
         if clock is None or not (found or clock["clock"]):
-            raise self._unread()
+            raise self._no_window()
         zone = self._offset(clock["offset"]) if clock["offset"] else UTC if clock["zone"] else self.zone
         around = (after or self.now).astimezone(zone)
         day = self._day(found, around, later=after is not None) if found else around.date()
@@ -238,19 +247,19 @@ class _Reader:
             elif not later and day > around.date():
                 day = self._date(day.year - 1, day.month, day.day)
         weekday = parts.get("weekday")
-        if weekday and weekday != _WEEKDAYS[day.weekday()].lower():
-            true = _day_words(datetime.combine(day, time()), year=True).removesuffix(" 00:00")
-            raise UserError(f"`{shown(self.label)}`: that day is {true}.", "Leave the day of the week out.")
+        if weekday and weekday != WEEKDAYS[day.weekday()][:3].lower():
+            true = f"`{shown(self.label)}`: that day is {weekday_date(day, None)}."
+            raise UserError(true, "Leave the day of the week out.")
         return day
 
     def _date(self, year: int, month: int, day: int) -> date:
         if not FIRST_YEAR <= year <= LAST_YEAR:
             raise self._no_such_year()
-        if not 1 <= month <= len(_MONTHS):
-            raise UserError(f"`{shown(self.label)}`: there is no month {month}.", EXAMPLES)
+        if not 1 <= month <= len(MONTHS):
+            raise UserError(f"`{shown(self.label)}`: there is no month {month}.", WINDOWS)
         last = monthrange(year, month)[1]
         if not 1 <= day <= last:
-            raise UserError(f"`{shown(self.label)}`: {_MONTHS[month - 1]} {year} has {last} days.", EXAMPLES)
+            raise UserError(f"`{shown(self.label)}`: {MONTHS[month - 1]} {year} has {last} days.", WINDOWS)
         return date(year, month, day)
 
     def _at(self, day: date, clock: re.Match[str]) -> datetime:
@@ -260,7 +269,7 @@ class _Reader:
         try:
             return parser.parse(f"{day.isoformat()}{written.upper()}")
         except (ValueError, OverflowError) as error:
-            raise UserError(f"`{shown(self.label)}`: there is no such time of day.", EXAMPLES) from error
+            raise UserError(f"`{shown(self.label)}`: there is no such time of day.", WINDOWS) from error
 
     def _offset(self, written: str) -> tzinfo:
         from dateutil import parser
@@ -269,7 +278,7 @@ class _Reader:
             midnight = parser.parse(f"2000-01-01 00:00{written}")
             midnight.utcoffset()
         except (ValueError, OverflowError) as error:
-            raise UserError(f"`{shown(self.label)}`: no zone is `{written}` from UTC.", EXAMPLES) from error
+            raise UserError(f"`{shown(self.label)}`: no zone is `{written}` from UTC.", WINDOWS) from error
         return midnight.tzinfo or UTC
 
     def _period(self, unit: str, *, back: bool) -> tuple[datetime, datetime]:
@@ -301,19 +310,11 @@ class _Reader:
             raise self._too_long() from error
 
     def _utc(self, wall: date, zone: tzinfo | None = None) -> datetime:
-        """The minute in UTC of a local time of day, or of the start of a local day.
-
-        A time that a clock change skips is moved on by the change; of two, the first is meant.
-        """
+        """The minute in UTC of a local time of day, or of the start of a local day."""
         if not FIRST_YEAR <= wall.year <= LAST_YEAR:
             raise self._no_such_year()
         naive = wall if isinstance(wall, datetime) else datetime.combine(wall, time())
-        local = naive.replace(tzinfo=zone or self.zone, fold=0)
-        if local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) != naive:
-            from dateutil.tz import resolve_imaginary
-
-            local = resolve_imaginary(local)
-        return local.astimezone(UTC).replace(second=0, microsecond=0)
+        return to_utc(naive, zone or self.zone).replace(second=0, microsecond=0)
 
     def _too_long(self) -> UserError:
         return UserError(
@@ -323,30 +324,30 @@ class _Reader:
 
     def _no_such_year(self) -> UserError:
         return UserError(
-            f"`{shown(self.label)}` is out of range: CloudTrail began in November 2013.", EXAMPLES
+            f"`{shown(self.label)}` is out of range: CloudTrail began in November 2013.", WINDOWS
         )
 
-    def _unread(self) -> UserError:
+    def _no_window(self) -> UserError:
         if two := _DAY_FIRST.search(self.label):
             first, second, year = int(two[1]), int(two[2]), two[3][-2:]
-            readings = dict.fromkeys(
+            dates = dict.fromkeys(
                 f"`20{year}-{month:02}-{day:02}`"
                 for day, month in ((first, second), (second, first))
-                if 1 <= month <= len(_MONTHS)
+                if 1 <= month <= len(MONTHS)
             )
-            if readings:
+            if dates:
                 return UserError(
-                    f"`{two[0]}` can be misread.", f"Write the year first: {' or '.join(readings)}."
+                    f"`{two[0]}` can be misread.", f"Write the year first: {' or '.join(dates)}."
                 )
         if zone := re.search(rf"\b(?:{_ZONES})\b", self.label, re.IGNORECASE):
-            return _Unread(
+            return _NoWindow(
                 f"`{zone[0]}` is more than one zone.",
                 "Say `+02:00` or `UTC`, as in `2026-11-01T09:00+02:00`.",
             )
         ago = _ROLLING.fullmatch(" ".join(self.label.lower().split()))
         if ago and ago["unit"] not in _SHORT_MONTHS:
-            return _Unread(f"`{shown(self.label)}`: units are m, h, d, w, mo and y.", EXAMPLES)
-        return _Unread(f"I cannot read `{shown(self.label)}` as a window.", EXAMPLES)
+            return _NoWindow(f"`{shown(self.label)}`: units are m, h, d, w, mo and y.", WINDOWS)
+        return _NoWindow(f"I cannot read `{shown(self.label)}` as a window.", WINDOWS)
 
 
 def _month_number(found: re.Match[str]) -> int:
@@ -359,8 +360,7 @@ def _next_month(first: date) -> date:
 
 
 def _day_words(moment: datetime, *, year: bool) -> str:
-    day = f"{_WEEKDAYS[moment.weekday()]} {moment.day} {_MONTHS[moment.month - 1][:3]}"
-    return f"{day}{f' {moment.year}' if year else ''} {moment:%H:%M}"
+    return f"{weekday_date(moment, None if year else moment)} {moment:%H:%M}"
 
 
 def _zone_name(moment: datetime) -> str:

@@ -17,7 +17,7 @@ from weakref import WeakSet
 import sqlalchemy as sa
 
 from bot.errors import StoreDown, UserError
-from bot.store import schema
+from bot.store import migrations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,7 @@ class Database:
         try:
             with self.write() as connection:
                 self.lock(connection, MIGRATION_LOCK)
-                schema.migrate(connection)
+                migrations.migrate(connection)
         except StoreDown as error:
             self.close()
             raise StoreDown(

@@ -1,7 +1,7 @@
-"""Digests: what is told to a channel by itself, when, and what is remembered from one to the next.
+"""Digests: what is posted to a channel by itself, when, and what is remembered from one to the next.
 
-A digest remembers its findings, and what it told of each period: that is written once, with the
-findings it changes, so that a digest that is told again after a crash says the same.
+A digest remembers its findings, and its report of each period: that is written once, with the findings it
+changes, so that a digest that is posted again after a crash says the same.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from bot.digests import changes
 from bot.digests import report as reports
-from bot.digests.changes import Finding, Snooze
 from bot.digests.digest import Digest
 from bot.digests.order import parse as parse_order
 from bot.digests.report import Point, Report
+from bot.question.question import Scope
 from bot.store import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bot.digests.changes import Finding, Snooze
     from bot.store.database import Database
 
 
@@ -63,29 +65,29 @@ class Digests:
             return connection.execute(changed).rowcount == 1
 
     def remove(self, number: int) -> None:
-        """Forget a digest, its findings and what it told."""
+        """Forget a digest, its findings and its reports."""
         with self._database.write() as connection:
             connection.execute(sa.delete(_digests).where(_digests.c.id == number))
             _start_over(connection, number)
 
     def start_over(self, number: int) -> None:
-        """Forget what a digest has found and told: the next one sets the baseline."""
+        """Forget a digest's findings and reports: the next one sets the baseline."""
         with self._database.write() as connection:
             _start_over(connection, number)
 
     def pause(self, number: int) -> None:
-        """Tell it no more until it is resumed."""
+        """Post it no more until it is resumed."""
         with self._database.write() as connection:
             paused = sa.update(_digests).where(_digests.c.id == number).values(paused=True, due=None)
             connection.execute(paused)
 
     def due(self, now: datetime) -> list[Digest]:
-        """The digests to be told now."""
+        """The digests to be posted now."""
         wanted = sa.select(_digests).where(_digests.c.due <= now, sa.not_(_digests.c.paused))
         with self._database.read() as connection:
             return [_digest(found) for found in connection.execute(wanted.order_by(_digests.c.id))]
 
-    def put_off(self, digest: Digest, now: datetime) -> None:
+    def reschedule(self, digest: Digest, now: datetime) -> None:
         """Note when a digest that was due is due next, unless it was changed meanwhile."""
         due = digest.schedule.following(now)
         with self._database.write() as connection:
@@ -95,7 +97,7 @@ class Digests:
     # --- what was asked for digests
 
     def put_answer(self, run_id: str, body: str) -> None:
-        """Keep what a run of the kind `reading` found."""
+        """Keep what a run of the kind `scan` found."""
         with self._database.write() as connection:
             connection.execute(sa.delete(schema.answers).where(schema.answers.c.run == run_id))
             connection.execute(sa.insert(schema.answers).values(run=run_id, body=body))
@@ -139,33 +141,33 @@ class Digests:
         )
         return list(reversed(connection.execute(latest).all()))
 
-    def told(self, number: int, start: date, end: date) -> Report | None:
-        """What a digest told of the period from `start` to before `end`."""
-        told = sa.select(_periods.c.report).where(_is_period(number, start, end))
+    def report(self, number: int, start: date, end: date) -> Report | None:
+        """The report of the period from `start` to before `end`, as it was posted."""
+        written = sa.select(_periods.c.report).where(_is_period(number, start, end))
         with self._database.read() as connection:
-            text = connection.execute(told).scalar_one_or_none()
+            text = connection.execute(written).scalar_one_or_none()
             return None if text is None else reports.from_json(text)
 
-    def last_told(self, number: int) -> Report | None:
-        """What a digest told last."""
-        told = (
+    def last_report(self, number: int) -> Report | None:
+        """The newest report of a digest."""
+        newest = (
             sa.select(_periods.c.report)
             .where(_periods.c.digest == number, _periods.c.report.is_not(None))
             .order_by(_periods.c.start.desc())
             .limit(1)
         )
         with self._database.read() as connection:
-            text = connection.execute(told).scalar_one_or_none()
+            text = connection.execute(newest).scalar_one_or_none()
             return None if text is None else reports.from_json(text)
 
     def keep(self, number: int, report: Report, findings: Iterable[Finding], before: Point | None) -> Report:
-        """Write down what is told of a period, the findings as they are then, and the calls of the period
-        `before`, as now known. Where another worker was first, what that one wrote is told.
+        """Write down the report of a period, the findings as they are then, and the calls of the period
+        `before`, as now known. Where another worker was first, what that one wrote holds.
         """
         start, end, trusted = report.period.start, report.period.end, report.period.trusted
         still_open = sum(entry.change != "resolved" for entry in report.entries)
         with self._database.write() as connection:
-            # a digest is told by one worker at a time, but for one that was paused and wakes up
+            # a digest is posted by one worker at a time, but for one that was paused and wakes up
             connection.execute(sa.select(_digests.c.id).where(_digests.c.id == number).with_for_update())
             this = _is_period(number, start, end)
             there = connection.execute(sa.select(_periods.c.report).where(this)).scalar_one_or_none()
@@ -174,8 +176,8 @@ class Digests:
             if before is not None:
                 self._put(connection, number, before, {})
             point = Point(start, end, report.calls, still_open)
-            told = {"trusted": trusted, "open": still_open, "report": reports.to_json(report)}
-            self._put(connection, number, point, told)
+            rest = {"trusted": trusted, "open": still_open, "report": reports.to_json(report)}
+            self._put(connection, number, point, rest)
             connection.execute(sa.delete(_findings).where(_findings.c.digest == number))
             rows = [_row(number, finding) for finding in findings]
             if rows:
@@ -183,17 +185,17 @@ class Digests:
         return report
 
     @staticmethod
-    def _put(connection: sa.Connection, number: int, point: Point, told: dict[str, Any]) -> None:
-        """Write down a period's calls, and what was `told` of it; what nobody told is trusted in nothing."""
+    def _put(connection: sa.Connection, number: int, point: Point, rest: dict[str, Any]) -> None:
+        """Write down a period's calls and the `rest` of its columns; without a report it is not trusted."""
         this = _is_period(number, point.start, point.end)
-        put = sa.update(_periods).where(this).values(calls=point.calls, **told)
+        put = sa.update(_periods).where(this).values(calls=point.calls, **rest)
         if connection.execute(put).rowcount == 0:
-            # what begins within it was told by another schedule, before someone changed that
+            # what begins within it was reported by another schedule, before someone changed that
             begins = _periods.c.start.between(point.start.isoformat(), point.end.isoformat())
             within = sa.and_(_periods.c.digest == number, begins, _periods.c.start != point.end.isoformat())
             connection.execute(sa.delete(_periods).where(within))
             whole = {"digest": number, "start": point.start.isoformat(), "end": point.end.isoformat()}
-            whole |= {"calls": point.calls, "open": point.open, "trusted": False} | told
+            whole |= {"calls": point.calls, "open": point.open, "trusted": False} | rest
             connection.execute(sa.insert(_periods).values(whole))
 
     def finding(self, number: int, finding_id: str) -> Finding | None:
@@ -203,7 +205,7 @@ class Digests:
             body = connection.execute(this).scalar_one_or_none()
             return None if body is None else _finding(body)
 
-    def acknowledge(self, number: int, finding_id: str, known: Snooze | None) -> Finding | None:
+    def acknowledge(self, number: int, finding_id: str, snooze: Snooze | None) -> Finding | None:
         """Make a finding known, or not known any more; None where it is gone."""
         this = sa.and_(_findings.c.digest == number, _findings.c.id == finding_id)
         with self._database.write() as connection:
@@ -212,19 +214,19 @@ class Digests:
             ).scalar_one_or_none()
             if body is None:
                 return None
-            finding = replace(_finding(body), known=known)
+            finding = replace(_finding(body), snooze=snooze)
             connection.execute(sa.update(_findings).where(this).values(_row(number, finding)))
             return finding
 
     def forget(self, before: date) -> None:
-        """Keep nothing older: neither what was told, nor findings that were last seen then."""
+        """Keep nothing older: neither reports, nor findings that were last seen then."""
         with self._database.write() as connection:
             connection.execute(sa.delete(_periods).where(_periods.c.end < before.isoformat()))
             connection.execute(sa.delete(_findings).where(_findings.c.last < before.isoformat()))
 
 
 def _is_period(number: int, start: date, end: date) -> sa.ColumnElement[bool]:
-    """Which row tells of a period; one that another schedule told may begin on the same date."""
+    """Which row is of a period; one of another schedule may begin on the same date."""
     return sa.and_(
         _periods.c.digest == number,
         _periods.c.start == start.isoformat(),
@@ -243,7 +245,7 @@ def _written(digest: Digest) -> dict[str, Any]:
         "owner": digest.owner,
         "channel": digest.channel,
         "schedule": str(digest.schedule),
-        "question": digest.question,
+        "question": str(digest.scope),
         "mention": digest.mention,
         "paused": digest.paused,
         "created": digest.created,
@@ -253,24 +255,21 @@ def _written(digest: Digest) -> dict[str, Any]:
 
 def _digest(found: sa.Row[Any]) -> Digest:
     values = dict(found._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
-    return Digest(**{**values, "schedule": parse_order(values["schedule"], zone="UTC").schedule})
+    schedule = parse_order(values.pop("schedule"), zone="UTC").schedule
+    return Digest(schedule=schedule, scope=Scope.read(values.pop("question")), **values)
 
 
 def _row(number: int, finding: Finding) -> dict[str, Any]:
-    import msgspec
-
     return {
         "digest": number,
         "id": finding.id,
         "last": finding.last.isoformat(),
-        "body": json.dumps(msgspec.to_builtins(finding)),
+        "body": json.dumps(changes.to_builtins(finding)),
     }
 
 
 def _finding(body: str) -> Finding:
-    import msgspec
-
-    return msgspec.convert(json.loads(body), Finding)
+    return changes.from_builtins(json.loads(body))
 
 
 def _point(found: sa.Row[Any]) -> Point:

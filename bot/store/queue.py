@@ -1,4 +1,4 @@
-"""Claims: which run is next, in SQL.
+"""The queue: which run is next, in SQL.
 
 Users take turns, and no engine runs more at once than it may, over all replicas. Statements are built once:
 to build one takes longer than to run it.
@@ -31,7 +31,7 @@ FOR_OTHERS: Final = 4
 """One user leaves the fourth part of what an engine runs at once to others."""
 
 LOOKED_AT: Final = 8
-"""Runs that a claim chooses from: as many as others may hold for the moment."""
+"""Runs that are chosen from: as many as others may hold for the moment."""
 
 Limits = tuple[tuple[str, int], ...]
 """How many runs each engine may have at once: its name, and the number."""
@@ -43,7 +43,7 @@ _now = sa.bindparam("now", type_=Moment)
 def candidates(
     connection: sa.Connection, now: datetime, limits: Mapping[str, int], each_user: int
 ) -> list[sa.Row[Any]]:
-    """The runs to claim next, the first of them first: `id`, `fence`, and whether each may be run at once
+    """The runs to acquire next, the first of them first: `id`, `fence`, and whether each may be run at once
     (`now`) or is only to be announced, cancelled, or gone on with."""
     return list(connection.execute(_candidates(_sorted(limits), each_user), {"now": now}))
 
@@ -113,7 +113,7 @@ def _take(limits: Limits, *, at_once: bool) -> ReturningUpdate[Any]:
             fence=_runs.c.fence + 1,
             attempts=_runs.c.attempts + 1,
             # a lease that nobody gave back: its owner died, at whatever it was doing
-            doubt=sa.or_(_runs.c.doubt, _runs.c.lease.is_not(None)),
+            maybe_posted=sa.or_(_runs.c.maybe_posted, _runs.c.lease.is_not(None)),
             **(started if at_once else {}),
         )
         .returning(_runs)
@@ -138,7 +138,7 @@ def _held() -> sa.Subquery:
 
 
 def _room(limits: Limits) -> sa.ColumnElement[bool]:
-    """Whether the engine of a run has room for one more of its user's; the telling of a digest needs no
+    """Whether the engine of a run has room for one more of its user's; the posting of a digest needs no
     engine."""
     other = _runs.alias()
     running = sa.select(sa.func.count()).where(other.c.engine == _runs.c.engine, other.c.state == "running")

@@ -9,19 +9,17 @@ memory by which a redelivered request is known (`key`).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, get_args
-from uuid import uuid4
 
 import sqlalchemy as sa
 
-from bot.engines import Statement
 from bot.errors import LeaseLost
 from bot.store import queue, schema
 from bot.store.queue import EACH_USER, LEASE
-from bot.store.schema import ENDED, Kind, State
-from bot.table import Column
+from bot.store.run import Run, from_columns, new_id, to_columns
+from bot.store.schema import ENDED, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,106 +29,18 @@ if TYPE_CHECKING:
 ATTEMPTS: Final = 3
 """A run that ended its process this often is given up."""
 
-CLAIM_TRIES: Final = 5
+TRIES: Final = 5
 """How often runs are chosen anew when others were quicker with all of them."""
 
-CLAIM_LOCK: Final = 0x715_A0D18
-"""PostgreSQL's advisory lock under which runs are claimed: two replicas that count an engine's runs at
+QUEUE_LOCK: Final = 0x715_A0D18
+"""PostgreSQL's advisory lock under which runs are acquired: two replicas that count an engine's runs at
 once would both find room for the last one."""
 
 REPEATED: Final = timedelta(minutes=10)
 """How long a request is known when it comes again; Slack repeats events for up to six minutes (docs)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One statement of a run: its name (`answer`, `coverage`), and the engine's ref once it has one."""
-
-    name: str
-    statement: Statement
-    ref: str | None = None
-    scanned: int = 0
-    """Bytes read for it, which are paid for; none for what another run has paid for."""
-    adopted: float | None = None
-    """When the run was asked whose result is taken, in seconds since 1970; None: it asks by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One asking. `id` is ours, `key` the asking's, each step's `ref` the engine's, `thread` Slack's."""
-
-    id: str
-    key: str
-    user: str
-    channel: str
-    """Where it was asked."""
-    reply_to: str | None
-    """The thread it was asked in, which then gets the answer; else the answer opens one."""
-    typed: str
-    """The question as it was typed: what Rerun asks anew."""
-    text: str
-    """The same as `parse` reads it back, whenever it is read."""
-    engine: str
-    steps: tuple[Step, ...]
-    created: datetime
-    zone: str = "UTC"
-    """The asker's zone, by its name, where the words depend on it."""
-    kind: Kind = "question"
-    awaits: str | None = None
-    """The run that has to end first."""
-    digest: int | None = None
-    """The digest that it tells."""
-    day: str | None = None
-    """The local date for which the digest is due, as in 2026-11-23."""
-    state: State = "queued"
-    home: str | None = None
-    """The channel its messages are in: `channel`, or the asker's direct messages."""
-    thread: str | None = None
-    """The timestamp of its parent message."""
-    parts: Mapping[str, str] | None = None
-    """What was posted, part by part: the part's name and Slack's word for it."""
-    owner: str | None = None
-    lease: datetime | None = None
-    fence: int = 0
-    attempts: int = 0
-    doubt: bool = False
-    """Whether something may have been posted that is not written down: then one looks before one posts."""
-    due: datetime | None = None
-    """Not to be tried before this."""
-    wanted: bool = True
-    """False once someone cancelled it."""
-    started: datetime | None = None
-    answered: datetime | None = None
-    """When the engine had answered, and posting began."""
-    finished: datetime | None = None
-    scanned: int = 0
-    rows: int | None = None
-    error: str | None = None
-
-    @property
-    def waited(self) -> timedelta:
-        """How long its asker has waited, when it was last written down at work."""
-        return timedelta() if self.lease is None else self.lease - LEASE - self.created
-
-    @property
-    def posted(self) -> Mapping[str, str]:
-        """`parts`, never None."""
-        return self.parts or {}
-
-
-def _read_step(step: Mapping[str, Any]) -> Step:
-    statement = step["statement"]
-    columns = tuple(Column(**column) for column in statement["columns"])
-    read = Statement(statement["sql"], columns, statement.get("store", ""))
-    return Step(step["name"], read, step["ref"], step.get("scanned", 0), step.get("adopted"))
-
-
 _runs = schema.runs
-
-
-def new_id() -> str:
-    """An id for a run, short enough to be typed."""
-    return uuid4().hex[:8]
 
 
 class Runs:
@@ -143,7 +53,7 @@ class Runs:
 
     def add(self, run: Run) -> Run:
         """Keep `run`, and return it as it is kept; or the run that came with its key before, as it is now."""
-        values = _written({field.name: getattr(run, field.name) for field in fields(Run)})
+        values = to_columns({field.name: getattr(run, field.name) for field in fields(Run)})
         try:
             with self._database.write() as connection:
                 connection.execute(sa.insert(_runs).values(values))
@@ -179,11 +89,10 @@ class Runs:
             _runs.c.state.in_(("posting", "done")),
         ]
         if view:
-            wanted.append(_runs.c.text.contains(f" by={view}", autoescape=True))
+            wanted.append(_runs.c.view == view)
         newest = sa.select(_runs).where(*wanted).order_by(_runs.c.created.desc()).limit(count)
         with self._database.read() as connection:
-            found = [_run(each) for each in connection.execute(newest)]
-        return [run for run in found if not view or f"by={view}" in run.text.split()]
+            return [_run(found) for found in connection.execute(newest)]
 
     def scanned(self, engine: str, since: datetime) -> int:
         """The bytes an engine has read for all runs asked `since` then, however they ended."""
@@ -193,21 +102,21 @@ class Runs:
         with self._database.read() as connection:
             return int(connection.execute(total).scalar_one() or 0)
 
-    def claim(self, owner: str, now: datetime, limits: Mapping[str, int]) -> Run | None:
+    def acquire(self, owner: str, now: datetime, limits: Mapping[str, int]) -> Run | None:
         """Take the next run for `owner`: one to be cancelled; a new one, to be announced; one whose engine
         has room, to be run; or one left by an owner whose lease has ended.
 
         Users take turns, and none has all that an engine runs at once. That is no more than its `limits`,
         over all replicas: without room, a new run is handed out still `queued`.
         """
-        for _ in range(CLAIM_TRIES):
+        for _ in range(TRIES):
             # to choose among thousands takes long, and nobody who wants to write shall wait for it
             with self._database.read() as connection:
                 found = queue.candidates(connection, now, limits, self._each_user)
             if not found:
                 return None
             with self._database.write() as connection:
-                self._database.lock(connection, CLAIM_LOCK)
+                self._database.lock(connection, QUEUE_LOCK)
                 # whoever is just writing a run keeps it: another is as good
                 ours = queue.unheld(connection, [one.id for one in found])
                 for one in found:
@@ -217,22 +126,22 @@ class Runs:
         return None
 
     def save(self, run: Run, now: datetime, **changes: Any) -> Run:
-        """Write `changes` as the run's owner, and renew the lease. Stopped, if it is ours no more."""
+        """Write `changes` as the run's owner, and renew the lease. LeaseLost, if it is ours no more."""
         return self._write(run, {"lease": now + LEASE, **changes})
 
-    def lay_back(self, run: Run, **changes: Any) -> Run:
-        """Write `changes`, and leave the run to whoever claims it next. Stopped, if it is ours no more."""
-        return self._write(run, {"doubt": False, **changes, "lease": None})
+    def release(self, run: Run, **changes: Any) -> Run:
+        """Write `changes`, and leave the run to whoever is next. LeaseLost, if it is ours no more."""
+        return self._write(run, {"maybe_posted": False, **changes, "lease": None})
 
-    def end(self, run: Run, state: State, now: datetime, **changes: Any) -> Run:
-        """Bring a run to its end. Stopped, if it is ours no more."""
+    def finish(self, run: Run, state: State, now: datetime, **changes: Any) -> Run:
+        """Bring a run to its end. LeaseLost, if it is ours no more."""
         return self._write(run, {**changes, "state": state, "finished": now, "lease": None})
 
     def _write(self, run: Run, changes: Mapping[str, Any]) -> Run:
         write = (
             sa.update(_runs)
             .where(_runs.c.id == run.id, _runs.c.fence == run.fence, _runs.c.state.not_in(ENDED))
-            .values(_written(changes))
+            .values(to_columns(changes))
             .returning(_runs)
         )
         with self._database.write() as connection:
@@ -242,7 +151,7 @@ class Runs:
         return _run(found)
 
     def withdraw(self, run_id: str) -> Run | None:
-        """Mark a run as not wanted: whoever works on it, or claims it next, ends it. None once it ended."""
+        """Mark a run as not wanted: whoever works on it, or acquires it next, ends it. None once it ended."""
         mark = (
             sa.update(_runs)
             .where(_runs.c.id == run_id, _runs.c.state.not_in(ENDED))
@@ -253,7 +162,7 @@ class Runs:
             found = connection.execute(mark).one_or_none()
             return None if found is None else _run(found)
 
-    def release(self, owner: str) -> None:
+    def reap(self, owner: str) -> None:
         """End the leases of `owner`, a worker that is known to be gone: its runs are taken up at once."""
         with self._database.write() as connection:
             epoch = datetime.fromtimestamp(0, UTC)
@@ -290,7 +199,7 @@ class Runs:
         gone = sa.or_(schema.requests.c.key == key, schema.requests.c.at < now - REPEATED)
         with self._database.write() as connection:
             # two replicas that remember the same at once would be in each other's way
-            self._database.lock(connection, CLAIM_LOCK)
+            self._database.lock(connection, QUEUE_LOCK)
             connection.execute(sa.delete(schema.requests).where(gone))
             connection.execute(sa.insert(schema.requests).values(key=key, at=now))
 
@@ -308,14 +217,5 @@ class Runs:
             connection.execute(sa.delete(_runs).where(_runs.c.id == run.id, _runs.c.state.in_(ENDED)))
 
 
-def _written(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's fields as the table has them."""
-    written = dict(values)
-    if "steps" in written:
-        written["steps"] = [asdict(step) for step in written["steps"]]
-    return written
-
-
 def _run(found: sa.Row[Any]) -> Run:
-    values = dict(found._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
-    return Run(**{**values, "steps": tuple(_read_step(step) for step in values["steps"])})
+    return from_columns(dict(found._mapping))  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping

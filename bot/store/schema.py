@@ -1,26 +1,21 @@
-"""The schema of the bot's database: its tables, and what leads from each version to the next."""
+"""The schema of the bot's database, as it is now. `migrations` leads to it from each version before."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import sqlalchemy as sa
 
-from bot.errors import BotError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
 State = Literal["queued", "running", "posting", "done", "failed", "cancelled"]
 
-Kind = Literal["question", "reading", "digest"]
-"""What someone asked; what is asked for digests, by nobody; and the telling of one digest."""
+Kind = Literal["question", "scan", "digest"]
+"""What someone asked; what is asked for digests, by nobody; and the posting of one digest."""
 
 ENDED: Final = ("done", "failed", "cancelled")
 AT_WORK: Final = ("running", "posting")
 
-_metadata = sa.MetaData()
+metadata = sa.MetaData()
 
 
 class Moment(sa.TypeDecorator[datetime]):
@@ -51,7 +46,7 @@ class Words(sa.TypeDecorator[str]):
 
 runs = sa.Table(
     "runs",
-    _metadata,
+    metadata,
     sa.Column("id", sa.String, primary_key=True),
     sa.Column("key", sa.String, nullable=False, unique=True),
     sa.Column("user", sa.String, nullable=False),
@@ -67,15 +62,18 @@ runs = sa.Table(
     sa.Column("awaits", sa.String),
     sa.Column("digest", sa.Integer),
     sa.Column("day", sa.String),
+    sa.Column("view", sa.String),
+    sa.Column("previous", sa.String),
+    sa.Column("at_once", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("state", sa.String, nullable=False),
     sa.Column("home", sa.String),
     sa.Column("thread", sa.String),
-    sa.Column("parts", sa.JSON),
+    sa.Column("receipts", sa.JSON),
     sa.Column("owner", sa.String),
     sa.Column("lease", Moment),
     sa.Column("fence", sa.Integer, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("doubt", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("maybe_posted", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("due", Moment),
     sa.Column("wanted", sa.Boolean, nullable=False),
     sa.Column("started", Moment),
@@ -91,15 +89,15 @@ runs = sa.Table(
 
 answers = sa.Table(
     "answers",
-    _metadata,
+    metadata,
     sa.Column("run", sa.String, primary_key=True),
     sa.Column("body", Words, nullable=False),
 )
-"""What a run of the kind `reading` found, for the digests that await it; JSON."""
+"""What a run of the kind `scan` found, for the digests that await it; JSON."""
 
 digests = sa.Table(
     "digests",
-    _metadata,
+    metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("owner", sa.String, nullable=False),
     sa.Column("channel", sa.String, nullable=False),
@@ -116,7 +114,7 @@ digests = sa.Table(
 
 findings = sa.Table(
     "findings",
-    _metadata,
+    metadata,
     sa.Column("digest", sa.Integer, primary_key=True),
     sa.Column("id", sa.String, primary_key=True),
     sa.Column("last", sa.String, nullable=False),
@@ -126,7 +124,7 @@ findings = sa.Table(
 
 periods = sa.Table(
     "periods",
-    _metadata,
+    metadata,
     sa.Column("digest", sa.Integer, primary_key=True),
     sa.Column("start", sa.String, primary_key=True),
     sa.Column("end", sa.String, nullable=False),
@@ -135,59 +133,12 @@ periods = sa.Table(
     sa.Column("trusted", sa.Boolean, nullable=False),
     sa.Column("report", Words),
 )
-"""What each digest found in each of its periods, by local dates, and what it told; JSON."""
+"""What each digest found in each of its periods, by local dates, and its report; JSON."""
 
 requests = sa.Table(
     "requests",
-    _metadata,
+    metadata,
     sa.Column("key", sa.String, primary_key=True),
     sa.Column("at", Moment, nullable=False),
 )
 """Events of Slack's that were answered without a run, so that they are known when they come again."""
-
-
-# --- versions
-
-_version = sa.Table("schema_version", sa.MetaData(), sa.Column("version", sa.Integer, nullable=False))
-
-
-def _add_digests(connection: sa.Connection) -> None:
-    """Version 2: digests, and what a run knows of them; what may have been posted, and by whom."""
-    for column in (
-        "kind VARCHAR NOT NULL DEFAULT 'question'",
-        "awaits VARCHAR",
-        "digest INTEGER",
-        "day VARCHAR",
-        "answered FLOAT",
-        "doubt BOOLEAN NOT NULL DEFAULT false",
-    ):
-        connection.exec_driver_sql(f"ALTER TABLE runs ADD COLUMN {column}")
-    _metadata.create_all(connection)
-
-
-_MIGRATIONS: Final[Sequence[Callable[[sa.Connection], None]]] = (_add_digests,)
-"""What leads from each version to the next, beginning at version 1: the first, which did not say so."""
-
-VERSION: Final = 1 + len(_MIGRATIONS)
-
-
-def migrate(connection: sa.Connection) -> None:
-    """Bring the tables to this version, from any. BotError where a newer one has been here."""
-    there = sa.inspect(connection)
-    if there.has_table("schema_version"):
-        version = int(connection.execute(sa.select(_version.c.version)).scalar_one())
-    else:
-        version = 1 if there.has_table("runs") else 0
-        _version.create(connection)
-        connection.execute(sa.insert(_version).values(version=version))
-    if version > VERSION:
-        raise BotError(
-            f"The database is of version {version}, and this bot knows {VERSION}: a newer one has used it.",
-            "Update the bot, or set TLS_AUDIT_DATABASE_URL to another database.",
-        )
-    if version == 0:
-        _metadata.create_all(connection)
-    else:
-        for step in _MIGRATIONS[version - 1 :]:
-            step(connection)
-    connection.execute(sa.update(_version).values(version=VERSION))

@@ -7,10 +7,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from bot.ops.metrics import PHASES
+from bot.store.run import DigestTask
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bot.ops.metrics import Metrics
-    from bot.store.runs import Run
+    from bot.store.run import Run
+    from bot.store.schema import Kind
 
 log = logging.getLogger("tls_audit.audit")
 """A logger of its own, so that these lines can be kept apart and longer."""
@@ -18,26 +22,30 @@ log = logging.getLogger("tls_audit.audit")
 SQL_CHARS: Final = 10_000
 """Lake takes no longer statement (user guide, query limits); one that another engine took is cut."""
 
+PUBLIC_KINDS: Final[Mapping[Kind, str]] = {"question": "question", "scan": "reading", "digest": "digest"}
+"""What a kind of run is called in metrics and in these lines, which dashboards and alerts are built on."""
+
 
 def ended(run: Run, metrics: Metrics) -> None:
     """Write down who asked what where, what was asked of the lake for it, and how it ended."""
+    kind = PUBLIC_KINDS[run.kind]
     log.info(
-        run.kind,
+        kind,
         extra={
             "run": run.id,
             "who": run.user,
             "where": run.channel,
-            "what": run.typed if run.kind == "question" else run.text,
+            "what": run.typed or run.text,
             "engine": run.engine,
             "sql": [step.statement.sql[:SQL_CHARS] for step in run.steps],
             "bytes": run.scanned,
             "rows": run.rows,
             "outcome": run.state,
             "error": run.error,
-            "digest": run.digest,
+            "digest": run.task.digest if isinstance(run.task, DigestTask) else None,
         },
     )
-    metrics.ended(run.state, run.kind)
+    metrics.ended(run.state, kind)
     if run.scanned:
         metrics.scanned(run.engine, run.scanned)
     marks = (run.created, run.started, run.answered, run.finished)

@@ -1,4 +1,4 @@
-"""Claimed: a run while it is ours, and the only way to change it."""
+"""Lease: a run while it is ours, and the only way to change it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from bot.errors import Cancelled, ShuttingDown, StoreDown
+from bot.errors import LeaseLost, ShuttingDown, StoreDown
+from bot.store.run import SEEN
+from bot.worker.publisher import Parent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from bot.store.runs import Run, Runs
+    from bot.store.run import Receipt, Run
+    from bot.store.runs import Runs
     from bot.store.schema import State
+    from bot.worker.publisher import Part
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +47,8 @@ class Lease:
         self._alive = clock()
 
     def check(self) -> None:
-        """Before something is done that others see: raise HandedOver when this process is to stop, and
-        Stopped where the run is not ours any more, as after a pause."""
+        """Before something is done that others see: raise ShuttingDown when this process is to stop,
+        and LeaseLost where the run is not ours any more, as after a pause."""
         self._alive = now = self._clock()
         if self._stopping.is_set():
             raise ShuttingDown("The bot is stopping.")
@@ -52,26 +56,43 @@ class Lease:
             self.save()
 
     def save(self, **changes: object) -> Run:
-        """Write `changes`, and renew the lease. Stopped, if it is ours no more."""
+        """Write `changes`, and renew the lease. LeaseLost, if it is ours no more."""
         return self._write(lambda run, now: self._runs.save(run, now, **changes))
 
-    def posted(self, part: str, ref: str) -> None:
-        """Write down that a part of the answer was posted."""
-        self.save(parts={**self.run.posted, part: ref})
+    def note(self, part: str, receipt: Receipt) -> None:
+        """Write down what became of a part of the answer."""
+        self.save(receipts={**self.run.receipts, part: receipt})
 
-    def settle(self) -> None:
-        """There is no doubt any more about what was posted: somebody looked."""
+    def deliver(self, parts: Iterable[Part]) -> None:
+        """Post each part that is not there yet, and save its receipt before the next. Raises as `check`."""
+        for part in parts:
+            if self.run.has(part.name):
+                continue
+            self.check()
+            posted = part.post()
+            if isinstance(posted, Parent):
+                self.mark_verified()
+                self.save(home=posted.channel, thread=posted.ref)
+                continue
+            # only one part can have been under way when the run was left: now that this one is there, that
+            # one is. An edit, or bytes that nobody sees, say nothing of it
+            if posted.kind in SEEN:
+                self.mark_verified()
+            self.note(part.name, posted)
+
+    def mark_verified(self) -> None:
+        """All that was posted has its receipt: somebody looked, or what was under way is there."""
         with self._lock:
-            self.run = replace(self.run, doubt=False)
+            self.run = replace(self.run, maybe_posted=False)
 
-    def lay_back(self, **changes: object) -> None:
-        """Write `changes`, and leave the run to whoever claims it next, with a doubt that nobody settled.
-        Stopped, if it is ours no more."""
-        self._write(lambda run, _: self._runs.lay_back(run, **{"doubt": run.doubt, **changes}))
+    def release(self, **changes: object) -> None:
+        """Write `changes`, and leave the run to whoever acquires it next, who looks where nobody has looked.
+        LeaseLost, if it is ours no more."""
+        self._write(lambda run, _: self._runs.release(run, **{"maybe_posted": run.maybe_posted, **changes}))
 
-    def end(self, state: State, **changes: object) -> Run:
-        """Bring the run to its end. Stopped, if it is ours no more."""
-        return self._write(lambda run, now: self._runs.end(run, state, now, **changes))
+    def finish(self, state: State, **changes: object) -> Run:
+        """Bring the run to its end. LeaseLost, if it is ours no more."""
+        return self._write(lambda run, now: self._runs.finish(run, state, now, **changes))
 
     def renew(self) -> None:
         """Keep the lease, if there still is one; who works on the run learns from `save` when it is lost."""
@@ -82,16 +103,16 @@ class Lease:
             if now - self._alive > SIGN_OF_LIFE:
                 log.error("run %s hangs: others may take it", self.run.id)
                 return
-            with suppress(Cancelled):
-                self.run = replace(self._runs.save(self.run, now), doubt=self.run.doubt)
+            with suppress(LeaseLost):
+                self.run = replace(self._runs.save(self.run, now), maybe_posted=self.run.maybe_posted)
 
     def _write(self, write: Callable[[Run, datetime], Run]) -> Run:
-        """Write, however long the database is away; Unavailable only when this process is to stop."""
+        """Write, however long the database is away; StoreDown only when this process is to stop."""
         while True:
             self._alive = now = self._clock()
             try:
                 with self._lock:
-                    self.run = replace(write(self.run, now), doubt=self.run.doubt)
+                    self.run = replace(write(self.run, now), maybe_posted=self.run.maybe_posted)
                     return self.run
             except StoreDown as error:
                 log.warning("run %s waits: %s", self.run.id, error.message)

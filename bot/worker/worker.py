@@ -1,39 +1,38 @@
-"""The straight line: a question in, an answer out, whatever happens between.
+"""The worker: what was promised is carried to its end, whatever happens between.
 
-`submit` ends with the commit that promises an answer. `step` claims one run, of those that were asked and
-of those that digests ask by themselves, and carries it as far as it goes; any number of threads and
-processes may do so at once.
+`step` acquires one run, of those that were asked and of those that digests ask by themselves, and carries it
+as far as it goes; any number of threads and processes may do so at once.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from bot.app.reuse import Costs, adopted
-from bot.errors import Cancelled, EngineBusy, ShuttingDown, StoreDown, SurfaceDown, UserError
+from bot.errors import EngineBusy, LeaseLost, ShuttingDown, StoreDown, SurfaceDown
 from bot.ops import logs
-from bot.question.parser import parse
 from bot.store.queue import LEASE
-from bot.store.runs import Run, new_id
 from bot.store.schema import ENDED
-from bot.worker.kinds import Answering
+from bot.worker.carrier import Carrier
+from bot.worker.inquiry import Inquiry
+from bot.worker.kinds.digest import DigestCarrier
+from bot.worker.kinds.question import QuestionCarrier
+from bot.worker.kinds.scan import ScanCarrier
 from bot.worker.lease import AGAIN_SECONDS, Lease
+from bot.worker.retention import KEEP, Retention
 from bot.worker.scheduler import DigestScheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-    from datetime import tzinfo
+    from collections.abc import Callable, Mapping
 
+    from bot.app.grammar import Grammar
     from bot.engines import Engine
-    from bot.question.question import Question
-    from bot.question.views import View
     from bot.store.digests import Digests
+    from bot.store.run import Run
     from bot.store.runs import Runs
-    from bot.worker.kinds import Publisher
+    from bot.worker.publisher import Publisher
 
 log = logging.getLogger(__name__)
 
@@ -54,23 +53,12 @@ STALE: Final = timedelta(hours=6)
 MOST_AT_WORK: Final = 256
 """Runs at work at once. A few are at their engine; the others wait for their turn to post."""
 
-KEEP: Final = timedelta(days=90)
-"""How long runs, their files and findings are kept."""
-
-SWEEP: Final = timedelta(hours=1)
-"""How often what is too old is forgotten."""
-
-SWEPT_AT_ONCE: Final = 100
-
 GRACE_SECONDS: Final = 4.0
 """How long `stop` waits for what is under way to be handed over: containers get ten seconds as a rule."""
 
-_FAR_EAST: Final = timezone(timedelta(hours=14))
-_FAR_WEST: Final = timezone(timedelta(hours=-12))
 
-
-class Runner:
-    """Takes questions, and works on them in threads of its own between `start` and `stop`."""
+class Worker:
+    """Works on runs in threads of its own between `start` and `stop`."""
 
     def __init__(
         self,
@@ -78,162 +66,52 @@ class Runner:
         digests: Digests,
         engines: Mapping[str, Engine],
         publisher: Publisher,
-        views: Mapping[str, View],
+        grammar: Grammar,
         *,
-        engine: str,
         limits: Mapping[str, int],
         cap: int,
-        max_days: int,
         owner: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        stores: Collection[str] = (),
-        costs: Costs | None = None,
         stale_after: timedelta = STALE,
         stopping: threading.Event | None = None,
         ended: Callable[[Run], None] = lambda _: None,
         keep: timedelta = KEEP,
     ) -> None:
-        """`engine` is the default one, `limits` how many runs each may have at once, `cap` the most rows.
+        """`limits` is how many runs each engine may have at once, `cap` the most rows.
 
-        `stores` are those a question may name. `stopping`, which `stop` sets, ends the waits of all parts.
+        `stopping`, which `stop` sets, ends the waits of all parts.
         `ended` is told of every run that has ended here; runs and findings are kept for `keep`.
         """
         self.runs = runs
         self.digests = digests
-        self.views = views
         self.engines = engines
-        self._publisher = publisher
-        self._engine = engine
         self._limits = limits
-        self._max_days = max_days
         self._owner = owner
         self._clock = clock
-        self._stores = stores
-        self.costs = costs or Costs()
         self._news = threading.Event()
-        """Set when there may be something to claim."""
+        """Set when there may be something to do."""
         self._ends = threading.Condition()
         """Told when a run has ended."""
-        self._claimed: set[Lease] = set()
+        self._leases: set[Lease] = set()
         self._dispatching = False
         self._stopping = stopping or threading.Event()
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
         self._tell_ended = ended
-        self._sweep_at = clock()
-        self._keep_for = keep
-        self.telling = DigestScheduler(runs, digests, self.parse, engine=engine, clock=clock, told=self._wake)
-        self._answering = Answering(
-            runs,
-            digests,
-            engines,
-            publisher,
-            views,
-            self.question,
-            costs=self.costs,
-            cap=cap,
-            stale_after=stale_after,
-            clock=clock,
+        self.scheduler = DigestScheduler(runs, digests, grammar, clock=clock, wake=self.wake)
+        self.retention = Retention(runs, digests, publisher, keep=keep, clock=clock, stopping=self._stopping)
+        self._inquiry = Inquiry(engines, clock=clock)
+        self._carrier = Carrier(
+            QuestionCarrier(runs, self._inquiry, publisher, grammar, cap=cap, clock=clock),
+            ScanCarrier(digests, self._inquiry, grammar, cap=cap),
+            DigestCarrier(runs, digests, publisher, grammar, stale_after=stale_after, clock=clock),
+            self._inquiry,
+            grammar,
         )
 
-    # --- taking questions
-
-    def now(self) -> datetime:
-        """The moment at which a question would be asked."""
-        return self._clock()
-
-    def parse(self, text: str, *, now: datetime, zone: tzinfo) -> Question:
-        """The question of `text`; UserError."""
-        return parse(
-            text,
-            now=now,
-            zone=zone,
-            views=self.views,
-            engines=self.engines,
-            stores=self._stores,
-            max_days=self._max_days,
-        )
-
-    def submit(
-        self,
-        text: str,
-        *,
-        channel: str,
-        user: str,
-        key: str,
-        zone: Callable[[], tzinfo],
-        reply_to: str | None = None,
-        anew: bool = False,
-        sure: bool = False,
-    ) -> Run:
-        """Take a question: when this returns, the answer will come. UserError when it is none.
-
-        `zone`, the asker's, is asked for only when the words depend on it. The same `key` is the same run.
-        An answer of a few minutes ago is taken again, unless it is asked `anew`; and what will cost much
-        raises Costly, unless the asker is `sure`.
-        """
-        now = self._clock()
-        question, where = self._read(text, now, zone)
-        engine = question.engine or self._engine
-        known = self.runs, question, engine, now, self.question
-        earlier = None if anew else self.costs.earlier(*known, self._window_typed)
-        if earlier is not None:
-            question = replace(question, window=self.question(earlier).window)
-        elif not sure:
-            self.costs.confirm(*known)
-        run = Run(
-            id=new_id(),
-            key=key,
-            user=user,
-            channel=channel,
-            reply_to=reply_to,
-            typed=text,
-            text=str(question),
-            engine=engine,
-            steps=() if earlier is None else adopted(earlier),
-            created=now,
-            zone=str(where),
-        )
-        run = self.runs.add(run)
-        self._wake()
-        return run
-
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """There may be something to do: look at once."""
         self._news.set()
-
-    def _read(self, text: str, now: datetime, zone: Callable[[], tzinfo]) -> tuple[Question, tzinfo]:
-        """The question, and the zone it was read in: the asker's, where that changes anything."""
-        read: list[Question | tuple[str, str]] = []
-        for edge in (_FAR_EAST, _FAR_WEST):
-            try:
-                read.append(self.parse(text, now=now, zone=edge))
-            except UserError as error:
-                read.append((error.message, error.hint))
-        east, west = read
-        if east == west and not isinstance(east, tuple):
-            return east, UTC
-        where = UTC if east == west else zone()
-        return self.parse(text, now=now, zone=where), where
-
-    def question(self, run: Run) -> Question:
-        """What a run asks."""
-        return self.parse(run.text, now=run.created, zone=UTC)
-
-    def _window_typed(self, run: Run) -> str:
-        """The words of a run's window; nothing where nobody typed it."""
-        try:
-            return self.parse(run.typed, now=run.created, zone=UTC).window.label
-        except UserError:
-            return ""
-
-    def cancel(self, run_id: str) -> Run | None:
-        """Have a run cancelled: by the next free worker if it waits, else at its engine's next step.
-
-        None when there is nothing to cancel.
-        """
-        run = self.runs.withdraw(run_id)
-        self._wake()
-        return run
 
     def wait(self, run_id: str, seconds: float) -> Run | None:
         """The run, once this process has brought it to its end; as it is when `seconds` have passed."""
@@ -245,11 +123,9 @@ class Runner:
         run = self.runs.get(run_id)
         return run is None or run.state in ENDED
 
-    # --- working on them
-
     def start(self, most: int = MOST_AT_WORK) -> None:
         """Work in the background, on so many runs at once; first take up what this owner left behind."""
-        self.runs.release(self._owner)
+        self.runs.reap(self._owner)
         self._dispatching = True
         jobs = {
             "dispatch": lambda: self._dispatch(most),
@@ -259,20 +135,20 @@ class Runner:
         }
         # daemons: what hangs must not keep the process from ending
         self._threads = [
-            threading.Thread(target=job, name=f"runner-{name}", daemon=True) for name, job in jobs.items()
+            threading.Thread(target=job, name=f"worker-{name}", daemon=True) for name, job in jobs.items()
         ]
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Claim nothing more, hand over what is under way, and return when that is done, or time is up."""
+        """Take nothing more, hand over what is under way, and return when that is done, or time is up."""
         self._stopping.set()
-        self._wake()
+        self.wake()
         with self._ends:
             self._ends.notify_all()
-            if not self._ends.wait_for(lambda: not self._claimed and not self._dispatching, GRACE_SECONDS):
+            if not self._ends.wait_for(lambda: not self._leases and not self._dispatching, GRACE_SECONDS):
                 # their leases run out, and others look before they post
-                under_way = [one.run.id for one in self._claimed] + ["claiming"] * self._dispatching
+                under_way = [one.run.id for one in self._leases] + ["acquiring"] * self._dispatching
                 log.warning("still under way: %s", ", ".join(under_way))
         self._stopped.set()
         for thread in self._threads:
@@ -282,7 +158,7 @@ class Runner:
     @property
     def newest(self) -> Mapping[str, datetime]:
         """The newest event that was met since the start, by engine."""
-        return dict(self._answering.newest)
+        return dict(self._inquiry.newest)
 
     def is_alive(self) -> bool:
         """Whether every thread that was started still works."""
@@ -291,16 +167,16 @@ class Runner:
     def _dispatch(self, most: int) -> None:
         while not self._stopping.is_set():
             with self._ends:
-                self._ends.wait_for(lambda: len(self._claimed) < most or self._stopping.is_set())
+                self._ends.wait_for(lambda: len(self._leases) < most or self._stopping.is_set())
             # before looking: what comes while nothing is found is looked for again
             self._news.clear()
-            claimed = None if self._stopping.is_set() else self._safely(self._claim, "claiming")
-            if claimed is None:
+            lease = None if self._stopping.is_set() else self._safely(self._acquire, "acquiring")
+            if lease is None:
                 if not self._stopping.is_set():
                     self._news.wait(IDLE_SECONDS)
             else:
                 work = threading.Thread(
-                    target=self._work, args=(claimed,), name=f"run-{claimed.run.id}", daemon=True
+                    target=self._work, args=(lease,), name=f"run-{lease.run.id}", daemon=True
                 )
                 work.start()
         with self._ends:
@@ -309,30 +185,12 @@ class Runner:
 
     def _watch(self) -> None:
         while not self._stopping.wait(IDLE_SECONDS):
-            self._safely(self.telling.due, "the digests")
+            self._safely(self.scheduler.schedule_due, "the digests")
 
     def _tidy(self) -> None:
         # a thread of its own: Slack allows so few deletions a minute that digests would come late
         while not self._stopping.wait(IDLE_SECONDS):
-            if self._clock() >= self._sweep_at:
-                self._safely(self.sweep, "forgetting what is old")
-                self._sweep_at = self._clock() + SWEEP
-
-    def sweep(self) -> None:
-        """Forget what is older than what is kept: runs, with the files they posted, and findings. Where Slack
-        is away, what it still holds is kept until the next sweep."""
-        before = self._clock() - self._keep_for
-        while old := self.runs.old(before, SWEPT_AT_ONCE):
-            for run in old:
-                if self._stopping.is_set():
-                    return
-                try:
-                    self._publisher.forget(run)
-                except SurfaceDown as error:
-                    log.warning("forgetting what is old goes on later: %s", error.message)
-                    return
-                self.runs.forget(run)
-        self.digests.forget(before.date())
+            self._safely(self.retention.sweep_when_due, "forgetting what is old")
 
     def _keep(self) -> None:
         while not self._stopped.wait(LEASE.total_seconds() / 3):
@@ -355,56 +213,56 @@ class Runner:
     def keep_leases(self) -> None:
         """Renew the leases of what is under way here, however long it waits for its engine or for Slack."""
         with self._ends:
-            under_way = list(self._claimed)
-        for claimed in under_way:
-            self._safely(claimed.renew, f"the lease of run {claimed.run.id}")
+            under_way = list(self._leases)
+        for lease in under_way:
+            self._safely(lease.renew, f"the lease of run {lease.run.id}")
 
     def step(self) -> bool:
-        """Claim one run and carry it as far as it goes; False when there is none to claim."""
-        claimed = self._claim()
-        if claimed is None:
+        """Acquire one run and carry it as far as it goes; False when there is none."""
+        lease = self._acquire()
+        if lease is None:
             return False
-        self._work(claimed)
+        self._work(lease)
         return True
 
-    def _claim(self) -> Lease | None:
-        run = self.runs.claim(self._owner, self._clock(), self._limits)
+    def _acquire(self) -> Lease | None:
+        run = self.runs.acquire(self._owner, self._clock(), self._limits)
         if run is None:
             return None
-        claimed = Lease(self.runs, run, self._clock, self._stopping)
+        lease = Lease(self.runs, run, self._clock, self._stopping)
         with self._ends:
-            self._claimed.add(claimed)
-        return claimed
+            self._leases.add(lease)
+        return lease
 
-    def _work(self, claimed: Lease) -> None:
+    def _work(self, lease: Lease) -> None:
         try:
-            with logs.about(claimed.run.id):
-                self._safely(lambda: self._try(claimed), f"run {claimed.run.id}")
+            with logs.about(lease.run.id):
+                self._safely(lambda: self._try(lease), f"run {lease.run.id}")
         finally:
             with self._ends:
-                self._claimed.discard(claimed)
+                self._leases.discard(lease)
                 self._ends.notify_all()
-            self._wake()
+            self.wake()
 
-    def _try(self, claimed: Lease) -> None:
+    def _try(self, lease: Lease) -> None:
         """Carry a run as far as it goes, and write down what came between."""
-        run = claimed.run
+        run = lease.run
         try:
             try:
-                self._answering.to_its_end(claimed)
+                self._carrier.to_its_end(lease)
             except EngineBusy as error:
                 log.info("run %s waits: %s", run.id, error.message)
                 due = self._clock() + BUSY_WAIT
-                claimed.lay_back(state="queued", due=due, attempts=run.attempts - 1)
+                lease.release(state="queued", due=due, attempts=run.attempts - 1)
             except ShuttingDown:
-                claimed.lay_back(attempts=run.attempts - 1)
+                lease.release(attempts=run.attempts - 1)
             except SurfaceDown as error:
                 # not counted as an attempt; and whatever Slack was told may have reached it
                 log.warning("run %s: %s", run.id, error)
                 due = self._clock() + UNREACHABLE_WAIT
-                claimed.lay_back(due=due, attempts=run.attempts - 1, doubt=True)
-        except Cancelled:
+                lease.release(due=due, attempts=run.attempts - 1, maybe_posted=True)
+        except LeaseLost:
             log.info("run %s is another worker's now", run.id)
         else:
-            if claimed.run.state in ENDED:
-                self._tell_ended(claimed.run)
+            if lease.run.state in ENDED:
+                self._tell_ended(lease.run)

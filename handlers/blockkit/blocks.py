@@ -11,6 +11,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.text import literal
+from bot.wording import utc
+from handlers.blockkit import values
+from handlers.blockkit.values import AsView, OfRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from bot.errors import BotError
     from bot.question.question import Question
     from bot.question.views import View
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from bot.table import Table
 
 Block = dict[str, Any]
@@ -94,7 +97,7 @@ def moment(when: datetime, *, day: bool = True) -> Block:
         "type": "date",
         "timestamp": int(when.timestamp()),
         "format": local,
-        "fallback": f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
+        "fallback": utc(when.astimezone(UTC)),
     }
 
 
@@ -114,13 +117,13 @@ def code(words: str) -> Block:
     }
 
 
-def button(label: str, action: str, value: str, *, style: str = "", confirm: str = "") -> Block:
-    """A button; with `confirm` it asks back first."""
+def button(label: str, action: str, value: object, *, style: str = "", confirm: str = "") -> Block:
+    """A button that carries one of `values`; with `confirm` it asks back first."""
     made: Block = {
         "type": "button",
         "text": {"type": "plain_text", "text": label},
         "action_id": action,
-        "value": value[:VALUE_CHARS],
+        "value": values.encode(value),
     }
     if style:
         made["style"] = style
@@ -139,9 +142,10 @@ def actions(*elements: Block) -> Block:
     return {"type": "actions", "elements": list(elements)}
 
 
-def option(value: str, text: str) -> Block:
-    """A choice of a menu, or of boxes to tick."""
-    return {"text": {"type": "plain_text", "text": text[:OPTION_CHARS]}, "value": value}
+def option(value: object, text: str) -> Block:
+    """A choice of a menu, or of boxes to tick: a plain text, or one of `values`."""
+    carried = value if isinstance(value, str) else values.encode(value)
+    return {"text": {"type": "plain_text", "text": text[:OPTION_CHARS]}, "value": carried}
 
 
 def line(example: str, value: str) -> Block:
@@ -193,7 +197,7 @@ def parent(run: Run, question: Question, state: str, *, cancel: bool) -> list[Bl
         paragraph(said(state)),
     ]
     if cancel:
-        lines.append(actions(button("Cancel", "cancel", run.id)))
+        lines.append(actions(button("Cancel", "cancel", OfRun(run.id))))
     return lines
 
 
@@ -218,16 +222,15 @@ def trouble(error: BotError, run: Run) -> list[Block]:
     return [paragraph(*prose(f"⚠️ {words} "), said(f"run {run.id}", code=True))]
 
 
-def run_it(text: str, *, reply_to: str | None, anew: bool) -> Block:
-    """The button by which an asker confirms a costly question, to be asked in the thread `reply_to`."""
-    value = f"{'anew' if anew else 'usual'} {reply_to or '-'} {text}"
-    return button("Run it", "run_sure", value, style="primary")
+def fits(value: object) -> bool:
+    """Whether a button can carry `value` whole: what loses its end asks for something else."""
+    return len(values.encode(value)) <= VALUE_CHARS
 
 
 # --- under the table
 
 
-def below(left_out: str, found: Summary, run: Run) -> list[Block]:
+def footer(left_out: str, found: Summary, run: Run) -> list[Block]:
     """What the table leaves out, what was read, and how to go on from here."""
     lines = [paragraph(said(left_out))] if left_out else []
     if found.proof:
@@ -245,25 +248,26 @@ def below(left_out: str, found: Summary, run: Run) -> list[Block]:
 
 def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bool) -> Block:
     """The buttons under an answer."""
+    this = OfRun(run.id)
     others = [view for view in views if view.name != question.view.name]
     elements = [
-        button("Show SQL", "show_sql", run.id),
-        button("Rerun", "rerun", run.id),
-        button("Edit", "edit_run", run.id),
+        button("Show SQL", "show_sql", this),
+        button("Rerun", "rerun", this),
+        button("Edit", "edit_run", this),
         {
             "type": "static_select",
             "action_id": "view_as",
             "placeholder": {"type": "plain_text", "text": "View as…"},
-            "options": [option(f"{run.id} {view.name}", view.title) for view in others[:OPTIONS]],
+            "options": [option(AsView(run.id, view.name), view.title) for view in others[:OPTIONS]],
         },
     ]
     policy = None if question.view.narrows else question.policy
     if empty and policy is not None and policy.min_tls != "1.3":
-        elements.insert(0, button("Ask with min=1.3", "ask_stricter", run.id, style="primary"))
-    elements.append(button("Send daily", "daily", run.id))
+        elements.insert(0, button("Ask with min=1.3", "ask_stricter", this, style="primary"))
+    elements.append(button("Send daily", "daily", this))
     if question.private and run.channel not in (run.home, run.user):
-        elements.append(button("Share in the channel", "share", run.id))
+        elements.append(button("Share in the channel", "share", this))
     elements.append(
-        button("Delete", "delete", run.id, style="danger", confirm="The answer goes away for everyone.")
+        button("Delete", "delete", this, style="danger", confirm="The answer goes away for everyone.")
     )
     return actions(*elements)

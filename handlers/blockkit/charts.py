@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Final, cast
 
-from bot.answers.wording import short_service
+from bot.wording import month_day, number, short_service
 from handlers.blockkit.tables import plain
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def chart(table: Table, view: View) -> tuple[Block, str] | None:
         for label, row in zip(labels, rows, strict=True)
     ]
     which = "last" if view.chart.kind == "line" else "first"
-    part = f", {which} {len(rows)} of {table.row_count:,}" if len(rows) < table.row_count else ""
+    part = f", {which} {len(rows)} of {number(table.row_count)}" if len(rows) < table.row_count else ""
     title = view.title[: TITLE_CHARS - len(part)] + part
     return {"type": "data_visualization", "title": title, "chart": drawn}, "\n".join([title, *words])
 
@@ -62,7 +62,7 @@ def _unique_labels(cells: Sequence[Cell]) -> list[str]:
     labels: list[str] = []
     for cell in cells:
         if isinstance(cell, date):
-            name = f"{cell.day} {cell:%b}"
+            name = month_day(cell, cell)
         else:
             name = short_service(plain(cell))
             name = name.rsplit(":", 1)[-1] if name.startswith("arn:") else name
@@ -92,7 +92,7 @@ def line(drawn: Graph) -> tuple[Block, str] | None:
     ]
     chart = {"type": "line", "series": series, "axis_config": {"categories": labels}}
     words = [
-        f"{label}: " + ", ".join(f"{each.values[-len(labels) :][at]:,}" for each in drawn.series)
+        f"{label}: " + ", ".join(number(each.values[-len(labels) :][at]) for each in drawn.series)
         for at, label in enumerate(labels)
     ]
     block = {"type": "data_visualization", "title": drawn.title[:TITLE_CHARS], "chart": chart}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from bot.answers.wording import short_service
 from bot.digests import report as reports
 from bot.text import literal
+from bot.wording import short_service
 from handlers.access import GROUP
 from handlers.blockkit import blocks
 from handlers.blockkit.blocks import actions, button, paragraph, prose, said
+from handlers.blockkit.values import OfDigest, OfFinding
 
 if TYPE_CHECKING:
     from datetime import date
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from bot.digests.digest import Digest
     from bot.digests.report import Report
     from bot.errors import BotError
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from handlers.blockkit.blocks import Block
 
 SNOOZABLE: Final = frozenset({"new", "back", "open", "quiet"})
@@ -47,12 +48,12 @@ def mention(who: str) -> Block:
     return blocks.person(who)
 
 
-def below(report: Report, digest: Digest, run: Run) -> list[Block]:
+def footer(report: Report, digest: Digest, run: Run) -> list[Block]:
     """What was read, and what can be done about the findings."""
     lines = [paragraph(said(f"{reports.coverage(report)} "), said(f"run {run.id}", code=True))]
     open_ = [entry.finding for entry in report.entries if entry.change in SNOOZABLE]
     elements = [_snooze(digest, open_)] if open_ else []
-    elements.append(button("Edit digest", "edit_digest", str(digest.id)))
+    elements.append(button("Edit digest", "edit_digest", OfDigest(digest.id)))
     return [*lines, actions(*elements)]
 
 
@@ -62,10 +63,9 @@ def _snooze(digest: Digest, findings: list[Finding]) -> Block:
         "action_id": "snooze",
         "placeholder": {"type": "plain_text", "text": "Snooze a finding…"},
         "options": [
-            {
-                "text": {"type": "plain_text", "text": blocks.cut(label(finding), blocks.OPTION_CHARS - 1)},
-                "value": f"{digest.id} {finding.id}",
-            }
+            blocks.option(
+                OfFinding(digest.id, finding.id), blocks.cut(label(finding), blocks.OPTION_CHARS - 1)
+            )
             for finding in findings[: blocks.OPTIONS]
         ],
     }
@@ -78,9 +78,9 @@ def label(finding: Finding) -> str:
     return " · ".join(literal(part) or "–" for part in (short_service(finding.service), who, client))
 
 
-def failed(digest: Digest, error: BotError, what_next: str, run: Run) -> list[Block]:
+def failed(digest: Digest, error: BotError, run: Run) -> list[Block]:
     """Why there is no digest, and what comes next."""
     return [
-        paragraph(said("⚠️ No digest: "), *prose(f"{error} {what_next} "), said(f"run {run.id}", code=True)),
-        actions(button("Edit digest", "edit_digest", str(digest.id))),
+        paragraph(said("⚠️ No digest: "), *prose(f"{error} "), said(f"run {run.id}", code=True)),
+        actions(button("Edit digest", "edit_digest", OfDigest(digest.id))),
     ]

@@ -6,9 +6,9 @@ import heapq
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, cast
 
-from bot.answers.wording import readable
-from bot.table import text
+from bot.table import readable, text
 from bot.text import literal
+from bot.wording import number, utc
 from handlers.blockkit import blocks
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ CELL_CHARS: Final = 250
 
 
 class FittedTable:
-    """The rows of a table that fit a message, chosen once for every rung of the ladder."""
+    """The rows of a table that fit a message, chosen once for every style of table."""
 
     def __init__(self, table: Table, view: View | None = None) -> None:
         """Without a view, the rows stay in their order."""
@@ -82,16 +82,16 @@ class FittedTable:
         lines = []
         if len(self.rows) < self.total:
             order = ", most calls first" if self.by_measure else ""
-            lines.append(f"Showing {len(self.rows):,} of {self.total:,} rows{order}.")
+            lines.append(f"Showing {number(len(self.rows))} of {number(self.total)} rows{order}.")
         if self.columns_left_out:
-            lines.append(f"The last {self.columns_left_out:,} columns are left out.")
+            lines.append(f"The last {number(self.columns_left_out)} columns are left out.")
         if self.was_cut:
             lines.append("Cells with … are cut.")
-        return " ".join([*lines, f"All {self.total:,} rows are in the file."]) if lines else ""
+        return " ".join([*lines, f"All {number(self.total)} rows are in the file."]) if lines else ""
 
 
 def data_table(shown: FittedTable, caption: str) -> Block:
-    """Slack's sortable table, the first rung."""
+    """Slack's sortable table, the first that is tried."""
     return {
         "type": "data_table",
         "caption": caption,
@@ -102,7 +102,7 @@ def data_table(shown: FittedTable, caption: str) -> Block:
 
 
 def plain_table(shown: FittedTable) -> Block:
-    """Slack's older table, the second rung."""
+    """Slack's older table, tried where that one is refused."""
     return {
         "type": "table",
         "column_settings": [{"align": "right" if _is_number(column) else "left"} for column in shown.columns],
@@ -114,7 +114,7 @@ def plain_table(shown: FittedTable) -> Block:
 
 
 def code_table(shown: FittedTable) -> Block:
-    """The table in fixed-width characters, the last rung; fewer rows, since they must fit one block."""
+    """The table in fixed-width characters, which Slack never refuses; fewer rows, as many as fit a block."""
     from tabulate import tabulate
 
     labels = [column.label for column in shown.columns]
@@ -123,9 +123,8 @@ def code_table(shown: FittedTable) -> Block:
     while True:
         drawn = tabulate(rows, labels, "simple", disable_numparse=True, colalign=align)
         if len(drawn) <= blocks.CODE_CHARS or len(rows) == 1:
-            left_out = (
-                f"\n… {shown.total - len(rows):,} more rows in the file" if len(rows) < shown.total else ""
-            )
+            more = shown.total - len(rows)
+            left_out = f"\n… {number(more)} more rows in the file" if more else ""
             return blocks.code(drawn[: blocks.CODE_CHARS] + left_out)
         rows = rows[: max(1, len(rows) * blocks.CODE_CHARS // len(drawn))]
 
@@ -136,7 +135,7 @@ def table_text(shown: FittedTable) -> str:
         ", ".join(f"{column.label} {plain(cell)}" for column, cell in zip(shown.columns, row, strict=True))
         for row in shown.rows[:5]
     ]
-    return blocks.fallback(*lines, shown.left_out or f"{shown.total:,} rows.")
+    return blocks.fallback(*lines, shown.left_out or f"{number(shown.total)} rows.")
 
 
 def _is_number(column: Column) -> bool:
@@ -146,9 +145,9 @@ def _is_number(column: Column) -> bool:
 def plain(cell: Cell) -> str:
     """A cell for people; never empty, since Slack refuses an empty cell."""
     if isinstance(cell, datetime):
-        return f"{cell:%Y-%m-%d %H:%M} UTC"
+        return utc(cell)
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):
-        return f"{cell:,}"
+        return number(cell)
     return text(cell) or "–"
 
 
@@ -165,7 +164,7 @@ def _data_cells(row: Sequence[Cell]) -> list[Block]:
     ]
 
 
-def above(shown: FittedTable) -> list[Block]:
+def header(shown: FittedTable) -> list[Block]:
     """What is the same in every row, said once."""
     if not shown.constants:
         return []

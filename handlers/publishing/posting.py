@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 from slack_sdk.errors import SlackApiError
 
+from bot.store.run import Receipt
 from handlers.errors import SLACK_ERRORS, code_of
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
     from slack_sdk import WebClient
 
-    from bot.store.runs import Run
-    from bot.worker.lease import Lease
+    from bot.store.run import Run
+    from bot.worker.publisher import Delivery
     from handlers.blockkit.blocks import Block
     from handlers.publishing.budget import Budget
 
@@ -38,6 +39,9 @@ BEFORE: Final = timedelta(minutes=1)
 """How much earlier than a run its messages are looked for: Slack's clock is not ours."""
 
 CANNOT_LOOK: Final = frozenset({"missing_scope", "not_in_channel", "channel_not_found", "thread_not_found"})
+
+UPLOAD: Final = "upload"
+"""The part that is a file's bytes, sent and not yet shared."""
 
 UNSEEN: Final = ""
 """What a look finds where the app may not look."""
@@ -59,10 +63,10 @@ class Posting:
         self._budget = budget
 
     def post(
-        self, claimed: Lease, part: str, made: list[Block], words: str, channel: str, thread: str | None
+        self, delivery: Delivery, part: str, made: list[Block], words: str, channel: str, thread: str | None
     ) -> tuple[str, str]:
         """Post, and return where: Slack's own word for the channel, since a person's id names one too."""
-        run = claimed.run
+        run = delivery.run
         arguments: dict[str, Any] = {
             "channel": channel,
             "thread_ts": thread,
@@ -75,23 +79,19 @@ class Posting:
             "metadata": {"event_type": "tls_audit", "event_payload": {"run": run.id, "part": part}},
         }
         self._budget.posts.wait(channel, run.user)
-        claimed.check()
-        if run.doubt:
+        delivery.check()
+        if run.maybe_posted:
             there = self._look(run, channel, thread, lambda message: _is_part(message, run, part))
             if there:
-                claimed.settle()
                 return channel, there
         sent = self._as_member(channel, lambda: self._client.chat_postMessage(**arguments))
-        # only one part can have been under way when the run was left; had this one been refused, it may be
-        # another, such as the word that it was refused
-        claimed.settle()
         return str(sent["channel"]), str(sent["ts"])
 
-    def edit(self, claimed: Lease, made: list[Block], words: str) -> None:
+    def edit(self, delivery: Delivery, made: list[Block], words: str) -> None:
         """Edit a run's parent, however long it takes until Slack allows it."""
         self._budget.edits.wait("")
-        claimed.check()
-        self.edit_now(claimed.run, made, words)
+        delivery.check()
+        self.edit_now(delivery.run, made, words)
 
     def can_edit(self) -> bool:
         """Whether Slack allows an edit at once."""
@@ -111,26 +111,26 @@ class Posting:
         """The channel of the direct messages with a person."""
         return str(self._client.conversations_open(users=[user])["channel"]["id"])
 
-    def upload(self, claimed: Lease, path: Path, name: str, thread: str | None) -> str:
+    def upload(self, delivery: Delivery, path: Path, name: str, thread: str | None) -> str:
         """Post a file; its id. Its bytes are sent, that is written down, and then it is shared."""
-        channel = claimed.run.home or claimed.run.channel
-        file_id = claimed.run.posted.get("upload", "")
+        channel = delivery.run.home or delivery.run.channel
+        sent = delivery.run.receipts.get(UPLOAD)
+        file_id = "" if sent is None else sent.ref
         if not file_id:
-            claimed.check()
+            delivery.check()
             file_id = self._send(path, name)
-            claimed.posted("upload", file_id)
-        elif claimed.run.doubt:
-            shared = self._look(claimed.run, channel, thread, lambda message: _has_file(message, file_id))
+            delivery.note(UPLOAD, Receipt("upload", file_id))
+        elif delivery.run.maybe_posted:
+            shared = self._look(delivery.run, channel, thread, lambda message: _has_file(message, file_id))
             if shared:
-                claimed.settle()
                 return file_id
             if shared == UNSEEN:
                 # what may have been shared is taken back, since a file knows no client_msg_id
                 self._take_back(file_id)
                 file_id = self._send(path, name)
-                claimed.posted("upload", file_id)
+                delivery.note(UPLOAD, Receipt("upload", file_id))
         self._budget.files.wait("files.completeUploadExternal")
-        claimed.check()
+        delivery.check()
         try:
             self._as_member(
                 channel,
@@ -140,9 +140,8 @@ class Posting:
             )
         except OSError:
             # the answer was cut: before anyone says that the file is not there, look
-            if not self._look(claimed.run, channel, thread, lambda message: _has_file(message, file_id)):
+            if not self._look(delivery.run, channel, thread, lambda message: _has_file(message, file_id)):
                 raise
-        claimed.settle()
         return file_id
 
     def _send(self, path: Path, name: str) -> str:
@@ -165,9 +164,9 @@ class Posting:
 
     def withdraw(self, run: Run) -> None:
         """Take back a file of which nobody knows whether it was shared, as far as Slack answers."""
-        if file_id := run.posted.get("upload"):
+        if sent := run.receipts.get(UPLOAD):
             try:
-                self._take_back(file_id)
+                self._take_back(sent.ref)
             except SLACK_ERRORS as error:
                 log.warning("run %s: its file was not taken back: %s", run.id, code_of(error) or error)
 

@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 import logging
-import re
-import tempfile
 import time
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from slack_sdk.errors import SlackApiError
 
-from bot.answers.export import to_csv
-from bot.answers.wording import BYTES_PER_GB, short_service
+from bot.app.access import AccessPolicy, NotAllowed
 from bot.digests import report as reports
-from bot.errors import BotError, ChannelGone, SurfaceDown
-from handlers.access import DIRECT, AccessPolicy
+from bot.digests.digest import Digest
+from bot.errors import BotError, Cancelled, ChannelGone, SurfaceDown
+from bot.store.run import PARENT, Receipt
+from bot.wording import gigabytes, number
+from bot.worker.publisher import Parent, Part
+from handlers.access import DIRECT, Directory
 from handlers.blockkit import blocks, charts, tables
-from handlers.blockkit import digest as told
+from handlers.blockkit import digest as digest_blocks
 from handlers.errors import REFUSED_BLOCKS, SLACK_ERRORS, code_of, translated
 from handlers.publishing.budget import Budget
 from handlers.publishing.posting import Posting
+from handlers.publishing.thread import Thread, file_name, message
+from handlers.replies import CommandReplies, mistake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import date, tzinfo
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import date
 
     from slack_sdk import WebClient
 
     from bot.answers.summary import Summary
-    from bot.digests.digest import Digest
     from bot.digests.report import Report
     from bot.question.question import Question
     from bot.question.views import View
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from bot.table import Table
-    from bot.worker.lease import Lease
+    from bot.worker.publisher import Delivery
     from handlers.blockkit.blocks import Block
 
 log = logging.getLogger(__name__)
@@ -54,11 +55,8 @@ OWED_SECONDS: Final = 900.0
 LONG: Final = timedelta(minutes=1)
 """Whoever waited longer is looking elsewhere, and is named under the answer."""
 
-RUNG_SECONDS: Final = 3_600.0
-"""How long a workspace that refused a kind of table is not asked again: it may have been one odd table."""
-
-NAME_CHARS: Final = 120
-"""A file's name that still shows whole in a thread."""
+TOLD_ALONE: Final = "told alone"
+"""The part that goes to a person's direct messages."""
 
 
 class SlackPublisher:
@@ -69,13 +67,15 @@ class SlackPublisher:
         client: WebClient,
         views: Mapping[str, View],
         *,
-        door: AccessPolicy | None = None,
+        access: AccessPolicy | None = None,
+        replies: CommandReplies | None = None,
         budget: Budget | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`door` knows who may ask; by default, everyone of the workspace. `budget` keeps below Slack's
-        rate limits; by default, the documented ones."""
-        self._door = door or AccessPolicy(client)
+        """`access` knows who may ask; by default, everyone of the workspace. `replies` knows the commands
+        that runs came from. `budget` keeps below Slack's rate limits; by default, the documented ones."""
+        self._access = access or AccessPolicy(Directory(client))
+        self._replies = replies or CommandReplies()
         self._client = client
         self._budget = budget or Budget.of_slack()
         self._posting = Posting(client, self._budget)
@@ -83,22 +83,20 @@ class SlackPublisher:
         self._monotonic = monotonic
         self._owed: dict[str, float] = {}
         """The runs whose headline is still to come, and when their message was last edited."""
-        self._rung = 0
-        self._rung_since = 0.0
-        """How far down the ladder of tables this workspace sent us, and when."""
+        self._thread = Thread(self._posting, monotonic)
 
     # --- questions
 
-    def open(self, claimed: Lease, question: Question, ahead: int) -> tuple[str, str]:
-        run = claimed.run
+    def open(self, delivery: Delivery, question: Question, ahead: int) -> Parent:
+        run = delivery.run
         try:
-            self._door.admit(run.user, run.channel, private=question.private)
+            self._access.admit(run.user, run.channel, private=question.private)
             home = self._posting.direct(run.user) if question.private else run.channel
-            state = "⏳ queued" + (f", {ahead:,} before it" if ahead else "")
+            state = "⏳ queued" + (f", {number(ahead)} before it" if ahead else "")
             made = blocks.parent(run, question, state, cancel=True)
             words = blocks.parent_text(question, state)
             reply_to = run.reply_to if home == run.channel else None
-            sent = self._posting.post(claimed, "parent", made, words, home, reply_to)
+            sent = self._posting.post(delivery, PARENT, made, words, home, reply_to)
         except SLACK_ERRORS as error:
             if code_of(error) == "channel_not_found" and run.channel.startswith(DIRECT):
                 raise BotError(
@@ -106,14 +104,14 @@ class SlackPublisher:
                 ) from error
             raise translated(error) from error
         self._owed[run.id] = self._monotonic()
-        return sent
+        return Parent(*sent)
 
     def progress(self, run: Run, question: Question, state: str, seconds: float, scanned: int) -> None:
         now = self._monotonic()
         if now - self._owed.get(run.id, 0.0) < PROGRESS_SECONDS or not self._posting.may_edit(self._owing()):
             return
         self._owed[run.id] = now
-        read = f" · {scanned / BYTES_PER_GB:.1f} GB read" if scanned else ""
+        read = f" · {gigabytes(scanned)} read" if scanned else ""
         state = f"⏳ {state} {seconds:.0f} s{read}"
         try:
             made = blocks.parent(run, question, state, cancel=True)
@@ -130,85 +128,106 @@ class SlackPublisher:
                 self._owed.pop(run, None)
         return EACH_OWES * len(self._owed)
 
-    def answer(self, claimed: Lease, question: Question, table: Table, found: Summary) -> None:
-        name = file_name(question, ZoneInfo(claimed.run.zone))
+    def answer(
+        self, delivery: Delivery, question: Question, table: Table, summary: Summary
+    ) -> Iterator[Part]:
+        name = file_name(question, ZoneInfo(delivery.run.zone))
         # the table first: nobody shall wait for the rows
-        self._post_all(claimed, {"table": lambda: self._post_answer(claimed, question, table, found)})
-        rest: dict[str, Callable[[], str]] = {}
+        yield _part("table", lambda: self._post_answer(delivery, question, table, summary))
+        rest: list[Part] = []
         if table.row_count:
-            rest["chart"] = lambda: self._post_chart(claimed, charts.chart(table, question.view))
-            rest["file"] = lambda: self._post_file(claimed, table, name)
-        headline = {"headline": lambda: self._edit(claimed, question, blocks.headline(found, table))}
+            rest += [
+                _part("chart", lambda: self._thread.chart(delivery, charts.chart(table, question.view))),
+                _part("file", lambda: self._thread.file(delivery, table, name)),
+            ]
+        headline = _part("headline", lambda: self._edit(delivery, question, blocks.headline(summary, table)))
         # edits are the scarcest of all: where one has to wait, nothing else does
-        self._post_all(claimed, headline | rest if self._posting.can_edit() else rest | headline)
+        yield from [headline, *rest] if self._posting.can_edit() else [*rest, headline]
 
-    def apologise(self, claimed: Lease, question: Question | None, error: BotError) -> None:
-        run = claimed.run
-        self._owed.pop(run.id, None)
+    def fail(
+        self, delivery: Delivery, subject: Question | Digest | None, error: BotError, *, final: bool
+    ) -> Iterator[Part]:
+        if isinstance(subject, Digest):
+            name = "given up" if final else "trouble"
+            yield _part(name, lambda: self._post_no_digest(delivery, name, subject, error))
+            return
+        self._owed.pop(delivery.run.id, None)
+        if not isinstance(error, Cancelled):
+            yield Part("trouble", lambda: self._apologise(delivery, subject, error))
+        elif subject is not None and delivery.run.has(PARENT):
+            yield Part("cancelled", lambda: self._say_cancelled(delivery, subject))
+
+    def _apologise(self, delivery: Delivery, question: Question | None, error: BotError) -> Receipt:
+        run = delivery.run
+        if isinstance(error, NotAllowed) and self._replies.say(run.id, mistake(error)):
+            return Receipt("nothing")
         try:
-            if run.thread is None or not self._apologised_there(claimed, question, error):
+            said = self._apologise_there(delivery, question, error) if run.has(PARENT) else None
+            if said is None:
                 words = [blocks.paragraph(blocks.said(f"You asked: {run.typed}"))]
-                self._tell(claimed, run.user, words, error)
+                said = self._tell(delivery, run.user, words, error)
         except SLACK_ERRORS as refused:
             _unless_away(refused)
             log.error("run %s: the apology was refused: %s", run.id, code_of(refused) or refused)  # noqa: TRY400 - the reason is in the words
+            return Receipt("nothing")
+        return said
 
-    def _apologised_there(self, claimed: Lease, question: Question | None, error: BotError) -> bool:
-        """Whether a run's thread took the apology; its parent may be gone, or the bot sent away."""
-        run = claimed.run
+    def _apologise_there(
+        self, delivery: Delivery, question: Question | None, error: BotError
+    ) -> Receipt | None:
+        """The apology in a run's thread; None where that took none: its parent may be gone, or the bot sent
+        away."""
+        run = delivery.run
         made = [*_told(run, "no answer:"), *blocks.trouble(error, run)]
         try:
             if question is not None:
-                self._edit(claimed, question, "⚠️ No answer: see the thread")
-            if "trouble" not in run.posted:
-                claimed.posted("trouble", self._reply(claimed, "trouble", made, blocks.fallback(str(error))))
+                self._edit(delivery, question, "⚠️ No answer: see the thread")
+            return self._thread.reply(delivery, "trouble", made, blocks.fallback(str(error)))
         except SlackApiError as refused:
             _unless_away(refused)
             log.warning("run %s: its thread took no apology: %s", run.id, code_of(refused))
-            return False
-        return True
+            return None
 
-    def cancelled(self, claimed: Lease, question: Question) -> None:
-        run = claimed.run
-        self._owed.pop(run.id, None)
-        if run.thread is None:
-            return
+    def _say_cancelled(self, delivery: Delivery, question: Question) -> Receipt:
         try:
-            self._edit(claimed, question, "⚠️ Cancelled")
+            return self._edit(delivery, question, "⚠️ Cancelled")
         except SLACK_ERRORS as error:
             _unless_away(error)
-            log.warning("run %s: the cancelling was not shown: %s", run.id, code_of(error) or error)
+            log.warning("run %s: the cancelling was not shown: %s", delivery.run.id, code_of(error) or error)
+            return Receipt("nothing")
 
     # --- digests
 
-    def digest(self, claimed: Lease, digest: Digest, report: Report, today: date, late: str) -> None:
-        if claimed.run.thread is None:
-            self._open_digest(claimed, digest, report, today, late)
+    def digest(
+        self, delivery: Delivery, digest: Digest, report: Report, today: date, late: str
+    ) -> Iterator[Part]:
+        yield Part(PARENT, lambda: self._open_digest(delivery, digest, report, today, late))
         if not report.entries:
             return
         table = reports.table(report)
         shown = tables.FittedTable(table)
-        above, below = tables.above(shown), told.below(report, digest, claimed.run)
+        header, footer = tables.header(shown), digest_blocks.footer(report, digest, delivery.run)
         name = f"tls-audit_digest-{digest.id}_{report.period.start}_{report.period.end}.csv"
-        parts: dict[str, Callable[[], str]] = {
-            "table": lambda: self._post_table(claimed, shown, "Findings, new first", above, below),
-            "file": lambda: self._post_file(claimed, table, name),
-        }
-        self._post_all(claimed, parts)
+        yield _part(
+            "table", lambda: self._thread.table(delivery, shown, "Findings, new first", header, footer)
+        )
+        yield _part("file", lambda: self._thread.file(delivery, table, name))
 
-    def _open_digest(self, claimed: Lease, digest: Digest, report: Report, today: date, late: str) -> None:
-        made, words = told.parent(report, digest, today, late)
+    def _open_digest(
+        self, delivery: Delivery, digest: Digest, report: Report, today: date, late: str
+    ) -> Parent:
+        made, words = digest_blocks.parent(report, digest, today, late)
         drawn = charts.line(reports.chart(report))
         try:
-            self._door.admit_channel(digest.channel)
+            self._access.admit_channel(digest.channel)
             with_chart = [*made, drawn[0]] if drawn else made
             try:
-                sent = self._posting.post(claimed, "parent", with_chart, words, digest.channel, None)
+                sent = self._posting.post(delivery, PARENT, with_chart, words, digest.channel, None)
             except SlackApiError as error:
                 if drawn is None or code_of(error) not in REFUSED_BLOCKS:
                     raise
                 log.warning("Slack refused a digest's chart: %s", error.response.data)
-                sent = self._posting.post(claimed, "parent", made, words, digest.channel, None)
+                sent = self._posting.post(delivery, PARENT, made, words, digest.channel, None)
         except SLACK_ERRORS as error:
             refused = translated(error)
             if isinstance(refused, SurfaceDown):
@@ -217,38 +236,37 @@ class SlackPublisher:
             if isinstance(refused, ChannelGone):
                 hint = f"`/tls-digest edit {digest.id}` chooses another channel."
             raise type(refused)(refused.message, hint) from error
-        claimed.save(home=sent[0], thread=sent[1])
+        return Parent(*sent)
 
-    def no_digest(self, claimed: Lease, digest: Digest, error: BotError, what_next: str) -> None:
-        run = claimed.run
-        part = "trouble" if "trouble" not in run.posted else "given up"
-        made = told.failed(digest, error, what_next, run)
-        words = blocks.fallback(f"No digest: {error} {what_next}")
-        try:
-            self._door.admit_channel(digest.channel)
-            claimed.posted(part, self._posting.post(claimed, part, made, words, digest.channel, None)[1])
-        except SLACK_ERRORS as refused:
-            raise translated(refused) from refused
+    def _post_no_digest(self, delivery: Delivery, part: str, digest: Digest, error: BotError) -> Receipt:
+        made = digest_blocks.failed(digest, error, delivery.run)
+        self._access.admit_channel(digest.channel)
+        words = blocks.fallback(f"No digest: {error}")
+        return message(self._posting.post(delivery, part, made, words, digest.channel, None))
 
-    def tell(self, claimed: Lease, user: str, error: BotError) -> None:
+    def tell(self, delivery: Delivery, user: str, error: BotError) -> Iterator[Part]:
+        yield Part(TOLD_ALONE, lambda: self._tell_owner(delivery, user, error))
+
+    def _tell_owner(self, delivery: Delivery, user: str, error: BotError) -> Receipt:
         words = [
             blocks.paragraph(
-                blocks.said("A digest could not be posted in "), blocks.place(claimed.run.channel)
+                blocks.said("A digest could not be posted in "), blocks.place(delivery.run.channel)
             )
         ]
         try:
-            self._tell(claimed, user, words, error)
+            return self._tell(delivery, user, words, error)
         except SLACK_ERRORS as refused:
             _unless_away(refused)
-            log.error("run %s: its owner could not be told: %s", claimed.run.id, code_of(refused) or refused)  # noqa: TRY400 - the reason is in the words
+            log.error("run %s: its owner could not be told: %s", delivery.run.id, code_of(refused) or refused)  # noqa: TRY400 - the reason is in the words
+            return Receipt("nothing")
 
     def forget(self, run: Run) -> None:
-        file = run.posted.get("file", "")
-        if file.startswith("F"):
+        file = run.receipts.get("file")
+        if file is not None and file.kind == "file":
             # tier 3 as edits are, and counted apart from them (docs: files.delete)
             self._budget.edits.wait("files.delete")
             try:
-                self._client.files_delete(file=file)
+                self._client.files_delete(file=file.ref)
             except SLACK_ERRORS as error:
                 _unless_away(error)
                 # someone may have deleted it already
@@ -256,109 +274,45 @@ class SlackPublisher:
 
     # --- the parts
 
-    def _post_all(self, claimed: Lease, parts: Mapping[str, Callable[[], str]]) -> None:
-        try:
-            for part, post in parts.items():
-                if part not in claimed.run.posted:
-                    claimed.posted(part, post())
-        except SLACK_ERRORS as error:
-            raise translated(error) from error
-
-    def _post_answer(self, claimed: Lease, question: Question, table: Table, found: Summary) -> str:
-        run = claimed.run
+    def _post_answer(self, delivery: Delivery, question: Question, table: Table, found: Summary) -> Receipt:
+        run = delivery.run
         named = _told(run, "your answer:")
         read = found.coverage is None or found.coverage.events > 0
         empty = read and not table.row_count
         buttons = blocks.follow_ups(run, question, self._views.values(), empty=empty)
         if not table.row_count:
-            made = [*named, *blocks.below("", found, run), buttons]
-            return self._reply(claimed, "table", made, blocks.fallback(found.headline, found.proof))
+            made = [*named, *blocks.footer("", found, run), buttons]
+            return self._thread.reply(delivery, "table", made, blocks.fallback(found.headline, found.proof))
         shown = tables.FittedTable(table, question.view)
         caption = f"{question.words()[:1].upper()}{question.words()[1:]}"
-        below = [*blocks.below(shown.left_out, found, run), buttons]
-        return self._post_table(claimed, shown, caption, [*named, *tables.above(shown)], below)
-
-    def _post_table(
-        self, claimed: Lease, shown: tables.FittedTable, caption: str, above: list[Block], below: list[Block]
-    ) -> str:
-        ladder: Sequence[Callable[[], Block]] = (
-            lambda: tables.data_table(shown, caption),
-            lambda: tables.plain_table(shown),
-            lambda: tables.code_table(shown),
-        )
-        if self._monotonic() - self._rung_since > RUNG_SECONDS:
-            self._rung = 0
-        for rung in range(self._rung, len(ladder)):
-            made = [*above, ladder[rung](), *below]
-            try:
-                sent = self._reply(claimed, "table", made, tables.table_text(shown))
-            except SlackApiError as error:
-                if code_of(error) not in REFUSED_BLOCKS or rung == len(ladder) - 1:
-                    raise
-                log.warning("Slack refused %s: %s", ladder[rung]()["type"], error.response.data)
-            else:
-                if rung != self._rung:
-                    self._rung, self._rung_since = rung, self._monotonic()
-                return sent
-        raise AssertionError("the last rung answers or raises")
-
-    def _post_chart(self, claimed: Lease, drawn: tuple[Block, str] | None) -> str:
-        if drawn is None:
-            return ""
-        block, words = drawn
-        try:
-            return self._reply(claimed, "chart", [block], blocks.fallback(words))
-        except SlackApiError as error:
-            if code_of(error) not in REFUSED_BLOCKS:
-                raise
-            log.warning("Slack refused a chart: %s", error.response.data)
-            return self._reply(claimed, "chart", [blocks.code(words)], blocks.fallback(words))
-
-    def _post_file(self, claimed: Lease, table: Table, name: str) -> str:
-        """The CSV; where it is refused, why. The table is there already, and stays."""
-        run = claimed.run
-        with tempfile.TemporaryDirectory(prefix="tls-audit-") as folder:
-            try:
-                path = _write_csv(table, folder)
-            except OSError as error:
-                why = BotError(f"The table is above; there was no room for the file: {error.strerror}.")
-                return self._reply(claimed, "file", blocks.trouble(why, run), blocks.fallback(str(why)))
-            try:
-                return self._posting.upload(claimed, path, name, self._thread(run))
-            except SLACK_ERRORS as error:
-                refused = translated(error)
-                if isinstance(refused, SurfaceDown) and "file again" not in run.posted:
-                    # the whole run comes back in a while; it may only have been the line
-                    claimed.posted("file again", "yes")
-                    raise
-                log.warning("run %s: Slack refused the file: %s", run.id, code_of(error) or error)
-                # it may be there, for all we know, and is said not to be
-                self._posting.withdraw(claimed.run)
-                hint = "Rerun sends it anew." if isinstance(refused, SurfaceDown) else refused.hint
-                why = BotError(f"The table is above; the file could not be sent. {refused.message}", hint)
-                return self._reply(claimed, "file", blocks.trouble(why, run), blocks.fallback(str(why)))
+        footer = [*blocks.footer(shown.left_out, found, run), buttons]
+        return self._thread.table(delivery, shown, caption, [*named, *tables.header(shown)], footer)
 
     # --- calls
 
-    def _thread(self, run: Run) -> str | None:
-        """The root of the thread that a run's answer goes into."""
-        return run.thread if run.reply_to is None or run.home != run.channel else run.reply_to
+    def _edit(self, delivery: Delivery, question: Question, state: str) -> Receipt:
+        made = blocks.parent(delivery.run, question, state, cancel=False)
+        self._posting.edit(delivery, made, blocks.parent_text(question, state))
+        self._owed.pop(delivery.run.id, None)
+        return Receipt("edit", delivery.run.thread or "")
 
-    def _reply(self, claimed: Lease, part: str, made: list[Block], words: str) -> str:
-        run = claimed.run
-        return self._posting.post(claimed, part, made, words, run.home or run.channel, self._thread(run))[1]
-
-    def _edit(self, claimed: Lease, question: Question, state: str) -> str:
-        made = blocks.parent(claimed.run, question, state, cancel=False)
-        self._posting.edit(claimed, made, blocks.parent_text(question, state))
-        self._owed.pop(claimed.run.id, None)
-        return claimed.run.thread or ""
-
-    def _tell(self, claimed: Lease, user: str, above: list[Block], error: BotError) -> None:
+    def _tell(self, delivery: Delivery, user: str, header: list[Block], error: BotError) -> Receipt:
         """To a person's direct messages: there is no thread to say it in."""
-        words = [*above, *blocks.trouble(error, claimed.run)]
+        words = [*header, *blocks.trouble(error, delivery.run)]
         channel = self._posting.direct(user)
-        self._posting.post(claimed, "told alone", words, blocks.words_of(words), channel, None)
+        return message(self._posting.post(delivery, TOLD_ALONE, words, blocks.words_of(words), channel, None))
+
+
+def _part(name: str, post: Callable[[], Receipt]) -> Part:
+    """A part whose refusals by Slack are told in words."""
+
+    def post_it() -> Receipt:
+        try:
+            return post()
+        except SLACK_ERRORS as error:
+            raise translated(error) from error
+
+    return Part(name, post_it)
 
 
 def _unless_away(error: Exception) -> None:
@@ -373,21 +327,3 @@ def _told(run: Run, words: str) -> list[Block]:
     if run.waited <= LONG:
         return []
     return [blocks.paragraph(blocks.person(run.user), blocks.said(f" {words}"))]
-
-
-def file_name(question: Question, zone: tzinfo) -> str:
-    """`tls-audit_calls_2026-11-16_2026-11-23_service-s3.csv`: what was asked, over which days of `zone`."""
-    start, end = (moment.astimezone(zone) for moment in (question.window.start, question.window.end))
-    parts = ["tls-audit", question.view.name, f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}"]
-    for each in question.filters:
-        values = "-".join(short_service(value) for value in each.values)
-        parts.append(f"{each.word}-{'not-' if each.negated else ''}{values}")
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", "_".join(parts))[:NAME_CHARS].rstrip("-_") + ".csv"
-
-
-def _write_csv(table: Table, folder: str) -> Path:
-    path = Path(folder) / "answer.csv"
-    # Excel takes UTF-8 for what it is only with a byte order mark
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        to_csv(table, file)
-    return path

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import html
 import logging
-from dataclasses import replace
-from datetime import UTC
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from slack_sdk.errors import SlackApiError
 
 from bot.app.reuse import NeedsConfirmation
 from bot.errors import StoreDown, UserError
+from bot.store.run import SEEN, Receipt
 from handlers.blockkit import blocks
+from handlers.blockkit.values import AskPlace, AsView, Confirmed, OfRun, Words, of_action
 from handlers.errors import code_of
 from handlers.questions import commands, form
-from handlers.questions.form import Place
+from handlers.replies import place_of, whisper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from slack_bolt import Ack, App
     from slack_sdk import WebClient
 
-    from bot.store.runs import Run
-    from handlers.blockkit.blocks import Block
+    from bot.store.run import Run
     from handlers.context import Context
 
 log = logging.getLogger(__name__)
-
-STRICTER: Final = "1.3"
-"""The floor to ask for when nothing is below the usual one."""
 
 SQL_BLOCKS: Final = 20
 """A modal takes 100 blocks (docs: surfaces/modals); 10,000 characters, Lake's limit, need four."""
@@ -38,69 +34,57 @@ SQL_BLOCKS: Final = 20
 GONE: Final = "That run is no longer kept."
 
 
-def register(app: App, desk: Context) -> None:
+def register(app: App, context: Context) -> None:
     """Answer every button that `blocks`, `commands` and `home` make."""
-    buttons = _Buttons(desk)
-
-    def here(body: dict[str, Any], _: Run) -> Place:
-        return _thread_of(body)
-
-    def where_asked(_: dict[str, Any], run: Run) -> Place:
-        return Place(run.channel)
-
-    app.action("rerun")(buttons.asks(lambda run, _: run.typed, here, anew=True))
-    app.action("view_as")(buttons.asks(buttons.another_view, here))
-    app.action("ask_stricter")(buttons.asks(buttons.stricter, here))
-    app.action("share")(buttons.asks(buttons.in_public, where_asked))
-    app.action("run_sure")(buttons.run_sure)
+    buttons, questions = _Buttons(context), context.questions
+    app.action("rerun")(buttons.asks(lambda run: run.typed, fresh=True))
+    app.action("view_as")(buttons.view_as)
+    app.action("ask_stricter")(buttons.asks(questions.stricter))
+    app.action("share")(buttons.asks(questions.in_public, where_asked=True))
+    app.action("run_sure")(buttons.confirmed)
     app.action("cancel")(buttons.cancel)
     app.action("delete")(buttons.delete)
     app.action("show_sql")(buttons.show_sql)
     app.action("edit_run")(buttons.opens(buttons.as_asked))
-    app.action("edit_text")(buttons.opens(lambda action, _: {"more": html.unescape(action["value"]).strip()}))
+    app.action("edit_text")(buttons.opens(lambda action, _: {"more": of_action(Words, action).text}))
     app.action("ask")(buttons.opens(lambda *_: {}))
 
 
 class _Buttons:
-    """What the buttons do. A value opens with the id of the run it stands under."""
+    """What the buttons do."""
 
-    def __init__(self, desk: Context) -> None:
-        self._desk = desk
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._questions = context.questions
 
     # --- asking something like the run
 
     def asks(
-        self,
-        text: Callable[[Run, str], str],
-        place: Callable[[dict[str, Any], Run], Place],
-        *,
-        anew: bool = False,
+        self, text: Callable[[Run], str], *, fresh: bool = False, where_asked: bool = False
     ) -> Callable[..., None]:
-        """A button that asks `text`, of the run and the rest of the value, at `place`."""
+        """A button that asks `text`, of its run: in the thread it stands in, or in the channel of the run."""
 
         def handle(ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
-            try:
-                run, choice = self._kept(action)
-                there, asked = place(body, run), text(run, choice)
-            except (UserError, StoreDown) as error:
-                ack()
-                _tell(client, body, str(error))
-                return
-            self._ask(ack, body, client, asked, there, anew=anew)
+            with _telling(client, body, ack):
+                run = self._kept(of_action(OfRun, action).run)
+                there = AskPlace(run.channel) if where_asked else place_of(body)
+                self._ask(ack, body, client, text(run), there, fresh=fresh)
 
         return handle
 
-    def run_sure(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
+    def view_as(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
+        """Ask the same as another view shows it."""
+        with _telling(client, body, ack):
+            chosen = of_action(AsView, action)
+            text = self._questions.as_view(self._kept(chosen.run), chosen.view)
+            self._ask(ack, body, client, text, place_of(body))
+
+    def confirmed(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
         """Ask what its asker has confirmed, where it was to be asked."""
-        how, _, rest = html.unescape(action["value"]).partition(" ")
-        reply_to, _, text = rest.partition(" ")
-        if how not in {"usual", "anew"}:
-            # from before a change of the bot: what it says now may be another, and costs
-            ack()
-            _tell(client, body, "That button is too old. Ask again.")
-            return
-        there = Place(_thread_of(body).channel, None if reply_to == "-" else reply_to)
-        self._ask(ack, body, client, text, there, anew=how == "anew", sure=True)
+        with _telling(client, body, ack):
+            asked = of_action(Confirmed, action)
+            there = AskPlace(place_of(body).channel, asked.reply_to)
+            self._ask(ack, body, client, asked.text, there, fresh=asked.fresh, confirmed=True)
 
     def _ask(
         self,
@@ -108,49 +92,29 @@ class _Buttons:
         body: dict[str, Any],
         client: WebClient,
         text: str,
-        there: Place,
+        there: AskPlace,
         *,
-        anew: bool,
-        sure: bool = False,
+        fresh: bool = False,
+        confirmed: bool = False,
     ) -> None:
         """Ask, and acknowledge only then: what was acknowledged is answered, whatever dies."""
         user = body["user"]["id"]
         try:
-            self._desk.submit(
+            self._context.ask(
                 text,
                 user=user,
-                channel=there.channel or user,
+                channel=there.channel,
                 key=body["trigger_id"],
                 reply_to=there.reply_to,
-                anew=anew,
-                sure=sure,
+                fresh=fresh,
+                confirmed=confirmed,
             )
-        except (UserError, StoreDown) as error:
+        except NeedsConfirmation as error:
             ack()
-            words = None
-            if isinstance(error, NeedsConfirmation):
-                words = commands.mistake(error, text, reply_to=there.reply_to, anew=anew)
-            _tell(client, body, str(error), words)
+            refusal = commands.refusal(error, text, reply_to=there.reply_to, fresh=fresh)
+            whisper(client, user, refusal, there=place_of(body))
         else:
             ack()
-
-    def another_view(self, run: Run, name: str) -> str:
-        question, view = self._desk.runner.question(run), self._desk.runner.views.get(name)
-        if view is None:
-            raise UserError("That view is no longer there.", "`/tls-audit views` lists them.")
-        # which versions are asked for changes what is usual
-        versions = " ".join(str(each) for each in question.filters if each.word == "version")
-        usual = self._desk.runner.parse(f"by={name} {versions}", now=run.created, zone=UTC).policy
-        policy = (question.policy or usual) if view.has_policy else None
-        return str(replace(question, view=view, policy=policy))
-
-    def stricter(self, run: Run, _: str) -> str:
-        question = self._desk.runner.question(run)
-        policy = None if question.policy is None else replace(question.policy, min_tls=STRICTER)
-        return str(replace(question, policy=policy))
-
-    def in_public(self, run: Run, _: str) -> str:
-        return str(replace(self._desk.runner.question(run), private=False))
 
     # --- the form
 
@@ -158,111 +122,87 @@ class _Buttons:
         """A button that opens the form, with `fields` of the action and the user filled in."""
 
         def handle(ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
-            ack()
             user = body["user"]["id"]
-            try:
-                made = form.view(self._desk, fields(action, user), user=user, place=_thread_of(body))
-            except UserError as error:
-                _tell(client, body, str(error))
-                return
-            client.views_open(trigger_id=body["trigger_id"], view=made)
+            ack()
+            with _telling(client, body):
+                view = form.modal(self._context, fields(action, user), user=user, place=place_of(body))
+                client.views_open(trigger_id=body["trigger_id"], view=view)
 
         return handle
 
     def as_asked(self, action: dict[str, Any], user: str) -> form.Fields:
-        run, _ = self._chosen(action)
+        """The fields of the run that a button stands under; none where it is gone."""
+        run = self._questions.run(of_action(OfRun, action).run)
         if run is None:
             return {}
-        runner = self._desk.runner
-        return form.filled(runner.parse(run.typed, now=runner.now(), zone=self._desk.zones.of(user)))
+        zone = self._context.directory.zone_of(user)
+        return form.filled(self._questions.grammar.parse(run.typed, now=self._questions.now(), zone=zone))
 
     # --- the rest
 
     def cancel(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
+        """Have the run cancelled."""
         ack()
-        run, _ = self._chosen(action)
-        if run is not None and not self._desk.may_end(body["user"]["id"], run.user):
-            _tell(client, body, "Only who asked, or an admin of the bot, can cancel a run.")
-        elif run is None or self._desk.runner.cancel(run.id) is None:
-            _tell(client, body, "That run has ended already.")
+        with _telling(client, body):
+            if self._questions.cancel(of_action(OfRun, action).run, by=body["user"]["id"]) is None:
+                raise UserError("That run has ended already.")
 
     def delete(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
+        """Take the answer away for everyone."""
         ack()
-        run, _ = self._chosen(action)
-        if run is None:
-            _tell(client, body, GONE)
-        elif not self._desk.may_end(body["user"]["id"], run.user):
-            _tell(client, body, "Only who asked, or an admin of the bot, can delete an answer.")
-        else:
+        with _telling(client, body):
+            run_id = of_action(OfRun, action).run
+            run = self._questions.run_of(run_id, body["user"]["id"], "delete an answer")
+            if run is None:
+                raise UserError(GONE)
             _delete(client, run)
 
     def show_sql(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
+        """Show what the engine was asked."""
         ack()
-        run, _ = self._chosen(action)
-        if run is None or not run.steps:
-            _tell(client, body, GONE if run is None else "That run has not asked anything yet.")
-            return
-        sql = run.steps[0].statement.sql
-        parts = [sql[at : at + blocks.CODE_CHARS] for at in range(0, len(sql), blocks.CODE_CHARS)]
-        made = {
-            "type": "modal",
-            "title": {"type": "plain_text", "text": f"SQL of run {run.id}"},
-            "close": {"type": "plain_text", "text": "Close"},
-            "blocks": [blocks.code(part) for part in parts[:SQL_BLOCKS]],
-        }
-        client.views_open(trigger_id=body["trigger_id"], view=made)
+        with _telling(client, body):
+            run = self._kept(of_action(OfRun, action).run)
+            if not run.steps:
+                raise UserError("That run has not asked anything yet.")
+            sql = run.steps[0].statement.sql
+            parts = [sql[at : at + blocks.CODE_CHARS] for at in range(0, len(sql), blocks.CODE_CHARS)]
+            view = {
+                "type": "modal",
+                "title": {"type": "plain_text", "text": f"SQL of run {run.id}"},
+                "close": {"type": "plain_text", "text": "Close"},
+                "blocks": [blocks.code(part) for part in parts[:SQL_BLOCKS]],
+            }
+            client.views_open(trigger_id=body["trigger_id"], view=view)
 
-    def _chosen(self, action: dict[str, Any]) -> tuple[Run | None, str]:
-        """The run that a button or an option names, and the rest of what it says."""
-        value = action["selected_option"]["value"] if "selected_option" in action else action["value"]
-        run_id, _, rest = value.partition(" ")
-        return self._desk.run(run_id), rest
-
-    def _kept(self, action: dict[str, Any]) -> tuple[Run, str]:
-        """The same; UserError where the run is gone."""
-        run, rest = self._chosen(action)
+    def _kept(self, run_id: str) -> Run:
+        run = self._questions.run(run_id)
         if run is None:
             raise UserError(GONE)
-        return run, rest
+        return run
 
 
-def _thread_of(body: dict[str, Any]) -> Place:
-    """The thread that a button stands in; its channel alone, where it stands in none; no channel at Home."""
-    channel = body.get("channel", {}).get("id", "")
-    container = body.get("container", {})
-    if not channel or container.get("is_ephemeral") or container.get("type") != "message":
-        return Place(channel)
-    return Place(channel, container.get("thread_ts") or container.get("message_ts"))
-
-
-def _tell(client: WebClient, body: dict[str, Any], words: str, shown: list[Block] | None = None) -> None:
-    """Say something to who clicked, alone; at Home there is no place to say it but their messages."""
-    there, user = _thread_of(body), body["user"]["id"]
-    made, text = shown or [blocks.paragraph(*blocks.prose(words))], blocks.fallback(words)
-    if there.channel:
-        client.chat_postEphemeral(
-            channel=there.channel, user=user, thread_ts=there.reply_to, blocks=made, text=text
-        )
-    else:
-        direct = client.conversations_open(users=[user])["channel"]["id"]
-        client.chat_postMessage(channel=direct, blocks=made, text=text)
+@contextmanager
+def _telling(
+    client: WebClient, body: dict[str, Any], ack: Callable[[], object] = lambda: None
+) -> Iterator[None]:
+    """What goes wrong is told to who pressed a button, alone, once that is acknowledged by `ack`."""
+    try:
+        yield
+    except (UserError, StoreDown) as error:
+        ack()
+        whisper(client, body["user"]["id"], str(error), there=place_of(body))
 
 
 def _delete(client: WebClient, run: Run) -> None:
     """Take an answer's messages and file away, the parent last, so that nothing is left hanging."""
     home = run.home or run.channel
-    posted = dict.fromkeys(ref for ref in run.posted.values() if ref != run.thread and _is_ref(ref))
-    for ref in [*posted, run.thread or ""]:
+    posted = [receipt for receipt in run.receipts.values() if receipt.kind in SEEN]
+    for receipt in [*posted, Receipt("message", run.thread or "")]:
         try:
-            if ref.startswith("F"):
-                client.files_delete(file=ref)
+            if receipt.kind == "file":
+                client.files_delete(file=receipt.ref)
             else:
-                client.chat_delete(channel=home, ts=ref)
+                client.chat_delete(channel=home, ts=receipt.ref)
         except SlackApiError as error:
             # it may be gone already
-            log.info("run %s: %s was not deleted: %s", run.id, ref, code_of(error))
-
-
-def _is_ref(posted: str) -> bool:
-    """Whether what was written down of a part names a message or a file."""
-    return posted.startswith("F") or posted.replace(".", "").isdigit()
+            log.info("run %s: %s was not deleted: %s", run.id, receipt.ref, code_of(error))

@@ -6,15 +6,17 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.answers.wording import counted
+from bot.app.access import NotAllowed
 from bot.app.reuse import NeedsConfirmation
 from bot.errors import BotError, StoreDown, UserError
+from bot.question.filters import FILTERS
 from bot.question.tokens import shown
+from bot.wording import counted
 from handlers.blockkit import blocks
-from handlers.context import typed
+from handlers.blockkit.values import AskPlace, Confirmed, OfRun, Words
+from handlers.context import as_typed
 from handlers.questions import form
-from handlers.questions.form import Place
-from handlers.replies import TimelyAck
+from handlers.replies import TimelyAck, mistake, plain, whisper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from slack_bolt import Ack, App, Respond
     from slack_sdk import WebClient
 
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from handlers.blockkit.blocks import Block
     from handlers.context import Context
 
@@ -33,9 +35,6 @@ COMMAND: Final = "/tls-audit"
 DESCRIPTION: Final = "Ask which clients still call AWS with old TLS"
 USAGE: Final = "last 7d service=s3"
 """What Slack shows while the command is typed, as manifest.yml has it."""
-
-RUNS_SHOWN: Final = 10
-"""Runs in a list: more are history, not something to go on from."""
 
 TYPED_SHOWN: Final = 250
 """Characters of a question in a list of runs: ten in full could be more than a message may hold."""
@@ -52,40 +51,41 @@ EXAMPLES: Final = (
 STATES: Final = {"done": "✅", "failed": "⚠️", "cancelled": "⚠️"}
 
 
-def register(app: App, desk: Context) -> None:
+def register(app: App, context: Context) -> None:
     """Answer the command, mentions of the app, and messages to it."""
 
     def command(ack: Ack, body: dict[str, Any], client: WebClient, respond: Respond) -> None:
-        text = typed(body.get("text", "")).strip()
+        text = as_typed(body.get("text", "")).strip()
         user, channel = body["user_id"], body["channel_id"]
         if not text:
             ack()
-            made = form.view(desk, {}, user=user, place=Place(channel))
-            client.views_open(trigger_id=body["trigger_id"], view=made)
+            view = form.modal(context, {}, user=user, place=AskPlace(channel))
+            client.views_open(trigger_id=body["trigger_id"], view=view)
             return
-        with TimelyAck(ack, respond) as prompt:
+        with TimelyAck(ack, respond) as acknowledgement:
             try:
-                answer = _answer(desk, text, user, channel)
+                answer = _answer(context, text, user, channel)
                 if answer is None:
-                    run = desk.submit(text, user=user, channel=channel, key=body["trigger_id"])
-                    if desk.runner.question(run).private:
-                        answer = [blocks.paragraph(blocks.said("The answer comes to your messages with me."))]
+                    run = context.ask(text, user=user, channel=channel, key=body["trigger_id"])
+                    context.replies.keep(run.id, respond)
+                    if context.questions.is_private(run):
+                        answer = plain("The answer comes to your messages with me.")
             except (UserError, StoreDown) as error:
-                answer = mistake(error, text)
-            prompt.say(answer)
+                answer = refusal(error, text)
+            acknowledgement.say(answer)
 
     def mentioned(
         body: dict[str, Any], event: dict[str, Any], client: WebClient, next_: Callable[[], None]
     ) -> None:
-        text = typed(re.sub(r"^\s*<@[^>]+>", "", event["text"])).strip()
-        _asked_in_words(desk, client, body["event_id"], event, text)
+        text = as_typed(re.sub(r"^\s*<@[^>]+>", "", event["text"])).strip()
+        _asked_in_words(context, client, body["event_id"], event, text)
         next_()
 
     def messaged(
         body: dict[str, Any], event: dict[str, Any], client: WebClient, next_: Callable[[], None]
     ) -> None:
         if event.get("channel_type") == "im" and "subtype" not in event and "bot_id" not in event:
-            _asked_in_words(desk, client, body["event_id"], event, typed(event["text"]).strip())
+            _asked_in_words(context, client, body["event_id"], event, as_typed(event["text"]).strip())
         next_()
 
     # Bolt acknowledges an event before its listener runs, and after the listener's middleware: what is
@@ -99,39 +99,32 @@ def _done() -> None:
     """Nothing is left to do."""
 
 
-def _asked_in_words(desk: Context, client: WebClient, key: str, event: dict[str, Any], text: str) -> None:
+def _asked_in_words(context: Context, client: WebClient, key: str, event: dict[str, Any], text: str) -> None:
     user, channel = event["user"], event["channel"]
     thread = event.get("thread_ts") or event["ts"]
     text = re.sub(r"^/?tls-audit\s+", "", text)
     try:
-        answer = _answer(desk, text or "help", user, channel)
+        answer = _answer(context, text or "help", user, channel)
         if answer is None:
-            desk.submit(text, user=user, channel=channel, key=key, reply_to=thread)
+            context.ask(text, user=user, channel=channel, key=key, reply_to=thread)
             return
     except UserError as error:
-        answer = mistake(error, text, reply_to=thread)
-    runs_, now = desk.runner.runs, desk.runner.now()
-    if runs_.is_known(key, now):
+        answer = refusal(error, text, reply_to=thread)
+    if context.questions.is_known(key):
         return
-    client.chat_postEphemeral(
-        channel=channel,
-        user=user,
-        thread_ts=event.get("thread_ts"),
-        blocks=answer,
-        text=blocks.words_of(answer),
-    )
+    whisper(client, user, answer, there=AskPlace(channel, event.get("thread_ts")))
     # said first: said twice does no harm, not said at all does
-    runs_.know(key, now)
+    context.questions.know(key)
 
 
-def _answer(desk: Context, text: str, user: str, channel: str) -> list[Block] | None:
+def _answer(context: Context, text: str, user: str, channel: str) -> list[Block] | None:
     """What the words other than questions get; None for a question. UserError."""
     word, _, rest = text.partition(" ")
     answers: dict[str, Callable[[], list[Block]]] = {
-        "help": lambda: [*help_(), blocks.paragraph(*blocks.prose(desk.door.words(user, channel)))],
-        "views": lambda: _views(desk),
-        "runs": lambda: runs(desk, user),
-        "cancel": lambda: _cancel(desk, user, rest.strip()),
+        "help": lambda: [*help_(), *plain(context.access.words(user, channel))],
+        "views": lambda: _views(context),
+        "runs": lambda: runs(context, user),
+        "cancel": lambda: _cancel(context, user, rest.strip()),
     }
     answer = answers.get(word.lower())
     return None if answer is None else answer()
@@ -144,7 +137,7 @@ def help_() -> list[Block]:
         for example, what in EXAMPLES
     ]
     words = (
-        "Words: service account region principal agent event ip version cipher host, each with = or !=, "
+        f"Words: {' '.join(FILTERS)}, each with = or !=, "
         "several values with commas, * for any characters; min=1.3, cipher=weak, kx=classical; "
         "by= a view; top=20."
     )
@@ -161,27 +154,25 @@ def help_() -> list[Block]:
     ]
 
 
-def _views(desk: Context) -> list[Block]:
+def _views(context: Context) -> list[Block]:
     return [
         blocks.paragraph(blocks.said(view.name, code=True), blocks.said(f"  {view.title}. {view.about}"))
-        for view in desk.runner.views.values()
+        for view in context.questions.views.values()
     ]
 
 
-def runs(desk: Context, user: str) -> list[Block]:
+def runs(context: Context, user: str) -> list[Block]:
     """The asker's own runs, latest first, each to be asked again."""
-    mine = desk.runner.runs.latest(user, RUNS_SHOWN)
-    month = desk.runner.costs.month(desk.runner.runs, desk.runner.now())
-    sums = [blocks.paragraph(blocks.said(month))] if month else []
-    if not mine:
+    questions = context.questions
+    month = questions.month()
+    history = questions.history(user)
+    if not history:
         return [blocks.paragraph(blocks.said(f"You have asked nothing yet. Try {COMMAND} last 7d"))]
-    return [
-        *sums,
-        *(block for run in mine for block in _listed(run, desk.runner.costs.words(run.engine, run.scanned))),
-    ]
+    sums = [blocks.paragraph(blocks.said(month))] if month else []
+    return [*sums, *(block for run in history for block in _listed(run, questions.cost(run)))]
 
 
-def _listed(run: Run, cost: str = "") -> list[Block]:
+def _listed(run: Run, cost: str) -> list[Block]:
     count = "" if run.rows is None else f" · {counted(run.rows, 'row')}"
     paragraph = blocks.paragraph(
         blocks.said(f"{STATES.get(run.state, '⏳')} "),
@@ -191,36 +182,37 @@ def _listed(run: Run, cost: str = "") -> list[Block]:
         blocks.said(f" · {run.state}{count}{f' · {cost}' if cost else ''} · "),
         blocks.said(f"run {run.id}", code=True),
     )
-    return [paragraph, blocks.actions(blocks.button("Rerun", "rerun", run.id))]
+    return [paragraph, blocks.actions(blocks.button("Rerun", "rerun", OfRun(run.id)))]
 
 
-def _cancel(desk: Context, user: str, run_id: str) -> list[Block]:
-    if not run_id:
-        return [
-            blocks.paragraph(
-                *blocks.prose(f"Say which: `{COMMAND} cancel ID`. `{COMMAND} runs` lists yours.")
-            )
-        ]
-    run = desk.run(run_id.removeprefix("run ").strip("`"))
-    if run is None or not desk.may_end(user, run.user):
-        words = [blocks.said("No run "), blocks.said(shown(run_id), code=True), blocks.said(" of yours. ")]
-        words += blocks.prose(f"`{COMMAND} runs` lists them.")
-        return [blocks.paragraph(*words)]
-    if desk.runner.cancel(run.id) is None:
+def _cancel(context: Context, user: str, typed_id: str) -> list[Block]:
+    if not typed_id:
+        return plain(f"Say which: `{COMMAND} cancel ID`. `{COMMAND} runs` lists yours.")
+    run_id = typed_id.removeprefix("run ").strip("`")
+    try:
+        run = context.questions.run_of(run_id, user, "cancel a run")
+    except NotAllowed:
+        run = None
+    if run is None:
+        words = [blocks.said("No run "), blocks.said(shown(typed_id), code=True), blocks.said(" of yours. ")]
+        return [blocks.paragraph(*words, *blocks.prose(f"`{COMMAND} runs` lists them."))]
+    if context.questions.cancel(run.id) is None:
         return [blocks.paragraph(blocks.said(f"Run {run.id} has ended already."))]
     return [blocks.paragraph(blocks.said(f"Run {run.id} is being cancelled."))]
 
 
-def mistake(error: BotError, text: str, *, reply_to: str | None = None, anew: bool = False) -> list[Block]:
+def refusal(error: BotError, text: str, *, reply_to: str | None = None, fresh: bool = False) -> list[Block]:
     """What is wrong with a question, what would be right, and a way to mend it. Only the asker sees it.
 
-    What is only dear can be confirmed: it then goes on to be asked in the thread `reply_to`, and `anew`.
+    What is only dear can be confirmed: it then goes on to be asked in the thread `reply_to`, and `fresh`.
     """
-    made = [blocks.paragraph(*blocks.prose(said)) for said in (error.message, error.hint) if said]
-    # a longer text would lose its end in the form, and nobody would notice
-    if len(text) > blocks.VALUE_CHARS:
+    made = mistake(error)
+    if isinstance(error, NotAllowed):
         return made
-    buttons = [blocks.button("Edit", "edit_text", text or " ")]
-    if isinstance(error, NeedsConfirmation):
-        buttons.insert(0, blocks.run_it(text, reply_to=reply_to, anew=anew))
-    return [*made, blocks.actions(*buttons)]
+    buttons = []
+    confirmed = Confirmed(text, fresh, reply_to)
+    if isinstance(error, NeedsConfirmation) and blocks.fits(confirmed):
+        buttons.append(blocks.button("Run it", "run_sure", confirmed, style="primary"))
+    if blocks.fits(Words(text)):
+        buttons.append(blocks.button("Edit", "edit_text", Words(text)))
+    return [*made, blocks.actions(*buttons)] if buttons else made

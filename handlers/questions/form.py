@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.app.reuse import NeedsConfirmation
 from bot.errors import BotError, StoreDown, UserError
 from handlers.blockkit import blocks
+from handlers.blockkit.values import AskPlace, Confirmed, decode, encode
+from handlers.replies import plain, whisper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,54 +35,32 @@ Fields = dict[str, str]
 """What each input holds, by block_id; several choices are separated by spaces."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the answer is to go: a channel, and the thread in it that the form was opened from."""
-
-    channel: str
-    reply_to: str | None = None
-
-
-def register(app: App, desk: Context) -> None:
+def register(app: App, context: Context) -> None:
     """Answer the form: every change shows the question in words, and Ask asks it."""
 
     def changed(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
         ack()
         shown = body["view"]
-        fields = read(shown)
-        made = view(desk, fields, user=body["user"]["id"], place=_place(shown))
-        client.views_update(view_id=shown["id"], hash=shown["hash"], view=made)
+        view = modal(context, read(shown), user=body["user"]["id"], place=_place(shown))
+        client.views_update(view_id=shown["id"], hash=shown["hash"], view=view)
 
     def submitted(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
-        shown = body["view"]
+        shown, user = body["view"], body["user"]["id"]
         fields, place = read(shown), _place(shown)
         text = words(fields)
         if not place.channel and "private" not in text.split():
             text = f"{text} private"
-        user = body["user"]["id"]
         try:
-            desk.submit(
-                text, user=user, channel=place.channel or user, key=shown["id"], reply_to=place.reply_to
-            )
+            context.ask(text, user=user, channel=place.channel, key=shown["id"], reply_to=place.reply_to)
         except NeedsConfirmation as error:
             ack()
-            made = [
-                blocks.paragraph(*blocks.prose(str(error))),
-                blocks.actions(blocks.run_it(text, reply_to=place.reply_to, anew=False)),
-            ]
-            there = place.channel or str(client.conversations_open(users=[user])["channel"]["id"])
-            said = blocks.fallback(str(error))
-            client.chat_postEphemeral(
-                channel=there, user=user, thread_ts=place.reply_to, blocks=made, text=said
-            )
-            return
+            confirmed = Confirmed(text, fresh=False, reply_to=place.reply_to)
+            button = blocks.button("Run it", "run_sure", confirmed, style="primary")
+            whisper(client, user, [*plain(str(error)), blocks.actions(button)], there=place)
         except (UserError, StoreDown) as error:
-            ack(
-                response_action="errors",
-                errors={_at_fault(fields, error): str(error).replace("`", "")[:ERROR_CHARS]},
-            )
-            return
-        ack()
+            ack(response_action="errors", errors={_at_fault(fields, error): error_line(error)})
+        else:
+            ack()
 
     app.action(CHANGED)(changed)
     app.view(CALLBACK)(submitted)
@@ -92,7 +70,12 @@ ERROR_CHARS: Final = 150
 """An error under an input is one line; Slack names no limit, and cuts nothing this short."""
 
 
-def view(desk: Context, fields: Fields, *, user: str, place: Place) -> Block:
+def error_line(error: BotError) -> str:
+    """An error as it stands under an input."""
+    return str(error).replace("`", "")[:ERROR_CHARS]
+
+
+def modal(context: Context, fields: Fields, *, user: str, place: AskPlace) -> Block:
     """The modal with `fields` filled in, and below them the question in words, or why it is none yet.
 
     UserError where an input cannot hold its field.
@@ -101,17 +84,17 @@ def view(desk: Context, fields: Fields, *, user: str, place: Place) -> Block:
         raise UserError("That question is too long for the form.", "Type it again, or ask for less at once.")
     text = words(fields)
     try:
-        now, zone = desk.runner.now(), desk.zones.of(user)
-        question = desk.runner.parse(text, now=now, zone=zone)
-        said = f"{question.words()} · {question.window.words(zone, now)}"
+        now, zone = context.questions.now(), context.directory.zone_of(user)
+        question = context.questions.grammar.parse(text, now=now, zone=zone)
+        reads_as = f"{question.words()} · {question.window.words(zone, now)}"
     except UserError as error:
-        said = str(error)
+        reads_as = str(error)
     floors = [(floor, floor) for floor in _FLOORS]
-    views = [(name, each.title) for name, each in desk.runner.views.items()]
+    views = [(name, each.title) for name, each in context.questions.views.items()]
     return {
         "type": "modal",
         "callback_id": CALLBACK,
-        "private_metadata": json.dumps({"channel": place.channel, "reply_to": place.reply_to}),
+        "private_metadata": encode(place),
         "title": {"type": "plain_text", "text": "Ask TLS Audit"},
         "submit": {"type": "plain_text", "text": "Ask"},
         "close": {"type": "plain_text", "text": "Close"},
@@ -128,7 +111,7 @@ def view(desk: Context, fields: Fields, *, user: str, place: Place) -> Block:
             _line("more", "More words", "principal=alice agent!=boto top=20", fields),
             _checks("private", "Answer", _PRIVATE, fields),
             {"type": "divider"},
-            blocks.paragraph(*blocks.prose(said)),
+            blocks.paragraph(*blocks.prose(reads_as)),
             blocks.paragraph(blocks.said(f"/tls-audit {text}".strip(), code=True)),
         ],
     }
@@ -195,8 +178,8 @@ def read(shown: Mapping[str, Any]) -> Fields:
     return fields
 
 
-def _place(shown: Mapping[str, Any]) -> Place:
-    return Place(**json.loads(shown["private_metadata"]))
+def _place(shown: Mapping[str, Any]) -> AskPlace:
+    return decode(AskPlace, shown["private_metadata"])
 
 
 def _at_fault(fields: Fields, error: BotError) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from handlers.blockkit import blocks
+from handlers.blockkit.values import Words
 from handlers.questions import commands
 
 if TYPE_CHECKING:
@@ -15,26 +16,26 @@ if TYPE_CHECKING:
     from handlers.context import Context
 
 
-def register(app: App, desk: Context) -> None:
+def register(app: App, context: Context) -> None:
     """Publish the Home tab whenever someone opens it."""
 
     def opened(event: dict[str, Any], client: WebClient) -> None:
         if event.get("tab") == "home":
-            client.views_publish(user_id=event["user"], view=view(desk, event["user"]))
+            client.views_publish(user_id=event["user"], view=view(context, event["user"]))
 
     app.event("app_home_opened")(opened)
 
 
-def view(desk: Context, user: str) -> Block:
+def view(context: Context, user: str) -> Block:
     """The Home tab of one person."""
     return {
         "type": "home",
         "blocks": [
             {"type": "header", "text": {"type": "plain_text", "text": "TLS Audit"}},
             *commands.help_(),
-            blocks.actions(blocks.button("Ask", "ask", "ask", style="primary")),
+            blocks.actions(blocks.button("Ask", "ask", Words(""), style="primary")),
             {"type": "divider"},
             {"type": "header", "text": {"type": "plain_text", "text": "Your latest runs"}},
-            *commands.runs(desk, user),
+            *commands.runs(context, user),
         ],
     }

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from dateutil import tz
 
-from bot.answers import summary, wording
+from bot import wording
+from bot.answers import summary
 from bot.answers.coverage import Coverage
 from bot.table import Column, Row, Table
 from tests.conftest import NOW
@@ -36,7 +37,7 @@ def found(question: Question, rows: list[Row], covered: list[Row] | None = None)
     columns = question.view.columns
     filled = [row + (None,) * (len(columns) - len(row)) for row in rows]
     with Table(columns, [filled]) as table:
-        return summary.read(question, table, _covering(covered), cap=CAP)
+        return summary.summarize(question, table, _covering(covered), cap=CAP)
 
 
 def _covering(rows: list[Row] | None) -> Table | None:
@@ -78,8 +79,8 @@ def test_the_headline_says_the_totals_that_the_columns_allow(
 
 
 def test_two_addresses_are_not_addresss() -> None:
-    assert summary._said("from {} address", 2) == "from 2 addresses"  # noqa: SLF001
-    assert summary._said("from {} address", 1) == "from 1 address"  # noqa: SLF001
+    assert wording.counted(2, "address") == "2 addresses"
+    assert wording.counted(1, "address") == "1 address"
 
 
 def test_nobody_is_no_principal(ask: Callable[[str], Question]) -> None:
@@ -233,7 +234,7 @@ def test_coverage_adds_up_the_services(ask: Callable[[str], Question]) -> None:
     ],
 )
 def test_a_moment_is_told_in_the_readers_zone_as_shortly_as_it_can(moment: datetime, shown: str) -> None:
-    assert wording.clock(moment, BERLIN, NOW) == shown
+    assert wording.moment(moment, BERLIN, NOW) == shown
 
 
 def test_every_noun_is_a_column_of_some_view(catalogue: dict[str, View]) -> None:

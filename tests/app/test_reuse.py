@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.answers import wording
+from bot import wording
 from bot.app.reuse import Costs
 
 

@@ -16,11 +16,12 @@ from bot.archive.archive import Archive
 from bot.engines.local import Local
 from bot.question import views
 from bot.sandbox import samples
-from handlers.digests.commands import COMMAND as DIGEST_COMMAND
+from handlers.digests.shown import COMMAND as DIGEST_COMMAND
 from handlers.questions.commands import COMMAND
-from tests.conftest import FIRST_DAY, NOW, quietly, write_logs
+from tests.conftest import NOW
 from tests.scenarios.office import ALICE, SECURITY, open_office
 from tests.scenarios.visitor import BUTTONS, HOSTILE, MENUS, ORDERS, QUESTIONS, VALUES, Visitor, printable
+from tests.support.logs import FIRST_DAY, quietly, write_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

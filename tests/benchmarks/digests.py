@@ -16,10 +16,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from bot.app.access import AccessPolicy
+from bot.app.grammar import Grammar
 from bot.digests.digest import Digest
 from bot.digests.schedule import Schedule
 from bot.engines import Engine, Statement
 from bot.question import views
+from bot.question.question import Scope
 from bot.sandbox import Channel, Options, Sandbox
 from bot.sandbox.limits import POST_BURST, POSTS_A_SECOND, TIERS
 from bot.sandbox.state import ALICE, BOT
@@ -27,9 +30,9 @@ from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.runs import Runs
 from bot.table import Table
-from bot.worker.worker import Runner
+from bot.worker.worker import Worker
 from handlers import connection
-from handlers.access import AccessPolicy
+from handlers.access import Directory
 from handlers.publishing.budget import FILES, MINUTE, Budget
 from handlers.publishing.publisher import SlackPublisher
 
@@ -105,27 +108,29 @@ def main(count: int, *, named: bool) -> None:
     ):
         engine, digests = Counting(now - timedelta(days=1)), Digests(database)
         client = connection.connect(
-            options.bot_token, sandbox.api_url, told=lambda method, why: refused.update([f"{method} {why}"])
+            options.bot_token,
+            sandbox.api_url,
+            on_refusal=lambda method, why: refused.update([f"{method} {why}"]),
         )
         catalogue = views.load()
         # where the channels are named by a setting, Slack is not asked about each
-        door = AccessPolicy(client, channels=[channel.id for channel in channels] if named else ())
-        runner = Runner(
+        access = AccessPolicy(
+            Directory(client), channels=[channel.id for channel in channels] if named else ()
+        )
+        runner = Worker(
             Runs(database),
             digests,
             {engine.name: engine},
-            SlackPublisher(client, catalogue, door=door, budget=Budget.of_slack()),
-            catalogue,
-            engine=engine.name,
+            SlackPublisher(client, catalogue, access=access, budget=Budget.of_slack()),
+            Grammar(catalogue, [engine.name], engine.name, 366),
             limits={engine.name: 10},
             cap=100_000,
-            max_days=366,
             owner="benchmark",
         )
         schedule = Schedule(time(now.hour, now.minute), "UTC", tuple(range(7)))
         for number, channel in enumerate(channels):
-            question = QUESTIONS[number % len(QUESTIONS)]
-            digests.add(Digest(0, ALICE.id, channel.id, schedule, question, None, now, due=now))
+            scope = Scope.read(QUESTIONS[number % len(QUESTIONS)])
+            digests.add(Digest(0, ALICE.id, channel.id, schedule, scope, None, now, due=now))
         began = sandbox.clock.now()
         runner.start()
         try:

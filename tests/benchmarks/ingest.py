@@ -35,6 +35,10 @@ def generated(events: int) -> Path:
     """The logs of so many events, made once."""
     folder = CACHE / str(events)
     if not (folder / "truth.json").exists():
+        if not GENERATOR.exists():
+            raise SystemExit(
+                "The generator of logs is not here. Give logs that it made before: --logs FOLDER."
+            )
         command = [sys.executable, str(GENERATOR), str(folder), "--events", str(events), "--digests"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return folder

@@ -132,7 +132,7 @@ class Killer:
         run = self.machine.run_of(asking)
         assert run is not None
         with self.sheet.lock:
-            self.sheet.states[f"{run.state}, file {'known' if 'file' in run.posted else 'not known'}"] += 1
+            self.sheet.states[f"{run.state}, file {'known' if run.has('file') else 'not known'}"] += 1
         return [asking]
 
     def looking(self, first: Moment, look: Callable[[Machine], moments.Hold]) -> list[Asking]:

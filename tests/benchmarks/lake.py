@@ -23,8 +23,9 @@ from bot.engines.lake import stores
 from bot.engines.lake.cloudtrail import CloudTrail
 from bot.engines.lake.engine import Lake
 from bot.table import Column
-from tests.doubles.lake import STORE_ID, Clock, Plan
+from tests.doubles.lake import STORE_ID, Plan
 from tests.doubles.lake import Lake as Double
+from tests.support.clock import Clock
 
 ROWS = 200_000
 BUCKET = "tls-audit-results"
@@ -97,9 +98,9 @@ def ends() -> None:
     """From FINISHED to the table in hand, and the calls that waiting costs, in the double's own time."""
     start = datetime.now(UTC)
     clock = Clock(start)
-    with Double([], now=clock.now) as served, pytest.MonkeyPatch.context() as env:
+    with Double([], now=clock) as served, pytest.MonkeyPatch.context() as env:
         served.set_environment(env)
-        aws = CloudTrail(clock=clock.now, monotonic=clock.monotonic, sleep=clock.sleep)
+        aws = CloudTrail(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
         engine = Lake(stores.read(STORE_ID), aws)
         served.canned = [column.name for column in COLUMNS], [row(number) for number in range(500)]
         late = []

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bot.sandbox import Delivery, Message
-    from bot.store.runs import Run
+    from bot.store.run import Run
 
 QUERY_SECONDS: Final = 2.0
 ROWS: Final = 20

@@ -178,7 +178,7 @@ def main() -> None:
             engine.free.set()
             for number, run in enumerate(reversed(bot.runner.runs.latest(ALICE, COMMANDS))):
                 if number >= ANSWERED:
-                    bot.runner.cancel(run.id)  # a channel takes one message a second
+                    bot.questions.cancel(run.id)  # a channel takes one message a second
             for run in bot.runner.runs.latest(ALICE, COMMANDS):
                 bot.runner.wait(run.id, 600)
             print(f"memory that {ANSWERED} embedded queries add: {memory() - before:.0f} MB")

@@ -38,11 +38,12 @@ import sqlalchemy as sa
 from bot.digests.digest import Digest
 from bot.digests.order import parse as parse_order
 from bot.errors import StoreDown
+from bot.question.question import Scope
 from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User, samples
 from bot.sandbox.state import BOT, users
 from bot.store.database import Database
 from bot.store.digests import Digests
-from bot.store.runs import Run, Runs
+from bot.store.runs import Runs
 from bot.store.schema import ENDED
 from handlers import connection
 from handlers.questions.commands import COMMAND
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.sandbox import Delivery, Message
+    from bot.store.run import Run
 
 ROOT: Final = Path(__file__).parents[2]
 SERVE: Final = (sys.executable, "-c", "from bot.cli.main import main; main()", "serve")
@@ -276,9 +278,9 @@ class Soak:
         n = next(self._numbers)
         now = datetime.now(UTC)
         user, channel = self.random.choice(self._people), self.random.choice(self._channels).id
-        question = f"ip!=10.99.{n // 250 % 250}.{n % 250}"
+        scope = Scope.read(f"ip!=10.99.{n // 250 % 250}.{n % 250} min=1.2")
         schedule = parse_order("daily 00:00 UTC", zone="UTC").schedule
-        digest = Digest(0, user, channel, schedule, question, None, now, due=now)
+        digest = Digest(0, user, channel, schedule, scope, None, now, due=now)
         try:
             self.digests.add(digest)
         except StoreDown:
@@ -438,10 +440,10 @@ class Soak:
         files: list[Message] = []
         threads: dict[tuple[str, str], str] = {}
         uploads = {
-            run.posted[name]: run.id
+            run.receipts[name].ref: run.id
             for run in every
             for name in ("upload", "file")
-            if run.posted.get(name, "").startswith("F")
+            if name in run.receipts and run.receipts[name].ref.startswith("F")
         }
         for channel in list(self.slack.workspace.channels):
             for message in self.slack.workspace.in_channel(channel):

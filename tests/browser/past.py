@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.app.digests import promise
 from bot.sandbox import samples
 
 if TYPE_CHECKING:
@@ -30,12 +31,20 @@ PATIENCE: Final = 30.0
 
 def give_past(bot: Bot, digest: Digest, days: int) -> None:
     """Have the digest told of so many days before the one that it tells next, on which a newcomer calls."""
-    day = digest.schedule.latest(bot.runner.now())
+    day = digest.schedule.latest(bot.questions.now())
     _add_newcomer(bot, day - timedelta(days=1))
     for back in range(days, 0, -1):
         elsewhere = replace(digest, channel=ELSEWHERE[back % len(ELSEWHERE)])
         bot.runner.digests.change(elsewhere)
-        run = bot.runner.telling.tell(elsewhere, day - timedelta(days=back), key=f"past/{digest.id}/{back}")
+        run = promise(
+            elsewhere,
+            day - timedelta(days=back),
+            runs=bot.runner.runs,
+            grammar=bot.questions.grammar,
+            now=bot.questions.now(),
+            key=f"past/{digest.id}/{back}",
+        )
+        bot.runner.wake()
         bot.runner.wait(run.id, PATIENCE)
     bot.runner.digests.change(digest)
 

@@ -69,8 +69,8 @@ def test_a_digest_is_ordered_told_and_one_of_its_findings_snoozed(
     screen.gone(FORM)
     line = screen.see(REPLY, "the vendor patches on the 30th").text
     assert f"@Alice Meyer snoozed s3 · user/{NEWCOMER}" in line
-    (known,) = [one.known for one in bot.runner.digests.findings(digest.id) if one.known]
-    assert (known.by, known.why) == ("alice", "the vendor patches on the 30th")
+    (snooze,) = [one.snooze for one in bot.runner.digests.findings(digest.id) if one.snooze]
+    assert (snooze.by, snooze.why) == ("alice", "the vendor patches on the 30th")
 
     screen.press(f"{MESSAGE} [data-action=edit_digest]")
     screen.see(FORM, f"Digest {digest.id}")

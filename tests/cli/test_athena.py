@@ -11,8 +11,9 @@ import pytest
 from bot import settings
 from bot.cli.main import main
 from bot.engines.athena.translate import ASSUMED
-from tests.conftest import ATHENA_TABLE, NOW, trail_files
+from tests.conftest import NOW
 from tests.doubles import athena as double
+from tests.support.trail import ATHENA_TABLE, trail_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,54 +12,25 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import settings
 from bot.archive.archive import LOCK
-from bot.cli.main import main
-from tests.conftest import odd_records, write_logs
+from tests.support.logs import odd_records, write_logs
+from tests.support.terminal import SCRIPT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bot.archive.archive import Archive
+    from tests.support.terminal import TlsAudit
 
-SCRIPT = str(Path(sys.executable).with_name("tls-audit"))
 REAL_LOGS = Path(__file__).parents[3] / "shared" / "data" / "cloudtrail"
 FORTNIGHT = "2026-11-09..2026-11-23"
 
 
-class Done(NamedTuple):
-    """What a command left: its exit code, and what it said where."""
-
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture(autouse=True)
-def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in settings.names().values():
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("TZ", "UTC")
-    monkeypatch.setenv("COLUMNS", "80")
-
-
-@pytest.fixture
-def tls_audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Runs `tls-audit …` as its console script does, within this process."""
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["tls-audit", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main()
-        return Done(end.value.code if isinstance(end.value.code, int) else 0, *capsys.readouterr())
-
-    return run
+def _own_home(own_home: None) -> None:
+    del own_home
 
 
 @pytest.fixture
@@ -75,7 +46,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.usefixtures("_filled")
-def test_an_answer_is_a_title_a_table_and_a_line_on_stdout(tls_audit: Callable[..., Done]) -> None:
+def test_an_answer_is_a_title_a_table_and_a_line_on_stdout(tls_audit: TlsAudit) -> None:
     done = tls_audit("ask", FORTNIGHT, "service=s3", "by=clients")
 
     lines = done.out.splitlines()
@@ -89,7 +60,7 @@ def test_an_answer_is_a_title_a_table_and_a_line_on_stdout(tls_audit: Callable[.
 
 
 @pytest.mark.usefixtures("_filled")
-def test_one_word_or_many_are_one_question(tls_audit: Callable[..., Done]) -> None:
+def test_one_word_or_many_are_one_question(tls_audit: TlsAudit) -> None:
     split, joined = (
         tls_audit("ask", *words, "--format", "csv")
         for words in ([FORTNIGHT, "service=s3"], [f"{FORTNIGHT} service=s3"])
@@ -99,7 +70,7 @@ def test_one_word_or_many_are_one_question(tls_audit: Callable[..., Done]) -> No
 
 
 @pytest.mark.usefixtures("_filled")
-def test_csv_is_all_that_stdout_gets_and_the_words_go_to_stderr(tls_audit: Callable[..., Done]) -> None:
+def test_csv_is_all_that_stdout_gets_and_the_words_go_to_stderr(tls_audit: TlsAudit) -> None:
     done = tls_audit("ask", FORTNIGHT, "--format", "csv")
 
     assert done.code == 0
@@ -109,7 +80,7 @@ def test_csv_is_all_that_stdout_gets_and_the_words_go_to_stderr(tls_audit: Calla
 
 
 @pytest.mark.usefixtures("_filled")
-def test_json_and_csv_hold_the_same(tls_audit: Callable[..., Done]) -> None:
+def test_json_and_csv_hold_the_same(tls_audit: TlsAudit) -> None:
     as_csv = tls_audit("ask", FORTNIGHT, "by=services", "--format", "csv")
     as_json = tls_audit("ask", FORTNIGHT, "by=services", "--format", "json")
 
@@ -122,7 +93,7 @@ def test_json_and_csv_hold_the_same(tls_audit: Callable[..., Done]) -> None:
 @pytest.mark.usefixtures("_filled")
 @pytest.mark.parametrize("form", ["csv", "json", "table"])
 def test_output_takes_the_rows_and_leaves_the_words_on_stdout(
-    form: str, tls_audit: Callable[..., Done], tmp_path: Path
+    form: str, tls_audit: TlsAudit, tmp_path: Path
 ) -> None:
     done = tls_audit("ask", FORTNIGHT, "--format", form, "--output", str(tmp_path / "rows"))
 
@@ -133,7 +104,7 @@ def test_output_takes_the_rows_and_leaves_the_words_on_stdout(
 
 
 @pytest.mark.usefixtures("_filled")
-def test_a_zero_says_why_it_may_be_believed(tls_audit: Callable[..., Done]) -> None:
+def test_a_zero_says_why_it_may_be_believed(tls_audit: TlsAudit) -> None:
     done = tls_audit("ask", FORTNIGHT, "service=iam")
 
     assert done.code == 0
@@ -143,7 +114,7 @@ def test_a_zero_says_why_it_may_be_believed(tls_audit: Callable[..., Done]) -> N
 
 
 @pytest.mark.usefixtures("_filled")
-def test_hostile_names_act_neither_on_a_screen_nor_in_a_spreadsheet(tls_audit: Callable[..., Done]) -> None:
+def test_hostile_names_act_neither_on_a_screen_nor_in_a_spreadsheet(tls_audit: TlsAudit) -> None:
     table = tls_audit("ask", FORTNIGHT, "by=clients").out
     cells = [
         row["userAgent"] for row in rows_of(tls_audit("ask", FORTNIGHT, "by=clients", "--format", "csv").out)
@@ -154,9 +125,7 @@ def test_hostile_names_act_neither_on_a_screen_nor_in_a_spreadsheet(tls_audit: C
     assert "'=cmd|' /C calc'!A0" in cells
 
 
-def test_sql_prints_what_would_run_and_needs_no_events(
-    tls_audit: Callable[..., Done], tmp_path: Path
-) -> None:
+def test_sql_prints_what_would_run_and_needs_no_events(tls_audit: TlsAudit, tmp_path: Path) -> None:
     done = tls_audit("ask", FORTNIGHT, "agent=it's", "--sql")
 
     assert (done.code, done.err) == (0, "")
@@ -165,7 +134,7 @@ def test_sql_prints_what_would_run_and_needs_no_events(
     assert not (tmp_path / "home").exists()
 
 
-def test_the_sample_says_that_it_is_one(tls_audit: Callable[..., Done], tmp_path: Path) -> None:
+def test_the_sample_says_that_it_is_one(tls_audit: TlsAudit, tmp_path: Path) -> None:
     done = tls_audit("ask", "last 7d", "--sample", "--format", "csv")
 
     assert done.code == 0
@@ -178,7 +147,7 @@ def test_the_sample_says_that_it_is_one(tls_audit: Callable[..., Done], tmp_path
 
 
 def test_without_logs_there_is_an_error_with_a_hint_and_never_a_sample(
-    tls_audit: Callable[..., Done],
+    tls_audit: TlsAudit,
 ) -> None:
     done = tls_audit("ask", "last 7d")
 
@@ -189,7 +158,7 @@ def test_without_logs_there_is_an_error_with_a_hint_and_never_a_sample(
 
 
 def test_logs_are_read_before_they_are_asked_and_once_only(
-    tls_audit: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tls_audit: TlsAudit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logs = write_logs(tmp_path / "logs", odd_records())
     monkeypatch.setenv("TLS_AUDIT_LOGS", str(logs.parent))
@@ -202,7 +171,7 @@ def test_logs_are_read_before_they_are_asked_and_once_only(
 
 
 def test_an_ingest_reads_what_it_is_given_and_fails_for_a_bad_file(
-    tls_audit: Callable[..., Done], tmp_path: Path
+    tls_audit: TlsAudit, tmp_path: Path
 ) -> None:
     logs = write_logs(tmp_path / "logs", odd_records()).parent
 
@@ -218,7 +187,7 @@ def test_an_ingest_reads_what_it_is_given_and_fails_for_a_bad_file(
 
 
 def test_an_answer_is_given_although_a_log_file_is_bad_and_the_file_is_named(
-    tls_audit: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tls_audit: TlsAudit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logs = write_logs(tmp_path / "logs", odd_records()).parent
     (logs / "broken.json.gz").write_bytes(b"\x1f\x8b this is no gzip")
@@ -233,7 +202,7 @@ def test_an_answer_is_given_although_a_log_file_is_bad_and_the_file_is_named(
 
 @pytest.mark.skipif(not REAL_LOGS.exists(), reason="the real events lie beside the project, not in it")
 def test_real_events_of_strangers_are_answered_rightly(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TLS_AUDIT_LOGS", str(REAL_LOGS))
     window = "2024-07-01..2024-12-01"
@@ -267,7 +236,7 @@ def test_real_events_of_strangers_are_answered_rightly(
     ],
 )
 def test_a_bad_question_is_exit_code_2_and_a_hint_on_stderr(
-    arguments: list[str], said: str, tls_audit: Callable[..., Done]
+    arguments: list[str], said: str, tls_audit: TlsAudit
 ) -> None:
     done = tls_audit(*arguments)
 
@@ -276,9 +245,7 @@ def test_a_bad_question_is_exit_code_2_and_a_hint_on_stderr(
     assert "Traceback" not in done.err
 
 
-def test_every_wrong_setting_is_told_at_once(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_wrong_setting_is_told_at_once(tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TLS_AUDIT_LGOS", "x")
     monkeypatch.setenv("TLS_AUDIT_MAX_ROWS", "many")
     monkeypatch.setenv("TLS_AUDIT_LOCAL_MEMORY", "lots")
@@ -296,7 +263,7 @@ def test_every_wrong_setting_is_told_at_once(
 
 @pytest.mark.usefixtures("_filled")
 def test_an_engine_that_fails_is_exit_code_1(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     folder = tmp_path / "archive" / "day=2026-11-10"
     folder.mkdir(parents=True)
@@ -310,7 +277,7 @@ def test_an_engine_that_fails_is_exit_code_1(
 
 
 @pytest.mark.usefixtures("_filled")
-def test_a_file_that_cannot_be_written_is_named(tls_audit: Callable[..., Done]) -> None:
+def test_a_file_that_cannot_be_written_is_named(tls_audit: TlsAudit) -> None:
     done = tls_audit("ask", FORTNIGHT, "--output", "/nowhere/rows.csv")
 
     assert done.code == 2
@@ -320,7 +287,7 @@ def test_a_file_that_cannot_be_written_is_named(tls_audit: Callable[..., Done]) 
 # --- views
 
 
-def test_views_lists_every_view_with_its_columns_and_its_source(tls_audit: Callable[..., Done]) -> None:
+def test_views_lists_every_view_with_its_columns_and_its_source(tls_audit: TlsAudit) -> None:
     done = tls_audit("views")
 
     assert done.code == 0
@@ -331,7 +298,7 @@ def test_views_lists_every_view_with_its_columns_and_its_source(tls_audit: Calla
 
 @pytest.mark.usefixtures("_filled")
 def test_a_folder_of_ones_own_views_can_be_asked_at_once(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "buckets.sql").write_text(
         "-- title: Calls per bucket\n-- about: How many calls each bucket got.\n-- by: bucket\n"
@@ -350,7 +317,7 @@ def test_a_folder_of_ones_own_views_can_be_asked_at_once(
 
 
 def test_a_broken_view_of_ones_own_is_named_with_its_line(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "broken.sql").write_text("-- title: x\n-- about: y\nSELECT FROM\n")
     monkeypatch.setenv("TLS_AUDIT_VIEWS", str(tmp_path))
@@ -469,7 +436,7 @@ def _read_until(terminal: int, words: bytes) -> bytes:
 # --- what a newcomer met
 
 
-def test_a_sample_is_asked_of_the_embedded_engine_only(tls_audit: Callable[..., Done]) -> None:
+def test_a_sample_is_asked_of_the_embedded_engine_only(tls_audit: TlsAudit) -> None:
     done = tls_audit("ask", "--sample", "engine=lake")
 
     assert (done.code, done.out) == (2, "")
@@ -477,7 +444,7 @@ def test_a_sample_is_asked_of_the_embedded_engine_only(tls_audit: Callable[..., 
 
 
 def test_a_folder_without_log_files_is_named(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "logs").mkdir()
     monkeypatch.setenv("TLS_AUDIT_LOGS", str(tmp_path / "logs"))
@@ -491,18 +458,18 @@ def test_a_folder_without_log_files_is_named(
     assert tls_audit("ask", FORTNIGHT).err == ""
 
 
-def test_views_names_other_peoples_work_only(tls_audit: Callable[..., Done]) -> None:
+def test_views_names_other_peoples_work_only(tls_audit: TlsAudit) -> None:
     done = tls_audit("views")
 
     assert "From: AWS Security Blog" in done.out
     assert "From: TLS Audit" not in done.out
 
 
-def test_the_readmes_view_that_finds_nothing_claims_nothing(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_the_documents_view_that_finds_nothing_claims_nothing(
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    (tmp_path / "by-error.sql").write_text(readme.split("```sql\n")[1].split("```")[0])
+    document = (Path(__file__).parents[2] / "docs" / "views.md").read_text(encoding="utf-8")
+    (tmp_path / "by-error.sql").write_text(document.split("```sql\n")[1].split("```")[0])
     monkeypatch.setenv("TLS_AUDIT_VIEWS", str(tmp_path))
 
     done = tls_audit("ask", "--sample", "last 7d by-error")

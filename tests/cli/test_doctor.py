@@ -4,56 +4,32 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bot import bootstrap, settings
-from bot.cli.main import main
 from bot.sandbox import Options, Sandbox
 from handlers import connection
-from tests.conftest import odd_records, write_logs
+from tests.support.logs import odd_records, write_logs
+from tests.support.terminal import SCRIPT, Done
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-SCRIPT = str(Path(sys.executable).with_name("tls-audit"))
+    from tests.support.terminal import TlsAudit
+
 NOBODY = "http://127.0.0.1:9/api/"
 """Where nothing listens: the port is that of the discard protocol."""
 
 RETRY = "  → Check the network and SLACK_API_URL, then run this again."
 
 
-class Done(NamedTuple):
-    """What a command left: its exit code, and what it said where."""
-
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture(autouse=True)
-def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in settings.names().values():
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
-
-
-@pytest.fixture
-def tls_audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Runs `tls-audit …` as its console script does, within this process."""
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["tls-audit", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main()
-        return Done(end.value.code if isinstance(end.value.code, int) else 0, *capsys.readouterr())
-
-    return run
+def _own_home(own_home: None) -> None:
+    del own_home
 
 
 @pytest.fixture
@@ -77,7 +53,7 @@ def serve() -> Done:
 
 
 def test_without_tokens_slack_is_not_asked_and_nothing_is_wrong_with_it(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLACK_API_URL", NOBODY)
 
@@ -87,7 +63,7 @@ def test_without_tokens_slack_is_not_asked_and_nothing_is_wrong_with_it(
 @pytest.mark.parametrize("name", ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"])
 @pytest.mark.usefixtures("slack")
 def test_one_token_without_the_other_is_named(
-    name: str, tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    name: str, tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(name)
 
@@ -101,7 +77,7 @@ def test_one_token_without_the_other_is_named(
 
 @pytest.mark.usefixtures("slack")
 def test_a_slack_that_cannot_be_reached_is_no_matter_of_tokens(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLACK_API_URL", NOBODY)
 
@@ -114,7 +90,7 @@ def test_a_slack_that_cannot_be_reached_is_no_matter_of_tokens(
 
 
 def test_a_connection_that_is_cut_later_is_no_matter_of_tokens_either(
-    slack: Sandbox, tls_audit: Callable[..., Done]
+    slack: Sandbox, tls_audit: TlsAudit
 ) -> None:
     slack.faults.cut_before("apps.connections.open")
     slack.faults.cut_before("conversations.list")
@@ -139,7 +115,7 @@ def test_a_connection_that_is_cut_later_is_no_matter_of_tokens_either(
 )
 @pytest.mark.usefixtures("slack")
 def test_a_token_that_slack_does_not_know_is_named_once(
-    name: str, what: str, mend: str, tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    name: str, what: str, mend: str, tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, "xoxb-other")
 
@@ -193,7 +169,7 @@ def test_a_bot_that_cannot_reach_slack_at_its_start_is_a_failure_and_says_what_t
     ],
 )
 def test_what_is_wrong_is_told_with_its_mend_and_the_rest_is_looked_at(
-    name: str, value: str, said: str, tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, said: str, tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
 
@@ -207,7 +183,7 @@ def test_what_is_wrong_is_told_with_its_mend_and_the_rest_is_looked_at(
 
 
 def test_a_broken_view_is_told_with_its_line_and_what_to_do(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "broken.sql").write_text("-- title: x\n-- about: y\nSELECT FROM\n")
     monkeypatch.setenv("TLS_AUDIT_VIEWS", str(tmp_path))
@@ -236,7 +212,7 @@ def test_a_bot_whose_folder_cannot_be_written_does_not_start_and_says_so(
 # --- the logs
 
 
-def test_without_logs_the_doctor_says_how_to_have_some(tls_audit: Callable[..., Done]) -> None:
+def test_without_logs_the_doctor_says_how_to_have_some(tls_audit: TlsAudit) -> None:
     *_, what, mend = tls_audit("doctor").out.splitlines()
 
     assert what.startswith("✗ the embedded engine has no events in ")
@@ -244,7 +220,7 @@ def test_without_logs_the_doctor_says_how_to_have_some(tls_audit: Callable[..., 
 
 
 def test_logs_that_nobody_has_read_yet_are_well(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     logs = write_logs(tmp_path / "logs", odd_records()).parent
     monkeypatch.setenv("TLS_AUDIT_LOGS", str(logs))
@@ -262,7 +238,7 @@ def test_logs_that_nobody_has_read_yet_are_well(
 
 
 def test_logs_that_are_not_there_are_wrong(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TLS_AUDIT_LOGS", str(tmp_path / "logs"))
 
@@ -275,7 +251,7 @@ def test_logs_that_are_not_there_are_wrong(
 
 
 def test_a_folder_without_logs_is_wrong(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TLS_AUDIT_LOGS", str(tmp_path))
     (tmp_path / "notes.txt").write_text("no log")
@@ -287,7 +263,7 @@ def test_a_folder_without_logs_is_wrong(
 
 
 def test_a_log_that_cannot_be_read_is_named(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TLS_AUDIT_LOGS", str(tmp_path / "logs"))
     log = write_logs(tmp_path / "logs", odd_records())
@@ -301,7 +277,7 @@ def test_a_log_that_cannot_be_read_is_named(
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_log_that_may_not_be_read_is_named(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TLS_AUDIT_LOGS", str(tmp_path / "logs"))
     log = write_logs(tmp_path / "logs", odd_records())

@@ -2,73 +2,41 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bot import bootstrap, settings
-from bot.cli.main import main
 from tests.conftest import NOW
 from tests.doubles import lake as double
 from tests.doubles.lake import OTHER_ID, STORE_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from bot.engines import Check
+    from tests.support.terminal import TlsAudit
 
 ARN = f"arn:aws:cloudtrail:us-east-1:111122223333:eventdatastore/{STORE_ID}"
 
 
-class Done(NamedTuple):
-    """What a command left: its exit code, and what it said where."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def served(
-    lake_events: double.Events, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    lake_events: double.Events, own_home: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[double.Lake]:
-    for name in settings.names().values():
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setenv("TZ", "UTC")
+    del own_home
     with double.Lake(lake_events, now=lambda: NOW) as served:
         served.limits = False
         served.set_environment(monkeypatch)
         yield served
 
 
-@pytest.fixture
-def tls_audit(
-    served: double.Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Done]:
-    """Runs `tls-audit …` as its console script does, within this process; `typed` is what stdin gives."""
-    del served
-
-    def run(*arguments: str, typed: str = "") -> Done:
-        monkeypatch.setattr(sys, "argv", ["tls-audit", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main()
-        return Done(end.value.code if isinstance(end.value.code, int) else 0, *capsys.readouterr())
-
-    return run
-
-
 # --- status
 
 
-def test_status_tells_of_every_store(served: double.Lake, tls_audit: Callable[..., Done]) -> None:
+def test_status_tells_of_every_store(served: double.Lake, tls_audit: TlsAudit) -> None:
     for number in range(7):
         other = f"0fbb1e37-11aa-42cc-9d3e-5a6b7c8d9e0{number}"
         served.stores[other] = double.Store(other, f"other-{number}", category="Data")
@@ -82,7 +50,7 @@ def test_status_tells_of_every_store(served: double.Lake, tls_audit: Callable[..
 
 
 def test_status_tells_of_the_stores_of_the_settings_first(
-    served: double.Lake, tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    served: double.Lake, tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     far = double.Store(OTHER_ID, "far", region="eu-west-1")
     served.stores[OTHER_ID] = far
@@ -95,20 +63,20 @@ def test_status_tells_of_the_stores_of_the_settings_first(
 
 
 def test_status_says_what_a_store_that_is_being_deleted_can_still_do(
-    served: double.Lake, tls_audit: Callable[..., Done]
+    served: double.Lake, tls_audit: TlsAudit
 ) -> None:
     served.stores[STORE_ID].status = "PENDING_DELETION"
 
     assert "being deleted; can be restored within 7 days of that" in tls_audit("lake", "status").out
 
 
-def test_without_any_store_status_says_so(served: double.Lake, tls_audit: Callable[..., Done]) -> None:
+def test_without_any_store_status_says_so(served: double.Lake, tls_audit: TlsAudit) -> None:
     served.stores.clear()
 
     assert "There is no event data store in this account and Region." in tls_audit("lake", "status").out
 
 
-def test_a_denied_status_names_the_action(served: double.Lake, tls_audit: Callable[..., Done]) -> None:
+def test_a_denied_status_names_the_action(served: double.Lake, tls_audit: TlsAudit) -> None:
     served.denied.add("ListEventDataStores")
 
     done = tls_audit("lake", "status")
@@ -121,7 +89,7 @@ def test_a_denied_status_names_the_action(served: double.Lake, tls_audit: Callab
 
 
 def test_the_policy_for_asking_names_the_actions_that_asking_calls(
-    served: double.Lake, tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    served: double.Lake, tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", ARN)
     monkeypatch.setenv("TLS_AUDIT_ENGINE", "lake")
@@ -136,7 +104,7 @@ def test_the_policy_for_asking_names_the_actions_that_asking_calls(
 
 @pytest.mark.parametrize("task", ["status", "create", "delete", "restore"])
 def test_each_command_needs_no_more_than_its_policy(
-    task: str, served: double.Lake, tls_audit: Callable[..., Done]
+    task: str, served: double.Lake, tls_audit: TlsAudit
 ) -> None:
     policy = json.loads(tls_audit("lake", "policy", task).out)
     actions = {action for each in policy["Statement"] for action in each["Action"]}
@@ -150,9 +118,7 @@ def test_each_command_needs_no_more_than_its_policy(
     assert {f"cloudtrail:{name}" for name, _ in served.calls} <= actions
 
 
-def test_the_policy_covers_delivery_and_roles(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_policy_covers_delivery_and_roles(tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", f"prod={ARN},far={OTHER_ID}")
     monkeypatch.setenv("TLS_AUDIT_LAKE_DELIVERY", "s3://results/lake/")
     monkeypatch.setenv("TLS_AUDIT_LAKE_ROLE", "far=arn:aws:iam::444455556666:role/audit")
@@ -167,9 +133,7 @@ def test_the_policy_covers_delivery_and_roles(
 # --- create
 
 
-def test_creating_is_done_only_after_the_name_is_typed(
-    served: double.Lake, tls_audit: Callable[..., Done]
-) -> None:
+def test_creating_is_done_only_after_the_name_is_typed(served: double.Lake, tls_audit: TlsAudit) -> None:
     refused = tls_audit("lake", "create", "audit-2", typed="yes\n")
     assert refused.code == 2
     assert "That is not its name: nothing was done." in refused.err
@@ -198,7 +162,7 @@ def test_creating_is_done_only_after_the_name_is_typed(
 
 
 def test_where_aws_lets_no_new_customers_in_the_way_round_is_named(
-    served: double.Lake, tls_audit: Callable[..., Done]
+    served: double.Lake, tls_audit: TlsAudit
 ) -> None:
     served.closed_to_new = True
 
@@ -218,7 +182,7 @@ def test_where_aws_lets_no_new_customers_in_the_way_round_is_named(
     ],
 )
 def test_a_retention_aws_does_not_offer_is_refused_here(
-    arguments: tuple[str, ...], said: str, served: double.Lake, tls_audit: Callable[..., Done]
+    arguments: tuple[str, ...], said: str, served: double.Lake, tls_audit: TlsAudit
 ) -> None:
     done = tls_audit("lake", "create", "audit-2", *arguments, "--confirm", "audit-2")
 
@@ -227,7 +191,7 @@ def test_a_retention_aws_does_not_offer_is_refused_here(
     assert served.calls == []
 
 
-def test_a_name_that_is_taken_is_awss_to_say(tls_audit: Callable[..., Done]) -> None:
+def test_a_name_that_is_taken_is_awss_to_say(tls_audit: TlsAudit) -> None:
     done = tls_audit("lake", "create", "tls-audit", "--confirm", "tls-audit")
 
     assert done.code == 1
@@ -237,9 +201,7 @@ def test_a_name_that_is_taken_is_awss_to_say(tls_audit: Callable[..., Done]) -> 
 # --- delete and restore
 
 
-def test_deleting_is_done_only_after_the_name_is_typed(
-    served: double.Lake, tls_audit: Callable[..., Done]
-) -> None:
+def test_deleting_is_done_only_after_the_name_is_typed(served: double.Lake, tls_audit: TlsAudit) -> None:
     refused = tls_audit("lake", "delete", STORE_ID, typed="\n")
     assert refused.code == 2
     assert "turns its termination protection off and deletes tls-audit" in refused.err
@@ -254,9 +216,7 @@ def test_deleting_is_done_only_after_the_name_is_typed(
     assert "tls-audit lake restore tls-audit" in done.out
 
 
-def test_a_deletion_that_fails_leaves_the_protection_on(
-    served: double.Lake, tls_audit: Callable[..., Done]
-) -> None:
+def test_a_deletion_that_fails_leaves_the_protection_on(served: double.Lake, tls_audit: TlsAudit) -> None:
     served.fail(
         "DeleteEventDataStore", "EventDataStoreFederationEnabledException", "Disable federation first"
     )
@@ -268,9 +228,7 @@ def test_a_deletion_that_fails_leaves_the_protection_on(
     assert served.stores[STORE_ID].protected
 
 
-def test_restoring_is_done_only_after_the_name_is_typed(
-    served: double.Lake, tls_audit: Callable[..., Done]
-) -> None:
+def test_restoring_is_done_only_after_the_name_is_typed(served: double.Lake, tls_audit: TlsAudit) -> None:
     served.stores[STORE_ID].status = "PENDING_DELETION"
 
     assert tls_audit("lake", "restore", "tls-audit", typed="no\n").code == 2
@@ -281,14 +239,14 @@ def test_restoring_is_done_only_after_the_name_is_typed(
     assert "takes in events" in done.out
 
 
-def test_restoring_what_is_not_being_deleted_is_awss_to_refuse(tls_audit: Callable[..., Done]) -> None:
+def test_restoring_what_is_not_being_deleted_is_awss_to_refuse(tls_audit: TlsAudit) -> None:
     done = tls_audit("lake", "restore", "tls-audit", "--confirm", "tls-audit")
 
     assert done.code == 1
     assert "is not pending deletion" in done.err
 
 
-def test_a_store_that_is_not_there_is_not_guessed(tls_audit: Callable[..., Done]) -> None:
+def test_a_store_that_is_not_there_is_not_guessed(tls_audit: TlsAudit) -> None:
     done = tls_audit("lake", "delete", "nobody", "--confirm", "nobody")
 
     assert done.code == 2
@@ -299,7 +257,7 @@ def test_a_store_that_is_not_there_is_not_guessed(tls_audit: Callable[..., Done]
 
 
 def test_ask_says_what_was_read_and_what_it_costs(
-    served: double.Lake, tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    served: double.Lake, tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", f"prod={STORE_ID}")
     monkeypatch.setenv("TLS_AUDIT_LAKE_PRICE", "5")
@@ -312,7 +270,7 @@ def test_ask_says_what_was_read_and_what_it_costs(
 
 
 def test_ask_warns_of_a_window_before_the_store_existed(
-    served: double.Lake, tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    served: double.Lake, tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", STORE_ID)
     served.stores[STORE_ID].created = datetime(2026, 11, 15, tzinfo=UTC)
@@ -324,7 +282,7 @@ def test_ask_warns_of_a_window_before_the_store_existed(
 
 
 def test_ask_waits_while_the_lake_is_full(
-    served: double.Lake, tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    served: double.Lake, tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.cli.ask.BUSY_SECONDS", 0.0)
     monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", STORE_ID)
@@ -334,9 +292,7 @@ def test_ask_waits_while_the_lake_is_full(
     assert served.count("StartQuery") == 4
 
 
-def test_the_embedded_engine_has_no_stores(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_embedded_engine_has_no_stores(tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", f"prod={STORE_ID}")
 
     done = tls_audit("ask", "last 7d", "store=prod")
@@ -419,7 +375,7 @@ def test_a_policy_allows_what_the_caller_itself_does_and_no_more(
     role: str,
     task: str,
     allowed: list[str],
-    tls_audit: Callable[..., Done],
+    tls_audit: TlsAudit,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", stores)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +12,7 @@ from bot.archive.archive import BadFile, Ingested, Progress
 from bot.cli import terminal
 from bot.table import Cell, Column, Row, Table
 from tests.conftest import NOW
+from tests.support.clock import Clock
 
 if TYPE_CHECKING:
     from bot.table import ColumnType
@@ -186,23 +187,14 @@ def test_an_ingest_is_told_in_a_line_and_its_bad_files_after_it() -> None:
 # --- progress, without a terminal
 
 
-class Clock:
-    """Seconds that pass only when they are told to."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_without_a_terminal_an_ingest_tells_a_line_every_ten_seconds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    clock = Clock()
-    with terminal.ingest_progress(clock) as progress:
-        for clock.now in (1.0, 9.0, 10.0, 12.0, 19.9, 20.0):
-            progress(Progress(files=10, files_total=40, events=250_000, seconds=clock.now))
+    clock = Clock(NOW)
+    with terminal.ingest_progress(clock.monotonic) as progress:
+        for seconds in (1.0, 9.0, 10.0, 12.0, 19.9, 20.0):
+            clock.now = NOW + timedelta(seconds=seconds)
+            progress(Progress(files=10, files_total=40, events=250_000, seconds=seconds))
 
     assert capsys.readouterr().err.splitlines() == [
         "10 of 40 files, 25,000 events/s, 30 s left",
@@ -213,10 +205,11 @@ def test_without_a_terminal_an_ingest_tells_a_line_every_ten_seconds(
 def test_without_a_terminal_a_query_tells_a_line_every_ten_seconds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    clock = Clock()
-    with terminal.query_progress(clock) as progress:
-        for clock.now in (1.0, 10.0, 70.0):
-            progress(None, "running", 1_800_000_000 if clock.now > 60 else 0)
+    clock = Clock(NOW)
+    with terminal.query_progress(clock.monotonic) as progress:
+        for seconds in (1.0, 10.0, 70.0):
+            clock.now = NOW + timedelta(seconds=seconds)
+            progress(None, "running", 1_800_000_000 if seconds > 60 else 0)
 
     assert capsys.readouterr().err.splitlines() == ["running 10 s", "running 1 min 10 s · 1.8 GB read"]
 

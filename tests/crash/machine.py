@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from bot.digests.digest import Digest
 from bot.digests.order import parse as parse_order
+from bot.question.question import Scope
 from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User, samples
 from bot.store.database import Database
 from bot.store.digests import Digests
-from bot.store.runs import Run, Runs
+from bot.store.runs import Runs
 from bot.store.schema import ENDED
 from handlers import connection
 from handlers.questions.commands import COMMAND
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bot.sandbox import Delivery, Message
+    from bot.store.run import Run
 
 Slack = Literal["honours", "history", "neither"]
 """What this Slack does against doubles: knows a `client_msg_id` again, lets the app look, or nothing."""
@@ -292,8 +294,8 @@ class Machine:
         """A digest that is due at once, and that asks what no other does."""
         now = datetime.now(UTC)
         order = parse_order("daily 00:00 UTC", zone="UTC")
-        question = f"ip!=10.99.{n // 256}.{n % 256}"
-        due = Digest(0, asking.user, asking.channel, order.schedule, question, None, now, due=now)
+        scope = Scope.read(f"ip!=10.99.{n // 256}.{n % 256} min=1.2")
+        due = Digest(0, asking.user, asking.channel, order.schedule, scope, None, now, due=now)
         self.digests.add(due)
 
     # --- what comes of it

@@ -66,7 +66,7 @@ def test_a_paused_replica_that_wakes_cancels_no_query_of_the_others(
     waiting.arrived(30)
     one.send(signal.SIGSTOP)
     waiting.release()
-    machine.runs.release(owner(machine))  # as if its lease had run out
+    machine.runs.reap(owner(machine))  # as if its lease had run out
     looks = moments.lake("DescribeQuery", "after")(machine)
     other.start()
     looks.arrived(30)
@@ -104,6 +104,6 @@ def test_a_killed_replica_is_stood_in_for(others: tuple[Machine, Replica, Replic
     hold.arrived(30)
     one.kill()
     hold.drop()
-    machine.runs.release(owner(machine))  # as if its lease had run out
+    machine.runs.reap(owner(machine))  # as if its lease had run out
 
     assert done(machine, other, asking) == Tally(asked=1)

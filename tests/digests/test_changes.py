@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
@@ -11,16 +12,17 @@ from typing import TYPE_CHECKING, Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.digests import changes
 from bot.digests.changes import (
     ID_LENGTH,
     QUIET_DAYS,
     Change,
+    Comparison,
     Finding,
     Period,
     Seen,
     Snooze,
-    Tracked,
-    track,
+    compare,
 )
 
 if TYPE_CHECKING:
@@ -56,9 +58,9 @@ def snoozed(until: int, calls: int = 10, took: int = 0) -> Snooze:
     return Snooze("alice", "vendor upgrades in January", day(until), calls, took)
 
 
-def only(tracked: Tracked) -> tuple[Change, int, int, int, str]:
+def only(compared: Comparison) -> tuple[Change, int, int, int, str]:
     """What the only entry tells: its change, calls, calls before, day and note."""
-    (entry,) = tracked.entries
+    (entry,) = compared.entries
     return entry.change, entry.calls, entry.before, entry.day, entry.note
 
 
@@ -66,22 +68,22 @@ def only(tracked: Tracked) -> tuple[Change, int, int, int, str]:
 
 
 def test_what_was_never_seen_is_new() -> None:
-    tracked = track([], [row(0, calls=7)], period=period(0))
-    assert only(tracked) == ("new", 7, 0, 1, "")
-    assert tracked.findings == (finding(0, calls=7),)
+    compared = compare([], [row(0, calls=7)], period=period(0))
+    assert only(compared) == ("new", 7, 0, 1, "")
+    assert compared.findings == (finding(0, calls=7),)
 
 
 def test_what_was_seen_before_is_still_open_and_says_which_day_it_is() -> None:
-    tracked = track([finding(0, calls=7)], [row(4, calls=9)], period=period(4), late=[row(3, calls=8)])
-    assert only(tracked) == ("open", 9, 8, 5, "")
-    assert tracked.findings == (finding(0, last=4, calls=9),)
+    compared = compare([finding(0, calls=7)], [row(4, calls=9)], period=period(4), late=[row(3, calls=8)])
+    assert only(compared) == ("open", 9, 8, 5, "")
+    assert compared.findings == (finding(0, last=4, calls=9),)
 
 
 def test_a_day_before_that_was_not_asked_again_is_as_it_is_remembered() -> None:
-    tracked = track([finding(0, last=3, calls=8)], [row(4)], period=period(4))
-    assert tracked.entries[0].before == 8
-    tracked = track([finding(0, last=2, calls=8)], [row(4)], period=period(4))
-    assert tracked.entries[0].before == 0
+    compared = compare([finding(0, last=3, calls=8)], [row(4)], period=period(4))
+    assert compared.entries[0].before == 8
+    compared = compare([finding(0, last=2, calls=8)], [row(4)], period=period(4))
+    assert compared.entries[0].before == 0
 
 
 def test_each_of_service_principal_and_client_makes_another_finding() -> None:
@@ -93,9 +95,9 @@ def test_each_of_service_principal_and_client_makes_another_finding() -> None:
         Seen("s3", "alice", "", 1, day(0), day(0)),
         Seen("s3a", "lice", "", 1, day(0), day(0)),
     ]
-    tracked = track([], rows, period=period(0))
-    assert [entry.change for entry in tracked.entries] == ["new"] * len(rows)
-    assert len({kept.id for kept in tracked.findings}) == len(rows)
+    compared = compare([], rows, period=period(0))
+    assert [entry.change for entry in compared.entries] == ["new"] * len(rows)
+    assert len({kept.id for kept in compared.findings}) == len(rows)
 
 
 def test_an_id_is_as_many_hex_digits_as_nobody_makes_collide_and_stays_the_same() -> None:
@@ -105,9 +107,9 @@ def test_an_id_is_as_many_hex_digits_as_nobody_makes_collide_and_stays_the_same(
 
 
 def test_rows_of_one_finding_are_one() -> None:
-    tracked = track([], [row(0, calls=3, last=1), row(1, calls=4, last=2)], period=period(0, 3))
-    assert only(tracked)[:2] == ("new", 7)
-    assert tracked.findings == (finding(0, last=2, calls=7),)
+    compared = compare([], [row(0, calls=3, last=1), row(1, calls=4, last=2)], period=period(0, 3))
+    assert only(compared)[:2] == ("new", 7)
+    assert compared.findings == (finding(0, last=2, calls=7),)
 
 
 # --- quiet and resolved
@@ -117,50 +119,50 @@ def test_silence_is_quiet_first_and_resolved_after_three_days() -> None:
     kept: tuple[Finding, ...] = (finding(0),)
     told = []
     for number in range(1, 6):
-        tracked = track(kept, [], period=period(number), trusted=days(*range(number)))
-        kept = tracked.findings
-        told.append([(entry.change, entry.day) for entry in tracked.entries])
+        compared = compare(kept, [], period=period(number), trusted=days(*range(number)))
+        kept = compared.findings
+        told.append([(entry.change, entry.day) for entry in compared.entries])
     assert told == [[("quiet", 2)], [("quiet", 3)], [("resolved", 4)], [], []]
     assert kept[0].resolved == day(4)
 
 
 def test_a_week_of_silence_resolves_at_once() -> None:
-    assert only(track([finding(0)], [], period=period(7, 14)))[0] == "resolved"
+    assert only(compare([finding(0)], [], period=period(7, 14)))[0] == "resolved"
 
 
 def test_days_that_prove_nothing_do_not_resolve() -> None:
-    assert only(track([finding(0)], [], period=period(3), trusted=days(0, 1)))[0] == "quiet"
-    assert only(track([finding(0)], [], period=period(3), trusted=days(0, 1, 2)))[0] == "resolved"
+    assert only(compare([finding(0)], [], period=period(3), trusted=days(0, 1)))[0] == "quiet"
+    assert only(compare([finding(0)], [], period=period(3), trusted=days(0, 1, 2)))[0] == "resolved"
 
 
 def test_an_untrusted_period_resolves_nothing() -> None:
     untrusted = period(9, trusted=False)
-    assert only(track([finding(0)], [], period=untrusted, trusted=days(*range(9))))[0] == "quiet"
+    assert only(compare([finding(0)], [], period=untrusted, trusted=days(*range(9))))[0] == "quiet"
 
 
 def test_an_answer_cut_at_its_cap_resolves_nothing() -> None:
-    tracked = track([finding(0)], [], period=period(9), trusted=days(*range(9)), complete=False)
-    assert only(tracked)[0] == "quiet"
+    compared = compare([finding(0)], [], period=period(9), trusted=days(*range(9)), complete=False)
+    assert only(compared)[0] == "quiet"
 
 
 def test_how_many_quiet_days_resolve_can_be_set() -> None:
-    assert only(track([finding(0)], [], period=period(1), quiet_days=1))[0] == "resolved"
-    assert only(track([finding(0)], [], period=period(3), trusted=days(1, 2), quiet_days=4))[0] == "quiet"
+    assert only(compare([finding(0)], [], period=period(1), quiet_days=1))[0] == "resolved"
+    assert only(compare([finding(0)], [], period=period(3), trusted=days(1, 2), quiet_days=4))[0] == "quiet"
 
 
 def test_days_after_the_period_do_not_count_as_its_silence() -> None:
-    assert only(track([finding(0)], [], period=period(1), trusted=days(2, 3, 4)))[0] == "quiet"
+    assert only(compare([finding(0)], [], period=period(1), trusted=days(2, 3, 4)))[0] == "quiet"
 
 
 def test_one_that_called_in_the_period_is_not_resolved_however_long_ago_that_is() -> None:
-    known = replace(finding(0), known=snoozed(40))
-    assert only(track([finding(0)], [row(7)], period=period(7, 14)))[0] == "open"
-    assert only(track([known], [row(7)], period=period(7, 14)))[0] == "known"
+    known = replace(finding(0), snooze=snoozed(40))
+    assert only(compare([finding(0)], [row(7)], period=period(7, 14)))[0] == "open"
+    assert only(compare([known], [row(7)], period=period(7, 14)))[0] == "known"
 
 
 def test_no_finding_is_open_for_less_than_a_day() -> None:
     later = replace(finding(5), spells=2)
-    assert only(track([later], [row(1)], period=period(1)))[3] == 1
+    assert only(compare([later], [row(1)], period=period(1)))[3] == 1
 
 
 # --- back
@@ -168,120 +170,132 @@ def test_no_finding_is_open_for_less_than_a_day() -> None:
 
 def test_a_resolved_one_that_calls_is_back_with_its_history() -> None:
     gone = replace(finding(0), resolved=day(4))
-    tracked = track([gone], [row(9, calls=2)], period=period(9))
-    assert only(tracked) == ("back", 2, 0, 1, "was resolved on 13 Nov")
-    assert tracked.findings == (replace(finding(0), since=day(9), last=day(9), calls=2, spells=2),)
+    compared = compare([gone], [row(9, calls=2)], period=period(9))
+    assert only(compared) == ("back", 2, 0, 1, "was resolved on 13 Nov")
+    assert compared.findings == (replace(finding(0), since=day(9), last=day(9), calls=2, spells=2),)
 
 
 def test_a_resolved_one_is_not_known_any_more_when_it_is_back() -> None:
-    gone = replace(finding(0), resolved=day(4), known=snoozed(30))
-    assert track([gone], [row(9)], period=period(9)).findings[0].known is None
+    gone = replace(finding(0), resolved=day(4), snooze=snoozed(30))
+    assert compare([gone], [row(9)], period=period(9)).findings[0].snooze is None
 
 
 def test_calls_told_long_ago_bring_nothing_back() -> None:
     gone = replace(finding(0), resolved=day(4))
-    assert track([gone], [row(0)], period=period(0, 7)) == Tracked((), (gone,))
+    assert compare([gone], [row(0)], period=period(0, 7)) == Comparison((), (gone,))
 
 
 def test_one_that_was_asked_about_over_its_whole_life_is_back_when_it_surely_was() -> None:
     gone = replace(finding(0), resolved=day(4))
-    tracked = track([gone], [row(0, last=6)], period=period(0, 7))
-    assert tracked.entries[0].change == "back"
-    assert tracked.findings[0].since == day(6)
+    compared = compare([gone], [row(0, last=6)], period=period(0, 7))
+    assert compared.entries[0].change == "back"
+    assert compared.findings[0].since == day(6)
+
+
+def test_what_version_2_stored_is_read_and_is_stored_the_same() -> None:
+    stored = (
+        '{"service": "sqs.amazonaws.com", "principal": "arn:aws:iam::444455556666:role/reports", '
+        '"client": "curl/7.19.7", "first": "2026-11-11", "since": "2026-11-17", "last": "2026-11-18", '
+        '"calls": 7, "spells": 2, "resolved": null, '
+        '"known": {"by": "bob", "why": "owner", "until": "2026-12-03", "calls": 7, "days": 1}}'
+    )
+    read = changes.from_builtins(json.loads(stored))
+    assert read.snooze == Snooze("bob", "owner", date(2026, 12, 3), 7, 1)
+    assert json.dumps(changes.to_builtins(read)) == stored
 
 
 # --- known
 
 
 def test_a_known_one_is_told_as_known_with_who_and_why_whether_it_calls_or_not() -> None:
-    known = replace(finding(0), known=snoozed(28))
+    known = replace(finding(0), snooze=snoozed(28))
     told = "known until 7 Dec (alice: vendor upgrades in January)"
-    assert only(track([known], [row(1, calls=19)], period=period(1))) == ("known", 19, 10, 2, told)
-    assert only(track([known], [], period=period(1))) == ("known", 0, 10, 2, told)
+    assert only(compare([known], [row(1, calls=19)], period=period(1))) == ("known", 19, 10, 2, told)
+    assert only(compare([known], [], period=period(1))) == ("known", 0, 10, 2, told)
 
 
 def test_a_year_that_is_not_this_one_is_said() -> None:
-    known = replace(finding(0), known=snoozed(70))
-    assert only(track([known], [], period=period(1)))[-1].startswith("known until 18 Jan 2027 (")
+    known = replace(finding(0), snooze=snoozed(70))
+    assert only(compare([known], [], period=period(1)))[-1].startswith("known until 18 Jan 2027 (")
 
 
 def test_a_known_one_resolves_like_any_other() -> None:
-    known = replace(finding(0), known=snoozed(28))
-    assert only(track([known], [], period=period(3), trusted=days(1, 2)))[0] == "resolved"
+    known = replace(finding(0), snooze=snoozed(28))
+    assert only(compare([known], [], period=period(3), trusted=days(1, 2)))[0] == "resolved"
     untrusted = period(3, trusted=False)
-    assert only(track([known], [], period=untrusted, trusted=days(1, 2)))[0] == "known"
+    assert only(compare([known], [], period=untrusted, trusted=days(1, 2)))[0] == "known"
 
 
 def test_a_known_one_is_open_again_once_it_lapses() -> None:
-    known = replace(finding(0), known=snoozed(2))
+    known = replace(finding(0), snooze=snoozed(2))
     told = "was known until 11 Nov (alice: vendor upgrades in January)"
-    assert only(track([known], [row(0)], period=period(0)))[0] == "known"
-    assert only(track([known], [row(1)], period=period(1))) == ("open", 10, 10, 2, told)
-    tracked = track([known], [], period=period(1))
-    assert only(tracked) == ("quiet", 0, 10, 2, told)
-    assert tracked.findings[0].known is None
+    assert only(compare([known], [row(0)], period=period(0)))[0] == "known"
+    assert only(compare([known], [row(1)], period=period(1))) == ("open", 10, 10, 2, told)
+    compared = compare([known], [], period=period(1))
+    assert only(compared) == ("quiet", 0, 10, 2, told)
+    assert compared.findings[0].snooze is None
 
 
 def test_a_known_one_is_open_again_once_its_calls_double() -> None:
-    known = replace(finding(0), known=snoozed(28, calls=40))
-    assert only(track([known], [row(1, calls=79)], period=period(1)))[0] == "known"
-    tracked = track([known], [row(1, calls=1_080)], period=period(1))
-    assert only(tracked)[0] == "open"
-    assert only(tracked)[-1] == (
+    known = replace(finding(0), snooze=snoozed(28, calls=40))
+    assert only(compare([known], [row(1, calls=79)], period=period(1)))[0] == "known"
+    compared = compare([known], [row(1, calls=1_080)], period=period(1))
+    assert only(compared)[0] == "open"
+    assert only(compared)[-1] == (
         "was known until 7 Dec (alice: vendor upgrades in January); its calls doubled, from 40 to 1,080"
     )
-    assert tracked.findings[0].known is None
+    assert compared.findings[0].snooze is None
 
 
 def test_one_known_at_no_calls_doubles_at_two() -> None:
-    known = replace(finding(0), known=snoozed(28, calls=0))
-    assert only(track([known], [row(1, calls=1)], period=period(1)))[0] == "known"
-    assert only(track([known], [row(1, calls=2)], period=period(1)))[0] == "open"
+    known = replace(finding(0), snooze=snoozed(28, calls=0))
+    assert only(compare([known], [row(1, calls=1)], period=period(1)))[0] == "known"
+    assert only(compare([known], [row(1, calls=2)], period=period(1)))[0] == "open"
 
 
 def test_three_days_do_not_double_what_is_the_same_each_day() -> None:
-    known = replace(finding(0), known=snoozed(28, calls=10, took=1))
-    assert only(track([known], [row(4, calls=59, last=6)], period=period(4, 7)))[0] == "known"
-    assert only(track([known], [row(4, calls=60, last=6)], period=period(4, 7)))[0] == "open"
+    known = replace(finding(0), snooze=snoozed(28, calls=10, took=1))
+    assert only(compare([known], [row(4, calls=59, last=6)], period=period(4, 7)))[0] == "known"
+    assert only(compare([known], [row(4, calls=60, last=6)], period=period(4, 7)))[0] == "open"
 
 
 # --- late
 
 
 def test_late_calls_make_a_finding_known_about_but_are_not_this_periods() -> None:
-    tracked = track([], [], period=period(1), late=[row(0, calls=4)])
-    assert only(tracked) == ("new", 0, 4, 2, "its calls arrived late")
-    assert tracked.findings == (finding(0, calls=4),)
+    compared = compare([], [], period=period(1), late=[row(0, calls=4)])
+    assert only(compared) == ("new", 0, 4, 2, "its calls arrived late")
+    assert compared.findings == (finding(0, calls=4),)
 
 
 def test_a_new_one_began_when_its_late_calls_say() -> None:
-    tracked = track([], [row(1, calls=9)], period=period(1), late=[row(0, calls=4)])
-    assert only(tracked) == ("new", 9, 4, 2, "")
-    assert tracked.findings == (finding(0, last=1, calls=9),)
+    compared = compare([], [row(1, calls=9)], period=period(1), late=[row(0, calls=4)])
+    assert only(compared) == ("new", 9, 4, 2, "")
+    assert compared.findings == (finding(0, last=1, calls=9),)
 
 
 def test_late_calls_reopen_what_was_resolved_too_early() -> None:
     gone = replace(finding(0), resolved=day(4))
-    tracked = track([gone], [], period=period(4), late=[row(3, calls=4)], trusted=days(1, 2, 3))
-    assert only(tracked) == ("back", 0, 4, 2, "was resolved on 13 Nov; its calls arrived late")
-    assert tracked.findings == (replace(finding(0), since=day(3), last=day(3), calls=4, spells=2),)
+    compared = compare([gone], [], period=period(4), late=[row(3, calls=4)], trusted=days(1, 2, 3))
+    assert only(compared) == ("back", 0, 4, 2, "was resolved on 13 Nov; its calls arrived late")
+    assert compared.findings == (replace(finding(0), since=day(3), last=day(3), calls=4, spells=2),)
 
 
 def test_late_calls_move_the_first_and_the_last_day() -> None:
-    tracked = track([finding(5, last=5)], [], period=period(7, 10), late=[row(4, last=6, calls=30)])
-    assert tracked.findings[0] == replace(finding(4, last=6, calls=30), resolved=day(10))
+    compared = compare([finding(5, last=5)], [], period=period(7, 10), late=[row(4, last=6, calls=30)])
+    assert compared.findings[0] == replace(finding(4, last=6, calls=30), resolved=day(10))
 
 
 def test_late_calls_of_a_later_spell_leave_its_begin() -> None:
     again = replace(finding(0), since=day(9), last=day(9), spells=2)
-    tracked = track([again], [], period=period(10), late=[row(8, last=9, calls=30)])
-    assert tracked.findings[0].since == day(9)
+    compared = compare([again], [], period=period(10), late=[row(8, last=9, calls=30)])
+    assert compared.findings[0].since == day(9)
 
 
 def test_what_late_calls_open_is_told_before_it_resolves() -> None:
-    kept = track([], [], period=period(7, 14), late=[row(0)])
+    kept = compare([], [], period=period(7, 14), late=[row(0)])
     assert only(kept)[0] == "new"
-    assert only(track(kept.findings, [], period=period(14, 21)))[0] == "resolved"
+    assert only(compare(kept.findings, [], period=period(14, 21)))[0] == "resolved"
 
 
 # --- order
@@ -290,7 +304,7 @@ def test_what_late_calls_open_is_told_before_it_resolves() -> None:
 def test_entries_come_new_first_then_open_by_age_then_known_then_resolved() -> None:
     remembered = [
         replace(finding(0, client="gone"), last=day(2)),
-        replace(finding(0, client="snoozed", last=9), known=snoozed(40)),
+        replace(finding(0, client="snoozed", last=9), snooze=snoozed(40)),
         finding(5, last=9, client="quiet, young"),
         finding(3, last=8, client="quiet, old"),
         finding(6, last=9, client="open, young"),
@@ -307,8 +321,8 @@ def test_entries_come_new_first_then_open_by_age_then_known_then_resolved() -> N
         row(10, client="new a", calls=5),
         row(10, client="new, many", calls=6),
     ]
-    tracked = track(remembered, seen, period=period(10), trusted=days(8, 9))
-    assert [(entry.change, entry.finding.client) for entry in tracked.entries] == [
+    compared = compare(remembered, seen, period=period(10), trusted=days(8, 9))
+    assert [(entry.change, entry.finding.client) for entry in compared.entries] == [
         ("new", "new, many"),
         ("new", "new a"),
         ("new", "new b"),
@@ -480,16 +494,16 @@ def rows(calls: Iterable[Call]) -> list[Seen]:
     return [row(call.day, calls=call.count, client=call.client) for call in calls]
 
 
-def tell(story: Story) -> list[Tracked]:
+def tell(story: Story) -> list[Comparison]:
     """Each digest of the story, one after the other."""
-    told: list[Tracked] = []
+    told: list[Comparison] = []
     kept: tuple[Finding, ...] = ()
     trusted: list[date] = []
     for number, span in enumerate(story.periods):
         within = [call for call in story.calls if span.start <= day(call.day) < span.end]
         ago = story.periods[number - 1] if number else Period(span.start, span.start, trusted=True)
         before = [call for call in story.calls if ago.start <= day(call.day) < ago.end]
-        tracked = track(
+        compared = compare(
             kept,
             rows(call for call in within if not call.late),
             period=span,
@@ -497,9 +511,9 @@ def tell(story: Story) -> list[Tracked]:
             trusted=trusted,
             complete=story.complete[number],
         )
-        told.append(tracked)
+        told.append(compared)
         clicks = {click.client: click for click in story.snoozes if click.after == number}
-        kept = tuple(_clicked(one, clicks.get(one.client), span) for one in tracked.findings)
+        kept = tuple(_clicked(one, clicks.get(one.client), span) for one in compared.findings)
         trusted += [span.start + timedelta(days=n) for n in range(span.days) if span.trusted]
     return told
 
@@ -508,14 +522,14 @@ def _clicked(one: Finding, click: Snoozing | None, span: Period) -> Finding:
     if click is None or one.resolved is not None:
         return one
     until = span.end + timedelta(days=click.lasts)
-    return replace(one, known=Snooze("bob", "later", until, click.calls, click.took))
+    return replace(one, snooze=Snooze("bob", "later", until, click.calls, click.took))
 
 
 @settings(deadline=None, max_examples=300)
 @given(stories())
 def test_each_digest_tells_what_a_model_that_knows_every_call_tells(story: Story) -> None:
     models = {client: Model(story, client) for client in CLIENTS}
-    for number, tracked in enumerate(tell(story)):
+    for number, compared in enumerate(tell(story)):
         told = {
             entry.finding.client: (
                 entry.change,
@@ -529,7 +543,7 @@ def test_each_digest_tells_what_a_model_that_knows_every_call_tells(story: Story
                 entry.finding.spells,
                 entry.finding.resolved,
             )
-            for entry in tracked.entries
+            for entry in compared.entries
         }
         expected = {client: model.told(number) for client, model in models.items()}
         assert told == {client: entry for client, entry in expected.items() if entry is not None}
@@ -540,10 +554,10 @@ def test_each_digest_tells_what_a_model_that_knows_every_call_tells(story: Story
 def test_the_order_of_what_comes_in_does_not_matter(story: Story, random: Random) -> None:
     kept = list(tell(story)[-1].findings)
     seen, late = rows(story.calls), [row(199, client="a"), row(198, client="b"), row(199, client="b")]
-    tracked = track(kept, seen, period=period(200, 203), late=late, trusted=days(197, 198))
+    compared = compare(kept, seen, period=period(200, 203), late=late, trusted=days(197, 198))
     for part in (kept, seen, late):
         random.shuffle(part)
-    assert track(kept, seen, period=period(200, 203), late=late, trusted=days(198, 197)) == tracked
+    assert compare(kept, seen, period=period(200, 203), late=late, trusted=days(198, 197)) == compared
 
 
 @settings(deadline=None)
@@ -552,8 +566,8 @@ def test_tracking_a_period_twice_remembers_what_tracking_it_once_does(story: Sto
     kept = tell(story)[-1].findings
     span = replace(story.periods[-1], trusted=trusted)
     # whatever the calls are, and however far back they were asked: an overlap is no second spell
-    once = track(kept, rows(story.calls), period=span, trusted=days(*range(90)))
-    twice = track(once.findings, rows(story.calls), period=span, trusted=days(*range(90)))
+    once = compare(kept, rows(story.calls), period=span, trusted=days(*range(90)))
+    twice = compare(once.findings, rows(story.calls), period=span, trusted=days(*range(90)))
     assert twice.findings == once.findings
     assert not {entry.change for entry in twice.entries} & {"new", "back", "resolved"}
 

@@ -15,11 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.answers.wording import readable
 from bot.digests import report as reports
-from bot.digests.changes import Change, Entry, Finding, Period, Seen, Snooze, track
+from bot.digests.changes import Change, Entry, Finding, Period, Seen, Snooze, compare
 from bot.digests.report import Graph, Point, Report, Series
-from bot.table import text
+from bot.table import readable, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -324,11 +323,11 @@ def test_the_table_has_a_row_for_each_finding_as_it_is_told() -> None:
 
 def test_no_findings_make_an_empty_table_with_its_columns() -> None:
     with reports.table(report()) as told:
-        assert (told.row_count, told.columns) == (0, reports.COLUMNS)
+        assert (told.row_count, told.columns) == (0, reports.FINDING_COLUMNS)
 
 
 def test_each_column_has_its_own_label() -> None:
-    labels = [column.label for column in reports.COLUMNS]
+    labels = [column.label for column in reports.FINDING_COLUMNS]
     assert len(set(labels)) == len(labels)
     assert {"State", "Service", "Principal", "Client", "Calls", "Since", "Note"} <= set(labels)
 
@@ -492,21 +491,21 @@ def _story() -> Iterator[str]:
         whole = today.ends == 24 and today.events > 0
         span = Period(start, start + timedelta(days=1), whole)
         full = {name: before.get(name, 0) + today.late.get(name, 0) for name in before | today.late}
-        tracked = track(
+        compared = compare(
             kept,
             _seen(today.calls, start),
             period=span,
             late=_seen(full, start - timedelta(days=1)),
             trusted=trusted,
         )
-        still = sum(one.change != "resolved" for one in tracked.entries)
+        still = sum(one.change != "resolved" for one in compared.entries)
         history.append(Point(span.start, span.end, sum(today.calls.values()), still))
         hour = today.ends if today.events else 0
         newest = datetime(start.year, start.month, start.day, tzinfo=BERLIN) + timedelta(
             hours=hour, minutes=-2
         )
         told = report(
-            *tracked.entries,
+            *compared.entries,
             period=span,
             calls_before=sum(full.values()) if number else None,
             late=sum(today.late.values()),
@@ -519,7 +518,7 @@ def _story() -> Iterator[str]:
             history=tuple(history),
         )
         yield from _page(f"Day {number + 1}: {today.title}", reports.from_json(reports.to_json(told)))
-        kept = tuple(_snoozed(one, today.snoozed) for one in tracked.findings)
+        kept = tuple(_snoozed(one, today.snoozed) for one in compared.findings)
         trusted += [start] * whole
         before = today.calls
 
@@ -530,7 +529,7 @@ def _seen(calls: dict[str, int], on: date) -> list[Seen]:
 
 def _snoozed(finding: Finding, client: str) -> Finding:
     known = Snooze("alice", "vendor upgrades in January", date(2026, 12, 7), finding.calls, 1)
-    return replace(finding, known=known) if finding.client == client else finding
+    return replace(finding, snooze=known) if finding.client == client else finding
 
 
 def _page(title: str, told: Report) -> Iterator[str]:

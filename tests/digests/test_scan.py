@@ -16,6 +16,7 @@ from bot.digests.report import Point, Report
 from bot.digests.scan import FINDINGS_MOST, Row, Scan
 from bot.digests.schedule import Schedule
 from bot.question import select
+from bot.question.question import Scope
 from bot.table import Table
 from tests.conftest import NOW
 
@@ -36,7 +37,7 @@ BERLIN: Final = ZoneInfo("Europe/Berlin")
 
 
 def digest(zone: str = "Europe/Berlin", weekdays: tuple[int, ...] = EVERY_DAY, at: time = time(9)) -> Digest:
-    return Digest(1, "U_ALICE", "C_ONCALL", Schedule(at, zone, weekdays), "", None, NOW, due=NOW)
+    return Digest(1, "U_ALICE", "C_ONCALL", Schedule(at, zone, weekdays), Scope(), None, NOW, due=NOW)
 
 
 def hours(window: Window) -> float:
@@ -134,7 +135,7 @@ def tables(views: dict[str, View], **rows: Sequence[Any]) -> dict[str, Table]:
 
 def test_the_answers_become_one_reading(catalogue: dict[str, View]) -> None:
     first, last = NOW - 2 * DAY, NOW - DAY
-    read = scan.read(
+    read = scan.from_tables(
         NOW,
         tables(
             catalogue,
@@ -165,7 +166,7 @@ def test_the_answers_become_one_reading(catalogue: dict[str, View]) -> None:
 
 
 def test_nothing_read_is_a_reading_too(catalogue: dict[str, View]) -> None:
-    read = scan.read(NOW, tables(catalogue, answer=[], before=[], coverage=[]))
+    read = scan.from_tables(NOW, tables(catalogue, answer=[], before=[], coverage=[]))
     assert (read.rows, read.events, read.ended, read.newest) == ((), 0, None, None)
     assert read.complete
     assert scan.from_json(scan.to_json(read)) == read
@@ -178,7 +179,7 @@ def test_as_many_rows_as_there_may_be_are_not_all(catalogue: dict[str, View]) ->
         with ExitStack() as stack:
             for table in answers.values():
                 stack.enter_context(table)
-            assert scan.read(NOW, answers).complete is complete
+            assert scan.from_tables(NOW, answers).complete is complete
 
 
 def test_strangers_names_survive_being_written_down() -> None:

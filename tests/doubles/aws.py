@@ -416,26 +416,3 @@ def _wire_time(value: Any) -> float:
     if isinstance(value, datetime):
         return value.timestamp()
     raise TypeError(value)
-
-
-class Clock:
-    """The test's time: it goes on when someone sleeps, and not otherwise."""
-
-    def __init__(self, now: datetime) -> None:
-        self._now = now
-        self._lock = threading.Lock()
-        self.slept: list[float] = []
-
-    def now(self) -> datetime:
-        """As a moment."""
-        return self._now
-
-    def monotonic(self) -> float:
-        """As seconds."""
-        return self._now.timestamp()
-
-    def sleep(self, seconds: float) -> None:
-        """Go on."""
-        with self._lock:
-            self.slept.append(seconds)
-            self._now += timedelta(seconds=seconds)

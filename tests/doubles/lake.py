@@ -32,7 +32,6 @@ from bot.event_schema import COLUMNS, FLAG, MAP, TIME, Type
 from tests.doubles.aws import ACCOUNT, Caller, Refusal, Service
 from tests.doubles.aws import KEY as KEY
 from tests.doubles.aws import REGION as REGION
-from tests.doubles.aws import Clock as Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -20,7 +20,7 @@ from bot.errors import UserError
 from bot.question import select, views
 from bot.question.parser import Filter
 from tests import oracle
-from tests.conftest import quietly
+from tests.support.logs import quietly
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ from bot.errors import Cancelled, EngineError, UserError
 from bot.question import select, views
 from bot.sandbox import samples
 from bot.table import Column
-from tests.conftest import FIRST_DAY, quietly, write_logs
+from tests.support.logs import FIRST_DAY, quietly, write_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

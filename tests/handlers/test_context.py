@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -10,7 +11,8 @@ import pytest
 from slack_sdk import WebClient
 
 from bot.sandbox import Sandbox
-from handlers.context import Directory, typed
+from handlers.access import Directory
+from handlers.context import as_typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +36,7 @@ WINTER = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
     ],
 )
 def test_what_slack_made_of_the_words_is_undone(sent: str, meant: str) -> None:
-    assert typed(sent) == meant
+    assert as_typed(sent) == meant
 
 
 class Time:
@@ -56,19 +58,19 @@ def zones(sandbox: Sandbox) -> Directory:
     return Directory(client, Time())
 
 
-def test_a_zone_is_asked_for_once_an_hour(sandbox: Sandbox) -> None:
+def test_a_zone_is_asked_for_once_in_ten_minutes(sandbox: Sandbox) -> None:
     time = Time()
     client = WebClient(sandbox.options.bot_token, base_url=sandbox.api_url, retry_handlers=[])
     zones = Directory(client, time)
-    assert zones.of("U_ALICE") == zones.of("U_ALICE") == ZoneInfo("Europe/Berlin")
-    assert zones.of("U_BOB").utcoffset(WINTER) == ZoneInfo("America/New_York").utcoffset(WINTER)
+    assert zones.zone_of("U_ALICE") == zones.zone_of("U_ALICE") == ZoneInfo("Europe/Berlin")
+    assert zones.zone_of("U_BOB").utcoffset(WINTER) == ZoneInfo("America/New_York").utcoffset(WINTER)
     assert len(sandbox.calls("users.info")) == 2
-    time.now += 3_601
-    zones.of("U_ALICE")
+    time.now += 601
+    zones.zone_of("U_ALICE")
     assert len(sandbox.calls("users.info")) == 3
 
 
-@pytest.mark.parametrize("trouble", ["error", "status", "cut", "nonsense"])
+@pytest.mark.parametrize("trouble", ["error", "status", "cut"])
 def test_without_a_zone_it_is_utc_and_the_next_time_it_is_asked_again(
     sandbox: Sandbox, zones: Directory, trouble: str
 ) -> None:
@@ -77,9 +79,40 @@ def test_without_a_zone_it_is_utc_and_the_next_time_it_is_asked_again(
             sandbox.faults.error("users.info", "user_not_found")
         case "status":
             sandbox.faults.status("users.info", 503)
-        case "cut":
-            sandbox.faults.cut_before("users.info")
         case _:
-            sandbox.faults.error("users.info", "", extra={"ok": True, "user": {"tz": "Mars/Olympus"}})
-    assert zones.of("U_ALICE") is UTC
-    assert zones.of("U_ALICE") == ZoneInfo("Europe/Berlin")
+            sandbox.faults.cut_before("users.info")
+    assert zones.zone_of("U_ALICE") is UTC
+    assert zones.zone_of("U_ALICE") == ZoneInfo("Europe/Berlin")
+
+
+def test_a_zone_that_is_none_is_utc(sandbox: Sandbox, zones: Directory) -> None:
+    sandbox.faults.error("users.info", "", extra={"ok": True, "user": {"tz": "Mars/Olympus"}})
+    assert zones.zone_of("U_ALICE") is UTC
+
+
+def test_whoever_is_impatient_does_not_ask_the_same_twice_within_a_second(sandbox: Sandbox) -> None:
+    time = Time()
+    client = WebClient(sandbox.options.bot_token, base_url=sandbox.api_url, retry_handlers=[])
+    directory = Directory(client, time).through(client)
+    sandbox.faults.status("users.info", 503)
+    assert directory.zone_of("U_ALICE") is UTC
+    assert directory.name_of("U_ALICE") == "U_ALICE"
+    assert len(sandbox.calls("users.info")) == 1
+    time.now += 1.1
+    assert directory.name_of("U_ALICE") == "alice"
+
+
+def test_whoever_is_patient_knows_what_whoever_is_impatient_was_told(sandbox: Sandbox) -> None:
+    client = WebClient(sandbox.options.bot_token, base_url=sandbox.api_url, retry_handlers=[])
+    patient = Directory(client, Time())
+    assert patient.through(client).person("U_ALICE") == patient.person("U_ALICE")
+    assert len(sandbox.calls("users.info")) == 1
+
+
+def test_many_who_ask_for_the_same_at_once_wait_for_one_answer(sandbox: Sandbox) -> None:
+    client = WebClient(sandbox.options.bot_token, base_url=sandbox.api_url, retry_handlers=[])
+    directory = Directory(client)
+    with ThreadPoolExecutor(8) as threads:
+        people = list(threads.map(directory.person, ["U_ALICE"] * 8))
+    assert len(set(people)) == 1
+    assert len(sandbox.calls("users.info")) == 1

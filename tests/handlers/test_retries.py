@@ -48,7 +48,7 @@ def pauses() -> Pauses:
 @pytest.fixture
 def client(sandbox: Sandbox, pauses: Pauses) -> WebClient:
     return connection.connect(
-        sandbox.options.bot_token, sandbox.api_url, pause=pauses.pause, told=pauses.told
+        sandbox.options.bot_token, sandbox.api_url, pause=pauses.pause, on_refusal=pauses.told
     )
 
 

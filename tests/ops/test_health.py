@@ -10,6 +10,7 @@ from http.client import HTTPConnection
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from bot.errors import UserError
 from bot.ops.health import Status
@@ -31,14 +32,16 @@ class Answer(NamedTuple):
 def serving(
     problems: Callable[[], Sequence[str]] = tuple, metrics: Metrics | None = None
 ) -> Iterator[Status]:
-    with Status(HOST, 0, problems=problems, metrics=metrics or Metrics()) as status:
+    with Status(HOST, 0, problems=problems, metrics=(metrics or Metrics()).page) as status:
         yield status
 
 
-def ask(status: Status, path: str, *, method: str = "GET", host: str = HOST) -> Answer:
+def ask(
+    status: Status, path: str, *, method: str = "GET", host: str = HOST, accept: str | None = None
+) -> Answer:
     connection = HTTPConnection(host, status.port)
     try:
-        connection.request(method, path)
+        connection.request(method, path, headers={} if accept is None else {"Accept": accept})
         answer = connection.getresponse()
         return Answer(answer.status, answer.getheader("Content-Type"), answer.read().decode())
     finally:
@@ -77,7 +80,7 @@ def test_metrics_are_told_in_their_own_media_type() -> None:
     with serving(metrics=metrics) as status:
         answer = ask(status, "/metrics")
 
-    assert (answer.status, answer.kind) == (200, metrics.content_type)
+    assert (answer.status, answer.kind) == (200, CONTENT_TYPE_PLAIN_0_0_4)
     assert 'tls_audit_runs_ended_total{kind="question",outcome="done"} 1.0' in answer.body
 
 
@@ -95,6 +98,38 @@ def test_what_follows_a_question_mark_changes_nothing() -> None:
 def test_a_head_request_gets_no_body() -> None:
     with serving() as status:
         assert ask(status, "/healthz", method="HEAD") == (200, "text/plain; charset=utf-8", "")
+
+
+def test_a_head_request_says_how_long_the_body_would_be() -> None:
+    with serving() as status:
+        lengths = []
+        for method in ("GET", "HEAD"):
+            connection = HTTPConnection(HOST, status.port)
+            connection.request(method, "/metrics")
+            lengths.append(connection.getresponse().getheader("Content-Length"))
+            connection.close()
+
+    assert lengths[0] == lengths[1] != "0"
+
+
+def test_openmetrics_is_told_to_whoever_asks_for_it() -> None:
+    with serving() as status:
+        answer = ask(status, "/metrics", accept="application/openmetrics-text; version=1.0.0")
+
+    assert answer.kind is not None
+    assert answer.kind.startswith("application/openmetrics-text")
+    assert answer.body.endswith("# EOF\n")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/metrics", "/elsewhere"])
+def test_no_page_may_be_taken_for_another_kind_nor_tells_what_serves_it(path: str) -> None:
+    with serving() as status:
+        connection = HTTPConnection(HOST, status.port)
+        connection.request("GET", path)
+        headers = connection.getresponse().headers
+        connection.close()
+
+    assert (headers["X-Content-Type-Options"], headers.get_all("Server")) == ("nosniff", ["tls-audit"])
 
 
 def test_nothing_can_be_written_to_it() -> None:
@@ -149,7 +184,7 @@ def test_one_slow_answer_does_not_hold_up_another() -> None:
 
 def test_a_port_that_is_taken_is_said_with_what_to_do() -> None:
     with serving() as status, pytest.raises(UserError) as caught:
-        Status(HOST, status.port, problems=tuple, metrics=Metrics()).__enter__()
+        Status(HOST, status.port, problems=tuple, metrics=Metrics().page).__enter__()
 
     assert caught.value.message == f"Port {status.port} of {HOST} cannot be used: Address already in use."
     assert caught.value.hint
@@ -157,13 +192,13 @@ def test_a_port_that_is_taken_is_said_with_what_to_do() -> None:
 
 def test_a_host_that_is_not_ones_own_is_said() -> None:
     with pytest.raises(UserError, match=r"Port 0 of 192\.0\.2\.1 cannot be used"):
-        Status("192.0.2.1", 0, problems=tuple, metrics=Metrics()).__enter__()
+        Status("192.0.2.1", 0, problems=tuple, metrics=Metrics().page).__enter__()
 
 
 def test_after_its_end_the_port_is_free_again() -> None:
     with serving() as status:
         port = status.port
-    with Status(HOST, port, problems=tuple, metrics=Metrics()) as again:
+    with Status(HOST, port, problems=tuple, metrics=Metrics().page) as again:
         assert ask(again, "/healthz").status == 200
 
 
@@ -172,5 +207,5 @@ def test_it_serves_over_ipv6_too() -> None:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError as error:
         pytest.skip(f"no IPv6 here: {error}")
-    with Status("::1", 0, problems=tuple, metrics=Metrics()) as status:
+    with Status("::1", 0, problems=tuple, metrics=Metrics().page) as status:
         assert ask(status, "/healthz", host="::1").status == 200

@@ -9,6 +9,7 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -23,9 +24,16 @@ ROOT = Path(__file__).parents[2]
 NEWEST = datetime(2026, 11, 23, 8, 10, tzinfo=UTC)
 
 
+def text(metrics: Metrics) -> str:
+    """What a scrape of `metrics` reads."""
+    environ: dict[str, object] = {}
+    setup_testing_defaults(environ)
+    return b"".join(metrics.page(environ, lambda *_: len)).decode()
+
+
 def samples(metrics: Metrics) -> dict[str, float]:
     """Every sample as Prometheus reads it: `name{label=value,…}` and its value."""
-    families = text_string_to_metric_families(metrics.text().decode())
+    families = text_string_to_metric_families(text(metrics))
     return {
         each.name + "{" + ",".join(f"{key}={value}" for key, value in sorted(each.labels.items())) + "}": (
             each.value
@@ -36,7 +44,7 @@ def samples(metrics: Metrics) -> dict[str, float]:
 
 
 def kinds(metrics: Metrics) -> dict[str, str]:
-    return {family.name: family.type for family in text_string_to_metric_families(metrics.text().decode())}
+    return {family.name: family.type for family in text_string_to_metric_families(text(metrics))}
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from bot.errors import UserError
-from bot.question.parser import TEXT_CHARS, Filter, parse
+from bot.question.parser import QUESTION_CHARS, Filter, parse
 from bot.question.question import Policy, Question
 from bot.question.tokens import literal, quoted
 from bot.question.views import View
@@ -449,7 +449,7 @@ def test_a_quoted_value_is_taken_literally_whatever_is_in_it(value: str, word: s
 
 def test_the_longest_text_is_read() -> None:
     text = ("agent=" + "x" * 1_000 + " ") * 3
-    assert len(text) < TEXT_CHARS
+    assert len(text) < QUESTION_CHARS
     assert values(text) == ("x" * 1_000,)
 
 

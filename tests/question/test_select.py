@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC
 from textwrap import dedent
 from typing import TYPE_CHECKING
@@ -18,6 +20,7 @@ from tests.conftest import NOW
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bot.question.filters import FilterWord
     from bot.question.question import Question
 
 CAP = 1_000
@@ -171,14 +174,35 @@ def test_a_principal_is_a_whole_name_anywhere_in_its_arn(ask: Callable[[str], Qu
     )
 
 
-def test_every_word_a_question_may_narrow_by_has_a_column() -> None:
-    assert set(select._FILTERS) == set(FILTERS)  # noqa: SLF001 - the two tables must agree
+@pytest.mark.parametrize("word", FILTERS.values(), ids=FILTERS)
+def test_every_filters_column_is_in_the_lake(word: FilterWord) -> None:
+    for name in sqlglot.parse_one(word.column, read="trino").find_all(exp.Column):
+        assert views.find_type([part.name for part in name.parts]) is not None
 
 
-def test_every_filters_column_is_in_the_lake() -> None:
-    for column, _ in select._FILTERS.values():  # noqa: SLF001
-        for name in column().find_all(exp.Column):
-            assert views.find_type([part.name for part in name.parts]) is not None
+def test_a_new_filter_is_one_row() -> None:
+    with_a_row = """
+    from bot.question.filters import FILTERS, FilterWord, Match
+    FILTERS["error"] = FilterWord(
+        str, "that failed with", "AccessDenied", "errorCode", Match.WHOLE, aliases=("failure",)
+    )
+
+    from datetime import UTC, datetime
+    from bot.question import parser, select, views
+    def ask(words):
+        now = datetime(2026, 11, 23, tzinfo=UTC)
+        return parser.parse(words, now=now, zone=UTC, views=views.load(), engines=[])
+    asked = ask("failure=AccessDenied*,Throttled")
+    assert asked.subject() == "calls over TLS older than 1.2 that failed with AccessDenied* or Throttled"
+    assert asked.scope == type(asked.scope).read(str(asked.scope))
+    sql = select.build(asked, cap=1).sql("trino")
+    assert "(errorCode IN ('Throttled') OR errorCode LIKE 'AccessDenied%')" in sql, sql
+    try:
+        ask("what")
+    except parser.UserError as error:
+        assert "host error min" in error.hint
+    """
+    subprocess.run([sys.executable, "-c", dedent(with_a_row)], check=True)
 
 
 @pytest.mark.parametrize(

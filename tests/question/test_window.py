@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 23, 8, 14, 33, 999, tzinfo=UTC)  # a Monday, 09:14 in B
 
 
 def read(text: str, zone: tzinfo = BERLIN, now: datetime = NOW, max_days: int = 366) -> Window:
-    return window.read(text, now=now, zone=zone, max_days=max_days)
+    return window.parse(text, now=now, zone=zone, max_days=max_days)
 
 
 def span(text: str, zone: tzinfo = BERLIN, now: datetime = NOW) -> str:

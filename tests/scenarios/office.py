@@ -8,6 +8,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from bot.app.access import AccessPolicy
+from bot.app.ask import Questions
+from bot.app.digests import DigestOrders
+from bot.app.grammar import Grammar
 from bot.engines import Engine, Statement
 from bot.errors import EngineError
 from bot.rate_limits import TokenBucket
@@ -16,12 +20,14 @@ from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.runs import Runs
 from bot.table import Table
-from bot.worker.worker import KEEP, Runner
+from bot.worker.retention import KEEP
+from bot.worker.worker import Worker
 from handlers import connection
-from handlers.access import AccessPolicy
+from handlers.access import Directory
 from handlers.publishing.budget import Budget
 from handlers.publishing.publisher import SlackPublisher
 from handlers.questions.commands import COMMAND
+from handlers.replies import CommandReplies
 from tests.support.clock import Clock
 
 if TYPE_CHECKING:
@@ -29,7 +35,6 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from pathlib import Path
 
-    from slack_sdk import WebClient
     from sqlglot import exp
 
     from bot.app.reuse import Costs
@@ -37,7 +42,7 @@ if TYPE_CHECKING:
     from bot.question.views import View
     from bot.sandbox import Clock as SlacksClock
     from bot.sandbox import Delivery, File, Message
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from bot.table import Column, Row
 
 ALICE: Final = "U_ALICE"
@@ -129,8 +134,9 @@ class Broken(Engine):
 class Office:
     """The bot at work, a Slack, and short words for what people do there."""
 
-    def __init__(self, sandbox: Sandbox, runner: Runner, clock: Clock) -> None:
+    def __init__(self, sandbox: Sandbox, questions: Questions, runner: Worker, clock: Clock) -> None:
         self.sandbox = sandbox
+        self.questions = questions
         self.runner = runner
         self.clock = clock
 
@@ -190,7 +196,7 @@ class Office:
     def later(self, seconds: float) -> None:
         """Move on, and have whatever came due taken up."""
         self.clock.advance(seconds)
-        self.runner.cancel("whoever sleeps wakes up")
+        self.runner.wake()
 
     def click(self, message: Message, action: str, value: Any = None, *, user: str = ALICE) -> Delivery:
         return self.sandbox.acknowledged(self.sandbox.click(user, message, action, value))
@@ -215,10 +221,11 @@ class Office:
         assert now is not None
         assert now.thread is not None
         home, root = now.home or now.channel, self.root(now)
-        file = now.posted.get("file", "")
-        if file.startswith("F"):
+        file = now.receipts.get("file")
+        if file is not None and file.kind == "file":
             self.sandbox.wait_for(
-                lambda: any(file in reply.files for reply in self.sandbox.thread(home, root)), what="the file"
+                lambda: any(file.ref in reply.files for reply in self.sandbox.thread(home, root)),
+                what="the file",
             )
         return self.sandbox.thread(home, root)
 
@@ -236,14 +243,14 @@ class Office:
     def csv(self, run: Run) -> str:
         now = self.runner.runs.get(run.id)
         assert now is not None
-        (file,) = [file for file in self.sandbox.files if file.id == now.posted["file"]]
+        (file,) = [file for file in self.sandbox.files if file.id == now.receipts["file"].ref]
         assert file.content is not None
         return file.content.decode("utf-8-sig")
 
     def file(self, run: Run) -> File:
         now = self.runner.runs.get(run.id)
         assert now is not None
-        return next(file for file in self.sandbox.files if file.id == now.posted["file"])
+        return next(file for file in self.sandbox.files if file.id == now.receipts["file"].ref)
 
     def whisper(self, user: str = ALICE) -> Message:
         """The newest thing that only one person sees."""
@@ -315,7 +322,8 @@ def open_office(
     stores: Collection[str] = (),
     costs: Costs | None = None,
     database_url: str = "",
-    door: Callable[[WebClient], AccessPolicy] | None = None,
+    access: Callable[[Directory], AccessPolicy] | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
     ended: Callable[[Run], None] = lambda _: None,
     keep: timedelta = KEEP,
     slacks_clock: SlacksClock | None = None,
@@ -337,33 +345,39 @@ def open_office(
         stack.callback(database.close)
         client = connection.connect(options.bot_token, sandbox.api_url, pause=clock.advance)
         unhurried = Budget(*(TokenBucket(UNHURRIED, int(UNHURRIED)) for _ in range(3)))
-        admits = AccessPolicy(client, admins=admins) if door is None else door(client)
-        publisher = SlackPublisher(client, views, door=admits, budget=unhurried)
-        runner = Runner(
-            Runs(database),
-            Digests(database),
-            {engine.name: engine for engine in engines},
+        directory = Directory(client, monotonic)
+        policy = AccessPolicy(directory, admins=admins) if access is None else access(directory)
+        replies = CommandReplies()
+        publisher = SlackPublisher(client, views, access=policy, replies=replies, budget=unhurried)
+        runs, digests = Runs(database), Digests(database)
+        by_name = {engine.name: engine for engine in engines}
+        grammar = Grammar(views, by_name, engines[0].name, 366, stores)
+        runner = Worker(
+            runs,
+            digests,
+            by_name,
             publisher,
-            views,
-            engine=engines[0].name,
+            grammar,
             limits={engine.name: 2 for engine in engines} | dict(limits or {}),
             cap=1_000_000,
-            max_days=366,
             owner="office",
             clock=clock,
-            stores=stores,
-            costs=costs,
             ended=ended,
             keep=keep,
         )
-        listening = connection.listen(
-            client, options.app_token, runner, admins, door=admits, ping_seconds=0.1
+        at_once = directory.through(connection.impatient(client))
+        quick = policy.through(at_once)
+        questions = Questions(
+            runs, grammar, wake=runner.wake, engines=by_name, access=quick, costs=costs, clock=clock
         )
+        orders = DigestOrders(digests, runs, grammar, access=quick, wake=runner.wake, clock=clock)
+        context = connection.Context(questions, orders, quick, at_once, replies)
+        listening = connection.listen(client, options.app_token, context, ping_seconds=0.1)
         stack.callback(runner.stop)
         stack.callback(_hang_up, listening, sandbox)
         runner.start(threads)
         sandbox.wait_for(lambda: sandbox.sockets, what="the app's connection")
-        yield Office(sandbox, runner, clock)
+        yield Office(sandbox, questions, runner, clock)
 
 
 def close(offices: ExitStack) -> threading.Thread:

@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.engines import Engine, Statement
+from bot.store.run import DigestTask
 from bot.table import Table
-from handlers.digests.commands import COMMAND
+from handlers.digests.shown import COMMAND
 from tests.conftest import NOW
 from tests.scenarios.office import ALICE, words
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from bot.engines import Progress
     from bot.errors import EngineError
     from bot.sandbox import Message, Submission, View
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from bot.table import Column, Row
     from tests.scenarios.office import Office
 
@@ -112,7 +113,7 @@ def ordered(office: Office, text: str = "daily 09:00", **where: str) -> Message:
 def runs(office: Office, number: int = 1) -> list[Run]:
     """The digest's runs, newest first."""
     every = office.runner.runs.latest("", 1_000)
-    return [run for run in every if run.kind == "digest" and run.digest == number]
+    return [run for run in every if isinstance(run.task, DigestTask) and run.task.digest == number]
 
 
 def due(office: Office, number: int = 1) -> Run:
@@ -121,7 +122,7 @@ def due(office: Office, number: int = 1) -> Run:
     assert digest is not None
     assert digest.due is not None
     office.clock.now = max(office.clock.now, digest.due)
-    office.runner.telling.due()
+    office.runner.scheduler.schedule_due()
     return runs(office, number)[0]
 
 
@@ -132,14 +133,20 @@ def told(office: Office, number: int = 1) -> Message:
     return office.parent(run)
 
 
-def failed(office: Office, run: Run, reading: str | None) -> str | None:
-    """What a digest awaits after a reading of its own has failed: the next one, which is queued."""
+def awaited(run: Run) -> str | None:
+    """The scan that a digest awaits."""
+    assert isinstance(run.task, DigestTask)
+    return run.task.awaits
+
+
+def failed(office: Office, run: Run, scan: str | None) -> str | None:
+    """What a digest awaits after a scan of its own has failed: the next one, which is queued."""
     for _ in range(1_000):
         now = office.runner.wait(run.id, 0.02)
         assert now is not None
-        if now.awaits != reading:
-            return now.awaits
-    raise TimeoutError(f"the reading {reading} has not failed")
+        if awaited(now) != scan:
+            return awaited(now)
+    raise TimeoutError(f"the scan {scan} has not failed")
 
 
 def form(office: Office, user: str = ALICE) -> View:

@@ -66,13 +66,13 @@ def test_help_names_examples_that_work(office: Office) -> None:
     told = words(office.whisper())
     for example, _ in EXAMPLES:
         assert f"/tls-audit {example}" in told
-        office.runner.parse(example, now=office.clock(), zone=UTC)
+        office.questions.grammar.parse(example, now=office.clock(), zone=UTC)
 
 
 def test_views_lists_every_view(office: Office) -> None:
     office.type("views")
     told = words(office.whisper())
-    assert all(f"{name}  " in told for name in office.runner.views)
+    assert all(f"{name}  " in told for name in office.questions.grammar.views)
 
 
 def test_runs_lists_my_own_latest_first_and_each_can_be_asked_again(office: Office) -> None:

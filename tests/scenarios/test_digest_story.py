@@ -20,9 +20,9 @@ from bot.archive.archive import Archive
 from bot.engines.local import Local
 from bot.sandbox import samples
 from bot.sandbox.transcript import threaded
-from tests.conftest import quietly, write_logs
 from tests.scenarios.office import ALICE, BOB, kinds, open_office
 from tests.scenarios.on_call import ONCALL, form, ordered, runs, told
+from tests.support.logs import quietly, write_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,7 +164,7 @@ def test_ten_days_read_well_in_slack(
     for number, today in enumerate(DAYS):
         archive.ingest([str(write_logs(tmp_path / f"logs {number}", trail.of(number)))], progress=quietly)
         parent = told(office)
-        if office.runner.runs.get(runs(office)[0].id).posted.get("file"):  # type: ignore[union-attr]  # it was told
+        if office.runner.runs.get(runs(office)[0].id).receipts.get("file"):  # type: ignore[union-attr]  # it was told
             office.thread(runs(office)[0])
         seen.append(page(f"Day {number + 1}: {today.title}", office, parent))
         assert parent.notified in (frozenset(), {BOB})

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handlers.digests.commands import COMMAND, EXAMPLES
+from bot.question.question import Scope
+from handlers.digests.shown import COMMAND, EXAMPLES
 from tests.conftest import NOW
 from tests.scenarios.office import ALICE, BOB, HIDDEN, OLD, SECURITY, open_office, words
 from tests.scenarios.on_call import (
@@ -247,7 +248,7 @@ def test_a_paused_digest_is_silent_until_it_is_resumed(office: Office) -> None:
     assert "· paused" in whispered(office, "every day")
 
     office.clock.advance(3 * 86_400)
-    office.runner.telling.due()
+    office.runner.scheduler.schedule_due()
     assert runs(office) == []
 
     type_(office, "resume 1", user=BOB)
@@ -304,9 +305,10 @@ def test_a_digest_of_another_channel_is_neither_seen_nor_changed_by_a_stranger_t
 def test_a_digest_whose_question_is_none_any_more_is_listed_told_to_its_owner_and_removed(
     hired: Callable[..., Office],
 ) -> None:
-    office = hired(stores=("prod",))
+    stores = ["prod"]
+    office = hired(stores=stores)
     ordered(office, "daily 09:00 store=prod")
-    office.runner._stores = ()  # noqa: SLF001 - as after a restart with other settings
+    stores.clear()  # as after a restart with other settings
 
     type_(office, "list")
     assert "yesterday's min=1.2 store=prod (which cannot be asked any more)" in words(office.whisper())
@@ -348,7 +350,7 @@ def test_send_daily_under_an_answer_orders_the_same_question(office: Office, tra
 
     assert office.sandbox.submit(ALICE, {}).errors == {}
     said(office, "ordered digest 1", SECURITY)
-    assert office.runner.digests.all()[0].question == ASKED
+    assert office.runner.digests.all()[0].scope == Scope.read(ASKED)
 
 
 def test_edit_changes_when_where_what_and_whom(office: Office) -> None:
@@ -374,7 +376,7 @@ def test_edit_changes_when_where_what_and_whom(office: Office) -> None:
     assert sent.errors == {}
     said(office, "@U_ALICE changed digest 1: every working day at 10:30 Tokyo time: calls over", SECURITY)
     (digest,) = office.runner.digests.all()
-    assert (digest.mention, digest.question, digest.channel) == ("S_ONCALL", "min=1.3", SECURITY)
+    assert (digest.mention, str(digest.scope), digest.channel) == ("S_ONCALL", "min=1.3", SECURITY)
     assert digest.due == datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
 
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.errors import EngineError
+from handlers.blockkit.values import OfFinding, encode
 from tests.scenarios.office import ALICE, BOB, BOT, HIDDEN, SECURITY, TO_ALICE, kinds, words
 from tests.scenarios.on_call import (
     EXPORT,
     ONCALL,
+    awaited,
     due,
     edited,
     failed,
@@ -136,12 +138,12 @@ def test_snoozing_needs_a_reason(office: Office) -> None:
     ordered(office)
     parent = told(office)
     (table, _) = office.thread(runs(office)[0])
-    office.click(table, "snooze", f"1 {office.runner.digests.findings(1)[0].id}")
+    office.click(table, "snooze", encode(OfFinding(1, office.runner.digests.findings(1)[0].id)))
     form(office)
     assert list(office.sandbox.submit(ALICE, {"days": "7", "reason": ""}).errors) == ["reason"]
     assert list(office.sandbox.submit(ALICE, {"days": "7", "reason": "  "}).errors) == ["reason"]
     assert list(office.sandbox.submit(ALICE, {"reason": "x" * 301}).errors) == ["reason"]
-    assert office.runner.digests.findings(1)[0].known is None
+    assert office.runner.digests.findings(1)[0].snooze is None
     assert len(office.sandbox.thread(parent.channel, parent.ts)) == 2
 
 
@@ -149,14 +151,14 @@ def test_a_finding_of_a_digest_that_was_removed_meanwhile_cannot_be_snoozed(offi
     ordered(office)
     told(office)
     (table, _) = office.thread(runs(office)[0])
-    value = f"1 {office.runner.digests.findings(1)[0].id}"
+    value = encode(OfFinding(1, office.runner.digests.findings(1)[0].id))
     office.click(table, "snooze", value)
     form(office)
     type_(office, "remove 1")
     sent = office.sandbox.submit(ALICE, {"reason": "why"})
     assert sent.errors == {"reason": "That finding is no longer kept."}
     office.click(table, "snooze", value, user=BOB)
-    assert "No digest `1`." in words(office.whisper(BOB))
+    assert "No digest 1." in words(office.whisper(BOB))
 
 
 # --- what is told
@@ -197,8 +199,8 @@ def test_after_downtime_the_latest_is_told_once_and_says_that_it_is_late(office:
     ordered(office)
     told(office)
     office.clock.advance(4 * 86_400 + 3 * 3_600)  # nobody was there
-    office.runner.telling.due()
-    office.runner.telling.due()
+    office.runner.scheduler.schedule_due()
+    office.runner.scheduler.schedule_due()
 
     late = words(office.parent(office.ended(runs(office)[0])))
     assert late.startswith("Yesterday (Fri 27 Nov): 1 still open")
@@ -237,10 +239,10 @@ def test_a_failing_query_is_told_once_and_tried_every_quarter_of_an_hour(
         f"I try again every 15 minutes for 6 hours. run {run.id}\n[Edit digest]"
     )
 
-    awaited = failed(office, run, run.awaits)
+    following = failed(office, run, awaited(run))
     for tries in (2, 3):
         office.later(15 * 60)
-        awaited = failed(office, run, awaited)
+        following = failed(office, run, following)
         assert trail.asked.count("answer") == tries
     trail.error = None
     office.later(15 * 60)
@@ -260,7 +262,7 @@ def test_after_six_hours_it_is_given_up_and_the_next_one_asks_for_those_days_too
     trail.error = EngineError("Lake is gone.")
     run = due(office)
     said(office, "I try again every 15 minutes")
-    failed(office, run, run.awaits)
+    failed(office, run, awaited(run))
     office.later(6 * 3_600 + 1)
 
     assert office.ended(run).state == "failed"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from handlers.blockkit.values import AsView, encode
 from tests.scenarios.office import ALICE, BOB, BOT, SECURITY, TO_ALICE, words
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def test_both_dates_of_the_form_make_a_window(office: Office) -> None:
     sent = office.sandbox.submit(ALICE, {"from": "2026-11-10", "until": "2026-11-12"})
     assert sent.errors == {}
     run = office.ended(office.new_run(before))
-    question = office.runner.question(run)
+    question = office.questions.grammar.question(run)
     assert f"{question.window.start:%Y-%m-%d %H:%M}" == "2026-11-09 23:00", "midnight in Berlin"
     assert f"{question.window.end:%Y-%m-%d %H:%M}" == "2026-11-11 23:00"
 
@@ -135,7 +136,10 @@ def test_edit_under_an_answer_opens_the_form_filled_in(office: Office) -> None:
     again = office.sandbox.submit(ALICE)
     assert again.errors == {}
     second = office.ended(office.new_run({run.id}))
-    first_asked, then_asked = office.runner.question(run), office.runner.question(second)
+    first_asked, then_asked = (
+        office.questions.grammar.question(run),
+        office.questions.grammar.question(second),
+    )
     assert str(first_asked).partition("by=")[2] == str(then_asked).partition("by=")[2]
     assert office.root(second) == run.thread
 
@@ -167,7 +171,10 @@ def test_rerun_answers_in_the_same_thread_for_now(office: Office) -> None:
 
     assert again.user == BOB
     assert office.root(again) == run.thread
-    assert office.runner.question(again).window.end > office.runner.question(run).window.end
+    assert (
+        office.questions.grammar.question(again).window.end
+        > office.questions.grammar.question(run).window.end
+    )
     assert "@U_BOB asks" in words(office.parent(again))
 
 
@@ -175,24 +182,28 @@ def test_every_other_view_answers_in_the_same_thread_for_the_same_window(office:
     run = office.answered("last 7d service=s3 min=1.3")
     menu = office.table(run)
 
-    clients = office.clicked_run(menu, "view_as", f"{run.id} clients")
-    versions = office.clicked_run(menu, "view_as", f"{run.id} versions")
+    clients = office.clicked_run(menu, "view_as", encode(AsView(run.id, "clients")))
+    versions = office.clicked_run(menu, "view_as", encode(AsView(run.id, "versions")))
 
     for other in (clients, versions):
         assert other.state == "done"
         assert office.root(other) == run.thread
-        assert office.runner.question(other).window == office.runner.question(run).window
+        assert (
+            office.questions.grammar.question(other).window == office.questions.grammar.question(run).window
+        )
         assert "s3" in words(office.parent(other))
     assert "older than 1.3" in words(office.parent(clients))
     # from an answer within the thread, too, and back to a view with a policy
-    back = office.clicked_run(office_table(office, versions), "view_as", f"{versions.id} clients")
+    back = office.clicked_run(
+        office_table(office, versions), "view_as", encode(AsView(versions.id, "clients"))
+    )
     assert office.root(back) == run.thread
     assert "older than 1.2" in words(office.parent(back))
 
 
 def test_a_view_of_every_version_leads_to_the_clients_of_one(office: Office) -> None:
     run = office.answered("last 7d by=versions version=1.3")
-    clients = office.clicked_run(office.table(run), "view_as", f"{run.id} clients")
+    clients = office.clicked_run(office.table(run), "view_as", encode(AsView(run.id, "clients")))
     assert "calls over TLS 1.3, by client" in words(office.parent(clients))
 
 
@@ -228,7 +239,7 @@ def test_a_private_question_is_answered_in_direct_messages_and_can_be_shared(off
     answer = office.table(run)
     assert "[Share in the channel]" in words(answer)
 
-    other = office.clicked_run(answer, "view_as", f"{run.id} clients")
+    other = office.clicked_run(answer, "view_as", encode(AsView(run.id, "clients")))
     assert (other.home, office.root(other)) == (TO_ALICE, run.thread)
 
     shared = office.clicked_run(answer, "share")

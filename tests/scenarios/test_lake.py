@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.question.views import View
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from tests.scenarios.office import Office
+    from tests.support.clock import Clock
 
 PRICE = 5.0
 """Dollars for each gigabyte: a thousand times AWS's, since the samples are small."""
@@ -35,7 +36,7 @@ PRICE = 5.0
 @pytest.fixture
 def opened(
     served: double.Lake,
-    clock: double.Clock,
+    clock: Clock,
     tmp_path: Path,
     catalogue: dict[str, View],
     closing: list[threading.Thread],
@@ -50,7 +51,7 @@ def opened(
         for office in offices:
             office.clock.advance(seconds)
 
-    engine = Lake(known, CloudTrail(clock=clock.now, monotonic=clock.monotonic, sleep=sleep))
+    engine = Lake(known, CloudTrail(clock=clock, monotonic=clock.monotonic, sleep=sleep))
     stack = ExitStack()
 
     def open_one(confirm_gb: float | None = None) -> Office:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from bot.digests.digest import Digest
 from bot.digests.schedule import Schedule
+from bot.question.question import Scope
 from bot.sandbox import Options, Sandbox
 from bot.store.database import Database
 from bot.store.digests import Digests
+from bot.store.run import DigestTask
 from bot.store.runs import Runs
 from handlers import connection
 from tests.scenarios.office import ALICE, RANDOM, SECURITY, words
@@ -63,8 +65,8 @@ def digests(now: datetime, count: int) -> Iterator[Digest]:
     """Digests that are due now, in turn over the channels; all but the first ask the same."""
     schedule = Schedule(time(now.hour, now.minute), "UTC", tuple(range(7)))
     for number in range(count):
-        question = "min=1.2" if number else "service=s3.amazonaws.com min=1.2"
-        yield Digest(0, ALICE, CHANNELS[number % len(CHANNELS)], schedule, question, None, now, due=now)
+        scope = Scope.read("min=1.2" if number else "service=s3.amazonaws.com min=1.2")
+        yield Digest(0, ALICE, CHANNELS[number % len(CHANNELS)], schedule, scope, None, now, due=now)
 
 
 def test_two_processes_on_one_database_tell_each_digest_once(database_url: str) -> None:
@@ -96,11 +98,13 @@ def test_two_processes_on_one_database_tell_each_digest_once(database_url: str) 
         assert [replica.ended() for replica in replicas] == [0, 0]
 
         told = [run for run in runs.latest("", 100) if run.kind == "digest"]
-        assert Counter(run.digest for run in told) == {digest.id: 1 for digest in (first, *more)}
+        assert Counter(run.task.digest for run in told if isinstance(run.task, DigestTask)) == {
+            digest.id: 1 for digest in (first, *more)
+        }
         assert {run.state for run in told} == {"done"}
         payloads = [message.metadata["event_payload"]["run"] for message in parents() if message.metadata]
         assert sorted(payloads) == sorted(run.id for run in told), "one message each"
         assert len(slack.files) == 1 + MANY
-        assert len([run for run in runs.latest("", 100) if run.kind == "reading"]) == 2
+        assert len([run for run in runs.latest("", 100) if run.kind == "scan"]) == 2
         assert kept.due(datetime.now(UTC)) == []
         assert slack.broken == []

@@ -24,7 +24,7 @@ from bot.ops import logs
 from bot.sandbox import Command, ManualClock, Options, Sandbox
 from bot.settings import Settings
 from handlers import connection
-from handlers.digests.commands import COMMAND as DIGESTS
+from handlers.digests.shown import COMMAND as DIGESTS
 from handlers.questions.commands import COMMAND
 from handlers.replies import SLOW
 from tests.crash.proxy import Proxy
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.archive.archive import Archive
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from tests.scenarios.office import Office, RetryLater
     from tests.support.postgres import Postgres
 
@@ -446,7 +446,7 @@ def test_findings_and_what_was_told_of_them_are_forgotten_too(on_call: Office) -
     on_call.clock.advance(timedelta(days=92).total_seconds())
 
     eventually(lambda: on_call.runner.digests.findings(1) == [], "the end of the findings")
-    eventually(lambda: on_call.runner.digests.last_told(1) is None, "the end of what was told")
+    eventually(lambda: on_call.runner.digests.last_report(1) is None, "the end of what was told")
     assert runs(on_call) == []
 
 

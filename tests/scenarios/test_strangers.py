@@ -14,8 +14,8 @@ import pytest
 from bot.archive.archive import Archive
 from bot.engines.local import Local
 from bot.sandbox import samples
-from tests.conftest import FIRST_DAY, quietly, write_logs
 from tests.scenarios.office import ALICE, BOB, SECURITY, words
+from tests.support.logs import FIRST_DAY, quietly, write_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

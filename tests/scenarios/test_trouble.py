@@ -23,7 +23,7 @@ from tests.scenarios.office import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from tests.scenarios.office import Office, RetryLater
 
 AGAIN = 31

@@ -17,10 +17,11 @@ import sqlalchemy as sa
 
 from bot.engines import Statement
 from bot.errors import BotError, StoreDown, UserError
-from bot.store import schema
+from bot.store import migrations, schema
 from bot.store.database import Database
 from bot.store.digests import Digests
-from bot.store.runs import Run, Runs, Step
+from bot.store.run import QuestionTask, Receipt, Run, Step
+from bot.store.runs import Runs
 from bot.table import Column
 from tests.crash.proxy import Proxy
 from tests.support.postgres import Postgres, find
@@ -105,7 +106,7 @@ ROW = {
     "state": "running",
     "home": "C1",
     "thread": "17.1",
-    "parts": json.dumps({"headline": "17.1"}),
+    "parts": json.dumps({"headline": "17.1", "chart": "", "file again": "yes"}),
     "owner": "old",
     "lease": at(30).timestamp(),
     "fence": 1,
@@ -115,6 +116,14 @@ ROW = {
     "scanned": 5,
 }
 """A run as the first release wrote it, at work when that was stopped."""
+
+
+RECEIPTS = {
+    "headline": Receipt("edit", "17.1"),
+    "chart": Receipt("nothing"),
+    "file": Receipt("failed"),
+}
+"""What it says of the run's parts, as it is read now."""
 
 
 def write_version_1(beside: sa.Engine) -> None:
@@ -142,7 +151,9 @@ def test_a_new_database_gets_every_table_at_the_newest_version(database_url: str
 
     assert set(described(beside)) == TABLES
     with beside.connect() as connection:
-        assert connection.execute(sa.text("SELECT version FROM schema_version")).all() == [(schema.VERSION,)]
+        assert connection.execute(sa.text("SELECT version FROM schema_version")).all() == [
+            (migrations.VERSION,)
+        ]
 
 
 def test_opening_it_again_changes_nothing(database_url: str, beside: sa.Engine) -> None:
@@ -167,19 +178,13 @@ def test_a_database_of_the_first_release_is_taken_on_with_its_runs(
     kept = runs.get("a1b2c3d4")
     assert kept is not None
     assert (kept.key, kept.typed, kept.zone, kept.state) == ("event-1", "last 7d", "Europe/Berlin", "running")
-    assert (kept.created, kept.lease, kept.posted) == (START, at(30), {"headline": "17.1"})
+    assert (kept.created, kept.lease, kept.receipts) == (START, at(30), RECEIPTS)
     assert [(step.name, step.ref, step.scanned) for step in kept.steps] == [("answer", "query-1", 5)]
     assert kept.steps[0].statement.columns[1] == Column("numCalls", "INTEGER")
-    assert (kept.kind, kept.awaits, kept.digest, kept.day, kept.doubt) == (
-        "question",
-        None,
-        None,
-        None,
-        False,
-    )
-    taken = runs.claim("new", at(31), {"lake": 1})
+    assert (kept.task, kept.maybe_posted) == (QuestionTask("last 7d", "services"), False)
+    taken = runs.acquire("new", at(31), {"lake": 1})
     assert taken is not None
-    assert (taken.id, taken.fence, taken.doubt) == ("a1b2c3d4", 2, True)
+    assert (taken.id, taken.fence, taken.maybe_posted) == ("a1b2c3d4", 2, True)
     assert runs.add(run("b")) == runs.get("b")
     digests = Digests(database)
     assert digests.all() == []
@@ -231,7 +236,10 @@ def test_a_database_that_a_newer_bot_has_used_is_refused_in_words(
 
     with pytest.raises(BotError) as refused:
         Database(database_url)
-    assert f"of version {schema.VERSION + 1}, and this bot knows {schema.VERSION}" in refused.value.message
+    assert (
+        f"of version {migrations.VERSION + 1}, and this bot knows {migrations.VERSION}"
+        in refused.value.message
+    )
     assert "Update the bot, or set TLS_AUDIT_DATABASE_URL" in refused.value.hint
     assert described(beside) == before
 
@@ -327,7 +335,7 @@ def test_a_nul_in_what_an_engine_is_asked_comes_back_as_it_was(database_url: str
     asked = Statement("SELECT 'a\x00b'", (Column("eventSource", "TEXT"),))
     runs = Runs(database)
     runs.add(run("a"))
-    taken = runs.claim("w", at(1), {"local": 1})
+    taken = runs.acquire("w", at(1), {"local": 1})
     assert taken is not None
     assert runs.save(taken, at(2), steps=(Step("answer", asked),)).steps[0].statement == asked
     database.close()

@@ -12,14 +12,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.app.grammar import Grammar
 from bot.digests.changes import Entry, Finding, Period, Snooze
 from bot.digests.digest import Digest
 from bot.digests.report import Point, Report
 from bot.digests.schedule import Schedule
+from bot.question.filters import Filter
+from bot.question.question import Scope
 from bot.store.database import Database
 from bot.store.digests import Digests
+from bot.store.run import DigestTask
 from bot.store.runs import Runs
-from bot.worker.worker import Runner
+from bot.worker.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +36,8 @@ TODAY: Final = date(2026, 11, 23)
 DAY: Final = timedelta(days=1)
 DAILY: Final = Schedule(time(9), "Europe/Berlin", tuple(range(7)))
 
+ABOUT_S3 = Scope.read("service=s3 min=1.2")
+
 
 @pytest.fixture
 def kept(database_url: str) -> Iterator[Digests]:
@@ -40,7 +46,7 @@ def kept(database_url: str) -> Iterator[Digests]:
 
 
 def digest(**fields: Any) -> Digest:
-    plain = Digest(0, "U_ALICE", "C_ONCALL", DAILY, "service=s3 min=1.2", "S_ONCALL", NOW, due=NOW)
+    plain = Digest(0, "U_ALICE", "C_ONCALL", DAILY, ABOUT_S3, "S_ONCALL", NOW, due=NOW)
     return replace(plain, **fields)
 
 
@@ -78,16 +84,16 @@ def keep(kept: Digests, number: int, told: Report, before: Point | None = None) 
 
 def test_a_digest_is_kept_as_it_was_ordered_and_gets_a_number(kept: Digests) -> None:
     first = kept.add(digest())
-    strange = 'agent="\x00 <!channel> \U0001f389"'
+    strange = Scope((Filter("agent", ("\x00 <!channel> \U0001f389",), negated=False),))
     second = kept.add(
-        digest(question=strange, mention=None, schedule=Schedule(time(2, 30), "Australia/Lord_Howe", (0, 3)))
+        digest(scope=strange, mention=None, schedule=Schedule(time(2, 30), "Australia/Lord_Howe", (0, 3)))
     )
 
     assert first == digest(id=first.id)
     assert second.id != first.id
     assert kept.get(first.id) == first
     assert kept.all() == [first, kept.get(second.id)]
-    assert second.question.replace("\ufffd", "\x00").replace("?", "\x00") == strange
+    assert str(second.scope).replace("\ufffd", "\x00").replace("?", "\x00") == str(strange)
     assert kept.get(99) is None
 
 
@@ -125,20 +131,20 @@ def test_what_is_due_is_what_has_come_and_is_not_paused(kept: Digests) -> None:
 
 def test_a_digest_that_was_told_is_due_next_at_its_following_moment(kept: Digests) -> None:
     told = kept.add(digest())
-    kept.put_off(told, NOW)
+    kept.reschedule(told, NOW)
     assert kept.due(NOW) == []
     assert kept.get(told.id) == replace(told, due=datetime(2026, 11, 24, 8, 0, tzinfo=UTC))
 
 
 def test_putting_off_leaves_alone_what_someone_changed_meanwhile(kept: Digests) -> None:
     told = kept.add(digest())
-    changed = replace(told, due=NOW + timedelta(hours=3), question="service=kms")
+    changed = replace(told, due=NOW + timedelta(hours=3), scope=Scope.read("service=kms"))
     kept.change(changed)
-    kept.put_off(told, NOW)
+    kept.reschedule(told, NOW)
     assert kept.get(told.id) == changed
 
     kept.pause(told.id)
-    kept.put_off(changed, NOW)
+    kept.reschedule(changed, NOW)
     assert kept.due(NOW + 9 * DAY) == []
 
 
@@ -148,7 +154,7 @@ def test_removing_forgets_only_that_digests_memory(kept: Digests) -> None:
         keep(kept, each.id, report(TODAY - DAY, "boto"))
     kept.remove(one.id)
     assert kept.findings(one.id) == []
-    assert kept.last_told(one.id) is None
+    assert kept.last_report(one.id) is None
     assert kept.findings(other.id) == [finding()]
 
 
@@ -182,10 +188,10 @@ def test_what_was_told_is_told_again_word_for_word(kept: Digests) -> None:
     one = kept.add(digest())
     told = report(TODAY - DAY, "boto", "half a pair \ud800, a zero \x00")
     assert keep(kept, one.id, told) == told
-    assert kept.told(one.id, TODAY - DAY, TODAY) == told
-    assert kept.last_told(one.id) == told
-    assert kept.told(one.id, TODAY, TODAY + DAY) is None
-    assert kept.told(one.id + 1, TODAY - DAY, TODAY) is None
+    assert kept.report(one.id, TODAY - DAY, TODAY) == told
+    assert kept.last_report(one.id) == told
+    assert kept.report(one.id, TODAY, TODAY + DAY) is None
+    assert kept.report(one.id + 1, TODAY - DAY, TODAY) is None
 
 
 def test_the_first_to_write_a_period_is_told_by_all(kept: Digests) -> None:
@@ -225,7 +231,7 @@ def test_late_calls_change_the_period_before_and_nothing_that_was_told_of_it(kep
     before = keep(kept, one.id, report(TODAY - 2 * DAY, "boto"))
     keep(kept, one.id, report(TODAY - DAY, "boto"), Point(TODAY - 2 * DAY, TODAY - DAY, 24, 7))
     assert kept.points(one.id, TODAY - DAY, 1) == [Point(TODAY - 2 * DAY, TODAY - DAY, 24, 1)]
-    assert kept.told(one.id, TODAY - 2 * DAY, TODAY - DAY) == before
+    assert kept.report(one.id, TODAY - 2 * DAY, TODAY - DAY) == before
     assert kept.trusted(one.id, TODAY - DAY, 9) == {TODAY - 2 * DAY}
 
 
@@ -235,18 +241,18 @@ def test_a_period_that_nobody_told_has_calls_and_no_trust(kept: Digests) -> None
     keep(kept, one.id, report(TODAY - DAY, "boto"), untold)
     assert kept.points(one.id, TODAY - DAY, 9) == [untold]
     assert kept.trusted(one.id, TODAY - DAY, 9) == set()
-    assert kept.told(one.id, TODAY - 2 * DAY, TODAY - DAY) is None
+    assert kept.report(one.id, TODAY - 2 * DAY, TODAY - DAY) is None
 
 
 def test_a_week_is_not_told_as_the_day_it_begins_with(kept: Digests) -> None:
     one, monday = kept.add(digest()), TODAY - 7 * DAY
     for n in range(7):
         keep(kept, one.id, report(monday + n * DAY, "boto"))
-    assert kept.told(one.id, monday, TODAY) is None
+    assert kept.report(one.id, monday, TODAY) is None
 
     week = report(monday, "boto", days=7, calls=70)
     assert keep(kept, one.id, week, Point(monday - 7 * DAY, monday, 60, 0)) == week
-    assert kept.told(one.id, monday, TODAY) == week
+    assert kept.report(one.id, monday, TODAY) == week
     assert kept.points(one.id, TODAY, 9) == [
         Point(monday - 7 * DAY, monday, 60, 0),
         Point(monday, TODAY, 70, 1),
@@ -258,8 +264,8 @@ def test_a_finding_is_acknowledged_and_not_any_more(kept: Digests) -> None:
     keep(kept, one.id, report(TODAY - DAY, "boto", "curl"))
     known = Snooze("alice", "vendor \x00 \ud800", date(2026, 12, 7), 10, 1)
 
-    assert kept.acknowledge(one.id, finding("boto").id, known) == replace(finding("boto"), known=known)
-    assert kept.finding(one.id, finding("boto").id) == replace(finding("boto"), known=known)
+    assert kept.acknowledge(one.id, finding("boto").id, known) == replace(finding("boto"), snooze=known)
+    assert kept.finding(one.id, finding("boto").id) == replace(finding("boto"), snooze=known)
     assert kept.finding(one.id, finding("curl").id) == finding("curl")
     assert kept.acknowledge(one.id, finding("boto").id, None) == finding("boto")
     assert kept.acknowledge(one.id, "no such finding", known) is None
@@ -338,19 +344,17 @@ def kept_due(digests: Digests, number: int) -> datetime:
     return found.due
 
 
-def silent(runs: Runs, digests: Digests, catalogue: dict[str, View], clock: Year) -> Runner:
+def silent(runs: Runs, digests: Digests, catalogue: dict[str, View], clock: Year) -> Worker:
     """A runner that shows nothing to anyone."""
     silence: Any = Silence()
-    return Runner(
+    return Worker(
         runs,
         digests,
         {},
         silence,
-        catalogue,
-        engine="local",
+        Grammar(catalogue, ["local"], "local", 366),
         limits={},
         cap=1_000,
-        max_days=366,
         owner="year",
         clock=clock,
     )
@@ -374,16 +378,18 @@ def test_through_a_year_with_three_outages_each_local_date_is_told_once(
                 break
             if count % 7 == 0:
                 clock.on(moment - timedelta(seconds=1))
-                runner.telling.due()
+                runner.scheduler.schedule_due()
             clock.on(moment)
-            runner.telling.due()
+            runner.scheduler.schedule_due()
             for number in [number for number, due in dues.items() if due <= clock.now]:
                 dues[number] = kept_due(digests, number)
-        told = [run for run in runs.latest("", 10_000) if run.kind == "digest"]
+        told = [
+            (run.task, run.created) for run in runs.latest("", 10_000) if isinstance(run.task, DigestTask)
+        ]
 
     for number, (zone, at) in enumerate(PLACES, 1):
-        by_date = {run.day or "": run.created for run in told if run.digest == number}
-        assert len(by_date) == sum(run.digest == number for run in told), "none twice"
+        by_date = {task.day.isoformat(): created for task, created in told if task.digest == number}
+        assert len(by_date) == sum(task.digest == number for task, _ in told), "none twice"
         expected = {}
         for day, due in moments(zone, at).items():
             back = next((back for gone, back in OUTAGES if gone <= due < back), None)
@@ -400,22 +406,20 @@ def test_through_a_year_with_three_outages_each_local_date_is_told_once(
                 assert (local.date().isoformat(), local.time()) == (day, at) or changed
 
 
-def test_all_digests_of_a_question_share_one_reading_a_day(
-    tmp_path: Path, catalogue: dict[str, View]
-) -> None:
+def test_all_digests_of_a_question_share_one_scan_a_day(tmp_path: Path, catalogue: dict[str, View]) -> None:
     clock = Year()
     clock.now = NOW
     with closing(Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")) as database:
         digests, runs = Digests(database), Runs(database)
         runner = silent(runs, digests, catalogue, clock)
         for number in range(20):
-            question = ("service=s3 min=1.2", "service=kms min=1.2")[number % 2]
-            digests.add(digest(channel=f"C{number}", question=question))
+            scope = (ABOUT_S3, Scope.read("service=kms min=1.2"))[number % 2]
+            digests.add(digest(channel=f"C{number}", scope=scope))
         digests.add(digest(schedule=replace(DAILY, zone="Europe/Paris")))  # whose days are the same
         digests.add(digest(schedule=replace(DAILY, zone="UTC"), due=NOW))
-        runner.telling.due()
-        readings = [run for run in runs.latest("", 99) if run.kind == "reading"]
-        told = [run for run in runs.latest("", 99) if run.kind == "digest"]
+        runner.scheduler.schedule_due()
+        scans = [run for run in runs.latest("", 99) if run.kind == "scan"]
+        told = [run.task for run in runs.latest("", 99) if isinstance(run.task, DigestTask)]
     assert len(told) == 22
-    assert len(readings) == 3
-    assert {run.awaits for run in told} == {run.id for run in readings}
+    assert len(scans) == 3
+    assert {task.awaits for task in told} == {run.id for run in scans}

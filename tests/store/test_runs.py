@@ -13,9 +13,10 @@ from bot.errors import Cancelled
 from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.queue import EACH_USER, FOR_OTHERS, LEASE
-from bot.store.runs import REPEATED, Run, Runs
+from bot.store.run import QuestionTask, Receipt, Run
+from bot.store.runs import REPEATED, Runs
 from bot.store.schema import State
-from tests.support.runs import BEGUN, asked
+from tests.support.runs import BEGUN, asked, task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,10 +49,13 @@ def elsewhere(database: Database, database_url: str) -> Iterator[Runs]:
     other.close()
 
 
+TABLE = {"table": Receipt("message", "1")}
+
+
 def run(
     name: str, *, user: str = "U1", engine: str = "local", second: int = 0, kind: Kind = "question"
 ) -> Run:
-    return asked(at(second), name, user=user, engine=engine, steps=BEGUN, kind=kind)
+    return asked(at(second), name, user=user, engine=engine, steps=BEGUN, task=task(kind))
 
 
 def at(seconds: float) -> datetime:
@@ -60,14 +64,14 @@ def at(seconds: float) -> datetime:
 
 def announce(runs: Runs, now: datetime) -> None:
     """Claim and announce what is new while no engine has room, and lay it back."""
-    while taken := runs.claim("w", now, NONE):
+    while taken := runs.acquire("w", now, NONE):
         taken = runs.save(taken, now, home="C1", thread=f"ts-{taken.id}")
-        runs.lay_back(taken, attempts=taken.attempts - 1)
+        runs.release(taken, attempts=taken.attempts - 1)
 
 
 def claimed(runs: Runs, now: datetime, *, owner: str = "w", room: dict[str, int] | None = None) -> Run:
     """The next run, which there is."""
-    taken = runs.claim(owner, now, ROOM if room is None else room)
+    taken = runs.acquire(owner, now, ROOM if room is None else room)
     assert taken is not None
     return taken
 
@@ -95,14 +99,11 @@ def all_at_once(act: Callable[[int], None], count: int) -> None:
 def test_a_run_is_kept_as_it_was_given(runs: Runs, elsewhere: Runs) -> None:
     given = replace(
         run("a"),
-        parts={"table": "17.1"},
+        receipts={"table": Receipt("message", "17.1")},
         scanned=9_000_000_000,
         due=at(5),
-        kind="digest",
-        awaits="reading",
-        digest=7,
-        day="2026-11-23",
-        doubt=True,
+        task=task("digest", "scan"),
+        maybe_posted=True,
     )
     runs.add(given)
     assert elsewhere.get("a") == given
@@ -119,7 +120,7 @@ def test_a_moment_is_kept_to_the_microsecond(runs: Runs) -> None:
 
 def test_the_same_key_is_the_same_run_as_it_is_now(runs: Runs) -> None:
     runs.add(run("a"))
-    taken = runs.claim("w", at(1), ROOM)
+    taken = runs.acquire("w", at(1), ROOM)
     again = runs.add(replace(run("b"), key="key-a"))
     assert again == taken
     assert runs.get("b") is None
@@ -156,7 +157,7 @@ def test_however_many_claim_at_once_an_engine_never_runs_more_than_its_limit(
     taken: list[Run] = []
 
     def claim(number: int) -> None:
-        found = (runs, elsewhere)[number % 2].claim(f"w{number}", at(40), ROOM)
+        found = (runs, elsewhere)[number % 2].acquire(f"w{number}", at(40), ROOM)
         if found is not None:
             taken.append(found)
 
@@ -164,25 +165,25 @@ def test_however_many_claim_at_once_an_engine_never_runs_more_than_its_limit(
         all_at_once(claim, 8)
     assert [each.state for each in taken] == ["running"] * ROOM["local"]
     # a place that is given back is taken once
-    runs.end(taken[0], "done", at(41))
+    runs.finish(taken[0], "done", at(41))
     all_at_once(claim, 8)
     assert len(taken) == ROOM["local"] + 1
 
 
 def test_a_claimed_run_has_an_owner_a_lease_and_a_number(runs: Runs) -> None:
     runs.add(run("a"))
-    taken = runs.claim("w", at(1), ROOM)
+    taken = runs.acquire("w", at(1), ROOM)
     assert taken is not None
     assert (taken.owner, taken.lease, taken.fence, taken.attempts) == ("w", at(1) + LEASE, 1, 1)
     assert (taken.state, taken.started) == ("running", at(1))
-    assert runs.claim("x", at(2), ROOM) is None
+    assert runs.acquire("x", at(2), ROOM) is None
 
 
 def test_a_run_whose_owner_is_silent_is_taken_over_when_its_lease_ends(runs: Runs) -> None:
     runs.add(run("a"))
-    runs.claim("w", at(0), ROOM)
-    assert runs.claim("x", at(29.9), ROOM) is None
-    taken = runs.claim("x", at(30), ROOM)
+    runs.acquire("w", at(0), ROOM)
+    assert runs.acquire("x", at(29.9), ROOM) is None
+    taken = runs.acquire("x", at(30), ROOM)
     assert taken is not None
     assert (taken.owner, taken.fence, taken.attempts, taken.state) == ("x", 2, 2, "running")
     assert taken.started == at(0), "it began when it first ran"
@@ -190,11 +191,11 @@ def test_a_run_whose_owner_is_silent_is_taken_over_when_its_lease_ends(runs: Run
 
 def test_every_write_renews_the_lease(runs: Runs) -> None:
     runs.add(run("a"))
-    taken = runs.claim("w", at(0), ROOM)
+    taken = runs.acquire("w", at(0), ROOM)
     assert taken is not None
     runs.save(taken, at(20), scanned=5)
-    assert runs.claim("x", at(49), ROOM) is None
-    assert runs.claim("x", at(50), ROOM) is not None
+    assert runs.acquire("x", at(49), ROOM) is None
+    assert runs.acquire("x", at(50), ROOM) is not None
 
 
 def test_an_owner_that_wakes_up_late_changes_nothing(runs: Runs) -> None:
@@ -203,19 +204,19 @@ def test_an_owner_that_wakes_up_late_changes_nothing(runs: Runs) -> None:
     second = claimed(runs, at(31), owner="x")
     late: list[Callable[[], object]] = [
         lambda: runs.save(first, at(32), state="posting"),
-        lambda: runs.lay_back(first, state="queued"),
-        lambda: runs.end(first, "done", at(32)),
+        lambda: runs.release(first, state="queued"),
+        lambda: runs.finish(first, "done", at(32)),
     ]
     for write in late:
         with pytest.raises(Cancelled):
             write()
     assert runs.get("a") == second
-    assert runs.end(second, "done", at(33)).state == "done"
+    assert runs.finish(second, "done", at(33)).state == "done"
 
 
 def test_an_owner_that_wakes_up_before_anyone_came_goes_on(runs: Runs) -> None:
     runs.add(run("a"))
-    first = runs.claim("w", at(0), ROOM)
+    first = runs.acquire("w", at(0), ROOM)
     assert first is not None
     assert runs.save(first, at(100), scanned=1).lease == at(100) + LEASE
 
@@ -223,31 +224,31 @@ def test_an_owner_that_wakes_up_before_anyone_came_goes_on(runs: Runs) -> None:
 @pytest.mark.parametrize("state", ["done", "failed", "cancelled"])
 def test_nothing_changes_a_run_that_has_ended(runs: Runs, state: State) -> None:
     runs.add(run("a"))
-    ended = runs.end(claimed(runs, at(0)), state, at(1), error="so it is")
+    ended = runs.finish(claimed(runs, at(0)), state, at(1), error="so it is")
     assert (ended.state, ended.finished, ended.lease, ended.error) == (state, at(1), None, "so it is")
     with pytest.raises(Cancelled):
         runs.save(ended, at(2), scanned=1)
     with pytest.raises(Cancelled):
-        runs.lay_back(ended, state="queued")
+        runs.release(ended, state="queued")
     with pytest.raises(Cancelled):
-        runs.end(ended, "done", at(2))
+        runs.finish(ended, "done", at(2))
     assert runs.withdraw("a") is None
-    assert runs.claim("x", at(1000), ROOM) is None
+    assert runs.acquire("x", at(1000), ROOM) is None
 
 
 def test_what_an_owner_left_behind_is_taken_up_at_once_when_it_starts_again(runs: Runs) -> None:
     for number, state in enumerate(["running", "posting", "queued"]):
         runs.add(run(state, second=number))
-    _, posting, opening = (runs.claim("w", at(3), ROOM) for _ in range(3))
+    _, posting, opening = (runs.acquire("w", at(3), ROOM) for _ in range(3))
     assert posting is not None
     runs.save(posting, at(4), state="posting")
     assert opening is not None
     assert opening.state == "queued", "it was being announced"
 
-    runs.release("someone else")
-    assert runs.claim("x", at(5), ROOM) is None
-    runs.release("w")
-    again = [runs.claim("x", at(6), ROOM) for _ in range(3)]
+    runs.reap("someone else")
+    assert runs.acquire("x", at(5), ROOM) is None
+    runs.reap("w")
+    again = [runs.acquire("x", at(6), ROOM) for _ in range(3)]
     assert {each.id for each in again if each} == {"running", "posting", "queued"}
 
 
@@ -260,9 +261,9 @@ def test_users_take_turns(runs: Runs) -> None:
     announce(runs, now)
 
     order = []
-    while taken := runs.claim("w", now, {"local": 1}):
+    while taken := runs.acquire("w", now, {"local": 1}):
         order.append(taken.id)
-        runs.end(taken, "done", now)
+        runs.finish(taken, "done", now)
     assert order[:2] == ["alice-0", "bob-0"]
     assert [each for each in order if each.startswith("alice")] == [each.id for each in pile]
 
@@ -273,7 +274,7 @@ def test_whoever_has_one_running_comes_after_whoever_has_none(runs: Runs) -> Non
     now = at(10)
     announce(runs, now)
 
-    assert [taken.id for _ in range(2) if (taken := runs.claim("w", now, ROOM))] == ["a1", "b1"]
+    assert [taken.id for _ in range(2) if (taken := runs.acquire("w", now, ROOM))] == ["a1", "b1"]
 
 
 def test_an_engine_runs_no_more_than_its_limit_and_others_are_not_held_up(runs: Runs) -> None:
@@ -281,23 +282,23 @@ def test_an_engine_runs_no_more_than_its_limit_and_others_are_not_held_up(runs: 
         runs.add(run(f"l{number}", second=number))
     runs.add(run("lake", engine="lake", second=9))
     states = {}
-    while taken := runs.claim("w", at(10), ROOM):
+    while taken := runs.acquire("w", at(10), ROOM):
         states[taken.id] = taken.state
         if taken.state == "queued":
-            runs.lay_back(runs.save(taken, at(10), thread="t"))
+            runs.release(runs.save(taken, at(10), thread="t"))
     assert states == {"l0": "running", "l1": "running", "l2": "queued", "lake": "running"}
     # one that posts gives its place at the engine to the next
     first = runs.get("l0")
     assert first is not None
     runs.save(first, at(11), state="posting")
-    taken = runs.claim("w", at(11), ROOM)
+    taken = runs.acquire("w", at(11), ROOM)
     assert taken is not None
     assert (taken.id, taken.state) == ("l2", "running")
 
 
 def test_an_engine_nobody_knows_any_more_runs_nothing(runs: Runs) -> None:
     runs.add(run("a", engine="gone"))
-    taken = runs.claim("w", at(0), ROOM)
+    taken = runs.acquire("w", at(0), ROOM)
     assert taken is not None
     assert taken.state == "queued"
 
@@ -305,16 +306,16 @@ def test_an_engine_nobody_knows_any_more_runs_nothing(runs: Runs) -> None:
 def test_a_run_that_was_put_off_keeps_its_place_and_is_not_tried_before_its_time(runs: Runs) -> None:
     runs.add(run("a"))
     runs.add(run("b", second=1))
-    first = runs.claim("w", at(2), ROOM)
+    first = runs.acquire("w", at(2), ROOM)
     assert first is not None
     first = runs.save(first, at(2), thread="t")
-    runs.lay_back(first, state="queued", due=at(7), attempts=0)
-    second = runs.claim("w", at(3), ROOM)
+    runs.release(first, state="queued", due=at(7), attempts=0)
+    second = runs.acquire("w", at(3), ROOM)
     assert second is not None
     assert second.id == "b"
-    runs.lay_back(runs.save(second, at(3), thread="u"), state="queued")
+    runs.release(runs.save(second, at(3), thread="u"), state="queued")
 
-    taken = runs.claim("w", at(7), {"local": 1})
+    taken = runs.acquire("w", at(7), {"local": 1})
     assert taken is not None
     assert taken.id == "a"
 
@@ -330,17 +331,17 @@ def test_a_cancelled_run_is_handed_out_to_be_ended_whether_there_is_room_or_not(
     assert marked is not None
     assert not marked.wanted
 
-    taken = runs.claim("w", at(1), room)
+    taken = runs.acquire("w", at(1), room)
     assert taken is not None
     assert (taken.id, taken.state, taken.started) == ("a", "queued", None)
 
 
 def test_a_running_run_that_is_cancelled_stays_its_owners(runs: Runs) -> None:
     runs.add(run("a"))
-    taken = runs.claim("w", at(0), ROOM)
+    taken = runs.acquire("w", at(0), ROOM)
     assert taken is not None
     runs.withdraw("a")
-    assert runs.claim("x", at(1), ROOM) is None
+    assert runs.acquire("x", at(1), ROOM) is None
     assert not runs.save(taken, at(2), scanned=1).wanted
     assert runs.withdraw("nobody") is None
 
@@ -352,11 +353,11 @@ def test_the_place_in_the_queue_counts_those_before_that_still_wait(runs: Runs) 
     assert last is not None
     assert runs.ahead(last) == 3
     runs.withdraw("r0")
-    taken = runs.claim("w", at(9), ROOM)
+    taken = runs.acquire("w", at(9), ROOM)
     assert taken is not None
     assert taken.id == "r0"
-    runs.end(taken, "cancelled", at(9))
-    running = runs.claim("w", at(9), ROOM)
+    runs.finish(taken, "cancelled", at(9))
+    running = runs.acquire("w", at(9), ROOM)
     assert running is not None
     assert running.id == "r1"
     assert runs.ahead(running) == 0
@@ -372,7 +373,7 @@ def test_the_latest_runs_are_mine_newest_first(runs: Runs) -> None:
 
 def test_how_long_an_asker_waited_counts_from_the_asking(runs: Runs) -> None:
     runs.add(run("a"))
-    taken = runs.claim("w", at(90), ROOM)
+    taken = runs.acquire("w", at(90), ROOM)
     assert taken is not None
     assert taken.waited == timedelta(seconds=90)
     assert run("b").waited == timedelta()
@@ -383,38 +384,40 @@ def test_how_long_an_asker_waited_counts_from_the_asking(runs: Runs) -> None:
 
 def test_whoever_takes_over_from_an_owner_that_died_is_in_doubt_what_it_did(runs: Runs) -> None:
     runs.add(run("a"))
-    assert not claimed(runs, at(0)).doubt, "nobody had it before"
-    assert claimed(runs, at(30), owner="x").doubt
+    assert not claimed(runs, at(0)).maybe_posted, "nobody had it before"
+    assert claimed(runs, at(30), owner="x").maybe_posted
 
 
 def test_whoever_takes_up_what_an_earlier_life_left_is_in_doubt_as_well(runs: Runs) -> None:
     runs.add(run("a"))
     claimed(runs, at(0))
-    runs.release("w")
-    assert claimed(runs, at(1)).doubt
+    runs.reap("w")
+    assert claimed(runs, at(1)).maybe_posted
 
 
 def test_what_was_laid_back_leaves_no_doubt_unless_it_says_so(runs: Runs) -> None:
     runs.add(run("a"))
-    runs.lay_back(claimed(runs, at(0)))
+    runs.release(claimed(runs, at(0)))
     taken = claimed(runs, at(1))
-    assert not taken.doubt
-    runs.lay_back(taken, doubt=True)
+    assert not taken.maybe_posted
+    runs.release(taken, maybe_posted=True)
     taken = claimed(runs, at(2))
-    assert taken.doubt
-    runs.lay_back(taken)
-    assert not claimed(runs, at(3)).doubt
+    assert taken.maybe_posted
+    runs.release(taken)
+    assert not claimed(runs, at(3)).maybe_posted
 
 
 def test_a_run_that_is_laid_back_at_work_is_taken_up_as_it_was_and_not_before_it_is_due(runs: Runs) -> None:
     runs.add(run("a"))
-    taken = runs.save(claimed(runs, at(0)), at(1), state="posting", thread="t", parts={"table": "1"})
-    laid = runs.lay_back(taken, due=at(40), attempts=0)
+    taken = runs.save(
+        claimed(runs, at(0)), at(1), state="posting", thread="t", receipts={"table": Receipt("message", "1")}
+    )
+    laid = runs.release(taken, due=at(40), attempts=0)
     assert (laid.lease, laid.state) == (None, "posting")
-    runs.release("w")
-    assert runs.claim("x", at(39), ROOM) is None
+    runs.reap("w")
+    assert runs.acquire("x", at(39), ROOM) is None
     again = claimed(runs, at(40), owner="x")
-    assert (again.state, again.attempts, again.posted) == ("posting", 1, {"table": "1"})
+    assert (again.state, again.attempts, again.receipts) == ("posting", 1, laid.receipts)
 
 
 # --- one person's pile
@@ -429,16 +432,16 @@ def test_of_one_persons_pile_only_so_many_are_at_work_at_once(runs: Runs) -> Non
     announce(runs, at(40))
 
     taken = []
-    while found := runs.claim("w", at(50), room):
+    while found := runs.acquire("w", at(50), room):
         taken.append(found)
     assert sorted(each.user for each in taken) == ["alice"] * EACH_USER + ["bob"]
     # one that posts is still at work
     first = next(each for each in taken if each.user == "alice")
     first = runs.save(first, at(51), state="posting")
-    assert runs.claim("w", at(51), room) is None
-    runs.end(first, "done", at(52))
+    assert runs.acquire("w", at(51), room) is None
+    runs.finish(first, "done", at(52))
     assert claimed(runs, at(52), room=room).id == f"alice-{EACH_USER}"
-    assert runs.claim("w", at(52), room) is None
+    assert runs.acquire("w", at(52), room) is None
 
 
 def test_one_persons_pile_leaves_room_at_its_engine_for_others(runs: Runs) -> None:
@@ -448,13 +451,13 @@ def test_one_persons_pile_leaves_room_at_its_engine_for_others(runs: Runs) -> No
     announce(runs, at(20))
 
     taken = []
-    while found := runs.claim("w", at(50), room):
+    while found := runs.acquire("w", at(50), room):
         taken.append(found)
     assert len(taken) == 8 - 8 // FOR_OTHERS
     runs.add(run("bob", user="bob", engine="lake", second=51))
     announce(runs, at(52))
     assert claimed(runs, at(53), room=room).id == "bob"
-    assert runs.claim("w", at(53), room) is None
+    assert runs.acquire("w", at(53), room) is None
 
 
 def test_of_one_persons_pile_only_so_many_are_announced_at_once(runs: Runs) -> None:
@@ -463,11 +466,11 @@ def test_of_one_persons_pile_only_so_many_are_announced_at_once(runs: Runs) -> N
     runs.add(run("bob", user="bob", second=30))
 
     taken = []
-    while found := runs.claim("w", at(50), NONE):
+    while found := runs.acquire("w", at(50), NONE):
         taken.append(found)
     assert sorted(each.user for each in taken) == ["alice"] * EACH_USER + ["bob"]
     assert {each.state for each in taken} == {"queued"}
-    runs.lay_back(runs.save(taken[0], at(51), thread="t"))
+    runs.release(runs.save(taken[0], at(51), thread="t"))
     assert claimed(runs, at(51), room=NONE).id == f"alice-{EACH_USER}"
 
 
@@ -475,7 +478,7 @@ def test_a_pile_at_work_does_not_keep_its_person_from_being_announced_another(ru
     for number in range(EACH_USER):
         runs.add(run(f"r{number}", second=number))
     room = {"local": 100}
-    while runs.claim("w", at(20), room):
+    while runs.acquire("w", at(20), room):
         pass
     runs.add(run("one more", second=21))
     one_more = claimed(runs, at(22), room=room)
@@ -485,12 +488,12 @@ def test_a_pile_at_work_does_not_keep_its_person_from_being_announced_another(ru
 def test_what_runs_at_an_engine_counts_even_when_nobody_holds_it(runs: Runs) -> None:
     room = {"local": 1}
     runs.add(run("a"))
-    runs.lay_back(claimed(runs, at(0), room=room), due=at(60))
+    runs.release(claimed(runs, at(0), room=room), due=at(60))
     runs.add(run("b", second=1))
     announced = claimed(runs, at(2), room=room)
     assert (announced.id, announced.state) == ("b", "queued"), "the engine still works on the first"
-    runs.lay_back(runs.save(announced, at(2), thread="t"))
-    assert runs.claim("w", at(59), room) is None
+    runs.release(runs.save(announced, at(2), thread="t"))
+    assert runs.acquire("w", at(59), room) is None
     assert claimed(runs, at(60), room=room).id == "a"
 
 
@@ -498,14 +501,14 @@ def test_what_runs_at_an_engine_counts_even_when_nobody_holds_it(runs: Runs) -> 
 
 
 def test_a_run_that_awaits_another_is_not_claimed_before_that_has_ended(runs: Runs) -> None:
-    runs.add(run("reading", user="", kind="reading"))
-    runs.add(replace(run("digest", user="", engine="", kind="digest", second=1), awaits="reading"))
-    reading = claimed(runs, at(2))
-    assert (reading.id, reading.state) == ("reading", "running")
-    assert runs.claim("w", at(3), ROOM) is None
-    runs.save(reading, at(3), state="posting")
-    assert runs.claim("w", at(4), ROOM) is None
-    runs.end(reading, "failed", at(5))
+    runs.add(run("scan", user="", kind="scan"))
+    runs.add(replace(run("digest", user="", engine="", second=1), task=task("digest", "scan")))
+    scan = claimed(runs, at(2))
+    assert (scan.id, scan.state) == ("scan", "running")
+    assert runs.acquire("w", at(3), ROOM) is None
+    runs.save(scan, at(3), state="posting")
+    assert runs.acquire("w", at(4), ROOM) is None
+    runs.finish(scan, "failed", at(5))
     assert claimed(runs, at(6)).id == "digest"
 
 
@@ -515,9 +518,9 @@ def test_a_digest_is_told_whether_an_engine_has_room_or_not(runs: Runs) -> None:
     assert (taken.id, taken.state, taken.started) == ("digest", "running", at(1))
 
 
-def test_a_reading_is_not_announced_and_waits_until_there_is_room(runs: Runs) -> None:
-    runs.add(run("reading", user="", kind="reading"))
-    assert runs.claim("w", at(1), NONE) is None
+def test_a_scan_is_not_announced_and_waits_until_there_is_room(runs: Runs) -> None:
+    runs.add(run("scan", user="", kind="scan"))
+    assert runs.acquire("w", at(1), NONE) is None
     assert claimed(runs, at(1)).state == "running"
 
 
@@ -528,7 +531,7 @@ def test_how_many_runs_are_in_each_state_is_counted(runs: Runs) -> None:
     assert runs.states() == dict.fromkeys(get_args(State), 0)
     for number in range(4):
         runs.add(run(f"r{number}", second=number))
-    runs.end(claimed(runs, at(5)), "failed", at(5))
+    runs.finish(claimed(runs, at(5)), "failed", at(5))
     claimed(runs, at(6))
     assert {state: count for state, count in runs.states().items() if count} == {
         "failed": 1,
@@ -570,7 +573,7 @@ def test_old_runs_are_those_that_ended_oldest_first_and_can_be_forgotten(
     for number in range(4):
         runs.add(run(f"r{number}", second=number))
     for _ in range(3):
-        ended = runs.end(claimed(runs, at(10)), "done", at(11))
+        ended = runs.finish(claimed(runs, at(10)), "done", at(11))
         digests.put_answer(ended.id, "{}")
     assert [each.id for each in runs.old(at(2), 9)] == ["r0", "r1"], "created before then"
     assert [each.id for each in runs.old(at(99), 2)] == ["r0", "r1"]
@@ -590,9 +593,9 @@ def test_a_run_that_has_not_ended_is_not_forgotten(runs: Runs) -> None:
 
 def test_what_a_stranger_wrote_is_kept_whatever_is_in_it(runs: Runs) -> None:
     odd = "agent='\u202e\U0001f600\\%_\"; DROP TABLE runs; --\n'"
-    runs.add(replace(run("a"), typed=odd + "\x00", text=odd))
+    runs.add(replace(run("a"), task=QuestionTask(odd + "\x00", "services"), text=odd))
     kept = runs.get("a")
     assert kept is not None
     assert (kept.typed, kept.text) == (odd + "?", odd), "PostgreSQL takes no NUL"
-    ended = runs.end(claimed(runs, at(0)), "failed", at(1), error="no\x00pe")
+    ended = runs.finish(claimed(runs, at(0)), "failed", at(1), error="no\x00pe")
     assert ended.error == "no?pe"

@@ -26,13 +26,14 @@ from bot.errors import Cancelled
 from bot.store import schema
 from bot.store.database import Database
 from bot.store.queue import LEASE
-from bot.store.runs import Run, Runs
+from bot.store.runs import Runs
 from bot.store.schema import AT_WORK, ENDED
-from tests.support.runs import asked
+from tests.support.runs import asked, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bot.store.run import Run
     from bot.store.schema import Kind, State
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -48,7 +49,7 @@ ENGINES = st.sampled_from(sorted(LIMITS))
 
 
 @dataclass
-class Snooze:
+class Model:
     """A run as the model has it."""
 
     id: str
@@ -63,7 +64,7 @@ class Snooze:
     lease: datetime | None = None
     fence: int = 0
     attempts: int = 0
-    doubt: bool = False
+    maybe_posted: bool = False
     due: datetime | None = None
     wanted: bool = True
 
@@ -96,7 +97,7 @@ class Table(RuleBasedStateMachine):
     def __init__(self, runs: Runs) -> None:
         super().__init__()
         self.runs = runs
-        self.known: dict[str, Snooze] = {}
+        self.known: dict[str, Model] = {}
         self.now = START
 
     # --- the model
@@ -112,16 +113,16 @@ class Table(RuleBasedStateMachine):
             for one in self.known.values()
         )
 
-    def has_room(self, one: Snooze) -> bool:
+    def has_room(self, one: Model) -> bool:
         busy = sum(other.engine == one.engine and other.state == "running" for other in self.known.values())
         return one.kind == "digest" or busy < LIMITS[one.engine]
 
-    def may_run(self, one: Snooze) -> bool:
+    def may_run(self, one: Model) -> bool:
         is_due = one.due is None or one.due <= self.now
         working = self.counted(one.user, opening=False)
         return one.state == "queued" and one.wanted and is_due and self.has_room(one) and working < EACH
 
-    def is_claimable(self, one: Snooze) -> bool:
+    def is_claimable(self, one: Model) -> bool:
         is_free = one.lease is None or one.lease <= self.now
         is_due = one.due is None or one.due <= self.now
         if one.has_ended or not is_free:
@@ -139,10 +140,10 @@ class Table(RuleBasedStateMachine):
 
     # --- askers and time
 
-    def _add(self, user: str, engine: str, kind: Kind, awaits: str | None = None) -> Snooze:
+    def _add(self, user: str, engine: str, kind: Kind, awaits: str | None = None) -> Model:
         name = f"run{len(self.known):03}"
-        one = Snooze(name, user, engine, kind, self.now, awaits)
-        run = asked(self.now, name, user=user, engine=engine, kind=kind, awaits=awaits)
+        one = Model(name, user, engine, kind, self.now, awaits)
+        run = asked(self.now, name, user=user, engine=engine, task=task(kind, awaits))
         assert self.runs.add(run) == run
         self.known[name] = one
         self.now += timedelta(milliseconds=1)
@@ -155,8 +156,8 @@ class Table(RuleBasedStateMachine):
 
     @rule(engine=ENGINES)
     def tell_a_digest(self, engine: str) -> None:
-        reading = self._add("", engine, "reading")
-        self._add("", "", "digest", reading.id)
+        scan = self._add("", engine, "scan")
+        self._add("", "", "digest", scan.id)
 
     @precondition(lambda self: self.known)
     @rule(data=st.data())
@@ -164,7 +165,7 @@ class Table(RuleBasedStateMachine):
         one = data.draw(st.sampled_from(sorted(self.known)))
         there = self.runs.get(one)
         assert there is not None
-        assert self.runs.add(replace(there, id="another", typed="something else")) == there
+        assert self.runs.add(replace(there, id="another", text="something else")) == there
         assert self.runs.get("another") is None
 
     @precondition(lambda self: self.known)
@@ -186,7 +187,7 @@ class Table(RuleBasedStateMachine):
         claimable = [one for one in self.known.values() if self.is_claimable(one)]
         before = {one.id: self.may_run(one) for one in claimable}
         working = {one.user: self.counted(one.user, opening=False) for one in claimable}
-        run = self.runs.claim(owner, self.now, LIMITS)
+        run = self.runs.acquire(owner, self.now, LIMITS)
         if run is None:
             assert claimable == [], "a run was forgotten"
             return multiple()
@@ -200,20 +201,20 @@ class Table(RuleBasedStateMachine):
             assert working[one.user] == min(working[other.user] for other in rivals), "users take turns"
         if before[one.id]:
             one.state = "running"
-        one.doubt = one.doubt or one.lease is not None
+        one.maybe_posted = one.maybe_posted or one.lease is not None
         one.owner, one.lease = owner, self.now + LEASE
         one.fence += 1
         one.attempts += 1
-        assert run.doubt == one.doubt
+        assert run.maybe_posted == one.maybe_posted
         assert run.started is not None or one.state == "queued"
         return Hand(run, owner)
 
-    def _write(self, hand: Hand, changes: dict[str, Any], *, lays_back: bool = False) -> Hand:
-        """Save or lay back as an owner, who may have lost the run meanwhile."""
+    def _write(self, hand: Hand, changes: dict[str, Any], *, releases: bool = False) -> Hand:
+        """Save or release as an owner, who may have lost the run meanwhile."""
         one, is_ours = self.known[hand.run.id], self.is_owned(hand)
         try:
-            if lays_back:
-                run = self.runs.lay_back(hand.run, **changes)
+            if releases:
+                run = self.runs.release(hand.run, **changes)
             else:
                 run = self.runs.save(hand.run, self.now, **changes)
         except Cancelled:
@@ -222,8 +223,8 @@ class Table(RuleBasedStateMachine):
         assert is_ours, "who lost a run changed it"
         for name, value in changes.items():
             setattr(one, name, value)
-        one.lease = None if lays_back else self.now + LEASE
-        one.doubt = one.doubt and not lays_back
+        one.lease = None if releases else self.now + LEASE
+        one.maybe_posted = one.maybe_posted and not releases
         return Hand(run, hand.owner)
 
     @rule(target=hands, hand=consumes(hands))
@@ -237,7 +238,7 @@ class Table(RuleBasedStateMachine):
         saved = self._write(hand, {"thread": f"ts-{hand.run.id}"})
         if saved.run.thread is None or saved.run.state != "queued":
             return saved
-        self._write(saved, {"attempts": saved.run.attempts - 1}, lays_back=True)
+        self._write(saved, {"attempts": saved.run.attempts - 1}, releases=True)
         return multiple()
 
     @rule(target=hands, hand=consumes(hands))
@@ -248,17 +249,17 @@ class Table(RuleBasedStateMachine):
     def find_the_engine_busy(self, hand: Hand) -> None:
         if hand.run.state == "running":
             changes = {"state": "queued", "due": self.now + BUSY, "attempts": hand.run.attempts - 1}
-            self._write(hand, changes, lays_back=True)
+            self._write(hand, changes, releases=True)
 
     @rule(hand=consumes(hands))
     def hand_over(self, hand: Hand) -> None:
-        self._write(hand, {"attempts": hand.run.attempts - 1}, lays_back=True)
+        self._write(hand, {"attempts": hand.run.attempts - 1}, releases=True)
 
     @rule(hand=hands, outcome=st.sampled_from(ENDED))
     def end(self, hand: Hand, outcome: State) -> None:
         one, is_ours = self.known[hand.run.id], self.is_owned(hand)
         try:
-            self.runs.end(hand.run, outcome, self.now)
+            self.runs.finish(hand.run, outcome, self.now)
         except Cancelled:
             assert not is_ours
             return
@@ -268,7 +269,7 @@ class Table(RuleBasedStateMachine):
     @rule(owner=OWNERS)
     def come_back(self, owner: str) -> None:
         """An owner that died is there again, and takes up what it left."""
-        self.runs.release(owner)
+        self.runs.reap(owner)
         for one in self.known.values():
             if one.owner == owner and one.lease is not None and not one.has_ended:
                 one.lease = EPOCH
@@ -305,13 +306,13 @@ class Table(RuleBasedStateMachine):
             rounds += 1
             assert rounds <= 2 * len(self.known) + 2, "a run is never claimed"
             self.now += timedelta(minutes=1)
-            while (run := self.runs.claim("last", self.now, LIMITS)) is not None:
+            while (run := self.runs.acquire("last", self.now, LIMITS)) is not None:
                 if run.wanted and run.state == "queued":
                     run = self.runs.save(run, self.now, thread="ts")
-                    self.runs.lay_back(run)
+                    self.runs.release(run)
                     self.known[run.id].thread = "ts"
                 else:
-                    self.runs.end(run, "done", self.now)
+                    self.runs.finish(run, "done", self.now)
                     self.known[run.id].state = "done"
 
 

@@ -9,12 +9,13 @@ import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+from bot.app.grammar import Grammar
 from bot.question import views
 from bot.rate_limits import TokenBucket
 from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.runs import Runs
-from bot.worker.worker import Runner
+from bot.worker.worker import Worker
 from handlers import connection
 from handlers.publishing.budget import Budget
 from handlers.publishing.publisher import SlackPublisher
@@ -32,21 +33,19 @@ def main(slack: str, database_url: str, name: str) -> None:
         client = connection.connect(TOKEN, slack)
         catalogue = views.load()
         unhurried = Budget(*(TokenBucket(UNHURRIED, int(UNHURRIED)) for _ in range(3)))
-        runner = Runner(
+        runner = Worker(
             Runs(database),
             Digests(database),
             {trail.name: trail},
             SlackPublisher(client, catalogue, budget=unhurried),
-            catalogue,
-            engine=trail.name,
+            Grammar(catalogue, [trail.name], trail.name, 366),
             limits={trail.name: 2},
             cap=1_000,
-            max_days=366,
             owner=name,
         )
         print("ready", flush=True)
         sys.stdin.readline()
-        runner.telling.due()
+        runner.scheduler.schedule_due()
         runner.start()
         sys.stdin.read()
         runner.stop()

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.app.ask import Questions
+from bot.app.grammar import Grammar
 from bot.engines import Engine, Statement
 from bot.errors import (
     BotError,
@@ -24,9 +26,12 @@ from bot.errors import (
 )
 from bot.store.database import Database
 from bot.store.digests import Digests
-from bot.store.runs import ATTEMPTS, Run, Runs
+from bot.store.run import Receipt
+from bot.store.runs import ATTEMPTS, Runs
 from bot.table import Table
-from bot.worker.worker import KEEP, Runner
+from bot.worker.publisher import Parent, Part
+from bot.worker.retention import KEEP
+from bot.worker.worker import Worker
 from tests.conftest import NOW
 from tests.support.clock import Clock
 
@@ -42,8 +47,9 @@ if TYPE_CHECKING:
     from bot.engines import Progress
     from bot.question.question import Question
     from bot.question.views import View
+    from bot.store.run import Run
     from bot.table import Column
-    from bot.worker.lease import Lease
+    from bot.worker.publisher import Delivery
 
 
 class Script(Engine):
@@ -77,48 +83,48 @@ class Diary:
         self.doubts: list[bool] = []
         """Whether each thing said may have been said before."""
 
-    def _say(self, claimed: Lease, words: str) -> None:
-        claimed.check()
+    def _say(self, delivery: Delivery, words: str, part: str = "") -> Receipt:
         if self.next:
             self.next.pop(0)(words)
         self.said.append(words)
-        self.doubts.append(claimed.run.doubt)
+        self.doubts.append(delivery.run.maybe_posted)
+        return Receipt("edit" if part == "headline" else "message", f"{part} of {delivery.run.id}")
 
-    def open(self, claimed: Lease, question: Question, ahead: int) -> tuple[str, str]:
+    def open(self, delivery: Delivery, question: Question, ahead: int) -> Parent:
         del question
-        self._say(claimed, f"open {claimed.run.typed}, {ahead} ahead")
-        return claimed.run.channel, f"thread of {claimed.run.id}"
+        self._say(delivery, f"open {delivery.run.typed}, {ahead} ahead")
+        return Parent(delivery.run.channel, f"thread of {delivery.run.id}")
 
     def progress(self, run: Run, question: Question, state: str, seconds: float, scanned: int) -> None:
         del question
         self.said.append(f"{state} {seconds:.0f} s, {scanned} bytes of {run.typed}")
 
-    def answer(self, claimed: Lease, question: Question, table: Table, found: Summary) -> None:
+    def answer(
+        self, delivery: Delivery, question: Question, table: Table, summary: Summary
+    ) -> Iterator[Part]:
         del question, table
-        for part in ("table", "headline"):
-            if part not in claimed.run.posted:
-                self._say(claimed, f"{part}: {found.headline}")
-                claimed.posted(part, f"{part} of {claimed.run.id}")
+        yield Part("table", lambda: self._say(delivery, f"table: {summary.headline}", "table"))
+        yield Part("headline", lambda: self._say(delivery, f"headline: {summary.headline}", "headline"))
 
-    def digest(self, claimed: Lease, digest: Digest, report: Report, today: date, late: str) -> None:
+    def digest(
+        self, delivery: Delivery, digest: Digest, report: Report, today: date, late: str
+    ) -> Iterator[Part]:
         del digest, report, today, late
-        self._say(claimed, "digest")
+        yield Part("table", lambda: self._say(delivery, "digest"))
 
-    def no_digest(self, claimed: Lease, digest: Digest, error: BotError, what_next: str) -> None:
-        del digest, what_next
-        self._say(claimed, f"no digest: {error}")
+    def fail(
+        self, delivery: Delivery, subject: Question | Digest | None, error: BotError, *, final: bool
+    ) -> Iterator[Part]:
+        del subject, final
+        cancelled = isinstance(error, Cancelled)
+        if not cancelled:
+            self.errors.append(error)
+        about = delivery.run.typed or "a digest"
+        words = f"cancelled {about}" if cancelled else f"sorry for {about}: {error}"
+        yield Part("trouble", lambda: self._say(delivery, words))
 
-    def apologise(self, claimed: Lease, question: Question | None, error: BotError) -> None:
-        del question
-        self.errors.append(error)
-        self._say(claimed, f"sorry for {claimed.run.typed}: {error}")
-
-    def cancelled(self, claimed: Lease, question: Question) -> None:
-        del question
-        self._say(claimed, f"cancelled {claimed.run.typed}")
-
-    def tell(self, claimed: Lease, user: str, error: BotError) -> None:
-        self._say(claimed, f"to {user} alone: {error}")
+    def tell(self, delivery: Delivery, user: str, error: BotError) -> Iterator[Part]:
+        yield Part("told alone", lambda: self._say(delivery, f"to {user} alone: {error}"))
 
     def forget(self, run: Run) -> None:
         if self.next:
@@ -133,21 +139,21 @@ class Bench:
         self.engine, self.diary, self.clock, self.runs = Script(), Diary(), clock, Runs(database)
         self.stopping = Event()
         self.ended: list[Run] = []
-        self.runner = Runner(
+        grammar = Grammar(views, ["script"], "script", 366)
+        self.runner = Worker(
             self.runs,
             Digests(database),
             {"script": self.engine},
             self.diary,
-            views,
-            engine="script",
+            grammar,
             limits={"script": 1},
             cap=1_000,
-            max_days=366,
             owner=owner,
             clock=clock,
             stopping=self.stopping,
             ended=self.ended.append,
         )
+        self.questions = Questions(self.runs, grammar, wake=self.runner.wake, clock=clock)
         self._count = 0
         self._around = database, views, clock
 
@@ -158,7 +164,7 @@ class Bench:
     def ask(self, text: str = "last 7d", *, user: str = "alice", key: str = "", zone: tzinfo = UTC) -> Run:
         self._count += 1
         self.clock.advance(0.001)
-        return self.runner.submit(
+        return self.questions.ask(
             text, channel="C", user=user, key=key or f"key {self._count}", zone=lambda: zone
         )
 
@@ -242,10 +248,13 @@ def test_a_question_is_opened_run_and_answered_once(bench: Bench) -> None:
     assert bench.work() == 1
 
     done = bench.now(run)
-    assert (done.state, done.rows, done.parts) == (
+    assert (done.state, done.rows, done.receipts) == (
         "done",
         1,
-        {"table": f"table of {run.id}", "headline": f"headline of {run.id}"},
+        {
+            "table": Receipt("message", f"table of {run.id}"),
+            "headline": Receipt("edit", f"headline of {run.id}"),
+        },
     )
     assert bench.diary.said == [
         "open last 7d, 0 ahead",
@@ -288,7 +297,7 @@ def test_the_askers_zone_is_asked_for_only_where_it_matters(bench: Bench, text: 
         return UTC
 
     with suppress(UserError):
-        bench.runner.submit(text, channel="C", user="alice", key="k", zone=zone)
+        bench.questions.ask(text, channel="C", user="alice", key="k", zone=zone)
     assert bool(zones) is asked
 
 
@@ -305,7 +314,7 @@ def test_a_window_that_is_right_where_the_asker_is_is_right(
     bench: Bench, text: str, zone: tzinfo, start: str
 ) -> None:
     run = bench.ask(text, zone=zone)
-    assert f"{bench.runner.question(run).window.start:%Y-%m-%dT%H:%M}" == start
+    assert f"{bench.questions.grammar.question(run).window.start:%Y-%m-%dT%H:%M}" == start
 
 
 def test_a_window_that_is_wrong_where_the_asker_is_is_refused(bench: Bench) -> None:
@@ -315,9 +324,9 @@ def test_a_window_that_is_wrong_where_the_asker_is_is_refused(bench: Bench) -> N
 
 def test_the_question_of_a_run_does_not_move_with_time_or_place(bench: Bench) -> None:
     run = bench.ask("yesterday", zone=ZoneInfo("Asia/Tokyo"))
-    then = bench.runner.question(run)
+    then = bench.questions.grammar.question(run)
     bench.clock.advance(86_400)
-    assert bench.runner.question(bench.now(run)) == then
+    assert bench.questions.grammar.question(bench.now(run)) == then
 
 
 # --- the engine
@@ -492,8 +501,7 @@ def test_what_slack_may_have_heard_before_it_went_away_is_looked_for(bench: Benc
     bench.clock.advance(31)
     bench.work()
     assert bench.diary.said[1:] == ["table: 7 calls to 1 service", "headline: 7 calls to 1 service"]
-    # whoever looked says so, which the diary does not
-    assert bench.diary.doubts == [False, True, True]
+    assert bench.diary.doubts == [False, True, False], "once the table is there, nothing else can be"
 
 
 def test_what_a_worker_that_died_may_have_posted_is_looked_for(bench: Bench) -> None:
@@ -504,7 +512,7 @@ def test_what_a_worker_that_died_may_have_posted_is_looked_for(bench: Bench) -> 
     other = bench.other()
     other.work()
     assert other.now(run).state == "done"
-    assert other.diary.doubts == [True, True]
+    assert other.diary.doubts == [True, False]
 
 
 def test_however_long_slack_is_away_a_run_is_not_given_up(bench: Bench) -> None:
@@ -567,7 +575,7 @@ def test_what_is_no_more_at_work_is_not_kept(bench: Bench) -> None:
 def test_a_waiting_run_is_cancelled_by_the_next_free_worker(bench: Bench) -> None:
     def cancel(_: Progress) -> None:
         assert bench.runner.step(), "announce the second"
-        bench.runner.cancel(second.id)
+        bench.questions.cancel(second.id)
         assert bench.runner.step()
         assert bench.now(second).state == "cancelled"
 
@@ -585,7 +593,7 @@ def test_a_waiting_run_is_cancelled_by_the_next_free_worker(bench: Bench) -> Non
 
 def test_a_run_nobody_has_seen_yet_is_cancelled_without_asking_the_engine(bench: Bench) -> None:
     run = bench.ask()
-    bench.runner.cancel(run.id)
+    bench.questions.cancel(run.id)
     bench.work()
     assert bench.now(run).state == "cancelled"
     assert bench.engine.asked == []
@@ -595,7 +603,7 @@ def test_a_run_nobody_has_seen_yet_is_cancelled_without_asking_the_engine(bench:
 def test_a_running_run_is_stopped_at_its_engines_next_word(bench: Bench) -> None:
     def cancel(progress: Progress) -> None:
         progress("ref", "running", 1)
-        bench.runner.cancel(run.id)
+        bench.questions.cancel(run.id)
         bench.clock.advance(1)
         with pytest.raises(Cancelled):
             progress("ref", "running", 2)
@@ -610,7 +618,7 @@ def test_a_running_run_is_stopped_at_its_engines_next_word(bench: Bench) -> None
 
 def test_an_engine_that_failed_while_it_was_being_cancelled_ends_the_run(bench: Bench) -> None:
     def cancel(_: Progress) -> None:
-        bench.runner.cancel(run.id)
+        bench.questions.cancel(run.id)
         raise EngineError("It broke.")
 
     bench.engine.next = [cancel]
@@ -621,7 +629,7 @@ def test_an_engine_that_failed_while_it_was_being_cancelled_ends_the_run(bench: 
 
 def test_a_run_cancelled_while_it_posts_is_answered_to_its_end_or_cancelled(bench: Bench) -> None:
     def cancel(_: str) -> None:
-        bench.runner.cancel(run.id)
+        bench.questions.cancel(run.id)
 
     bench.diary.next = [nothing, cancel]
     run = bench.ask()
@@ -633,13 +641,13 @@ def test_a_run_cancelled_while_it_posts_is_answered_to_its_end_or_cancelled(benc
 def test_a_run_that_has_ended_cannot_be_cancelled(bench: Bench) -> None:
     run = bench.ask()
     bench.work()
-    assert bench.runner.cancel(run.id) is None
-    assert bench.runner.cancel("nobody") is None
+    assert bench.questions.cancel(run.id) is None
+    assert bench.questions.cancel("nobody") is None
 
 
 def test_a_cancelled_run_whose_worker_died_is_still_cancelled(bench: Bench) -> None:
     def dies(_: Progress) -> None:
-        bench.runner.cancel(run.id)
+        bench.questions.cancel(run.id)
         raise KeyboardInterrupt
 
     bench.engine.next = [dies]
@@ -737,7 +745,7 @@ def test_whoever_counts_runs_is_told_of_each_that_ended_once(bench: Bench) -> No
     bench.clock.advance(5)
     bench.work()
     cancelled = bench.ask("last 9d")
-    bench.runner.cancel(cancelled.id)
+    bench.questions.cancel(cancelled.id)
     bench.work()
     assert bench.ended == [bench.now(run) for run in (done, failed, cancelled)]
     assert [run.state for run in bench.ended] == ["done", "failed", "cancelled"]
@@ -751,7 +759,7 @@ def test_a_process_that_stops_hands_over_what_is_at_its_engine_and_another_goes_
 ) -> None:
     run = bench.handed_over()
     handed = bench.now(run)
-    assert (handed.state, handed.lease, handed.attempts, handed.doubt) == ("running", None, 0, False)
+    assert (handed.state, handed.lease, handed.attempts, handed.maybe_posted) == ("running", None, 0, False)
     assert handed.steps[0].ref == "ref-1"
 
     other = bench.other()
@@ -769,7 +777,7 @@ def test_a_process_that_stops_between_two_parts_hands_over_the_rest(bench: Bench
     run = bench.ask()
     assert bench.runner.step()
     handed = bench.now(run)
-    assert (handed.state, handed.lease, list(handed.posted)) == ("posting", None, ["table"])
+    assert (handed.state, handed.lease, list(handed.receipts)) == ("posting", None, ["table"])
 
     other = bench.other()
     other.work()
@@ -789,7 +797,7 @@ def test_a_process_that_stops_before_it_looked_hands_over_the_doubt(bench: Bench
 
     third = bench.other("three")
     third.work()
-    assert third.diary.doubts == [True, True]
+    assert third.diary.doubts == [True, False]
 
 
 def test_a_process_that_stops_before_it_could_say_what_went_wrong_hands_that_over(bench: Bench) -> None:
@@ -813,7 +821,7 @@ def test_a_process_that_stops_before_it_could_say_that_a_run_was_cancelled_hands
     bench: Bench,
 ) -> None:
     def cancel(_: object) -> None:
-        bench.runner.cancel(run.id)
+        bench.questions.cancel(run.id)
         bench.stopping.set()
         raise Cancelled("as the engine lets it pass")
 
@@ -877,7 +885,7 @@ def test_a_database_that_was_away_while_a_run_was_at_work_has_all_of_it(bench: B
     done = bench.runner.wait(run.id, 10)
     bench.runner.stop()
     assert done is not None
-    assert (done.state, list(done.posted)) == ("done", ["table", "headline"])
+    assert (done.state, list(done.receipts)) == ("done", ["table", "headline"])
     assert len(bench.engine.asked) == 1
 
 
@@ -890,7 +898,7 @@ def test_what_is_older_than_what_is_kept_is_forgotten_with_what_it_posted(bench:
     bench.clock.advance(KEEP.total_seconds())
     new = bench.ask("last 8d")
     bench.work()
-    bench.runner.sweep()
+    bench.runner.retention.sweep()
     assert bench.runs.get(old.id) is None
     assert bench.runs.get(new.id) is not None
     assert bench.diary.said[-1] == "forget last 7d"
@@ -902,11 +910,11 @@ def test_while_slack_is_away_what_it_still_holds_is_not_forgotten(bench: Bench) 
     bench.clock.advance(KEEP.total_seconds() + 1)
 
     bench.diary.next = [nothing, raises(SurfaceDown("Slack cannot be reached."))]
-    bench.runner.sweep()
+    bench.runner.retention.sweep()
     assert bench.runs.get(first.id) is None
     assert [run.id for run in bench.runs.latest("alice", 9)] == [third.id, second.id]
 
-    bench.runner.sweep()
+    bench.runner.retention.sweep()
     assert bench.runs.latest("alice", 9) == []
 
 
@@ -915,7 +923,7 @@ def test_while_slack_is_away_what_it_still_holds_is_not_forgotten(bench: Bench) 
 
 def test_a_cancelled_run_that_was_handed_over_is_stopped_at_its_engine(bench: Bench) -> None:
     run = bench.handed_over()
-    bench.runner.cancel(run.id)
+    bench.questions.cancel(run.id)
     told: list[str] = []
 
     def resumed(progress: Progress) -> None:
@@ -937,7 +945,7 @@ def test_a_cancelled_run_is_cancelled_whatever_its_engine_says_of_what_was_left(
     bench: Bench, befalls: EngineError
 ) -> None:
     run = bench.died_asking()
-    bench.runner.cancel(run.id)
+    bench.questions.cancel(run.id)
     bench.clock.advance(31)
     bench.engine.next = [raises(befalls)]
     bench.work()
@@ -956,7 +964,7 @@ def test_a_cancelled_run_that_ended_the_bot_too_often_is_not_touched_again(bench
         life.engine.next = [dies]
         life.die()
         bench.clock.advance(31)
-    bench.runner.cancel(run.id)
+    bench.questions.cancel(run.id)
     bench.work()
     assert bench.now(run).state == "cancelled"
     assert bench.engine.asked == []

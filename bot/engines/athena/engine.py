@@ -175,11 +175,13 @@ class Athena(Engine):
 
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
         from bot.engines.athena import ddl
-        from bot.engines.athena.translate import translate
+        from bot.engines.athena.translate import reads_whole, translate
 
         table = self._table(select.args["from_"].this.name)
         metadata = self._metadata.get(table.alias, ddl.ASSUMED)
-        return Statement(translate(select, table, metadata), tuple(columns), table.alias)
+        sql = translate(select, table, metadata)
+        caution = f"{table} has no partitions by day, so this reads all of it" if reads_whole(sql) else ""
+        return Statement(sql, tuple(columns), table.alias, caution)
 
     def _table(self, alias: str) -> Table:
         from bot.question.select import STORE

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from bot.engines.lake.cloudtrail import Refused
 from bot.engines.lake.stores import SETTING, Store
 from bot.errors import EngineError, UserError
+from bot.wording import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -106,7 +107,7 @@ class About:
             f"    {self.arn}",
             f"    {self.state}",
             f"    {self.events}, of {regions} and {whose}",
-            f"    events since {since:%Y-%m-%d}, kept for {self.days:,} days ({self.billing} billing)",
+            f"    events since {since:%Y-%m-%d}, kept for {number(self.days)} days ({self.billing} billing)",
             f"    termination protection {'on' if self.is_protected else 'off'}",
         ]
 

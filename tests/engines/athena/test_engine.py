@@ -12,9 +12,10 @@ from bot.engines.athena.engine import Athena
 from bot.errors import Cancelled, EngineBusy, EngineError, LeaseLost, UserError
 from bot.question import select
 from tests import oracle
-from tests.conftest import ATHENA_TABLE, over_trail, quietly, trail_files
 from tests.doubles import athena as double
 from tests.doubles.athena import planned
+from tests.support.logs import quietly
+from tests.support.trail import ATHENA_TABLE, over_trail, trail_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from bot.engines import Statement
     from bot.question.question import Question
     from bot.table import Table
-    from tests.doubles.aws import Clock
     from tests.oracle import Record
+    from tests.support.clock import Clock
 
 TABLE = tables.read(ATHENA_TABLE)[tables.DEFAULT]
 ROLE = "arn:aws:iam::999988887777:role/reader"
@@ -45,13 +46,13 @@ def shared(few: list[Record]) -> Iterator[double.Bucket]:
 @pytest.fixture(autouse=True)
 def served(shared: double.Bucket, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[double.Athena]:
     """An Athena of the test's own, where boto3 finds it; the trail is shared."""
-    with double.Athena(shared, now=clock.now) as served:
+    with double.Athena(shared, now=clock) as served:
         served.set_environment(monkeypatch)
         yield served
 
 
 def engine_of(clock: Clock, text: str = ATHENA_TABLE, role: str = "", **more: Any) -> Athena:
-    aws = client.Athena(clock=clock.now, monotonic=clock.monotonic, sleep=clock.sleep)
+    aws = client.Athena(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
     return Athena(tables.read(text, role), aws, **more)
 
 
@@ -448,6 +449,24 @@ def test_a_store_is_a_table_by_its_alias(clock: Clock, ask: Callable[[str], Ques
     tree.set("from_", exp.From(this=exp.to_table("stage")))
     with pytest.raises(UserError, match="No store `stage`"):
         engine.translate(tree, question.view.columns)
+
+
+def test_a_question_that_reads_a_whole_table_is_to_be_confirmed(
+    clock: Clock, ask: Callable[[str], Question]
+) -> None:
+    bucket = double.Bucket([])
+    ddl = over_trail(TABLE)
+    before, _, after = ddl.partition("PARTITIONED BY (`account` string, `region` string, `day` string)\n")
+    bucket.create(before + after.partition("TBLPROPERTIES")[0])
+    with double.Athena(bucket, now=clock) as served, pytest.MonkeyPatch.context() as env:
+        served.set_environment(env)
+        engine = engine_of(clock)
+        assert not statement(engine, ask("last 7d")).caution
+        engine.refresh()
+        made = statement(engine, ask("last 7d"))
+    bucket.close()
+
+    assert made.caution == "security.cloudtrail_logs has no partitions by day, so this reads all of it"
 
 
 # --- doctor

@@ -12,9 +12,10 @@ from bot.engines.athena.translate import ASSUMED, WHOLE, translate
 from bot.errors import EngineError, UserError
 from bot.question import select
 from tests import oracle
-from tests.conftest import NOW, REGIONS, over_trail, trail_files
+from tests.conftest import NOW
 from tests.doubles import athena as double
 from tests.doubles.athena_sql import Mistake, check
+from tests.support.trail import REGIONS, over_trail, trail_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

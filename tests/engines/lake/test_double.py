@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Thread
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -11,12 +11,15 @@ from bot.engines.lake import stores
 from bot.engines.lake.cloudtrail import LOST, CloudTrail, Refused
 from tests.doubles import lake as double
 
+if TYPE_CHECKING:
+    from tests.support.clock import Clock
+
 SQL = f"SELECT COUNT(*) AS n FROM {double.STORE_ID} WHERE eventTime >= '2026-11-10 00:00:00'"  # noqa: S608 - ours
 
 
-def start(clock: double.Clock, mark: str) -> tuple[Thread, list[str]]:
+def start(clock: Clock, mark: str) -> tuple[Thread, list[str]]:
     """A StartQuery that is under way, and what has come of it."""
-    aws = CloudTrail(clock=clock.now, monotonic=clock.monotonic, sleep=clock.sleep)
+    aws = CloudTrail(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
     (store,) = stores.read(double.STORE_ID).values()
     came: list[str] = []
 
@@ -33,7 +36,7 @@ def start(clock: double.Clock, mark: str) -> tuple[Thread, list[str]]:
 
 @pytest.mark.parametrize(("when", "queries"), [("before", 0), ("after", 1)])
 def test_a_held_call_has_taken_effect_or_not(
-    served: double.Lake, clock: double.Clock, when: Literal["before", "after"], queries: int
+    served: double.Lake, clock: Clock, when: Literal["before", "after"], queries: int
 ) -> None:
     hold = served.hold("StartQuery", when)
     thread, came = start(clock, "/* run:a/answer */")
@@ -49,7 +52,7 @@ def test_a_held_call_has_taken_effect_or_not(
 
 @pytest.mark.parametrize(("when", "queries"), [("before", 0), ("after", 1)])
 def test_a_call_that_is_dropped_is_cut_where_it_stands(
-    served: double.Lake, clock: double.Clock, when: Literal["before", "after"], queries: int
+    served: double.Lake, clock: Clock, when: Literal["before", "after"], queries: int
 ) -> None:
     hold = served.hold("StartQuery", when)
     thread, came = start(clock, "/* run:a/answer */")
@@ -62,7 +65,7 @@ def test_a_call_that_is_dropped_is_cut_where_it_stands(
     assert len(served.queries) == queries
 
 
-def test_only_what_is_meant_is_held(served: double.Lake, clock: double.Clock) -> None:
+def test_only_what_is_meant_is_held(served: double.Lake, clock: Clock) -> None:
     def meant(given: dict[str, Any]) -> bool:
         return "/coverage" in given["QueryStatement"]
 
@@ -76,7 +79,7 @@ def test_only_what_is_meant_is_held(served: double.Lake, clock: double.Clock) ->
     assert served.asked() == {"/* run:a/answer */": 1, "/* run:a/coverage */": 1}
 
 
-def test_the_most_queries_at_once_are_counted(served: double.Lake, clock: double.Clock) -> None:
+def test_the_most_queries_at_once_are_counted(served: double.Lake, clock: Clock) -> None:
     served.plan = double.Plan(running=10.0)
     for pause in (4.0, 4.0, 4.0, 20.0, 4.0):
         start(clock, "/* run:a/answer */")[0].join()

@@ -18,9 +18,10 @@ from bot.question import select
 from bot.question.parser import parse
 from bot.table import Column
 from tests import oracle
-from tests.conftest import NOW, quietly
+from tests.conftest import NOW
 from tests.doubles import lake as double
 from tests.doubles.lake import OTHER_ID, STORE_ID, planned
+from tests.support.logs import quietly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from bot.question.views import View
     from bot.table import Row, Table
     from tests.oracle import Record
+    from tests.support.clock import Clock
 
 TOKEN = "7f3ab2c1/answer"  # noqa: S105 - names an asking, opens nothing
 BUCKET = "tls-audit-results"
@@ -54,8 +56,8 @@ class Told:
 
 
 @pytest.fixture
-def aws(clock: double.Clock) -> CloudTrail:
-    return CloudTrail(clock=clock.now, monotonic=clock.monotonic, sleep=clock.sleep)
+def aws(clock: Clock) -> CloudTrail:
+    return CloudTrail(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
 
 
 @pytest.fixture
@@ -220,7 +222,7 @@ def test_progress_tells_the_state_and_what_was_read(
 
 
 def test_a_long_query_is_looked_at_seldom_and_told_of_every_second(
-    engine: Lake, served: double.Lake, clock: double.Clock, asked: Callable[[str], Statement]
+    engine: Lake, served: double.Lake, clock: Clock, asked: Callable[[str], Statement]
 ) -> None:
     planned(served, running=600.0)
     told = Told()
@@ -298,7 +300,7 @@ def test_a_start_whose_answer_is_lost_is_looked_for_before_it_is_repeated(
 
 
 def test_the_look_goes_through_every_page_of_queries(
-    engine: Lake, served: double.Lake, asked: Callable[[str], Statement], clock: double.Clock
+    engine: Lake, served: double.Lake, asked: Callable[[str], Statement], clock: Clock
 ) -> None:
     wanted = asked("last 7d")
     run(engine, wanted).close()
@@ -421,7 +423,7 @@ def test_a_query_whose_run_another_worker_has_is_left_to_that_one(
 
 
 def test_whoever_loses_the_run_while_waiting_for_its_turn_starts_nothing(
-    engine: Lake, served: double.Lake, asked: Callable[[str], Statement], clock: double.Clock
+    engine: Lake, served: double.Lake, asked: Callable[[str], Statement], clock: Clock
 ) -> None:
     run(engine, asked("last 7d")).close()
     slept = len(clock.slept)
@@ -536,7 +538,7 @@ def test_a_query_that_runs_is_waited_for_however_often_its_calls_are_throttled(
 
 
 def test_calls_keep_below_awss_rates(
-    engine: Lake, served: double.Lake, asked: Callable[[str], Statement], clock: double.Clock
+    engine: Lake, served: double.Lake, asked: Callable[[str], Statement], clock: Clock
 ) -> None:
     served.canned, served.page_rows = many(500), 100
     for _ in range(7):
@@ -545,7 +547,7 @@ def test_calls_keep_below_awss_rates(
     # the double refuses what is above the rates, and nothing was refused
     assert served.count("StartQuery") == 7
     assert served.count("GetQueryResults") == 7 * 5
-    assert (clock.now() - NOW).total_seconds() > 3
+    assert (clock.now - NOW).total_seconds() > 3
 
 
 def test_a_line_that_breaks_while_reading_is_tried_again(
@@ -665,7 +667,7 @@ def test_another_accounts_store_is_asked_with_its_owner(
 
 
 def test_another_accounts_store_is_asked_in_a_role_of_its(
-    served: double.Lake, aws: CloudTrail, ask: Callable[[str], Question], clock: double.Clock
+    served: double.Lake, aws: CloudTrail, ask: Callable[[str], Question], clock: Clock
 ) -> None:
     served.stores[OTHER_ID] = double.Store(OTHER_ID, "theirs", account="444455556666")
     question = ask("last 7d")
@@ -848,7 +850,7 @@ def test_a_query_that_runs_is_waited_for_while_aws_is_away(
 
 
 def test_a_query_is_given_up_in_words_when_aws_is_away_for_an_hour(
-    engine: Lake, served: double.Lake, asked: Callable[[str], Statement], clock: double.Clock
+    engine: Lake, served: double.Lake, asked: Callable[[str], Statement], clock: Clock
 ) -> None:
     served.cut("DescribeQuery", "before", times=10_000)
 
@@ -856,7 +858,7 @@ def test_a_query_is_given_up_in_words_when_aws_is_away_for_an_hour(
         run(engine, asked("last 7d"))
 
     assert not isinstance(caught.value, EngineBusy)
-    assert clock.now() - NOW < timedelta(minutes=61)
+    assert clock.now - NOW < timedelta(minutes=61)
 
 
 def test_a_query_can_be_stopped_while_aws_does_not_say_how_it_is(

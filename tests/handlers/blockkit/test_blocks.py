@@ -18,6 +18,7 @@ from bot.answers.summary import Summary
 from bot.errors import BotError
 from bot.question.views import Chart, View, load
 from bot.sandbox import check_blocks, check_view
+from bot.store.run import QuestionTask
 from bot.table import Column, Table
 from bot.text import literal
 from handlers.blockkit import blocks, charts, tables
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from bot.question.question import Question
-    from bot.store.runs import Run
+    from bot.store.run import Run
     from bot.store.schema import State
     from bot.table import Cell, Row
 
@@ -109,7 +110,7 @@ def runs(draw: st.DrawFn) -> Run:
     state = draw(st.sampled_from(states))
     return replace(
         RUN,
-        typed=draw(texts) * draw(st.sampled_from([1, 4])),
+        task=QuestionTask(draw(texts) * draw(st.sampled_from([1, 4])), "services"),
         state=state,
         channel=draw(st.sampled_from(["C1", "D1", "U1"])),
         home=draw(st.sampled_from([None, "C1", "D1"])),
@@ -201,25 +202,25 @@ def _element(element: dict[str, Any]) -> Any:
 
 @FEW
 @given(answers(), questions(), findings, runs())
-def test_every_answer_can_be_posted_on_every_rung_of_the_ladder(
+def test_every_answer_can_be_posted_in_every_style_of_table(
     made: tuple[Table, View], question: Question, found: Summary, run: Run
 ) -> None:
     table, view = made
     shown = tables.FittedTable(table, view) if table.row_count else None
-    above = tables.above(shown) if shown else []
+    header = tables.header(shown) if shown else []
     buttons = blocks.follow_ups(run, question, VIEWS.values(), empty=shown is None)
-    below = [*blocks.below(shown.left_out if shown else "", found, run), buttons]
+    footer = [*blocks.footer(shown.left_out if shown else "", found, run), buttons]
     if shown is None:
-        taken(below)
+        taken(footer)
         return
     for block in (
         tables.data_table(shown, question.words()),
         tables.plain_table(shown),
         tables.code_table(shown),
     ):
-        taken([*above, block, *below])
+        taken([*header, block, *footer])
     assert 0 < len(tables.table_text(shown)) <= 4_000
-    assert "\x00" not in json.dumps([*above, block, *below], ensure_ascii=False)
+    assert "\x00" not in json.dumps([*header, block, *footer], ensure_ascii=False)
 
 
 @FEW
@@ -242,7 +243,7 @@ def test_every_parent_and_every_apology_can_be_posted(
     taken(blocks.parent(run, question, text or "⏳ queued", cancel=cancel))
     taken(blocks.trouble(BotError(text or "It broke.", text), run))
     assert 0 < len(blocks.parent_text(question, text)) <= 4_000
-    mistake = commands.mistake(BotError(text or "It broke.", text), run.typed)
+    mistake = commands.refusal(BotError(text or "It broke.", text), run.typed)
     taken(mistake)
     assert blocks.words_of(mistake) or not (literal(text) or "It broke.")
 
@@ -250,7 +251,7 @@ def test_every_parent_and_every_apology_can_be_posted(
 @FEW
 @given(st.lists(runs(), max_size=10))
 def test_a_list_of_runs_can_be_posted_and_stands_at_home(many: list[Run]) -> None:
-    listed = [block for run in many for block in commands._listed(run)]  # noqa: SLF001 - the rest of it reads a database
+    listed = [block for run in many for block in commands._listed(run, "")]  # noqa: SLF001 - the rest of it reads a database
     taken(listed)
     taken(commands.help_())
     assert check_view({"type": "home", "blocks": [*commands.help_(), *listed]}) == []

@@ -14,6 +14,7 @@ from bot.rate_limits import TokenBucket
 from bot.sandbox import ManualClock, Options, Sandbox
 from bot.store.database import Database
 from bot.store.queue import LEASE
+from bot.store.run import Receipt
 from bot.store.runs import Runs
 from bot.worker.lease import Lease
 from handlers import connection
@@ -34,7 +35,7 @@ CHANNEL = "C_SECURITY"
 
 
 class Bench:
-    """A Slack, a run, and whoever posts for it; each `claim` is another worker's."""
+    """A Slack, a run, and whoever posts for it; each `acquire` is another worker's."""
 
     def __init__(self, sandbox: Sandbox, runs: Runs, clock: ManualClock) -> None:
         self.sandbox = sandbox
@@ -50,28 +51,30 @@ class Bench:
 
     def ask(self, channel: str = CHANNEL) -> Lease:
         self.runs.add(asked(self.clock(), user="U_ALICE", channel=channel))
-        return self.claim()
+        return self.acquire()
 
     def begun(self) -> tuple[Lease, str]:
         """A run whose parent stands, and the thread below it."""
-        claimed = self.ask()
-        return claimed, self.post(claimed, "parent")
+        lease = self.ask()
+        return lease, self.post(lease, "parent")
 
-    def claim(self) -> Lease:
-        run = self.runs.claim("w", self.clock(), {"local": 1})
+    def acquire(self) -> Lease:
+        run = self.runs.acquire("w", self.clock(), {"local": 1})
         assert run is not None
         return Lease(self.runs, run, self.clock, self.stopping)
 
     def died(self) -> Lease:
         """The run as the next worker has it, after its owner died in the middle of something."""
         self._slacks_clock.advance(LEASE.total_seconds() + 1)
-        taken = self.claim()
-        assert taken.run.doubt
+        taken = self.acquire()
+        assert taken.run.maybe_posted
         return taken
 
-    def post(self, claimed: Lease, part: str, thread: str | None = None) -> str:
+    def post(self, lease: Lease, part: str, thread: str | None = None) -> str:
         words = [paragraph(said(f"This is {part}."))]
-        return self.posting.post(claimed, part, words, f"This is {part}.", claimed.run.channel, thread)[1]
+        sent = self.posting.post(lease, part, words, f"This is {part}.", lease.run.channel, thread)
+        lease.mark_verified()  # as `deliver` does once a part is there
+        return sent[1]
 
     def said(self, part: str, channel: str = CHANNEL) -> int:
         """How often a part stands in the channel."""
@@ -123,9 +126,9 @@ def allow_looking(bench: Bench) -> None:
 
 
 def test_a_part_says_of_which_run_it_is_and_where_it_stands(bench: Bench) -> None:
-    claimed = bench.ask()
+    lease = bench.ask()
     words = [paragraph(said("hello"))]
-    where = bench.posting.post(claimed, "parent", words, "hello", CHANNEL, None)
+    where = bench.posting.post(lease, "parent", words, "hello", CHANNEL, None)
     (message,) = bench.sandbox.messages(CHANNEL)
     assert where == (CHANNEL, message.ts)
     assert message.metadata == {
@@ -137,15 +140,15 @@ def test_a_part_says_of_which_run_it_is_and_where_it_stands(bench: Bench) -> Non
 
 def test_without_doubt_nobody_looks(bench: Bench) -> None:
     allow_looking(bench)
-    claimed = bench.ask()
-    bench.post(claimed, "table", bench.post(claimed, "parent"))
+    lease = bench.ask()
+    bench.post(lease, "table", bench.post(lease, "parent"))
     assert bench.looks() == 0
 
 
 def test_every_part_of_every_run_has_a_number_of_its_own_which_is_always_the_same(bench: Bench) -> None:
-    claimed = bench.ask()
+    lease = bench.ask()
     for part in ("parent", "chart", "parent"):
-        bench.post(claimed, part)
+        bench.post(lease, part)
     first, chart, again = (call.sent["client_msg_id"] for call in bench.sandbox.calls("chat.postMessage"))
     assert first == again != chart
 
@@ -162,15 +165,15 @@ def test_a_post_whose_answer_was_cut_off_stands_once_where_slack_lets_one_know(
     if looking:
         allow_looking(bench)
     part, thread = place
-    claimed = bench.ask()
+    lease = bench.ask()
     bench.sandbox.faults.cut_after("chat.postMessage")
     with pytest.raises(SLACK_ERRORS) as cut:
-        bench.post(claimed, part, thread)
+        bench.post(lease, part, thread)
     assert isinstance(translated(cut.value), SurfaceDown)
     assert bench.said(part) == 1
-    claimed.lay_back(doubt=True)
+    lease.release(maybe_posted=True)
 
-    again = bench.claim()
+    again = bench.acquire()
     where = bench.post(again, part, thread)
     assert bench.said(part) == (1 if looking or honours else 2)
     assert bench.sandbox.message(CHANNEL, where) is not None
@@ -184,12 +187,12 @@ def test_a_post_that_never_reached_slack_is_posted_once(
     if looking:
         allow_looking(bench)
     part, thread = place
-    claimed = bench.ask()
+    lease = bench.ask()
     bench.sandbox.faults.cut_before("chat.postMessage")
     with pytest.raises(SLACK_ERRORS):
-        bench.post(claimed, part, thread)
-    claimed.lay_back(doubt=True)
-    bench.post(bench.claim(), part, thread)
+        bench.post(lease, part, thread)
+    lease.release(maybe_posted=True)
+    bench.post(bench.acquire(), part, thread)
     assert bench.said(part) == 1
 
 
@@ -207,10 +210,10 @@ def test_a_post_of_a_worker_that_died_before_it_was_written_down_is_found(
 
 
 def test_a_server_error_of_a_post_is_no_second_post_within_the_call(bench: Bench) -> None:
-    claimed = bench.ask()
+    lease = bench.ask()
     bench.sandbox.faults.status("chat.postMessage", 500)
     with pytest.raises(SlackApiError) as refused:
-        bench.post(claimed, "parent")
+        bench.post(lease, "parent")
     assert isinstance(translated(refused.value), SurfaceDown)
     assert len(bench.sandbox.calls("chat.postMessage")) == 1
 
@@ -218,26 +221,26 @@ def test_a_server_error_of_a_post_is_no_second_post_within_the_call(bench: Bench
 def test_one_look_settles_the_doubt_for_all_parts_that_follow(bench: Bench) -> None:
     allow_looking(bench)
     bench.ask()
-    claimed = bench.died()
-    thread = bench.post(claimed, "parent")
-    bench.post(claimed, "table", thread)
+    lease = bench.died()
+    thread = bench.post(lease, "parent")
+    bench.post(lease, "table", thread)
     assert bench.looks() == 1
-    assert not claimed.run.doubt
+    assert not lease.run.maybe_posted
 
 
 def test_a_part_that_is_refused_leaves_the_doubt_to_the_word_that_says_so(bench: Bench) -> None:
     allow_looking(bench)
-    claimed = bench.ask()
+    lease = bench.ask()
     bench.sandbox.faults.error("chat.postMessage", "restricted_action")
     with pytest.raises(SlackApiError):
-        bench.post(claimed, "parent")
-    bench.post(claimed, "told alone")
-    claimed = bench.died()
+        bench.post(lease, "parent")
+    bench.post(lease, "told alone")
+    lease = bench.died()
     bench.sandbox.faults.error("chat.postMessage", "restricted_action")
     with pytest.raises(SlackApiError):
-        bench.post(claimed, "parent")
+        bench.post(lease, "parent")
 
-    bench.post(claimed, "told alone")
+    bench.post(lease, "told alone")
 
     assert bench.said("told alone") == 1
 
@@ -253,8 +256,8 @@ def test_a_look_finds_a_part_behind_everything_that_was_said_since(bench: Bench)
 
 def test_a_look_does_not_take_another_runs_part_or_another_part_for_its_own(bench: Bench) -> None:
     allow_looking(bench)
-    claimed, thread = bench.begun()
-    bench.post(claimed, "chart", thread)
+    lease, thread = bench.begun()
+    bench.post(lease, "chart", thread)
     bench.client.chat_postMessage(
         channel=CHANNEL,
         thread_ts=thread,
@@ -268,13 +271,13 @@ def test_a_look_does_not_take_another_runs_part_or_another_part_for_its_own(benc
 def test_a_look_that_slack_refuses_for_now_posts_nothing(bench: Bench) -> None:
     allow_looking(bench)
     bench.post(bench.ask(), "parent")
-    claimed = bench.died()
+    lease = bench.died()
     bench.sandbox.faults.error("conversations.history", "internal_error")
     with pytest.raises(SlackApiError) as refused:
-        bench.post(claimed, "parent")
+        bench.post(lease, "parent")
     assert isinstance(translated(refused.value), SurfaceDown)
     assert bench.said("parent") == 1
-    assert claimed.run.doubt, "nobody has looked yet"
+    assert lease.run.maybe_posted, "nobody has looked yet"
 
 
 def test_where_one_may_not_look_the_part_is_posted_rather_than_lost(bench: Bench) -> None:
@@ -286,8 +289,8 @@ def test_where_one_may_not_look_the_part_is_posted_rather_than_lost(bench: Bench
 def test_in_a_public_channel_a_look_as_a_stranger_is_no_obstacle(bench: Bench) -> None:
     allow_looking(bench)
     bench.ask("C_RANDOM")
-    claimed = bench.died()
-    bench.post(claimed, "parent")
+    lease = bench.died()
+    bench.post(lease, "parent")
     assert bench.said("parent", "C_RANDOM") == 1
     assert len(bench.sandbox.calls("conversations.join")) == 1
 
@@ -296,15 +299,15 @@ def test_in_a_public_channel_a_look_as_a_stranger_is_no_obstacle(bench: Bench) -
 
 
 def test_whoever_lost_the_run_while_waiting_for_a_turn_posts_nothing(bench: Bench) -> None:
-    claimed = bench.ask()
+    lease = bench.ask()
 
     def take(_: float) -> None:
         bench.died()
 
     late = Posting(bench.client, Budget(*(TokenBucket(1.0, 0, sleep=take) for _ in range(3))))
     calls: list[Callable[[], object]] = [
-        lambda: late.post(claimed, "parent", [paragraph(said("x"))], "x", CHANNEL, None),
-        lambda: late.edit(claimed, [paragraph(said("x"))], "x"),
+        lambda: late.post(lease, "parent", [paragraph(said("x"))], "x", CHANNEL, None),
+        lambda: late.edit(lease, [paragraph(said("x"))], "x"),
     ]
     for call in calls:
         with pytest.raises(Cancelled):
@@ -314,12 +317,12 @@ def test_whoever_lost_the_run_while_waiting_for_a_turn_posts_nothing(bench: Benc
 
 
 def test_a_process_that_is_to_stop_posts_edits_and_sends_nothing(bench: Bench, csv: Path) -> None:
-    claimed = bench.ask()
+    lease = bench.ask()
     bench.stopping.set()
     calls: list[Callable[[], object]] = [
-        lambda: bench.post(claimed, "parent"),
-        lambda: bench.posting.edit(claimed, [paragraph(said("x"))], "x"),
-        lambda: bench.posting.upload(claimed, csv, "answer.csv", None),
+        lambda: bench.post(lease, "parent"),
+        lambda: bench.posting.edit(lease, [paragraph(said("x"))], "x"),
+        lambda: bench.posting.upload(lease, csv, "answer.csv", None),
     ]
     for call in calls:
         with pytest.raises(ShuttingDown):
@@ -343,10 +346,10 @@ def settled(bench: Bench, times: int) -> None:
 
 
 def test_a_file_is_sent_written_down_and_shared(bench: Bench, csv: Path) -> None:
-    claimed, thread = bench.begun()
-    file = bench.posting.upload(claimed, csv, "answer.csv", thread)
+    lease, thread = bench.begun()
+    file = bench.posting.upload(lease, csv, "answer.csv", thread)
     settled(bench, 1)
-    assert claimed.run.posted == {"upload": file}
+    assert lease.run.receipts == {"upload": Receipt("upload", file)}
     (kept,) = bench.sandbox.files
     assert (kept.id, kept.name, kept.content) == (file, "answer.csv", csv.read_bytes())
     (reply,) = bench.sandbox.thread(CHANNEL, thread)
@@ -357,31 +360,31 @@ def test_a_file_whose_sharing_was_cut_off_is_found_at_once_where_one_may_look(
     bench: Bench, csv: Path
 ) -> None:
     allow_looking(bench)
-    claimed, thread = bench.begun()
+    lease, thread = bench.begun()
     bench.sandbox.faults.cut_after("files.completeUploadExternal")
 
-    file = bench.posting.upload(claimed, csv, "answer.csv", thread)
+    file = bench.posting.upload(lease, csv, "answer.csv", thread)
 
     settled(bench, 1)
-    assert file == claimed.run.posted["upload"]
+    assert file == lease.run.receipts["upload"].ref
     assert len(bench.sandbox.calls("upload")) == 1, "its bytes were sent once"
 
 
 def test_a_file_that_may_have_been_shared_is_taken_back_and_sent_anew_where_nobody_may_look(
     bench: Bench, csv: Path
 ) -> None:
-    claimed, thread = bench.begun()
+    lease, thread = bench.begun()
     bench.sandbox.faults.cut_after("files.completeUploadExternal")
     with pytest.raises(SLACK_ERRORS):
-        bench.posting.upload(claimed, csv, "answer.csv", thread)
+        bench.posting.upload(lease, csv, "answer.csv", thread)
     settled(bench, 1)
-    claimed.lay_back(doubt=True)
+    lease.release(maybe_posted=True)
 
-    again = bench.claim()
+    again = bench.acquire()
     file = bench.posting.upload(again, csv, "answer.csv", thread)
     settled(bench, 1)
     assert bench.shared() == 1
-    assert file == again.run.posted["upload"]
+    assert file == again.run.receipts["upload"].ref
     assert len(bench.sandbox.calls("upload")) == 2, "its bytes were sent again"
 
 
@@ -389,10 +392,10 @@ def test_a_file_whose_sharing_never_reached_slack_is_shared_without_being_sent_a
     bench: Bench, csv: Path
 ) -> None:
     allow_looking(bench)
-    claimed, thread = bench.begun()
+    lease, thread = bench.begun()
     bench.sandbox.faults.cut_before("files.completeUploadExternal")
     with pytest.raises(SLACK_ERRORS):
-        bench.posting.upload(claimed, csv, "answer.csv", thread)
+        bench.posting.upload(lease, csv, "answer.csv", thread)
     bench.posting.upload(bench.died(), csv, "answer.csv", thread)
     settled(bench, 1)
     assert bench.shared() == 1
@@ -401,36 +404,36 @@ def test_a_file_whose_sharing_never_reached_slack_is_shared_without_being_sent_a
 
 @pytest.mark.parametrize("method", ["files.getUploadURLExternal", "upload"])
 def test_a_file_whose_bytes_did_not_come_is_sent_anew(bench: Bench, csv: Path, method: str) -> None:
-    claimed, thread = bench.begun()
+    lease, thread = bench.begun()
     bench.sandbox.faults.cut_after(method)
     with pytest.raises(SLACK_ERRORS) as cut:
-        bench.posting.upload(claimed, csv, "answer.csv", thread)
+        bench.posting.upload(lease, csv, "answer.csv", thread)
     assert isinstance(translated(cut.value), SurfaceDown)
-    assert "upload" not in claimed.run.posted
+    assert "upload" not in lease.run.receipts
     bench.posting.upload(bench.died(), csv, "answer.csv", thread)
     settled(bench, 1)
     assert bench.shared() == 1
 
 
 def test_an_upload_that_slack_fails_to_take_is_not_well_for_now(bench: Bench, csv: Path) -> None:
-    claimed = bench.ask()
+    lease = bench.ask()
     bench.sandbox.faults.status("upload", 500)
     with pytest.raises(SLACK_ERRORS) as failed:
-        bench.posting.upload(claimed, csv, "answer.csv", None)
+        bench.posting.upload(lease, csv, "answer.csv", None)
     assert isinstance(translated(failed.value), SurfaceDown)
 
 
 def test_a_public_channel_is_joined_to_share_a_file_there(bench: Bench, csv: Path) -> None:
-    claimed = bench.ask("C_RANDOM")
-    bench.posting.upload(claimed, csv, "answer.csv", None)
+    lease = bench.ask("C_RANDOM")
+    bench.posting.upload(lease, csv, "answer.csv", None)
     assert len(bench.sandbox.calls("conversations.join")) == 1
 
 
 def test_a_look_goes_no_further_back_than_the_run(bench: Bench) -> None:
     allow_looking(bench)
-    claimed = bench.ask()
+    lease = bench.ask()
     bench.post(bench.died(), "parent")
     (look,) = bench.sandbox.calls("conversations.history")
     assert datetime.fromtimestamp(float(look.sent["oldest"]), UTC) == (
-        claimed.run.created - timedelta(minutes=1)
+        lease.run.created - timedelta(minutes=1)
     )

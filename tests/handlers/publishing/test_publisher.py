@@ -22,13 +22,16 @@ from bot.rate_limits import SlidingWindow, TokenBucket
 from bot.sandbox import Options, Sandbox
 from bot.store.database import Database
 from bot.store.queue import LEASE
+from bot.store.run import PARENT, Receipt
 from bot.store.runs import Runs
 from bot.table import Table
 from bot.worker.lease import Lease
+from bot.worker.publisher import Part
 from handlers import connection
 from handlers.errors import TROUBLE, translated
 from handlers.publishing.budget import Budget
-from handlers.publishing.publisher import SlackPublisher, file_name
+from handlers.publishing.publisher import SlackPublisher
+from handlers.publishing.thread import file_name
 from tests.conftest import NOW
 from tests.support.runs import asked
 
@@ -78,8 +81,8 @@ class Context:
     def clock(self) -> datetime:
         return self.now
 
-    def claim(self) -> Lease:
-        run = self.runs.claim("w", self.now, {"local": 1})
+    def acquire(self) -> Lease:
+        run = self.runs.acquire("w", self.now, {"local": 1})
         assert run is not None
         return Lease(self.runs, run, self.clock, self.stopping)
 
@@ -100,20 +103,19 @@ def question(ask: Callable[[str], Question]) -> Question:
 
 
 @pytest.fixture
-def claimed(desk: Context, publisher: SlackPublisher, question: Question) -> Lease:
+def lease(desk: Context, publisher: SlackPublisher, question: Question) -> Lease:
     """A run whose parent stands, at work."""
     desk.runs.add(RUN)
-    claimed = desk.claim()
-    home, thread = publisher.open(claimed, question, 3)
-    claimed.save(home=home, thread=thread)
-    return claimed
+    lease = desk.acquire()
+    lease.deliver([Part(PARENT, lambda: publisher.open(lease, question, 3))])
+    return lease
 
 
-def answer(publisher: SlackPublisher, claimed: Lease, question: Question, *, rows: int = 1) -> None:
+def answer(publisher: SlackPublisher, lease: Lease, question: Question, *, rows: int = 1) -> None:
     found = Summary("7 calls", "", None)
     made = [(f"s{number}.amazonaws.com", 7) for number in range(rows)]
     with Table(question.view.columns, [made]) as table:
-        publisher.answer(claimed, question, table, found)
+        lease.deliver(publisher.answer(lease, question, table, found))
 
 
 def part_of(call: dict[str, object]) -> str:
@@ -128,15 +130,15 @@ def parts(sandbox: Sandbox) -> list[str]:
 
 
 def test_progress_is_shown_at_most_every_three_seconds_and_the_headline_at_once(
-    sandbox: Sandbox, publisher: SlackPublisher, time: Time, claimed: Lease, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, time: Time, lease: Lease, question: Question
 ) -> None:
     for tick in range(70):
         time.now = 1_000 + tick / 10
-        publisher.progress(claimed.run, question, "running", tick / 10, 10**9)
+        publisher.progress(lease.run, question, "running", tick / 10, 10**9)
     assert len(sandbox.calls("chat.update")) == 2, "the first of them three seconds after the message itself"
 
-    answer(publisher, claimed, question)
-    assert list(claimed.run.posted) == ["table", "headline", "chart", "upload", "file"]
+    answer(publisher, lease, question)
+    assert list(lease.run.receipts) == ["table", "headline", "chart", "upload", "file"]
     (parent,) = sandbox.messages("C_SECURITY")
     assert "✅ 7 calls" in parent.text
 
@@ -153,12 +155,12 @@ def sparing(
 
 
 def test_where_an_edit_has_to_wait_the_headline_comes_last(
-    sandbox: Sandbox, catalogue: dict[str, View], claimed: Lease, question: Question
+    sandbox: Sandbox, catalogue: dict[str, View], lease: Lease, question: Question
 ) -> None:
     publisher, edits, waited = sparing(sandbox, catalogue)
     edits.wait("")
-    answer(publisher, claimed, question)
-    assert list(claimed.run.posted) == ["table", "chart", "upload", "file", "headline"]
+    answer(publisher, lease, question)
+    assert list(lease.run.receipts) == ["table", "chart", "upload", "file", "headline"]
     assert waited == [pytest.approx(60, abs=10)]
 
 
@@ -167,7 +169,7 @@ def test_nothing_is_edited_that_a_headline_will_need(
     catalogue: dict[str, View],
     time: Time,
     desk: Context,
-    claimed: Lease,
+    lease: Lease,
     question: Question,
 ) -> None:
     free = TokenBucket(10_000.0, 10_000)
@@ -176,16 +178,16 @@ def test_nothing_is_edited_that_a_headline_will_need(
     publisher = SlackPublisher(client, catalogue, budget=budget, monotonic=time)
     for number in range(4):
         desk.runs.add(replace(RUN, id=f"run {number}", key=f"k{number}"))
-        publisher.open(desk.claim(), question, 0)
+        publisher.open(desk.acquire(), question, 0)
     time.now += 10
-    publisher.progress(claimed.run, question, "running", 10, 0)
+    publisher.progress(lease.run, question, "running", 10, 0)
     assert sandbox.calls("chat.update") == []
 
 
 def test_the_rows_come_before_everything_else_is_said(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, lease: Lease, question: Question
 ) -> None:
-    answer(publisher, claimed, question, rows=2)
+    answer(publisher, lease, question, rows=2)
     calls = [call.what for call in sandbox.traffic if call.what.startswith(("chat.", "files."))]
     assert calls == [
         "chat.postMessage",
@@ -199,102 +201,107 @@ def test_the_rows_come_before_everything_else_is_said(
 
 
 def test_parts_that_were_posted_are_not_posted_again(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, lease: Lease, question: Question
 ) -> None:
-    claimed.save(parts={"headline": "1", "table": "2", "file": "F3"})
-    answer(publisher, claimed, question)
+    there = {
+        "headline": Receipt("edit", "1"),
+        "table": Receipt("message", "2"),
+        "file": Receipt("file", "F3"),
+    }
+    lease.save(receipts=there)
+    answer(publisher, lease, question)
     assert len(sandbox.calls("chat.postMessage")) == 1
     assert sandbox.calls("chat.update") == []
     assert sandbox.files == []
 
 
 def test_progress_that_slack_refuses_disturbs_nobody(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, lease: Lease, question: Question
 ) -> None:
     sandbox.faults.error("chat.update", "message_not_found")
-    publisher.progress(claimed.run, question, "running", 1, 0)
+    publisher.progress(lease.run, question, "running", 1, 0)
 
 
 def test_an_apology_after_a_long_wait_names_the_asker(
-    sandbox: Sandbox, publisher: SlackPublisher, desk: Context, claimed: Lease, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, desk: Context, lease: Lease, question: Question
 ) -> None:
     desk.now = NOW + timedelta(minutes=2)
-    claimed.save()
-    publisher.apologise(claimed, question, BotError("Lake stopped this.", "Try less."))
-    (told,) = sandbox.thread("C_SECURITY", claimed.run.thread or "")
+    lease.save()
+    lease.deliver(publisher.fail(lease, question, BotError("Lake stopped this.", "Try less."), final=True))
+    (told,) = sandbox.thread("C_SECURITY", lease.run.thread or "")
     assert told.notified == {"U_ALICE"}
     assert "Lake stopped this. Try less." in told.text
 
 
 def test_an_apology_is_said_once_however_often_it_is_tried(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, lease: Lease, question: Question
 ) -> None:
     for _ in range(2):
-        publisher.apologise(claimed, question, BotError("Lake stopped this."))
-    assert len(sandbox.thread("C_SECURITY", claimed.run.thread or "")) == 1
+        lease.deliver(publisher.fail(lease, question, BotError("Lake stopped this."), final=True))
+    assert len(sandbox.thread("C_SECURITY", lease.run.thread or "")) == 1
 
 
 def test_an_apology_for_a_question_nobody_understands_any_more_is_in_its_thread(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease
+    sandbox: Sandbox, publisher: SlackPublisher, lease: Lease
 ) -> None:
-    publisher.apologise(claimed, None, BotError("No view `gone`."))
-    (told,) = sandbox.thread("C_SECURITY", claimed.run.thread or "")
+    lease.deliver(publisher.fail(lease, None, BotError("No view `gone`."), final=True))
+    (told,) = sandbox.thread("C_SECURITY", lease.run.thread or "")
     assert "No view `gone`." in told.text
 
 
 @pytest.mark.parametrize("method", ["chat.update", "chat.postMessage"])
 def test_bad_news_that_slack_cannot_take_now_is_told_when_the_run_comes_back(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question, method: str
+    sandbox: Sandbox, publisher: SlackPublisher, lease: Lease, question: Question, method: str
 ) -> None:
     sandbox.faults.error(method, "internal_error")
     with pytest.raises(SurfaceDown):
-        publisher.apologise(claimed, question, BotError("Lake stopped this."))
-    publisher.apologise(claimed, question, BotError("Lake stopped this."))
-    (told,) = sandbox.thread("C_SECURITY", claimed.run.thread or "")
+        lease.deliver(publisher.fail(lease, question, BotError("Lake stopped this."), final=True))
+    lease.deliver(publisher.fail(lease, question, BotError("Lake stopped this."), final=True))
+    (told,) = sandbox.thread("C_SECURITY", lease.run.thread or "")
     assert "Lake stopped this." in told.text
 
 
 def test_a_cancelling_that_slack_cannot_take_now_is_shown_when_the_run_comes_back(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, lease: Lease, question: Question
 ) -> None:
     sandbox.faults.error("chat.update", "internal_error")
     with pytest.raises(SurfaceDown):
-        publisher.cancelled(claimed, question)
-    publisher.cancelled(claimed, question)
+        lease.deliver(publisher.fail(lease, question, Cancelled("Cancelled."), final=True))
+    lease.deliver(publisher.fail(lease, question, Cancelled("Cancelled."), final=True))
     assert len(sandbox.calls("chat.update")) == 2
 
 
 def test_an_owner_who_cannot_be_told_now_is_told_when_the_run_comes_back(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease
+    sandbox: Sandbox, publisher: SlackPublisher, lease: Lease
 ) -> None:
     sandbox.faults.error("conversations.open", "internal_error")
     with pytest.raises(SurfaceDown):
-        publisher.tell(claimed, "U_ALICE", BotError("That channel is archived."))
+        lease.deliver(publisher.tell(lease, "U_ALICE", BotError("That channel is archived.")))
 
 
 # --- when a run is not ours to tell any more
 
 
 def test_whoever_lost_a_run_posts_nothing_more(
-    sandbox: Sandbox, publisher: SlackPublisher, desk: Context, claimed: Lease, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, desk: Context, lease: Lease, question: Question
 ) -> None:
     desk.now += LEASE
-    desk.claim()
+    desk.acquire()
     with pytest.raises(Cancelled):
-        answer(publisher, claimed, question)
+        answer(publisher, lease, question)
     assert parts(sandbox) == ["parent"]
 
 
 def test_a_process_that_is_to_stop_posts_nothing_more(
-    sandbox: Sandbox, publisher: SlackPublisher, desk: Context, claimed: Lease, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, desk: Context, lease: Lease, question: Question
 ) -> None:
     desk.stopping.set()
     with pytest.raises(ShuttingDown):
-        answer(publisher, claimed, question)
+        answer(publisher, lease, question)
     with pytest.raises(ShuttingDown):
-        publisher.apologise(claimed, question, BotError("It broke."))
+        lease.deliver(publisher.fail(lease, question, BotError("It broke."), final=True))
     with pytest.raises(ShuttingDown):
-        publisher.cancelled(claimed, question)
+        lease.deliver(publisher.fail(lease, question, Cancelled("Cancelled."), final=True))
     assert parts(sandbox) == ["parent"]
     assert sandbox.calls("chat.update") == []
 
@@ -303,38 +310,38 @@ def test_a_process_that_is_to_stop_posts_nothing_more(
 
 
 def test_a_file_that_was_cut_off_is_sent_again_with_the_whole_run(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, lease: Lease, question: Question
 ) -> None:
     sandbox.faults.cut_before("upload")
     with pytest.raises(SurfaceDown):
-        answer(publisher, claimed, question)
-    assert "file" not in claimed.run.posted
-    answer(publisher, claimed, question)
+        answer(publisher, lease, question)
+    assert not lease.run.has("file")
+    answer(publisher, lease, question)
     sandbox.wait_for(lambda: "file" in parts(sandbox), what="the file")
     assert parts(sandbox) == ["parent", "table", "file"]
-    assert claimed.run.posted["file"] == claimed.run.posted["upload"]
+    assert lease.run.receipts["file"].ref == lease.run.receipts["upload"].ref
 
 
 def test_a_file_whose_bytes_came_is_not_sent_again_to_be_shared(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, lease: Lease, question: Question
 ) -> None:
     sandbox.faults.cut_before("files.completeUploadExternal")
     with pytest.raises(SurfaceDown):
-        answer(publisher, claimed, question)
-    answer(publisher, claimed, question)
+        answer(publisher, lease, question)
+    answer(publisher, lease, question)
     sandbox.wait_for(lambda: "file" in parts(sandbox), what="the file")
     assert len(sandbox.calls("upload")) == 1
     assert len(sandbox.files) == 1
 
 
 def test_a_file_that_was_cut_off_twice_is_explained_and_the_table_stays(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, lease: Lease, question: Question
 ) -> None:
     sandbox.faults.cut_before("upload", times=2)
     with pytest.raises(SurfaceDown):
-        answer(publisher, claimed, question)
-    answer(publisher, claimed, question)
-    table, why = sandbox.thread("C_SECURITY", claimed.run.thread or "")
+        answer(publisher, lease, question)
+    answer(publisher, lease, question)
+    table, why = sandbox.thread("C_SECURITY", lease.run.thread or "")
     assert part_of({"metadata": table.metadata}) == "table"
     assert "The table is above; the file could not be sent. Slack cannot be reached" in why.text
     assert "Rerun sends it anew." in why.text
@@ -357,15 +364,15 @@ def refusal(code: str, status: int = 200, **more: str) -> SlackApiError:
 
 
 def test_a_run_of_long_ago_takes_its_file_with_it(
-    sandbox: Sandbox, publisher: SlackPublisher, claimed: Lease, question: Question
+    sandbox: Sandbox, publisher: SlackPublisher, lease: Lease, question: Question
 ) -> None:
-    answer(publisher, claimed, question)
+    answer(publisher, lease, question)
     sandbox.wait_for(lambda: "file" in parts(sandbox), what="the file")
-    publisher.forget(claimed.run)
+    publisher.forget(lease.run)
     assert parts(sandbox) == ["parent", "table"]
     assert sandbox.files == []
     sandbox.faults.error("files.delete", "file_not_found")
-    publisher.forget(claimed.run)
+    publisher.forget(lease.run)
 
 
 def test_an_archived_channel_is_gone_for_good() -> None:
@@ -425,7 +432,7 @@ def test_a_file_is_named_for_what_was_asked(ask: Callable[[str], Question], text
     assert file_name(ask(text), UTC) == name
 
 
-OLD = replace(RUN, parts={"file": "F1"})
+OLD = replace(RUN, receipts={"file": Receipt("file", "F1")})
 """A run that left a file."""
 
 
@@ -445,7 +452,7 @@ def test_files_are_deleted_within_slacks_limit_which_they_share_with_nothing_els
     publisher, edits, waited = sparing(sandbox, catalogue)
     publisher.forget(OLD)
     assert edits.is_free(""), "as many edits as before"
-    publisher.forget(replace(OLD, parts={}))
+    publisher.forget(replace(OLD, receipts={}))
     assert waited == []
     publisher.forget(OLD)
     assert waited == [pytest.approx(60, abs=10)]

@@ -10,49 +10,40 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from slack_sdk import WebClient
 
+from bot.app.access import AccessPolicy
+from bot.app.ask import Questions
+from bot.app.digests import DigestOrders
+from bot.app.grammar import Grammar
 from bot.errors import UserError
 from bot.sandbox import check_view
 from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.runs import Runs
-from bot.worker.worker import Runner
-from handlers.access import AccessPolicy
-from handlers.context import Context, Directory
+from handlers.access import Directory
+from handlers.blockkit.values import AskPlace
+from handlers.context import Context
 from handlers.questions import form
-from handlers.questions.form import Place
+from handlers.replies import CommandReplies
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bot.engines.local import Local
     from bot.question.question import Question
     from bot.question.views import View
 
 
 @pytest.fixture(scope="module")
-def desk(
-    local: Local, catalogue: dict[str, View], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Context]:
-    """A desk at which nobody can be reached: every zone is UTC."""
-    from handlers.publishing.publisher import SlackPublisher
-
+def context(catalogue: dict[str, View], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+    """A workspace in which nobody can be reached: every zone is UTC."""
     database = Database(f"sqlite:///{tmp_path_factory.mktemp('forms') / 'runs.sqlite'}")
     nobody = WebClient("xoxb-nobody", base_url="http://127.0.0.1:9/", timeout=1, retry_handlers=[])
-    runner = Runner(
-        Runs(database),
-        Digests(database),
-        {"local": local},
-        SlackPublisher(nobody, catalogue),
-        catalogue,
-        engine="local",
-        limits={"local": 1},
-        cap=10,
-        max_days=366,
-        owner="test",
-        clock=lambda: NOW,
-    )
-    yield Context(runner, Directory(nobody), frozenset(), AccessPolicy(nobody))
+    grammar = Grammar(catalogue, ["local"], "local", 366)
+    directory = Directory(nobody)
+    access = AccessPolicy(directory)
+    questions = Questions(Runs(database), grammar, wake=lambda: None, access=access, clock=lambda: NOW)
+    orders = DigestOrders(Digests(database), Runs(database), grammar, access=access, wake=lambda: None)
+    yield Context(questions, orders, access, directory, CommandReplies())
     database.close()
 
 
@@ -69,13 +60,13 @@ QUESTIONS = [
 
 @pytest.mark.parametrize("text", QUESTIONS)
 def test_a_question_that_was_asked_is_the_same_from_the_form(
-    desk: Context, ask: Callable[[str], Question], text: str
+    context: Context, ask: Callable[[str], Question], text: str
 ) -> None:
     asked = ask(text)
     fields = form.filled(asked)
     again = ask(form.words(fields))
     assert again == asked
-    assert check_view(form.view(desk, fields, user="U1", place=Place("C1", "1.2"))) == []
+    assert check_view(form.modal(context, fields, user="U1", place=AskPlace("C1", "1.2"))) == []
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -92,16 +83,16 @@ def test_a_question_that_was_asked_is_the_same_from_the_form(
         },
     )
 )
-def test_whatever_stands_in_the_form_it_can_be_shown(desk: Context, fields: dict[str, str]) -> None:
-    assert check_view(form.view(desk, fields, user="U1", place=Place("C1"))) == []
+def test_whatever_stands_in_the_form_it_can_be_shown(context: Context, fields: dict[str, str]) -> None:
+    assert check_view(form.modal(context, fields, user="U1", place=AskPlace("C1"))) == []
 
 
-def test_what_an_input_cannot_hold_is_said(desk: Context) -> None:
+def test_what_an_input_cannot_hold_is_said(context: Context) -> None:
     with pytest.raises(UserError, match="too long for the form"):
-        form.view(desk, {"more": "x" * 3_001}, user="U1", place=Place("C1"))
+        form.modal(context, {"more": "x" * 3_001}, user="U1", place=AskPlace("C1"))
 
 
-def test_what_people_put_into_the_form_is_read_back(desk: Context) -> None:
+def test_what_people_put_into_the_form_is_read_back(context: Context) -> None:
     values: dict[str, dict[str, Any]] = {
         "by": {"form_changed": {"type": "static_select", "selected_option": {"value": "–"}}},
         "window": {"form_changed": {"type": "plain_text_input", "value": None}},
@@ -112,7 +103,7 @@ def test_what_people_put_into_the_form_is_read_back(desk: Context) -> None:
     fields = form.read({"state": {"values": values}})
     assert fields == {"by": "", "window": "", "from": "2026-11-01", "policy": "cipher=weak", "private": ""}
     assert form.words(fields) == "since 2026-11-01 cipher=weak"
-    question = desk.runner.parse(form.words(fields), now=NOW, zone=UTC)
+    question = context.questions.grammar.parse(form.words(fields), now=NOW, zone=UTC)
     assert question.policy is not None
     assert question.policy.weak_cipher
 

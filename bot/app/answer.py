@@ -1,0 +1,68 @@
+"""Answering: the one flow from a question to a table and what it says, for every surface."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bot import wording
+from bot.answers import summary
+from bot.question import select
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from bot.answers.summary import Summary
+    from bot.engines import Engine, Statement
+    from bot.question.question import Question
+    from bot.question.views import View
+    from bot.table import Table
+
+    Ask = Callable[[str], tuple[Table, int]]
+    """Runs one of the statements; its table, and the bytes read for it that are paid for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A question's answer: every row, and what they say in words."""
+
+    table: Table
+    summary: Summary
+
+
+def translate(asked: Mapping[str, Question], engine: Engine, *, cap: int) -> dict[str, Statement]:
+    """What `engine` is asked for each question, by its name, at most `cap` rows each. Pure.
+
+    UserError where the engine cannot say it.
+    """
+    return {
+        name: engine.translate(select.build(each, cap=cap), each.view.columns) for name, each in asked.items()
+    }
+
+
+def statements(
+    question: Question, engine: Engine, views: Mapping[str, View], *, cap: int
+) -> dict[str, Statement]:
+    """What may be asked for an answer: the question, and what was read for it. Raises as `translate`."""
+    return translate({"answer": question, "coverage": select.coverage(question, views)}, engine, cap=cap)
+
+
+@contextmanager
+def answer(question: Question, ask: Ask, *, engine: Engine, cap: int) -> Iterator[Answer]:
+    """Have the `statements` of a question run, as far as they are due; the answer, until the `with` ends.
+
+    What was read is asked only where reading is free, or where no row was found: a zero has to be believed.
+    Raises what `ask` raises.
+    """
+    with ExitStack() as tables:
+        table, paid = ask("answer")
+        tables.enter_context(table)
+        coverage = None
+        if table.row_count == 0 or not engine.metered:
+            coverage, also_paid = ask("coverage")
+            tables.enter_context(coverage)
+            paid += also_paid
+        found = summary.summarize(question, table, coverage, cap=cap)
+        cost = wording.cost(paid, engine.price) if paid and engine.price is not None else ""
+        yield Answer(table, replace(found, cost=cost))

@@ -1,0 +1,248 @@
+"""Asking: `ask` ends with the commit that promises an answer. Surfaces call this; a worker answers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Final
+
+from bot.app.access import NotAllowed
+from bot.app.reuse import Costs, NeedsConfirmation, adopted
+from bot.errors import BotError, UserError
+from bot.question import select
+from bot.store.run import QuestionTask, Run, new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+    from datetime import tzinfo
+
+    from bot.app.access import AccessPolicy
+    from bot.app.grammar import Grammar
+    from bot.engines import Engine
+    from bot.question.question import Question
+    from bot.question.views import View
+    from bot.store.runs import Runs
+
+log = logging.getLogger(__name__)
+
+STRICTER: Final = "1.3"
+"""The floor to ask for when nothing is below the usual one."""
+
+LISTED: Final = 10
+"""Runs in a person's history: more is nothing to go on from."""
+
+SAYABLE_KEPT: Final = 1_000
+"""Kinds of questions remembered as what an engine can say."""
+
+_FAR_EAST: Final = timezone(timedelta(hours=14))
+_FAR_WEST: Final = timezone(timedelta(hours=-12))
+
+
+class Questions:
+    """Takes questions, and what is asked about them afterwards. Safe from any thread."""
+
+    def __init__(
+        self,
+        runs: Runs,
+        grammar: Grammar,
+        *,
+        wake: Callable[[], None],
+        engines: Mapping[str, Engine] | None = None,
+        access: AccessPolicy | None = None,
+        costs: Costs | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`wake` tells the workers of this process that there is something to do. What `engines` cannot say
+        is refused. Without `access`, whoever reaches the surface may ask."""
+        self.grammar = grammar
+        self._runs = runs
+        self._wake = wake
+        self._engines = engines or {}
+        self._access = access
+        self._costs = costs or Costs()
+        self._clock = clock
+        self._sayable: set[Hashable] = set()
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        """The moment at which a question would be asked."""
+        return self._clock()
+
+    @property
+    def views(self) -> Mapping[str, View]:
+        """What can be asked for, by name."""
+        return self.grammar.views
+
+    # --- asking
+
+    def ask(
+        self,
+        text: str,
+        *,
+        channel: str,
+        user: str,
+        key: str,
+        zone: Callable[[], tzinfo],
+        reply_to: str | None = None,
+        fresh: bool = False,
+        confirmed: bool = False,
+    ) -> Run:
+        """Take a question: when this returns, the answer will come, or a word on why it does not.
+
+        UserError where it is none, NotAllowed where it may not be asked. `zone`, the asker's, is asked for
+        only when the words depend on it. The same `key` is the same run. An answer of a few minutes ago is
+        taken again, unless a `fresh` one is wanted; and what will cost much raises NeedsConfirmation, unless
+        its asker has `confirmed` it.
+        """
+        now = self._clock()
+        question, zone_read_in = self._read(text, now, zone)
+        self._admit(question, user, channel)
+        engine = self.grammar.engine_of(question)
+        caution = self._check(question, engine)
+        about = self._runs, question, engine, now, self.grammar.question
+        earlier = None if fresh else self._costs.earlier(*about, self.grammar.window_typed)
+        if earlier is not None:
+            question = replace(question, window=self.grammar.question(earlier).window)
+        elif not confirmed:
+            if caution:
+                raise NeedsConfirmation(f"{caution}: run it?")
+            self._costs.confirm(*about)
+        run = self._runs.add(
+            Run(
+                id=new_id(),
+                key=key,
+                task=QuestionTask(text, question.view.name),
+                user=user,
+                channel=channel,
+                reply_to=reply_to,
+                text=str(question),
+                engine=engine,
+                steps=() if earlier is None else adopted(earlier),
+                created=now,
+                zone=str(zone_read_in),
+            )
+        )
+        self._wake()
+        return run
+
+    def _read(self, text: str, now: datetime, zone: Callable[[], tzinfo]) -> tuple[Question, tzinfo]:
+        """The question, and the zone it was read in: the asker's, where that changes anything."""
+        read: list[Question | tuple[str, str]] = []
+        for edge in (_FAR_EAST, _FAR_WEST):
+            try:
+                read.append(self.grammar.parse(text, now=now, zone=edge))
+            except UserError as error:
+                read.append((error.message, error.hint))
+        east, west = read
+        if east == west and not isinstance(east, tuple):
+            return east, UTC
+        asked_from = UTC if east == west else zone()
+        return self.grammar.parse(text, now=now, zone=asked_from), asked_from
+
+    def _admit(self, question: Question, user: str, channel: str) -> None:
+        """NotAllowed. Where the surface does not say in time, the worker finds out, which has time."""
+        if self._access is None:
+            return
+        try:
+            self._access.admit(user, channel, private=question.private)
+        except NotAllowed:
+            raise
+        except BotError as error:
+            log.info("whether %s may ask in %s is left to the worker: %s", user, channel, error)
+
+    def _check(self, question: Question, engine: str) -> str:
+        """Why the question should be confirmed first, where its engine has a reason. UserError where the
+        engine cannot say it, in words about the question.
+
+        That does not hang on when, how many, or for whom: of questions that differ in these only, the first
+        is tried. To try one takes a millisecond or two.
+        """
+        kind = engine, question.view, question.filters, question.policy, question.store
+        with self._lock:
+            if kind in self._sayable:
+                return ""
+        if engine not in self._engines:
+            return ""
+        statement = self._engines[engine].translate(select.build(question, cap=1), question.view.columns)
+        if statement.caution:
+            return statement.caution
+        with self._lock:
+            if len(self._sayable) >= SAYABLE_KEPT:
+                self._sayable.clear()
+            self._sayable.add(kind)
+        return ""
+
+    def is_private(self, run: Run) -> bool:
+        """Whether a run is answered to its asker alone."""
+        # to read a question takes a while; most are seen not to be private without that
+        return "private" in run.text and self.grammar.question(run).private
+
+    def is_known(self, key: str) -> bool:
+        """Whether a request of this key, which made no run, was answered a few minutes ago."""
+        return self._runs.is_known(key, self._clock())
+
+    def know(self, key: str) -> None:
+        """Remember that a request which made no run was answered."""
+        self._runs.know(key, self._clock())
+
+    # --- what was asked
+
+    def run(self, run_id: str) -> Run | None:
+        """The run of an id that someone typed or pressed; None where it is none."""
+        # what is no id may be what no database takes, such as NUL
+        return self._runs.get(run_id) if run_id.isascii() and run_id.isalnum() else None
+
+    def history(self, user: str) -> list[Run]:
+        """A person's latest runs, newest first."""
+        return self._runs.latest(user, LISTED)
+
+    def cost(self, run: Run) -> str:
+        """What a run has read and cost, in words; nothing where that is nothing."""
+        return self._costs.words(run.engine, run.scanned)
+
+    def month(self) -> str:
+        """What all of this month's questions have read and cost, likewise."""
+        return self._costs.month(self._runs, self._clock())
+
+    def cancel(self, run_id: str, *, by: str | None = None) -> Run | None:
+        """Have a run cancelled: by the next free worker if it waits, else at its engine's next step.
+
+        None when there is nothing to cancel; NotAllowed where it is not for `by` to do.
+        """
+        if by is not None and self.run_of(run_id, by, "cancel a run") is None:
+            return None
+        run = self._runs.withdraw(run_id)
+        self._wake()
+        return run
+
+    def run_of(self, run_id: str, user: str, what: str) -> Run | None:
+        """The run, which `user` is to do something to (`what`); None where it is gone; NotAllowed."""
+        run = self.run(run_id)
+        if run is not None and self._access is not None and not self._access.may_change(user, run.user):
+            raise NotAllowed(f"Only who asked, or an admin of the bot, can {what}.")
+        return run
+
+    # --- asking something like it
+
+    def as_view(self, run: Run, name: str) -> str:
+        """The question of a run as another view shows it. UserError."""
+        question, view = self.grammar.question(run), self.views.get(name)
+        if view is None:
+            raise UserError("That view is no longer there.", "Ask for another one.")
+        # which versions are asked for changes what is usual
+        versions = " ".join(str(each) for each in question.filters if each.word == "version")
+        usual = self.grammar.parse(f"by={name} {versions}", now=run.created, zone=UTC).policy
+        policy = (question.policy or usual) if view.has_policy else None
+        return str(replace(question, view=view, policy=policy))
+
+    def stricter(self, run: Run) -> str:
+        """The question of a run with the highest floor. UserError."""
+        question = self.grammar.question(run)
+        policy = None if question.policy is None else replace(question.policy, min_tls=STRICTER)
+        return str(replace(question, policy=policy))
+
+    def in_public(self, run: Run) -> str:
+        """The question of a run, to be answered for all. UserError."""
+        return str(replace(self.grammar.question(run), private=False))

@@ -1,0 +1,302 @@
+"""Digests: what a person can do about them, and the promise of one that is due."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+from bot.digests import order as orders
+from bot.digests import report as reports
+from bot.digests import scan
+from bot.digests.changes import Snooze
+from bot.digests.digest import Digest
+from bot.errors import UserError
+from bot.question.tokens import shown
+from bot.store.run import DigestTask, Run, ScanTask, new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date, tzinfo
+
+    from bot.app.access import AccessPolicy
+    from bot.app.grammar import Grammar
+    from bot.digests.changes import Finding
+    from bot.question.question import Question
+    from bot.question.window import Window
+    from bot.store.digests import Digests
+    from bot.store.runs import Runs
+
+log = logging.getLogger(__name__)
+
+LONGEST_ID: Final = 10
+"""Digits of a number that a database takes."""
+
+
+class WhichDigest(UserError):
+    """What was named is no digest, or nothing was named and there are several. A surface adds what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an order is made from: each part as it is typed, people and channels by their ids."""
+
+    when: str
+    channel: str
+    question: str = ""
+    """Filters and a policy."""
+    mention: str = ""
+    """Whoever is named when something is new; empty: nobody."""
+
+    def __str__(self) -> str:
+        """The order in one line, as `order.parse` takes it."""
+        mention = f"mention={self.mention}" if self.mention.strip() else ""
+        return " ".join(part for part in (self.when, f"#{self.channel}", self.question, mention) if part)
+
+
+class DigestOrders:
+    """Takes orders of digests, and what is asked about them afterwards. Safe from any thread."""
+
+    def __init__(
+        self,
+        digests: Digests,
+        runs: Runs,
+        grammar: Grammar,
+        *,
+        access: AccessPolicy,
+        wake: Callable[[], None],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`wake` tells the workers of this process that there is something to do."""
+        self._digests = digests
+        self._runs = runs
+        self._grammar = grammar
+        self._access = access
+        self._wake = wake
+        self._clock = clock
+
+    # --- orders
+
+    def order(self, text: str, *, user: str, channel: str, zone: tzinfo) -> Digest:
+        """Take an order, typed in `channel` by someone in `zone`: the digest, kept.
+
+        UserError where it is none, NotAllowed where it is not allowed.
+        """
+        order = orders.parse(text, zone=str(zone))
+        self._access.admit(user, order.channel or channel)
+        now = self._clock()
+        return self._digests.add(
+            Digest(
+                id=0,
+                owner=user,
+                channel=order.channel or channel,
+                schedule=order.schedule,
+                scope=self.question(order.question).scope,
+                mention=order.mention,
+                created=now,
+                due=order.schedule.following(now),
+            )
+        )
+
+    def edit(self, digest: Digest, text: str) -> Digest:
+        """The digest as an order has it now. Another question begins anew, with a baseline. UserError."""
+        order = orders.parse(text, zone=digest.schedule.zone)
+        self._access.admit(digest.owner, order.channel or digest.channel)
+        edited = replace(
+            digest,
+            channel=order.channel or digest.channel,
+            schedule=order.schedule,
+            scope=self.question(order.question).scope,
+            mention=order.mention,
+            due=None if digest.paused else order.schedule.following(self._clock()),
+        )
+        if edited.scope != digest.scope:
+            self._digests.start_over(digest.id)
+        if not self._digests.change(edited):
+            raise UserError(f"Digest {digest.id} was removed meanwhile.")
+        return edited
+
+    def fault(self, draft: Draft) -> str:
+        """The part of a draft that is wrong by itself; else `channel`: nothing may be told there."""
+        when, mention = replace(draft, question="", mention=""), replace(draft, when="daily", question="")
+        parts: dict[str, Callable[[], object]] = {
+            "when": lambda: orders.parse(str(when), zone="UTC"),
+            "mention": lambda: orders.parse(str(mention), zone="UTC"),
+            "question": lambda: self.question(draft.question),
+        }
+        for name, read in parts.items():
+            try:
+                read()
+            except UserError:
+                return name
+        return "channel"
+
+    def question(self, words: str) -> Question:
+        """The question of a digest, for yesterday. UserError where it is none, or says what digests do."""
+        parse, now = self._grammar.parse, self._clock()
+        try:
+            question = parse(f"yesterday by={scan.VIEW} {words}", now=now, zone=UTC)
+        except UserError:
+            parse(words, now=now, zone=UTC)  # a mistake of another kind says so itself
+            question = None
+        if question is None or question.top or question.private:
+            raise UserError(
+                "A digest tells all since the one before: it takes no window, view, `top=` or `private`.",
+                "Name filters and a policy only, as in `service=s3 min=1.3`.",
+            )
+        return question
+
+    def words_of(self, run: Run) -> str:
+        """What a digest is about that asks what a run asked, as one types it. UserError."""
+        return str(self._grammar.question(run).scope)
+
+    # --- finding one
+
+    def find(self, number: str, *, user: str, channel: str) -> Digest:
+        """The digest of a number; of none, the channel's only one. Its owner, admins and whoever is in its
+        channel may see and change it, if they may ask at all. WhichDigest, NotAllowed."""
+        self._access.admit_person(user)
+        digits = number.strip().lstrip("#").strip("`")
+        if not digits:
+            here = [digest for digest in self._digests.all() if digest.channel == channel]
+            if len(here) == 1:
+                return here[0]
+            some = ", ".join(str(digest.id) for digest in here)
+            raise WhichDigest(
+                f"This channel has the digests {some}." if here else "This channel has no digest."
+            )
+        is_id = digits.isdecimal() and len(digits) < LONGEST_ID
+        digest = self._digests.get(int(digits)) if is_id else None
+        if digest is None:
+            raise WhichDigest(f"No digest `{shown(digits)}`.")
+        if digest.channel != channel and not self._access.may_change(user, digest.owner):
+            raise UserError(
+                f"Digest {digest.id} belongs to another channel.", "Type it there, or ask its owner."
+            )
+        return digest
+
+    def known_to(self, user: str, channel: str) -> list[Digest]:
+        """The digests of a channel, and a person's own."""
+        return [each for each in self._digests.all() if channel == each.channel or user == each.owner]
+
+    def words(self, digest: Digest) -> str:
+        """When it is told, and what."""
+        try:
+            subject = self.question(str(digest.scope)).subject()
+        except UserError:
+            # a store or an engine may be gone since; the digest can still be listed, changed and removed
+            subject = f"{digest.scope} (which cannot be asked any more)"
+        return digest.words(subject)
+
+    def last_headline(self, digest: Digest) -> str:
+        """What it told last, in a line; nothing where it has told nothing yet."""
+        zone = ZoneInfo(digest.schedule.zone)
+        last = self._digests.last_report(digest.id)
+        return "" if last is None else reports.headline(last, self._today(digest), zone)
+
+    # --- changes
+
+    def pause(self, digest: Digest) -> None:
+        """Tell it no more until it is resumed."""
+        self._digests.pause(digest.id)
+
+    def resume(self, digest: Digest) -> None:
+        """Tell it again, from the next time that it is due."""
+        due = digest.schedule.following(self._clock())
+        self._digests.change(replace(digest, paused=False, due=due))
+
+    def remove(self, digest: Digest) -> None:
+        """Forget it, and all that it has told."""
+        self._digests.remove(digest.id)
+
+    def tell_now(self, digest: Digest, *, key: str) -> Run:
+        """Have it told at once, of the days that it told last by its schedule; the same `key`, once."""
+        now = self._clock()
+        day = digest.schedule.latest(now)
+        run = promise(digest, day, runs=self._runs, grammar=self._grammar, now=now, key=key, at_once=True)
+        self._wake()
+        return run
+
+    # --- its findings
+
+    def finding(self, digest: Digest, finding: str) -> Finding:
+        """A finding that a digest remembers; UserError where it does so no more."""
+        found = self._digests.finding(digest.id, finding) if finding.isascii() else None
+        if found is None:
+            raise UserError("That finding is no longer kept.")
+        return found
+
+    def snoozed(self, digest: Digest) -> list[tuple[Finding, Snooze]]:
+        """The findings that are snoozed, and by whom, why and until when."""
+        today = self._today(digest)
+        every = ((finding, finding.snooze) for finding in self._digests.findings(digest.id))
+        return [(finding, snooze) for finding, snooze in every if snooze and snooze.until > today]
+
+    def snooze(self, digest: Digest, finding: str, *, by: str, why: str, days: int) -> Snooze:
+        """Have a finding rest for so many days, or until its calls double. `by` is a name for people to read.
+
+        UserError where it is no longer kept.
+        """
+        found = self.finding(digest, finding)
+        start, end = digest.period(digest.schedule.latest(self._clock()))
+        until = self._today(digest) + timedelta(days=days)
+        snooze = Snooze(by, why, until, found.calls, (end - start).days)
+        self._digests.acknowledge(digest.id, finding, snooze)
+        return snooze
+
+    def _today(self, digest: Digest) -> date:
+        return self._clock().astimezone(ZoneInfo(digest.schedule.zone)).date()
+
+
+def promise(
+    digest: Digest, day: date, *, runs: Runs, grammar: Grammar, now: datetime, key: str, at_once: bool = False
+) -> Run:
+    """Have the digest of a local date told: a run that tells it, and one that asks, the scan, which all
+    digests share that ask the same over the same days. The same `key` is told once."""
+    window, before = scan.windows(digest, day)
+    text = f"{window} by={scan.VIEW} {digest.scope}"
+    awaits = None
+    try:
+        question = grammar.parse(text, now=now, zone=UTC)
+    except UserError as error:
+        # told to its owner by whoever acquires the run
+        log.warning("digest %s cannot be asked: %s", digest.id, error)
+    else:
+        text = str(question)
+        awaits = _scan_of(question, before, runs=runs, grammar=grammar, now=now)
+    return runs.add(
+        Run(
+            id=new_id(),
+            key=key,
+            task=DigestTask(digest.id, day, None if awaits is None else awaits.id, at_once),
+            user="",
+            channel=digest.channel,
+            text=text,
+            engine="",
+            created=now,
+            zone=digest.schedule.zone,
+        )
+    )
+
+
+def _scan_of(question: Question, before: Window, *, runs: Runs, grammar: Grammar, now: datetime) -> Run:
+    """The scan of a question, which others may have begun; a new one where that failed."""
+    engine = grammar.engine_of(question)
+    asked = f"{engine} {question} {before}"
+    key = f"scan/{hashlib.sha256(asked.encode()).hexdigest()}"
+    run = Run(
+        id=new_id(),
+        key=key,
+        task=ScanTask(str(before)),
+        user="",
+        channel="",
+        text=str(question),
+        engine=engine,
+        created=now,
+    )
+    while (there := runs.add(run)).state in {"failed", "cancelled"}:
+        run = replace(run, key=f"{there.key}+")
+    return there

@@ -1,0 +1,135 @@
+"""A digest: posted from the scan that it awaits, or said to have failed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+from bot import wording
+from bot.digests import scan
+from bot.digests.digest import LATE
+from bot.errors import BotError, ChannelGone, EngineError
+from bot.store.run import Run, new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date, datetime
+
+    from bot.app.grammar import Grammar
+    from bot.digests.digest import Digest
+    from bot.digests.report import Report
+    from bot.store.digests import Digests
+    from bot.store.run import DigestTask
+    from bot.store.runs import Runs
+    from bot.worker.lease import Lease
+    from bot.worker.publisher import Publisher
+
+AGAIN: Final = timedelta(minutes=15)
+"""How long after a failure a digest is tried again."""
+
+GIVEN_UP: Final = timedelta(hours=6)
+"""How long a digest is tried; later, the next one says it as well."""
+
+PERIODS_KEPT_IN_MIND: Final = 21
+"""Periods looked at for a digest: three weeks of days are more than are drawn, or must be quiet."""
+
+
+class DigestCarrier:
+    """Carries runs that post a digest."""
+
+    def __init__(
+        self,
+        runs: Runs,
+        digests: Digests,
+        publisher: Publisher,
+        grammar: Grammar,
+        *,
+        stale_after: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._runs = runs
+        self._digests = digests
+        self._publisher = publisher
+        self._grammar = grammar
+        self._stale_after = stale_after
+        self._clock = clock
+
+    def carry(self, lease: Lease, task: DigestTask) -> None:
+        """Post the digest, now that what it awaits has ended; where that failed, say so and try again."""
+        digest, asked = self._digests.get(task.digest), self._runs.get(task.awaits or "")
+        if digest is None:
+            lease.finish("cancelled", error="The digest was removed.")
+            return
+        if asked is None:
+            self._grammar.question(lease.run)  # raises what its owner is told: a store that is gone, say
+            raise EngineError("What was read for this digest is no longer kept.", "The next one reads anew.")
+        body = self._digests.answer(asked.id)
+        if asked.state != "done" or body is None:
+            self._retry(lease, task, digest, asked)
+            return
+        report = self._digests.report(digest.id, *digest.period(task.day))
+        if report is None:
+            subject = self._grammar.question(asked).subject()
+            report = self._report(digest, task.day, scan.from_json(body), subject)
+        lease.save(state="posting", rows=len(report.entries), answered=self._clock())
+        due = digest.schedule.moment(task.day)
+        now, zone = self._clock(), ZoneInfo(digest.schedule.zone)
+        is_late = now - due > LATE and not task.at_once
+        late = f"This digest is late: it was due at {wording.moment(due, zone, now)}." if is_late else ""
+        lease.deliver(self._publisher.digest(lease, digest, report, now.astimezone(zone).date(), late))
+        lease.finish("done")
+
+    def fail(self, lease: Lease, task: DigestTask, error: BotError) -> None:
+        """Tell its owner what went wrong, and post it no more where its channel is gone."""
+        digest = self._digests.get(task.digest)
+        if digest is None:
+            return
+        if isinstance(error, ChannelGone):
+            self._digests.pause(digest.id)
+            error = BotError(error.message, f"{error.hint} The digest is paused until someone resumes it.")
+        lease.deliver(self._publisher.tell(lease, digest.owner, error))
+
+    def _report(self, digest: Digest, day: date, found: scan.Scan, subject: str) -> Report:
+        start, _ = digest.period(day)
+        made, remembered, before = scan.report(
+            found,
+            digest,
+            day,
+            subject,
+            remembered=self._digests.findings(digest.id),
+            history=self._digests.points(digest.id, start, PERIODS_KEPT_IN_MIND),
+            trusted=self._digests.trusted(digest.id, start, PERIODS_KEPT_IN_MIND),
+            stale_after=self._stale_after,
+        )
+        return self._digests.keep(digest.id, made, remembered, before)
+
+    def _retry(self, lease: Lease, task: DigestTask, digest: Digest, failed: Run) -> None:
+        """Say once that a digest failed, and have it asked again; all that await it await the same."""
+        now, why = self._clock(), failed.error or "The run was cancelled."
+        if now - lease.run.created > GIVEN_UP:
+            following = digest.schedule.following(now)
+            hint = "I give this one up. The next digest asks for these days again."
+            if following - now > timedelta(days=2):
+                hint = "I give this one up. `/tls-digest now` asks at once."
+            lease.deliver(self._publisher.fail(lease, digest, EngineError(why, hint), final=True))
+            lease.finish("failed", error=why)
+            return
+        hours, minutes = GIVEN_UP // timedelta(hours=1), AGAIN // timedelta(minutes=1)
+        hint = f"I try again every {minutes} minutes for {hours} hours."
+        lease.deliver(self._publisher.fail(lease, digest, EngineError(why, hint), final=False))
+        again = Run(
+            id=new_id(),
+            key=f"{failed.key}+",
+            task=failed.task,
+            user=failed.user,
+            channel=failed.channel,
+            text=failed.text,
+            engine=failed.engine,
+            created=now,
+            zone=failed.zone,
+            due=now + AGAIN,
+        )
+        awaits = self._runs.add(again).id
+        lease.release(state="queued", task=replace(task, awaits=awaits), attempts=0)

@@ -1,0 +1,74 @@
+"""What a channel is told of its digests' orders and changes, and who is told where that is not possible."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from slack_sdk.errors import SlackApiError
+
+from handlers.blockkit import blocks
+from handlers.blockkit.blocks import moment, paragraph, prose, said
+from handlers.digests import shown
+from handlers.errors import SLACK_ERRORS, code_of, translated
+from handlers.replies import whisper
+
+if TYPE_CHECKING:
+    from slack_bolt import Respond
+    from slack_sdk import WebClient
+
+    from bot.digests.digest import Digest
+    from handlers.blockkit.blocks import Block
+    from handlers.context import Context
+
+log = logging.getLogger(__name__)
+
+
+class Announcements:
+    """Where the channel cannot be told, one person is: under the command, if there was one to respond to."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def ordered(self, client: WebClient, digest: Digest, respond: Respond | None = None) -> None:
+        """Say in its channel what was ordered, which shows that it can be told there; else forget it."""
+        try:
+            _post(client, digest.channel, self._order(digest))
+        except SLACK_ERRORS as error:
+            self._context.digests.remove(digest)
+            words = f"I cannot tell digests in that channel. {translated(error)}"
+            whisper(client, digest.owner, words, respond=respond)
+
+    def changed(
+        self, client: WebClient, digest: Digest, user: str, what: str, respond: Respond | None = None
+    ) -> None:
+        """Say in its channel who changed a digest, and how: `what` goes on after their name."""
+        try:
+            _post(client, digest.channel, [paragraph(blocks.person(user), *prose(f" {what}"))])
+        except SLACK_ERRORS as error:
+            log.info("digest %s: its channel was not told: %s", digest.id, code_of(error) or error)
+            words = f"You {what} Its channel was not told: {translated(error)}"
+            whisper(client, user, words, respond=respond)
+
+    def _order(self, digest: Digest) -> list[Block]:
+        words = self._context.digests.words(digest)
+        line = [blocks.person(digest.owner), said(f" ordered digest {digest.id}, {words}.")]
+        if digest.mention:
+            # as code: what only says who is named must not notify them
+            who = said(self._context.directory.called(digest.mention), code=True)
+            line += [said(" It names "), who, said(" when something is new.")]
+        lines = [paragraph(*line)]
+        if digest.due is not None:
+            lines.append(paragraph(said("The first one sets the baseline. Next: "), moment(digest.due)))
+        return [*lines, shown.buttons(digest)]
+
+
+def _post(client: WebClient, channel: str, made: list[Block]) -> None:
+    message: dict[str, Any] = {"channel": channel, "blocks": made, "text": blocks.words_of(made)}
+    try:
+        client.chat_postMessage(**message, mrkdwn=False)
+    except SlackApiError as error:
+        if code_of(error) != "not_in_channel":
+            raise
+        client.conversations_join(channel=channel)
+        client.chat_postMessage(**message, mrkdwn=False)

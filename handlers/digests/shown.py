@@ -1,0 +1,104 @@
+"""Digests as people see them who ask about them: help, the list, one of them in full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bot.app.digests import WhichDigest
+from bot.errors import UserError
+from handlers.blockkit import blocks
+from handlers.blockkit import digest as digest_blocks
+from handlers.blockkit.blocks import actions, button, moment, paragraph, place, prose, said
+from handlers.blockkit.values import OfDigest
+
+if TYPE_CHECKING:
+    from bot.digests.digest import Digest
+    from handlers.blockkit.blocks import Block
+    from handlers.context import Context
+
+COMMAND: Final = "/tls-digest"
+
+EXAMPLES: Final = (
+    ("daily 09:00", "every day, here, in your time zone"),
+    (
+        "daily 08:30 Europe/Berlin weekdays #on-call mention=@oncall",
+        "on working days, naming @oncall when something is new",
+    ),
+    ("weekly mon 09:00 min=1.3 service=s3,kms", "on Mondays, about two services, with TLS 1.3 as the floor"),
+    ("list", "the digests of this channel, and yours"),
+    ("show 3", "one of them: when, what, what was told last, what is snoozed and why"),
+    ("now 3", "tell it at once"),
+    ("pause 3", "stop telling it; `resume 3` goes on, `edit 3` opens its form, `remove 3` forgets it"),
+)
+
+MOST_LISTED: Final = 15
+"""Digests in a list: each takes two blocks of the fifty a message may have."""
+
+
+def help_() -> list[Block]:
+    """How to order, by examples."""
+    lines = [
+        paragraph(said(f"{COMMAND} {example}", code=True), *prose(f"  {what}")) for example, what in EXAMPLES
+    ]
+    words = (
+        "A digest tells a channel which clients called over old TLS since the last one: new, open, resolved "
+        "after three quiet days. Filters and policy as in /tls-audit."
+    )
+    return [paragraph(said(words)), *lines, paragraph(said(f"{COMMAND} alone opens a form."))]
+
+
+def find(context: Context, number: str, user: str, channel: str) -> Digest:
+    """The digest that was named, as `DigestOrders.find`; BotError says how to find out which there are."""
+    try:
+        return context.digests.find(number, user=user, channel=channel)
+    except WhichDigest as error:
+        hint = f"`{COMMAND} list` shows this channel's, and yours."
+        if not number.strip():
+            hint = f"Say which: `{COMMAND} list` shows them."
+        raise UserError(error.message, hint) from None
+
+
+def listed(context: Context, user: str, channel: str) -> list[Block]:
+    """The digests of a channel, and someone's own."""
+    known = context.digests.known_to(user, channel)
+    if not known:
+        return [paragraph(*prose(f"No digest here yet. Try `{COMMAND} daily 09:00`."))]
+    more = len(known) - MOST_LISTED
+    rest = [paragraph(*prose(f"And {more:,} more: `show` takes their numbers."))] if more > 0 else []
+    return [*(_line(context, digest) for digest in known[:MOST_LISTED]), *rest]
+
+
+def digest(context: Context, one: Digest) -> list[Block]:
+    """A digest in full: when, what, what it told last, and what is snoozed and why."""
+    lines = [_line(context, one), paragraph(said("Ordered by "), blocks.person(one.owner))]
+    if one.mention:
+        # as code: what is only shown must not notify
+        who = said(context.directory.called(one.mention), code=True)
+        lines.append(paragraph(said("Names "), who, said(" when something is new")))
+    if headline := context.digests.last_headline(one):
+        lines.append(paragraph(said(f"Told last: {headline}")))
+    lines += [
+        paragraph(
+            said(digest_blocks.label(finding), code=True),
+            said(f" until {snooze.until.day} {snooze.until:%b}, by {snooze.by}: "),
+            said(snooze.why),
+        )
+        for finding, snooze in context.digests.snoozed(one)[:MOST_LISTED]
+    ]
+    return [*lines, buttons(one)]
+
+
+def buttons(one: Digest) -> Block:
+    """What can be done with a digest by a click."""
+    this = OfDigest(one.id)
+    return actions(button("Tell it now", "tell_now", this), button("Edit digest", "edit_digest", this))
+
+
+def _line(context: Context, one: Digest) -> Block:
+    words = f"  {context.digests.words(one)}, in "
+    line = [said(f"{one.id}", bold=True), said(words), place(one.channel)]
+    if one.paused:
+        line.append(said(" · paused"))
+    elif one.due is not None:
+        line += [said(" · next "), moment(one.due)]
+    return paragraph(*line)
