@@ -51,7 +51,10 @@ def machine(trail: double.Bucket, tmp_path: Path) -> Iterator[Machine]:
     served: Any = Athena(trail)
     served.limits = False
     nothing = lake.Events(samples.day(datetime.now(UTC).date())[:1])
-    with Machine(tmp_path, f"sqlite:///{tmp_path / 'runs.sqlite'}", nothing, **settings) as made, served:
+    with (
+        Machine(tmp_path, f"sqlite:///{tmp_path / 'runs.sqlite'}", nothing, "history", **settings) as made,
+        served,
+    ):
         made.lake = served
         yield made
     nothing.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ import sqlglot
 from bot.engines.athena import ddl, tables
 from bot.engines.athena.translate import ASSUMED, WHOLE, translate
 from bot.errors import EngineError, UserError
-from bot.question import select
+from bot.question import select, views
 from tests import oracle
 from tests.conftest import NOW
 from tests.doubles import athena as double
@@ -439,3 +440,105 @@ def test_several_tables_have_names_and_catalogs() -> None:
 def test_a_type_that_cannot_be_read_is_an_error_that_shows_it(text: str) -> None:
     with pytest.raises(EngineError, match="cannot be read"):
         tables.parse_type(text)
+
+
+# --- what a view may say
+
+
+OWN = """
+-- title: Buckets
+-- about: Whatever a view of one's own may read.
+SELECT
+    requestParameters['bucketName'] AS bucket,
+    JSON_EXTRACT_SCALAR(eventJson, '$.requestParameters.bucketName') AS again,
+    readOnly,
+    CAST(eventTime AS DATE) AS day,
+    DATE_DIFF('hour', MIN(eventTime), MAX(eventTime)) AS hours,
+    COUNT(DISTINCT userIdentity.inScopeOf.issuerType) AS scopes,
+    COUNT(*) AS numCalls
+FROM $EDS_ID
+WHERE eventTime >= :start
+    AND eventTime < :end
+    AND eventTime <> '2026-11-12 10:00:00'
+    AND (readOnly OR LOWER(TRIM(tlsDetails.tlsVersion)) IN ('tlsv1', 'tlsv1.0', '1.0'))
+GROUP BY
+    requestParameters['bucketName'],
+    JSON_EXTRACT_SCALAR(eventJson, '$.requestParameters.bucketName'),
+    readOnly,
+    CAST(eventTime AS DATE)
+ORDER BY numCalls DESC, bucket, readOnly, day
+"""
+
+
+@pytest.fixture
+def odd() -> list[Record]:
+    """Events that come twice, thin, without an id, and with what only own views read."""
+    plain: Record = {
+        "eventVersion": "1.08",
+        "userIdentity": {"type": "IAMUser", "inScopeOf": {"issuerType": "AWS::Lambda"}},
+        "eventTime": "2026-11-12T08:00:00Z",
+        "eventSource": "s3.amazonaws.com",
+        "eventName": "GetObject",
+        "awsRegion": "us-east-1",
+        "recipientAccountId": "111122223333",
+        "requestParameters": {"bucketName": "a", "key": {"deep": 1}},
+        "readOnly": True,
+        "tlsDetails": {"tlsVersion": "TLSv1"},
+    }
+    return [
+        plain | {"eventID": "1"},
+        plain | {"eventID": "1", "tlsDetails": None, "requestParameters": None},
+        plain | {"eventID": "2", "eventTime": "2026-11-12T10:30:00Z", "requestParameters": "none"},
+        plain | {"eventID": "3", "eventTime": "2026-11-12T10:00:00Z"},
+        plain | {"eventID": "4", "readOnly": False, "tlsDetails": {"tlsVersion": " TLSv1.0 "}},
+        plain | {"eventID": "5", "readOnly": False, "tlsDetails": {"tlsVersion": "TLSv1.3"}},
+        dict(plain),
+        dict(plain),
+        plain | {"eventName": "PutObject"},
+        plain | {"eventID": "6", "eventTime": "2026-11-12T0x:00:00Z", "readOnly": False},
+    ]
+
+
+@pytest.mark.parametrize("form", ["texts", "parquet"])
+def test_views_of_ones_own_read_maps_flags_times_and_each_event_once(
+    form: str, odd: list[Record], ask: Callable[[str], Question]
+) -> None:
+    files = [
+        double.file_of("111122223333", "us-east-1", "2026/11/12", odd[::2], name="a"),
+        double.file_of("111122223333", "us-east-1", "2026/11/13", odd[1::2], name="b"),
+    ]
+    if form == "parquet":
+        files = [
+            double.File(file.key, tuple(each for each in file.records if "x" not in each["eventTime"]))
+            for file in files
+        ]
+    bucket = double.Bucket(files)
+    name = next(name for name, named in NAMES.items() if named == form)
+    statement, template = FORMS[name]
+    bucket.create(statement, template=template)
+    view = views.parse("own", OWN.lstrip(), where="here")
+    window = ask("2026-11-12..2026-11-13").window
+    question = dataclasses.replace(ask("last 7d by=trend"), view=view, window=window)
+
+    rows, _, _ = asked(bucket, form, question)
+    bucket.close()
+
+    first = ["a", "a", "true", "2026-11-12", "0", "1", "3"]  # 1, and two without an id
+    others = [
+        ["a", "a", "false", "2026-11-12", "0", "1", "1"],  # 4
+        [None, None, "true", "2026-11-12", "0", "1", "1"],  # 2
+    ]
+    # 6 has a time that is none, which costs no other event its own
+    assert list(map(list, rows[:1])) == [first]
+    assert sorted(map(list, rows[1:]), key=repr) == sorted(others, key=repr)
+
+
+def test_a_whole_map_of_json_text_is_refused_with_a_way_out(ask: Callable[[str], Question]) -> None:
+    text = OWN.replace("    readOnly,", "    CAST(requestParameters AS VARCHAR) AS whole,", 1).lstrip()
+    view = views.parse("own", text, where="here")
+    question = dataclasses.replace(ask("last 7d by=trend"), view=view)
+
+    error = refused(question, ddl.ASSUMED)
+
+    assert error.message == "The table security.t has requestParameters as JSON text."
+    assert "requestParameters['…']" in error.hint
