@@ -84,6 +84,8 @@ def ask(
         if sql:
             typer.echo(statements["answer"].sql)
             return
+        if caution := statements["answer"].caution:
+            typer.echo(f"{caution}.", err=True)
         if sample:
             from bot.sandbox import samples
 

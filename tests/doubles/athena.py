@@ -46,7 +46,6 @@ READS: Final = 100
 LIVE: Final = 20
 """DML queries queued and running at once (the least of the quotas by Region)."""
 PAGE: Final = 1_000
-REUSED_DAYS: Final = 7
 
 _SPACE: Final = UUID("22222222-3333-4444-5555-666666666666")
 
@@ -491,7 +490,7 @@ class Athena(Service):
         else:
             self._read(made)
         self.executions[made.id] = made
-        if made.output and self._plan(made).end == "SUCCEEDED":
+        if made.output and made.plan.end == "SUCCEEDED":
             where = f"{made.output.removeprefix('s3://').rstrip('/')}/{made.id}.csv"
             self.objects[where] = _csv(made).encode()
         return made
@@ -543,9 +542,6 @@ class Athena(Service):
         for name in held.injected:
             check_injected(checked, name)
         return checked, held
-
-    def _plan(self, each: Execution) -> Plan:
-        return each.plan
 
     def _state(self, each: Execution) -> str:
         age = (self._now() - each.started).total_seconds()

@@ -150,14 +150,26 @@ class Athena(Engine):
         return admin.policy(self._known, self._workgroup, self._output)
 
     def refresh(self) -> None:
-        """Read anew what the tables are, where that is older than `FRESH`."""
+        """As `Engine.refresh`, where what is known is older than `FRESH`.
+
+        A table that cannot be looked at is no reason not to ask the others: it raises where none can be.
+        """
         now = self._aws.clock()
+        failures = []
         for table in self._known.values():
             held = self._metadata.get(table.alias)
-            if held is None or held.read is None or now - held.read > FRESH:
+            if held is not None and held.read is not None and now - held.read <= FRESH:
+                continue
+            try:
                 read = self.look(table)
-                with self._lock:
-                    self._metadata[table.alias] = read
+            except EngineError as error:
+                log.warning("the table %s cannot be looked at: %s", table, error)
+                failures.append(error)
+                continue
+            with self._lock:
+                self._metadata[table.alias] = read
+        if failures and len(failures) == len(self._known):
+            raise failures[0]
 
     def look(self, table: Table) -> Metadata:
         """What AWS tells of a table now. EngineError."""

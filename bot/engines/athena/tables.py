@@ -133,10 +133,6 @@ class Metadata:
             "/CloudTrail/" in f"{where}/" for where in (self.location, template)
         )
 
-    def same_as(self, other: Metadata) -> bool:
-        """Whether a statement for one serves for the other."""
-        return (self.columns, self.partitions) == (other.columns, other.partitions)
-
 
 def of_aws(told: Mapping[str, Any], read: datetime) -> Metadata:
     """As GetTableMetadata tells of a table. EngineError for a type that cannot be read."""

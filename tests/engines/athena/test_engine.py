@@ -436,6 +436,16 @@ def test_a_table_that_is_not_there_is_told_at_once(clock: Clock) -> None:
     assert "tls-audit athena table" in failure.value.hint
 
 
+def test_a_table_that_is_not_there_keeps_nobody_from_the_others(
+    clock: Clock, ask: Callable[[str], Question]
+) -> None:
+    engine = engine_of(clock, f"prod={ATHENA_TABLE},dev=security.nowhere")
+
+    engine.refresh()
+
+    run(engine, statement(engine, ask("last 7d")), "r1").close()
+
+
 def test_a_store_is_a_table_by_its_alias(clock: Clock, ask: Callable[[str], Question]) -> None:
     engine = engine_of(clock, f"prod={ATHENA_TABLE},dev=security.other")
     question = ask("last 7d")
