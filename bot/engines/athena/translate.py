@@ -8,6 +8,7 @@ hold the same event several times, and not always with the same fields:
       SELECT MAX(eventsource) AS eventSource, MAX(tlsdetails.tlsversion) AS "tlsDetails.tlsVersion"
       FROM cloudtrail_logs
       WHERE "day" BETWEEN … AND eventtime >= …           -- partitions, window, filters
+        AND (tlsdetails.tlsversion IN ('TLSv1', 'TLSv1.1') OR tlsdetails.tlsversion IS NULL)
       GROUP BY COALESCE(eventid, …)
     ) AS events
     WHERE "tlsDetails.tlsVersion" IN ('TLSv1', 'TLSv1.1')   -- what a thin copy may lack
@@ -77,6 +78,8 @@ def translate(select: exp.Select, table: Table, metadata: Metadata) -> str:
     )
     derived.set("from_", exp.From(this=source))
     within, is_dated = _within(inside, table, metadata)
+    # copies that a question is certainly not about need not be put together: mostly, nearly all
+    within += [_unless_missing(each, table, metadata) for each in outside if _needs_values(each)]
     derived.set("where", exp.Where(this=exp.and_(*within)))
     derived.set("group", exp.Group(expressions=[_event(table, metadata)]))
     tree.set("from_", exp.From(this=derived.subquery("events")))
@@ -191,6 +194,35 @@ def _holds_for_copies(condition: exp.Expr) -> bool:
     keys = condition.find_all(exp.JSONPathKey)
     says_json = any(str(key.this).lower().startswith(columns.TLS) for key in keys)
     return not (says_tls or says_json or condition.find(exp.Null) is not None)
+
+
+_UNSURE: Final = (exp.Is, exp.Coalesce, exp.Case, exp.If, exp.Nullif, exp.NullSafeEQ)
+"""What may be true of an event because it lacks a value."""
+
+
+def _needs_values(condition: exp.Expr) -> bool:
+    """Whether a condition that is true of an event stays so, whatever the values are that the event lacks.
+
+    Then a copy that has all values, and of which it is not true, is of an event of which it is not true: and
+    of that event's thinner copies it is not true either.
+    """
+    return condition.find(*_UNSURE) is None and condition.find(exp.Column) is not None
+
+
+def _unless_missing(condition: exp.Expr, table: Table, metadata: Metadata) -> exp.Expr:
+    """The condition on copies, true also of those that lack a value which it is about."""
+    used: dict[str, Leaf] = {}
+
+    def noted(node: exp.Expr) -> exp.Expr:
+        leaf = _leaf(node, table, metadata)
+        if leaf is None:
+            return node
+        used[leaf.name] = leaf
+        return leaf.typed()
+
+    said = condition.copy().transform(noted)
+    missing = [exp.Is(this=leaf.value.copy(), expression=exp.null()) for leaf in used.values()]
+    return exp.paren(exp.or_(said, *missing))
 
 
 def _within(inside: Sequence[exp.Expr], table: Table, metadata: Metadata) -> tuple[list[exp.Expr], bool]:
