@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+audit = logging.getLogger("tls_audit.audit")
+"""Where `bot.worker.audit` writes of every run that has ended; of what was refused there is no run."""
+
 STRICTER: Final = "1.3"
 """The floor to ask for when nothing is below the usual one."""
 
@@ -98,7 +101,7 @@ class Questions:
         """
         now = self._clock()
         question, zone_read_in = self._read(text, now, zone)
-        self._admit(question, user, channel)
+        self._admit(question, text, user, channel)
         engine = self.grammar.engine_of(question)
         caution = self._check(question, engine)
         about = self._runs, question, engine, now, self.grammar.question
@@ -141,13 +144,15 @@ class Questions:
         asked_from = UTC if east == west else zone()
         return self.grammar.parse(text, now=now, zone=asked_from), asked_from
 
-    def _admit(self, question: Question, user: str, channel: str) -> None:
+    def _admit(self, question: Question, text: str, user: str, channel: str) -> None:
         """NotAllowed. Where the surface does not say in time, the worker finds out, which has time."""
         if self._access is None:
             return
         try:
             self._access.admit(user, channel, private=question.private)
-        except NotAllowed:
+        except NotAllowed as error:
+            tried = {"run": None, "who": user, "where": channel, "what": text}
+            audit.info("question", extra={**tried, "outcome": "refused", "error": str(error)})
             raise
         except BotError as error:
             log.info("whether %s may ask in %s is left to the worker: %s", user, channel, error)

@@ -51,7 +51,8 @@ def opened(
         for office in offices:
             office.clock.advance(seconds)
 
-    engine = Lake(known, CloudTrail(clock=clock, monotonic=clock.monotonic, sleep=sleep))
+    aws = CloudTrail(clock=clock, monotonic=clock.monotonic, sleep=sleep)
+    engine = Lake(known, aws, price=PRICE)
     stack = ExitStack()
 
     def open_one(confirm_gb: float | None = None) -> Office:

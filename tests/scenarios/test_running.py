@@ -151,7 +151,8 @@ def served(tmp_path_factory: pytest.TempPathFactory, archive: Archive) -> Iterat
 def test_of_every_question_one_line_says_who_asked_what_where_and_what_came_of_it(served: Served) -> None:
     before = len(served.audited(0))
     done = served.ask(QUESTION)
-    refused = served.ask("last 7d agent=<!channel>\u202e", user=BOB, channel=RANDOM)
+    text = "last 7d agent=<!channel>\u202e"
+    served.sandbox.acknowledged(served.sandbox.command(BOB, RANDOM, COMMAND, text))
 
     first, second = served.audited(before + 2)[before:]
     assert {"run": done.id, "who": ALICE, "where": SECURITY, "what": QUESTION}.items() <= first.items()
@@ -160,7 +161,7 @@ def test_of_every_question_one_line_says_who_asked_what_where_and_what_came_of_i
     assert isinstance(first["bytes"], int)
     assert len(first["sql"]) == 2, "the answer's and the coverage's"
     assert "s3.amazonaws.com" in first["sql"][0]
-    assert {"run": refused.id, "who": BOB, "where": RANDOM, "outcome": "failed"}.items() <= second.items()
+    assert {"run": None, "who": BOB, "where": RANDOM, "outcome": "refused"}.items() <= second.items()
     assert "not one of the channels" in second["error"]
 
 
