@@ -7,6 +7,9 @@ import pytest
 
 from bot import engines
 from bot.archive.archive import Archive
+from bot.engines.cloudwatch import groups
+from bot.engines.cloudwatch.engine import CloudWatch
+from bot.engines.cloudwatch.logs import Logs
 from bot.engines.lake import stores
 from bot.engines.lake.cloudtrail import CloudTrail
 from bot.engines.lake.engine import Lake
@@ -14,6 +17,7 @@ from bot.engines.local import Local
 from bot.question import views
 from bot.question.parser import parse
 from bot.sandbox import samples
+from tests.doubles import cloudwatch as logs_double
 from tests.doubles import lake as double
 from tests.support.clock import Clock
 from tests.support.logs import FIRST_DAY, odd_records, quietly, write_logs
@@ -114,6 +118,20 @@ def lake(lake_events: double.Events) -> Iterator[Lake]:
         aws.client(known[stores.DEFAULT])
         env.undo()
         yield Lake(known, aws)
+
+
+@pytest.fixture(scope="session")
+def cloudwatch(records: list[Record]) -> Iterator[CloudWatch]:
+    """CloudWatch over boto3 and HTTP, asking the double, which holds `records`. No time passes but its own."""
+    clock = Clock(NOW)
+    held = logs_double.events(records)
+    with logs_double.CloudWatch(held, now=clock) as served, pytest.MonkeyPatch.context() as env:
+        served.set_environment(env)
+        known = groups.read(logs_double.GROUP)
+        logs = Logs(known, clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
+        logs.client()
+        env.undo()
+        yield CloudWatch(logs)
 
 
 @pytest.fixture(scope="module")
