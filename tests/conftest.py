@@ -109,7 +109,7 @@ def served(
 
 @pytest.fixture(scope="session")
 def lake(lake_events: double.Events) -> Iterator[Lake]:
-    """Lake over boto3 and HTTP, asking the double, which holds `records`. No time passes but its own."""
+    """Lake over boto3 and HTTP, asking the double, which holds `records`. No time passes but its."""
     clock = Clock(NOW)
     with double.Lake(lake_events, now=clock) as served, pytest.MonkeyPatch.context() as env:
         served.set_environment(env)
@@ -122,7 +122,7 @@ def lake(lake_events: double.Events) -> Iterator[Lake]:
 
 @pytest.fixture(scope="session")
 def cloudwatch(records: list[Record]) -> Iterator[CloudWatch]:
-    """CloudWatch over boto3 and HTTP, asking the double, which holds `records`. No time passes but its own."""
+    """CloudWatch over boto3 and HTTP, asking the double, which holds `records`. No time passes but its."""
     clock = Clock(NOW)
     held = logs_double.events(records)
     with logs_double.CloudWatch(held, now=clock) as served, pytest.MonkeyPatch.context() as env:

@@ -83,6 +83,8 @@ def ask(
         )
         if sql:
             typer.echo(answer.sql)
+            if answer.fold:
+                typer.echo(f"\n# whose rows are folded here:\n{answer.fold}")
             return
         if sample:
             from bot.sandbox import samples

@@ -72,7 +72,9 @@ class Check:
 class Fold(Protocol):
     """Answers a SELECT over rows that are at hand, and not over events."""
 
-    def __call__(self, sql: str, columns: Sequence[Column], finer: Sequence[Column], rows: Sequence[Row]) -> Table:
+    def __call__(
+        self, sql: str, columns: Sequence[Column], finer: Sequence[Column], rows: Sequence[Row]
+    ) -> Table:
         """The rows of `sql`, in Lake's dialect, under `columns`. It reads from one table, whose columns are
         `finer` and whose rows are `rows`. Raises EngineError where it fails."""
 

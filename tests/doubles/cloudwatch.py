@@ -1,8 +1,8 @@
-"""CloudWatch Logs on this machine: AWS's JSON protocol over HTTP, and the Logs Insights language over log events.
+"""CloudWatch Logs on this machine: AWS's JSON protocol over HTTP, and its query language over log events.
 
 boto3 is real and finds it through `AWS_ENDPOINT_URL_CLOUDWATCH_LOGS`. What comes in and what goes out is held
-against botocore's own model of the service. The language is run by `tests/doubles/insights.py`, which shares
-nothing with what the product writes. Time is the test's: a query's states follow `now`, and nothing here sleeps.
+against botocore's own model of the service. `tests/doubles/insights.py` runs the language, and shares nothing
+with what the product writes. Time is the test's: a query's states follow `now`, and nothing here sleeps.
 """
 
 from __future__ import annotations
@@ -117,16 +117,16 @@ def events(
     for record in records:
         message = json.dumps(record)
         stamp = datetime.fromisoformat(record["eventTime"]).timestamp() + late
-        made.append(
-            Event(int(stamp * 1000), message, GROUP, discovers, source, parsed=_parsed(message))
-        )
+        made.append(Event(int(stamp * 1000), message, GROUP, discovers, source, parsed=_parsed(message)))
     return made
 
 
 class CloudWatch:
     """The double. `now` is its clock."""
 
-    def __init__(self, held: Iterable[Event], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, held: Iterable[Event], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self.groups = {GROUP: Group(GROUP, list(held), source="aws_cloudtrail")}
         self.choices = Choices()
         self.plan = Plan()

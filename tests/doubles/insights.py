@@ -6,6 +6,7 @@ each: a query whose answer depends on one of them depends on nothing that is wri
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -323,14 +324,13 @@ class Query:
                 shown = [each for each, _ in said]
             elif name == "stats":
                 rows = self._stats(rows, *said)
-                shown = [each for part in said for each, _ in part]
                 shown = [*(each for each, _ in said[1]), *(each for each, _ in said[0])]
                 is_stats = True
             elif name == "sort":
                 rows = list(rows)
                 for node, descending in reversed(said):
                     key = self._compile(node)
-                    rows.sort(key=lambda row, key=key: _sortable(key(row)), reverse=descending)
+                    rows.sort(key=functools.partial(_by, key), reverse=descending)
             elif name == "limit":
                 limit = min(limit, said)
             elif name == "dedup":
@@ -418,8 +418,8 @@ class Query:
         if kind == "literal":
             return lambda _row, value=node.value: value  # type: ignore[misc]
         if kind == "field":
-            path = node.value
-            return lambda row: self._field(row, path)
+            path, whole = node.value, ".".join(node.value)
+            return lambda row: row[whole] if whole in row else self._field(row, path)
         if kind == "call":
             return self._compile_call(node)
         parts = [self._compile(child) for child in node.children]
@@ -445,7 +445,13 @@ class Query:
         elif kind == "has":
             test = lambda value: node.value in self._text(value)  # noqa: E731
         elif kind == "in":
-            test = lambda value: any(self._same(value, each) for each in node.value)  # noqa: E731
+            plain = {each for each in node.value if isinstance(each, str) and _number(each) is None}
+            others = [each for each in node.value if each not in plain]
+            test = lambda value: (  # noqa: E731
+                value in plain
+                if isinstance(value, str) and not others
+                else any(self._same(value, each) for each in node.value)
+            )
         else:
             return lambda row: self._compared(kind, parts[0](row), parts[1](row))
         return lambda row: missing if (value := parts[0](row)) is None else test(value)
@@ -474,8 +480,9 @@ class Query:
         parts = [self._compile(child) for child in node.children]
         name = node.value
         if name == "ispresent":
-            return lambda row: (value := parts[0](row)) is not None or (
-                self._choices.null_is_present and self._is_null(row, node.children[0])
+            return lambda row: (
+                (value := parts[0](row)) is not None
+                or (self._choices.null_is_present and self._is_null(row, node.children[0]))
             )
         if name == "coalesce":
             return lambda row: next((value for part in parts if (value := part(row)) is not None), None)
@@ -562,15 +569,17 @@ def _truth(value: Value) -> bool:
     return value is True or value == 1
 
 
+_NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
+
+
 def _number(value: Value) -> float | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, (int, float)):
-        return value
-    try:
-        return float(value) if re.fullmatch(r"-?\d+(\.\d+)?", value) else None
-    except (TypeError, ValueError):
-        return None
+    if isinstance(value, str):
+        return float(value) if value[:1] in "-0123456789" and _NUMBER.fullmatch(value) else None
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _by(key: Callable[[Row], Value], row: Row) -> tuple[int, Any]:
+    return _sortable(key(row))
 
 
 def _sortable(value: Value) -> tuple[int, Any]:
@@ -646,6 +655,7 @@ def _of_text(function: Callable[..., Value]) -> Callable[..., Value]:
     return call
 
 
+@functools.cache
 def _json_parse(text: Value) -> Value:
     try:
         parsed = json.loads(text)
@@ -655,7 +665,11 @@ def _json_parse(text: Value) -> Value:
 
 
 def _json_stringify(value: Value) -> Value:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False) if isinstance(value, (dict, list)) else None
+    return (
+        json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        if isinstance(value, (dict, list))
+        else None
+    )
 
 
 def _substr(text: str, start: int, length: int | None = None) -> str:
@@ -674,9 +688,9 @@ _FUNCTIONS: Final[Mapping[str, Callable[..., Value]]] = {
     "strlen": _of_text(len),
     "substr": _of_text(_substr),
     "replace": _of_text(lambda text, old, new: text.replace(old, new)),
-    "strcontains": _of_text(lambda text, part, any_case=False: int(
-        part.lower() in text.lower() if any_case else part in text
-    )),
+    "strcontains": _of_text(
+        lambda text, part, any_case=False: int(part.lower() in text.lower() if any_case else part in text)
+    ),
     "startswith": _of_text(lambda text, part: int(text.startswith(part))),
     "endswith": _of_text(lambda text, part: int(text.endswith(part))),
     "isempty": lambda value: int(value is None or value == ""),
@@ -784,8 +798,10 @@ class _Tokens:
 
     def is_literal(self) -> bool:
         found = self._match()
-        return found["text"] is not None or found["number"] is not None or (
-            (found["word"] or "").lower() in {"true", "false"}
+        return (
+            found["text"] is not None
+            or found["number"] is not None
+            or ((found["word"] or "").lower() in {"true", "false"})
         )
 
     def literal(self) -> Value:

@@ -23,14 +23,15 @@ MISSING: Final = "-"
 PRESENT: Final = "="
 """What stands before what a field says. It sorts after `MISSING`, so the fuller of two copies is the last."""
 
+NEVER: Final = "1 = 0"
+"""What never holds."""
+
 _PLAIN = re.compile(r"[ !$%&()*+,./0-9:;<=>?@A-Z\[\]^_a-z{}~-]*")
 """Texts that can be quoted without a doubt: how quotes, backslashes and what is not ASCII are escaped stands
 nowhere in AWS's documentation, so a value with one of them is compared here and not there."""
 
 _PLAIN_PATTERN = re.compile(r"(?:\(\?i\))?[A-Za-z0-9_|^$()\[\]. -]+")
 """Regular expressions that mean the same in every dialect."""
-
-
 
 
 class Unsayable(Exception):
@@ -101,6 +102,7 @@ class Narrowing:
     """
 
     def __init__(self, find: Callable[[exp.Expr], Field | None], name: Callable[[Field], str]) -> None:
+        """`find` knows the fields that a copy has, and no COALESCE of several."""
         self._find = find
         self._name = name
         self._exactly = Conditions(find, name)
@@ -151,6 +153,8 @@ class Narrowing:
             each = [self.of(type(node)(**{**node.args, "this": part})) for part in parts]
             return _any(each) if all(each) else ""
         inner, functions = _unwrapped(node.this)
+        if isinstance(inner, exp.Literal):
+            return NEVER if _is_never(inner.name, node) else ""
         field = self._find(inner)
         if field is None or field.type != "TEXT":
             return ""
@@ -169,11 +173,12 @@ class Narrowing:
         if not isinstance(node.expression, exp.Literal):
             return ""
         if parts := self._parts(node.this):
-            each = [
-                self._contains(exp.Like(this=part, expression=node.expression), escape) for part in parts
-            ]
+            each = [self._contains(exp.Like(this=part, expression=node.expression), escape) for part in parts]
             return _any(each) if all(each) else ""
         inner, functions = _unwrapped(node.this)
+        if isinstance(inner, exp.Literal):
+            pieces = _pieces(node.expression.name, escape)
+            return NEVER if any(piece not in inner.name for piece in pieces) else ""
         field = self._find(inner)
         if field is None or field.type != "TEXT":
             return ""
@@ -198,19 +203,23 @@ class Narrowing:
         return said
 
     def _parts(self, node: exp.Expr) -> Sequence[exp.Expr]:
-        """The columns of a COALESCE; a text at its end is what none of them says."""
+        """The columns of a COALESCE, and the text at its end."""
         inner, functions = _unwrapped(node)
         if not isinstance(inner, exp.Coalesce):
             return ()
         made: list[exp.Expr] = []
         for part in (inner.this, *inner.expressions):
-            if isinstance(part, exp.Literal):
-                return ()
             whole: exp.Expr = part.copy()
             for function in functions:
                 whole = exp.Lower(this=whole) if function == "tolower" else exp.Trim(this=whole)
             made.append(whole)
         return made
+
+
+def _is_never(text: str, node: exp.Expr) -> bool:
+    """Whether a fixed text is none of those that it is compared with."""
+    values = node.expressions if isinstance(node, exp.In) else [node.expression]
+    return all(isinstance(value, exp.Literal) and value.name.lower() != text.lower() for value in values)
 
 
 def quoted(text: str, before: str = PRESENT) -> str:
@@ -237,7 +246,7 @@ def _all(said: Iterable[str]) -> str:
 
 
 def _any(said: Iterable[str]) -> str:
-    each = list(said)
+    each = [one for one in said if one != NEVER] or [NEVER]
     return each[0] if len(each) == 1 else f"({' or '.join(map(_bracketed, each))})"
 
 

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from bot.table import Column, Table
 
 DOLLARS_PER_GB: Final = 0.005
-"""What AWS asks for each gigabyte that a query scans (aws.amazon.com/cloudwatch/pricing, Logs Insights queries;
-it may differ by Region, hence the setting)."""
+"""What AWS asks for each gigabyte that a query scans (aws.amazon.com/cloudwatch/pricing; it may differ by
+Region, hence the setting)."""
 
 QUERIES_AT_ONCE: Final = 30
-"""The most queries that any account may run in a Region, dashboards' and scheduled ones among them; AWS's newest
-model says 100 (API reference, StartQuery)."""
+"""The most queries that every account may run in a Region, dashboards' and scheduled ones among them (API
+reference, StartQuery; its newest text says 100)."""
 
 
 class CloudWatchSettings(Section):
@@ -160,7 +160,9 @@ class CloudWatch(Engine):
         here = self._logs.groups
         if not here:
             if is_default:
-                yield Check(f"{SETTING} is not set", False, "Name the trail's log groups, or `@aws_cloudtrail`.")
+                yield Check(
+                    f"{SETTING} is not set", False, "Name the trail's log groups, or `@aws_cloudtrail`."
+                )
             return
         try:
             yield from self._check_source(here.data_source) if here.data_source else self._check_groups(here)
@@ -174,7 +176,9 @@ class CloudWatch(Engine):
             listed = self._logs.read("DescribeLogGroups", logGroupNamePrefix=name, **linked)
             found = [each for each in listed.get("logGroups", []) if each["logGroupName"] == name]
             if not found:
-                yield Check(f"log group {name}: AWS knows none", False, f"Set {SETTING} to one that is there.")
+                yield Check(
+                    f"log group {name}: AWS knows none", False, f"Set {SETTING} to one that is there."
+                )
                 continue
             about = found[0]
             kind = str(about.get("logGroupClass", "STANDARD"))
@@ -193,9 +197,7 @@ class CloudWatch(Engine):
         )
         summaries = listed.get("aggregateLogGroupSummaries", [])
         count = sum(each.get("logGroupCount", 0) for each in summaries)
-        formats = {
-            str(part["value"]) for each in summaries for part in each.get("groupingIdentifiers", [])
-        }
+        formats = {str(part["value"]) for each in summaries for part in each.get("groupingIdentifiers", [])}
         yield Check(
             f"data source {name}: {count:,} log groups" if count else f"data source {name}: no log groups",
             count > 0,

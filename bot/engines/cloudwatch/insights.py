@@ -9,8 +9,8 @@
     | stats count(*) as calls, … by …the fields that the SELECT looks at
 
 The language has no exact COUNT(DISTINCT), and what it makes of NULL stands nowhere. So it is asked one step
-finer than the view: for every combination of the fields that the view looks at, how often there was one, first
-and last. The view's own SQL, over those rows instead of events, makes the answer: `fold`.
+finer than the view: for every combination of the fields that the view looks at, how many events there were,
+the first and the last. The view's own SQL, over those rows instead of events, makes the answer: `fold`.
 """
 
 from __future__ import annotations
@@ -49,10 +49,13 @@ TIME: Final = "time"
 """The column of `finer` that says when an event was, as exactly as the view looks at it."""
 
 OCSF: Final = f"{RECORD}.class_uid"
-"""What events in the Open Cybersecurity Schema have, whatever they tell of, and CloudTrail's own never have."""
+"""What every event in the Open Cybersecurity Schema has, and no record of CloudTrail's."""
 
 _DAY_CHARS: Final = len(f"{PRESENT}2026-11-23")
 _HOUR_CHARS: Final = len(f"{PRESENT}2026-11-23T08")
+ALL: Final = 0
+"""As a number of characters: every one of them."""
+
 _DAYS: Final = frozenset({"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"})
 
 
@@ -72,23 +75,20 @@ def translate(select: exp.Select, columns: Sequence[Column], source: str) -> Ask
 
     UserError where Logs Insights, or the fold, cannot say it.
     """
-    texts = (_Translation(select, source, **said) for said in _EVER_LESS)
-    for translation in texts:
-        made = translation.asked(columns)
-        if len(made.sql) <= STATEMENT_CHARS - TOKEN_CHARS:
+    room = STATEMENT_CHARS - TOKEN_CHARS
+    for narrows, filters in _EVER_LESS:
+        made = _Translation(select, source, narrows=narrows, filters=filters).asked(columns)
+        if len(made.sql) <= room:
             return made
     raise UserError(
-        f"The question makes {len(made.sql):,} characters; CloudWatch takes {STATEMENT_CHARS - TOKEN_CHARS:,}.",
+        f"The question makes {len(made.sql):,} characters; CloudWatch takes {room:,}.",
         "Ask for a view with fewer columns.",
     )
 
 
-_EVER_LESS: Final = (
-    {"narrows": True, "filters": True},
-    {"narrows": False, "filters": True},
-    {"narrows": False, "filters": False},
-)
-"""What is said of the conditions. What is not said there is folded here, so that all mean the same."""
+_EVER_LESS: Final = ((True, True), (False, True), (False, False))
+"""Whether copies are narrowed, and whether events are filtered. What is not said there is folded here, so that
+all mean the same."""
 
 
 class _Translation:
@@ -105,6 +105,8 @@ class _Translation:
             or select.args.get("distinct")
             or any(projection.find(exp.AggFunc) for projection in select.expressions)
         )
+        if (odd := select.find(exp.Filter, exp.WithinGroup, exp.Window)) is not None:
+            raise UserError(f"CloudWatch cannot be asked for `{odd.sql('trino')}`.", "Use CASE within SUM.")
         self._bounds: list[tuple[str, datetime]] = []
         self._narrowed: list[str] = []
         self._filtered: list[str] = []
@@ -116,9 +118,9 @@ class _Translation:
 
     def _split_where(self, *, narrows: bool, filters: bool) -> None:
         """Each condition goes where it can be said; what is left is the fold's."""
-        narrowing = Narrowing(find, self._of_copy)
+        narrowing = Narrowing(_find_single, self._of_copy)
+        of_a_copy = Conditions(_find_single, self._of_copy)
         exactly = Conditions(find, self._of_event)
-        of_a_copy = Conditions(find, self._of_copy)
         left: list[exp.Expr] = []
         for condition in _conjuncts(self._tree):
             if (bound := _bound(condition)) is not None:
@@ -195,8 +197,8 @@ class _Translation:
             self._replace_fields(child)
 
     def _look_at_time(self, node: exp.Expr) -> None:
-        chars = _time_chars(node)
-        self._time_chars = chars if self._time_chars is None else max(chars, self._time_chars)
+        chars = {_time_chars(node), self._time_chars} - {None}
+        self._time_chars = ALL if ALL in chars else max(filter(None, chars))
 
     # --- the text
 
@@ -206,7 +208,7 @@ class _Translation:
         lines = [
             *([self._source] if self._source else []),
             f"fields jsonParse(@message) as {RECORD}",
-            # an id of its own for each event: a copy without one is another event unless all of it is the same
+            # copies without an id are one event where all of them is the same
             f'fields case(ispresent({OCSF}), "OCSF", ispresent({RECORD}.eventID), {RECORD}.eventID, @message)'
             " as id",
             f"fields {_lines(f'{_spelled(field.raw)} as c_{word}' for field, word in self._copied())}",
@@ -250,7 +252,9 @@ class _Translation:
     def _derived(self) -> Iterable[str]:
         for field, word in self._words.items():
             if field.parts:
-                branches = [f'e_{self._words[part]} != "{MISSING}", e_{self._words[part]}' for part in field.parts]
+                branches = [
+                    f'e_{self._words[part]} != "{MISSING}", e_{self._words[part]}' for part in field.parts
+                ]
                 last = MISSING if field.default is None else f"{PRESENT}{field.default}"
                 yield f'case({", ".join(branches)}, "{last}") as e_{word}'
         if self._time_chars:
@@ -261,6 +265,12 @@ class _Translation:
             yield f"e_{self._words[field]}", Column(field.name, field.type)
         if self._time_chars is not None:
             yield ("e_time" if self._time_chars else "e_eventTime"), Column(TIME, "TIME")
+
+
+def _find_single(node: exp.Expr) -> Field | None:
+    """The field that an expression is, where it is one and not the first of several."""
+    field = find(node)
+    return None if field is None or field.parts else field
 
 
 def _conjuncts(tree: exp.Select) -> list[exp.Expr]:
@@ -280,7 +290,8 @@ def _tried(conditions: Conditions, node: exp.Expr) -> str:
 
 
 def _spelled(raw: str) -> str:
-    return f'if(ispresent({raw}), concat("{PRESENT}", {raw}), "{MISSING}")'
+    # a JSON null may be present, and may make nothing of concat
+    return f'if(ispresent({raw}), coalesce(concat("{PRESENT}", {raw}), "{MISSING}"), "{MISSING}")'
 
 
 def _lines(said: Iterable[str]) -> str:
@@ -295,12 +306,14 @@ def _is_event_time(node: exp.Expr) -> bool:
     return isinstance(node, exp.Column) and node.sql().lower() == "eventtime"
 
 
+_SIGNS: Final[dict[type[exp.Expr], str]] = {exp.GTE: ">=", exp.GT: ">", exp.LT: "<", exp.LTE: "<="}
+
+
 def _bound(node: exp.Expr) -> tuple[str, datetime] | None:
     """A bound on eventTime: as it is said, and its moment."""
-    signs = {exp.GTE: ">=", exp.GT: ">", exp.LT: "<", exp.LTE: "<="}
-    sign = signs.get(type(node))
-    if sign is None or not _is_event_time(node.left):
+    if not isinstance(node, (exp.GTE, exp.GT, exp.LT, exp.LTE)) or not _is_event_time(node.left):
         return None
+    sign = _SIGNS[type(node)]
     literal = node.right.this if isinstance(node.right, exp.Cast) else node.right
     try:
         moment = datetime.fromisoformat(literal.name).replace(tzinfo=UTC)
@@ -312,7 +325,7 @@ def _bound(node: exp.Expr) -> tuple[str, datetime] | None:
 
 
 def _time_chars(node: exp.Expr) -> int:
-    """How many characters of eventTime, as it is spelled, tell all that is looked at; 0: all of them."""
+    """How many characters of eventTime, as it is spelled, tell all that is looked at."""
     parent = node.parent
     if isinstance(parent, (exp.TsOrDsToDate, exp.TsOrDsToTimestamp)):
         node, parent = parent, parent.parent
@@ -322,8 +335,8 @@ def _time_chars(node: exp.Expr) -> int:
         return _DAY_CHARS
     if isinstance(parent, (exp.TimestampTrunc, exp.DateTrunc)):
         unit = parent.text("unit").upper()
-        return _DAY_CHARS if unit in _DAYS else _HOUR_CHARS if unit == "HOUR" else 0
-    return 0
+        return _DAY_CHARS if unit in _DAYS else _HOUR_CHARS if unit == "HOUR" else ALL
+    return ALL
 
 
 def _added(node: exp.AggFunc) -> exp.Expr:
@@ -351,7 +364,8 @@ def _added(node: exp.AggFunc) -> exp.Expr:
         counted = exp.Not(this=exp.Is(this=argument.copy(), expression=exp.null()))
         return exp.Div(this=exp.Sum(this=times), expression=exp.paren(_whole(_where(counted, calls))))
     raise UserError(
-        f"CloudWatch counts, and `{node.sql('trino')}` is more than counting.", "Ask another engine: `engine=`."
+        f"CloudWatch counts, and `{node.sql('trino')}` is more than counting.",
+        "Ask another engine: `engine=`.",
     )
 
 
@@ -361,4 +375,6 @@ def _where(condition: exp.Expr, calls: exp.Expr) -> exp.Expr:
 
 def _whole(added: exp.Expr) -> exp.Expr:
     """A sum as COUNT has it: a whole number, and 0 of nothing."""
-    return exp.cast(exp.Coalesce(this=exp.Sum(this=added.copy()), expressions=[exp.Literal.number(0)]), "BIGINT")
+    return exp.cast(
+        exp.Coalesce(this=exp.Sum(this=added.copy()), expressions=[exp.Literal.number(0)]), "BIGINT"
+    )

@@ -1,4 +1,4 @@
-"""Calls to AWS CloudWatch Logs, and what its errors mean for a person: which permission or setting to mend."""
+"""Calls to CloudWatch Logs, and what its errors mean for a person: which permission or setting to mend."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from bot.engines.cloudwatch.groups import Groups
 
 CALLS_PER_SECOND: Final = 5.0
-"""Calls of each kind, per account and Region: the least that AWS allows of any of them (CloudWatch Logs quotas),
-which are shared with whoever else asks there."""
+"""Calls of each kind, per account and Region: as few as AWS allows of any of them (CloudWatch Logs quotas)."""
 
 CONNECT_SECONDS: Final = 10
 READ_SECONDS: Final = 60
@@ -193,7 +192,9 @@ class Logs:
         if code in _THROTTLED:
             return EngineBusy(f"AWS takes no more {action} calls for now.")
         if code == "LimitExceededException":
-            return EngineBusy("CloudWatch runs as many queries as it may, dashboards' and scheduled ones too.")
+            return EngineBusy(
+                "CloudWatch runs as many queries as it may, dashboards' and scheduled ones too."
+            )
         if code in _EXPIRED:
             return Refused(code, f"The AWS credentials have expired. ({code})", SIGN_IN)
         if code in _UNKNOWN_KEY:

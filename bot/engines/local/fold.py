@@ -37,7 +37,11 @@ def fold(sql: str, columns: Sequence[Column], finer: Sequence[Column], rows: Seq
     dialect.to_duckdb(tree)
     with closing(duckdb.connect()) as connection:
         try:
-            for setting, value in (("TimeZone", "UTC"), ("memory_limit", MEMORY), ("enable_external_access", False)):
+            for setting, value in (
+                ("TimeZone", "UTC"),
+                ("memory_limit", MEMORY),
+                ("enable_external_access", False),
+            ):
                 connection.execute(f"SET {setting} = $1", [value])
             _hold(connection, finer, rows)
             return Table(columns, read(connection.execute(tree.sql("duckdb")), columns))
@@ -57,4 +61,4 @@ def _hold(connection: Any, finer: Sequence[Column], rows: Sequence[Row]) -> None
         [cell.replace(tzinfo=None) if column.type == "TIME" and cell is not None else cell for cell in given]
         for column, given in zip(finer, cells, strict=True)
     ]
-    connection.execute(f"CREATE TABLE {dialect.EVENTS} AS SELECT {held}", values)  # noqa: S608 - names are quoted
+    connection.execute(f"CREATE TABLE {dialect.EVENTS} AS SELECT {held}", values)
