@@ -140,8 +140,8 @@ class CloudWatch:
         self.expired = False
         self.limits = True
         self.page_rows = PAGE
-        self.rows = ROWS
-        """The most rows that a query gives."""
+        self.canned: list[list[tuple[str, str]]] | None = None
+        """Rows to answer with, instead of running the text."""
         self._now = now
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
@@ -247,7 +247,9 @@ class CloudWatch:
             raise Refusal("ResourceNotFoundException", "The specified resource does not exist.")
         made: dict[str, Any] = getattr(self, "_" + botocore.xform_name(operation))(given)
         shape = self._model.operation_model(operation).output_shape
-        if problems := [*_validated(made, shape), *_limits(made, shape, "")]:
+        # of many rows a few tell whether they are as the model has them
+        looked = made | {"results": made["results"][:100]} if "results" in made else made
+        if problems := [*_validated(looked, shape), *_limits(looked, shape, "")]:
             raise AssertionError(f"the double's {operation} breaks AWS's model: {problems}")
         return made
 
@@ -305,7 +307,8 @@ class CloudWatch:
             if query.facets:
                 names = query.facets.get("@data_source_name", ())
                 read = [event for event in read if event.source in names]
-            answer = query.run(read, min(given.get("limit", PAGE), self.rows))
+            limit = min(given.get("limit", PAGE), ROWS)
+            answer = query.run(read, limit) if self.canned is None else Answer(self.canned[:limit], 0)
         except Malformed as error:
             raise Refusal("MalformedQueryException", str(error)) from error
         query_id = str(uuid5(_SPACE, str(next(self._numbers))))

@@ -87,8 +87,8 @@ def translate(select: exp.Select, columns: Sequence[Column], source: str) -> Ask
 
 
 _EVER_LESS: Final = ((True, True), (False, True), (False, False))
-"""Whether copies are narrowed, and whether events are filtered. What is not said there is folded here, so that
-all mean the same."""
+"""Whether copies are narrowed, and whether events are filtered. What is not said there is compared here, so
+that all mean the same."""
 
 
 class _Translation:
@@ -179,8 +179,8 @@ class _Translation:
             if isinstance(node, (exp.Min, exp.Max)) and _is_event_time(node.this):
                 node.this.replace(_column(FIRST if isinstance(node, exp.Min) else LAST))
                 return
-            for child in list(node.iter_expressions()):
-                self._replace_fields(child)
+            for argument in list(node.iter_expressions()):
+                self._replace_fields(argument)
             node.replace(_added(node))
             return
         if _is_event_time(node):
@@ -205,6 +205,7 @@ class _Translation:
     def asked(self, columns: Sequence[Column]) -> Asked:
         start, end = self._window()
         names = list(self._names())
+        told = " and ".join([*(said for said, _ in self._bounds), *self._narrowed])
         lines = [
             *([self._source] if self._source else []),
             f"fields jsonParse(@message) as {RECORD}",
@@ -212,7 +213,7 @@ class _Translation:
             f'fields case(ispresent({OCSF}), "OCSF", ispresent({RECORD}.eventID), {RECORD}.eventID, @message)'
             " as id",
             f"fields {_lines(f'{_spelled(field.raw)} as c_{word}' for field, word in self._copied())}",
-            f"filter ispresent({OCSF}) or ({' and '.join([*(said for said, _ in self._bounds), *self._narrowed])})",
+            f"filter ispresent({OCSF}) or ({told})",
             f"stats {_lines(f'sortsLast(c_{word}) as e_{word}' for _, word in self._copied())} by id",
         ]
         if derived := list(self._derived()):

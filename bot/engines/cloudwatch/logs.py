@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bot.engines.cloudwatch.groups import Groups
 
 CALLS_PER_SECOND: Final = 5.0
-"""Calls of each kind, per account and Region: as few as AWS allows of any of them (CloudWatch Logs quotas)."""
+"""Calls of each kind, per account and Region: as few as AWS allows of any (CloudWatch Logs quotas)."""
 
 CONNECT_SECONDS: Final = 10
 READ_SECONDS: Final = 60

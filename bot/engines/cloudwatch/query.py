@@ -32,8 +32,8 @@ LISTED: Final = 1_000
 """The most queries of a page (API reference, DescribeQueries)."""
 
 SLACK: Final = timedelta(days=1)
-"""How much wider the query's own window is at both ends. It is of `@timestamp`, which may be when an event was
-delivered, and not when it was; the bounds on eventTime are in the text."""
+"""How much wider the query's own window is at both ends. It is of `@timestamp`, which may be when an event
+was delivered, and not when it was; the bounds on eventTime are in the text."""
 
 FIRST_LOOK_SECONDS: Final = 0.5
 LOOK_SHARE: Final = 0.05

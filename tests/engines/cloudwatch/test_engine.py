@@ -345,17 +345,39 @@ def test_a_query_is_given_up_in_words_when_aws_is_away_for_an_hour(
 # --- when there is no answer
 
 
-def test_an_answer_cut_by_the_row_limit_is_refused_and_never_folded(
-    engine: CloudWatch,
-    served: double.CloudWatch,
-    asked: Callable[[str], Asked],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("bot.engines.cloudwatch.answer.ROWS", 50)
-    served.rows = 50
+def many(count: int) -> list[list[tuple[str, str]]]:
+    """So many rows, as the question `WEEK` is answered."""
+    when = [("first_call", "=2026-11-12T00:00:00Z"), ("last_call", "=2026-11-12T00:30:00Z")]
+    return [[("e_eventSource", f"=s{n}.amazonaws.com"), ("calls", "2"), *when] for n in range(count)]
 
-    with pytest.raises(EngineError, match=r"cut off: CloudWatch gives 50 rows at most.*shorter window"):
-        run(engine, asked("last 14d by=requests min=1.3"))
+
+def test_an_answer_cut_by_the_row_limit_is_refused_and_never_folded(
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+) -> None:
+    served.canned = many(double.ROWS + 1)
+
+    with pytest.raises(EngineError, match=r"cut off: CloudWatch gives 100,000 rows at most.*shorter window"):
+        run(engine, asked(WEEK))
+
+
+def test_an_answer_just_below_the_row_limit_is_whole(
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+) -> None:
+    served.canned = many(double.ROWS - 1)
+
+    with run(engine, asked(WEEK)) as table:
+        assert table.row_count == double.ROWS - 1
+        assert table.head[0] == ("s0.amazonaws.com", 2)
+
+
+def test_an_event_out_of_the_window_is_not_believed(
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+) -> None:
+    """Were times compared otherwise than as text, the answer would be another question's."""
+    served.canned = many(1)
+
+    with pytest.raises(EngineError, match="an event of 2026-11-12 00:00:00, out of the window"):
+        run(engine, asked("2026-11-10..2026-11-12 by=services"))
 
 
 @pytest.mark.parametrize(
