@@ -10,6 +10,7 @@ import functools
 import json
 import math
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,6 +61,8 @@ class Event:
     source: str = ""
     parsed: Any = field(default=None, compare=False)
     """The message as JSON, where it is an object."""
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What expressions made of it: the same events are asked many questions."""
 
 
 @dataclass(frozen=True)
@@ -309,14 +312,14 @@ class Query:
         matched = 0
         shown: list[str] = []
         is_stats = False
+        known: dict[str, str] = {}
         for name, said in self._commands:
             if name in {"filter", "where"}:
                 test = self._compile(said)
                 rows = [row for row in rows if _truth(test(row))]
                 matched = matched if is_stats else len(rows)
             elif name == "fields":
-                made = [(each, self._compile(node)) for each, node in said]
-                rows = [_with(row, made) for row in rows]
+                rows = self._fields(rows, said, None if is_stats else known)
                 shown += [each for each, _ in said if each not in shown]
             elif name == "display":
                 made = [(each, self._compile(node)) for each, node in said]
@@ -344,6 +347,21 @@ class Query:
                 shown += said[3]
         kept = list(rows)[:limit]
         return Answer([self._written(row, shown, is_stats=is_stats) for row in kept], matched or len(kept))
+
+    def _fields(
+        self, rows: Iterable[Row], said: list[tuple[str, Node]], known: dict[str, str] | None
+    ) -> list[Row]:
+        """The rows with more fields. `known` are those that events have so far, each by its key."""
+        if known is None:
+            return [_with(row, [(name, self._compile(node)) for name, node in said]) for row in rows]
+        made = [(name, self._key(node, known), self._compile(node)) for name, node in said]
+        known |= {name: key for name, key, _ in made}
+        return [_remembered(row, made) for row in rows]
+
+    def _key(self, node: Node, known: Mapping[str, str]) -> str:
+        """What tells an expression over an event from every other, with the names that it stands on."""
+        names = sorted({path.partition(".")[0] for path in node.fields()} & set(known))
+        return sys.intern(f"{self._choices} {node} {[known[name] for name in names]}")
 
     def _written(self, row: Row, shown: Sequence[str], *, is_stats: bool) -> list[tuple[str, str]]:
         said = []
@@ -563,6 +581,15 @@ def _nodes(name: str, said: Any) -> list[Node]:
 
 def _with(row: Row, made: Sequence[tuple[str, Callable[[Row], Value]]]) -> Row:
     return row | {name: evaluate(row) for name, evaluate in made}
+
+
+def _remembered(row: Row, made: Sequence[tuple[str, str, Callable[[Row], Value]]]) -> Row:
+    memo, values = row[""].memo, dict(row)
+    for name, key, evaluate in made:
+        if key not in memo:
+            memo[key] = evaluate(row)
+        values[name] = memo[key]
+    return values
 
 
 def _truth(value: Value) -> bool:
