@@ -9,6 +9,9 @@ from bot import engines
 from bot.archive.archive import Archive
 from bot.engines.athena import client, tables
 from bot.engines.athena.engine import Athena
+from bot.engines.cloudwatch import groups
+from bot.engines.cloudwatch.engine import CloudWatch
+from bot.engines.cloudwatch.logs import Logs
 from bot.engines.lake import stores
 from bot.engines.lake.cloudtrail import CloudTrail
 from bot.engines.lake.engine import Lake
@@ -17,6 +20,7 @@ from bot.question import views
 from bot.question.parser import parse
 from bot.sandbox import samples
 from tests.doubles import athena as athena_double
+from tests.doubles import cloudwatch as logs_double
 from tests.doubles import lake as double
 from tests.support.clock import Clock
 from tests.support.logs import FIRST_DAY, odd_records, quietly, write_logs
@@ -109,7 +113,7 @@ def served(
 
 @pytest.fixture(scope="session")
 def lake(lake_events: double.Events) -> Iterator[Lake]:
-    """Lake over boto3 and HTTP, asking the double, which holds `records`. No time passes but its own."""
+    """Lake over boto3 and HTTP, asking the double, which holds `records`. No time passes but its."""
     clock = Clock(NOW)
     with double.Lake(lake_events, now=clock) as served, pytest.MonkeyPatch.context() as env:
         served.set_environment(env)
@@ -146,6 +150,20 @@ def athena(athena_bucket: athena_double.Bucket) -> Iterator[Athena]:
         engine.refresh()
         env.undo()
         yield engine
+
+
+@pytest.fixture(scope="session")
+def cloudwatch(records: list[Record]) -> Iterator[CloudWatch]:
+    """CloudWatch over boto3 and HTTP, asking the double, which holds `records`. No time passes but its."""
+    clock = Clock(NOW)
+    held = logs_double.events(records)
+    with logs_double.CloudWatch(held, now=clock) as served, pytest.MonkeyPatch.context() as env:
+        served.set_environment(env)
+        known = groups.read(logs_double.GROUP)
+        logs = Logs(known, clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
+        logs.client()
+        env.undo()
+        yield CloudWatch(logs)
 
 
 @pytest.fixture(scope="module")

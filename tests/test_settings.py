@@ -79,7 +79,7 @@ def test_memory_is_said_as_people_say_it(memory: str, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("ENGINE", "oracle", "write 'local', 'lake' or 'athena'."),
+        ("ENGINE", "oracle", "write 'local', 'lake', 'athena' or 'cloudwatch'."),
         ("MAX_WINDOW", "0", "write a whole number from 1 to 3653, as in 366."),
         ("MAX_WINDOW", "a year", "write a whole number from 1 to 3653, as in 366."),
         ("MAX_ROWS", "-1", "write a whole number from 1, as in 1000000."),

@@ -83,6 +83,8 @@ def ask(
         statements = answering.statements(asked, engine, catalogue, cap=chosen.max_rows)
         if sql:
             typer.echo(statements["answer"].sql)
+            if fold := statements["answer"].fold:
+                typer.echo(f"\n# whose rows are folded here:\n{fold}")
             return
         if caution := statements["answer"].caution:
             typer.echo(f"{caution}.", err=True)

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
     from bot.archive.archive import Archive, Ingested
     from bot.archive.archive import Progress as IngestProgress
-    from bot.table import Column, Table
+    from bot.table import Column, Row, Table
 
 ENGINES: Final[dict[str, str]] = {
     "local": "bot.engines.local:Local",
     "lake": "bot.engines.lake.engine:Lake",
     "athena": "bot.engines.athena.engine:Athena",
+    "cloudwatch": "bot.engines.cloudwatch.engine:CloudWatch",
 }
 """Where each engine is, by its name in `engine=` and `TLS_AUDIT_ENGINE`: a module, and a class in it.
 
@@ -58,6 +59,8 @@ class Statement:
     """The store it is for, by its alias, where the engine has several."""
     caution: str = ""
     """Why its asker should confirm it first, in words; empty where there is no reason."""
+    fold: str = ""
+    """The SELECT, in Lake's dialect, that makes the answer from what the engine says; nothing: it says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,22 @@ class Check:
     what: str
     passed: bool
     mend: str = ""
+
+
+class Fold(Protocol):
+    """Answers a SELECT over rows that are at hand, and not over events."""
+
+    def __call__(
+        self, sql: str, columns: Sequence[Column], finer: Sequence[Column], rows: Sequence[Row]
+    ) -> Table:
+        """The rows of `sql`, in Lake's dialect, under `columns`. It reads from one table, whose columns are
+        `finer` and whose rows are `rows`. Raises EngineError where it fails."""
+
+
+def fold(sql: str, columns: Sequence[Column], finer: Sequence[Column], rows: Sequence[Row]) -> Table:
+    """`Fold`, by the embedded engine, which is imported only where something is folded."""
+    folded: Table = import_module("bot.engines.local.fold").fold(sql, columns, finer, rows)
+    return folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +100,9 @@ class Offer:
 
     pause: Callable[[float], None] = time.sleep
     """How to wait for some seconds. It raises ShuttingDown where the bot stops meanwhile."""
+
+    fold: Fold = fold
+    """What makes an answer from rows finer than it."""
 
 
 class Engine(Protocol):

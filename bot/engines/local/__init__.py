@@ -234,10 +234,11 @@ def _fetch(connection: duckdb.DuckDBPyConnection, statement: Statement) -> Table
     if [each.type for each in parsed] != [duckdb.StatementType.SELECT]:
         raise EngineError("The embedded engine runs a single SELECT and nothing else.")
     result = connection.execute(parsed[0])
-    return Table(statement.columns, _batches(result, statement.columns))
+    return Table(statement.columns, read(result, statement.columns))
 
 
-def _batches(result: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> Iterator[list[Row]]:
+def read(result: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> Iterator[list[Row]]:
+    """What DuckDB answers, as a Table has it, in handfuls."""
     converted = [position for position, column in enumerate(columns) if column.type in {"TIME", "NUMBER"}]
     while batch := result.fetchmany(BATCH_ROWS):
         yield [_with_cells(row, converted) for row in batch] if converted else batch

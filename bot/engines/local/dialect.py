@@ -25,7 +25,7 @@ def translate(select: exp.Select, elsewhere: str) -> str:
         raise UserError(f"The embedded engine has no store `{store}`.", elsewhere)
     tree.set("from_", exp.From(this=exp.to_table(EVENTS)))
     _narrow_days(tree)
-    _to_duckdb(tree)
+    to_duckdb(tree)
     return tree.sql("duckdb", pretty=True)
 
 
@@ -43,7 +43,8 @@ def _narrow_days(tree: exp.Select) -> None:
     narrow(tree, *days)
 
 
-def _to_duckdb(tree: exp.Select) -> None:
+def to_duckdb(tree: exp.Select) -> None:
+    """What the tree says, as DuckDB says it."""
     # Lake names a nested column by its last part, so that ORDER BY may say that
     for projection in list(tree.expressions):
         if isinstance(projection, exp.Column) and projection.table:
