@@ -7,6 +7,7 @@ and what an engine sends is generated from the tree.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp, parse_one
@@ -65,13 +66,14 @@ def build(question: Question, *, cap: int) -> exp.Select:
         order = select.args.get("order")
         rest = [item for item in order.expressions if item.name != view.measure] if order else []
         select.set("order", exp.Order(expressions=[by_measure, *rest]))
-    return select.limit(min(question.top or cap, cap), copy=False)
+    select.set("limit", exp.Limit(expression=exp.Literal.number(min(question.top or cap, cap))))
+    return select
 
 
 def narrow(select: exp.Select, *conditions: exp.Expr) -> None:
     """Add `conditions` to the WHERE, which stays one flat AND."""
     where = select.args["where"]
-    where.set("this", exp.and_(*where.this.flatten(), *conditions))
+    where.set("this", exp.and_(*where.this.flatten(), *conditions, copy=False))
 
 
 def coverage(question: Question, views: Mapping[str, View]) -> Question:
@@ -107,7 +109,7 @@ def _outdated(policy: Policy | None) -> exp.Expr:
         clauses.extend(_weak(pattern, found=found) for _, pattern, found in WEAKNESSES)
     if policy.classical_kx:
         clauses.append(_classical())
-    return exp.paren(exp.or_(*clauses)) if clauses else exp.true()
+    return exp.paren(exp.or_(*clauses, copy=False), copy=False) if clauses else exp.true()
 
 
 def _older_than(version: str) -> list[str]:
@@ -148,12 +150,22 @@ def _path(path: str) -> list[exp.Expr]:
 
 def _predicate(filter_: Filter) -> exp.Expr:
     word = FILTERS[filter_.word]
-    column = parse_one(word.column, read="trino")
-    found = exp.or_(*_matches(column, word.match, filter_.values))
+    column = _parsed(word.column).copy()
+    found = exp.or_(*_matches(column, word.match, filter_.values), copy=False)
     if not filter_.negated:
         return found
     # `x != 'a'` alone would also drop the events that have no x
-    return exp.or_(exp.Is(this=column.copy(), expression=exp.null()), exp.Not(this=exp.paren(found)))
+    return exp.or_(
+        exp.Is(this=column.copy(), expression=exp.null()),
+        exp.Not(this=exp.paren(found, copy=False)),
+        copy=False,
+    )
+
+
+@cache
+def _parsed(expression: str) -> exp.Expr:
+    """An expression of ours over Lake's columns. It is shared: copy it before a change."""
+    return parse_one(expression, read="trino")
 
 
 def _matches(column: exp.Expr, match_: Match, values: Sequence[str]) -> Iterable[exp.Expr]:
@@ -186,7 +198,7 @@ def _name_in_path(column: exp.Expr, value: str) -> Iterable[exp.Expr]:
         yield from _whole(column, [value])
         if ":role/" in value:
             # a role stands for its sessions, as in the view `findings`
-            yield from _whole(parse_one(_SESSION_ROLE, read="trino"), [value])
+            yield from _whole(_parsed(_SESSION_ROLE), [value])
         return
     yield from _whole(column, [value, f"{value}/*"])
     for before in (":", "/", "-") if "/" in value else (":", "/"):
