@@ -157,10 +157,10 @@ class Questions:
     def _check(self, question: Question, engine: str) -> None:
         """UserError where an engine cannot say a question, in words about the question.
 
-        That does not hang on when, how many, or for whom: of questions that differ in these only, the first
-        is tried. To try one takes a millisecond or two.
+        That does not hang on when, how many, or for whom, nor on which letters a filter's values have: of
+        questions of one shape, the first is tried. To try one takes a millisecond or two.
         """
-        kind = engine, question.view, question.filters, question.policy, question.store
+        kind = engine, select.shape(question)
         with self._lock:
             if kind in self._sayable:
                 return

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp, parse_one
 
 from bot.event_schema import KEY_EXCHANGE_PATH
 from bot.question.filters import FILTERS, Match
+from bot.question.views import forget_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     from bot.question.filters import Filter
     from bot.question.question import Policy, Question
@@ -68,6 +70,29 @@ def build(question: Question, *, cap: int) -> exp.Select:
         select.set("order", exp.Order(expressions=[by_measure, *rest]))
     select.set("limit", exp.Limit(expression=exp.Literal.number(min(question.top or cap, cap))))
     return select
+
+
+def shape(question: Question) -> Hashable:
+    """Equal for questions whose SELECTs are the same tree, but for the window, the limit, and letters and
+    digits within literals: what an engine cannot say of one, it cannot say of the other."""
+    filters = tuple(
+        (each.word, each.negated, each.values if _is_version(each) else tuple(map(_pattern, each.values)))
+        for each in question.filters
+    )
+    ordered = question.top is not None and bool(question.view.measure)
+    return question.view, question.policy, question.store, ordered, filters
+
+
+def _is_version(filter_: Filter) -> bool:
+    return FILTERS[filter_.word].match is Match.VERSION
+
+
+def _pattern(value: str) -> tuple[str, bool, bool]:
+    """All of a value that `_matches` goes by, and as long as the value."""
+    return value.translate(_ANY_LETTER), value.startswith("arn:"), ":role/" in value
+
+
+_ANY_LETTER: Final = str.maketrans(dict.fromkeys(ascii_letters, "a") | dict.fromkeys(digits, "0"))
 
 
 def narrow(select: exp.Select, *conditions: exp.Expr) -> None:
@@ -165,7 +190,9 @@ def _predicate(filter_: Filter) -> exp.Expr:
 @cache
 def _parsed(expression: str) -> exp.Expr:
     """An expression of ours over Lake's columns. It is shared: copy it before a change."""
-    return parse_one(expression, read="trino")
+    parsed: exp.Expr = parse_one(expression, read="trino")
+    forget_lines(parsed)
+    return parsed
 
 
 def _matches(column: exp.Expr, match_: Match, values: Sequence[str]) -> Iterable[exp.Expr]:

@@ -195,15 +195,21 @@ def running(slack: Sandbox, *, waits: bool) -> Iterator[tuple[bootstrap.Bot, Wai
             yield bot, engine
 
 
-def ours(asked: Callable[[int], Asked], *, waits: bool) -> list[float]:
-    """As `bare`, of the bot."""
+def ours(asked: Callable[[int], Asked], *, waits: bool, strangers: bool) -> list[float]:
+    """As `bare`, of the bot; if they are `strangers`, Slack has yet to say who they are."""
     with sandbox() as slack, running(slack, waits=waits):
+        if not strangers:
+            for user, channel in sorted({asked(number)[:2] for number in range(COMMANDS)}):
+                command = slack.command(user, channel, COMMAND, "help")
+                slack.wait_for(partial(attrgetter("over"), command))
         return acknowledged(slack, asked)
 
 
-def beside(what: str, asked: Callable[[int], Asked], *, waits: bool) -> None:
+def beside(what: str, asked: Callable[[int], Asked], *, waits: bool, strangers: bool = False) -> None:
     """Print the acknowledgements of a bare app and of the bot, the middle of `ROUNDS`, taken in turns."""
-    theirs, own = zip(*((bare(asked), ours(asked, waits=waits)) for _ in range(ROUNDS)), strict=True)
+    theirs, own = zip(
+        *((bare(asked), ours(asked, waits=waits, strangers=strangers)) for _ in range(ROUNDS)), strict=True
+    )
     print(f"acknowledgement of {COMMANDS} commands at once {what}:")
     for name, rounds in (("a bare Bolt app", theirs), ("the bot", own)):
         line(name, sorted(rounds, key=statistics.median)[ROUNDS // 2])
@@ -223,6 +229,7 @@ def main() -> None:
     beside("in one channel", in_one_channel, waits=True)
     beside("in one channel, with other filters each", by_other_filters, waits=True)
     beside(f"in {ROOMS} channels, whose runs begin at once", in_forty_channels, waits=False)
+    beside(f"in {ROOMS} channels, by people new to the bot", in_forty_channels, waits=False, strangers=True)
     with sandbox() as slack, running(slack, waits=True) as (bot, engine):
         one_by_one(slack, bot, engine)
 
