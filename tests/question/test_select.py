@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlglot
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
@@ -310,14 +310,16 @@ def test_no_blank_is_left_in_any_view(name: str, ask: Callable[[str], Question])
 
 
 VALUES = st.text("aB1*/:_-%'\\é", min_size=1, max_size=12)
-MIDDLES = st.sampled_from(["", "arn:", "arn:aws:iam::1:role/"])
+SHIPPED = views.load()
+STARTS = st.sampled_from(["", "arn:", "arn:aws:iam::1:role/"])
 
 
-@given(st.sampled_from(sorted(FILTERS)), st.booleans(), st.lists(st.tuples(MIDDLES, VALUES), min_size=1))
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from(sorted(FILTERS)), st.booleans(), st.lists(st.tuples(STARTS, VALUES), min_size=1))
 def test_questions_of_one_shape_differ_in_letters_of_literals_only(
     word: str, negated: bool, parts: list[tuple[str, str]]
 ) -> None:
-    question = parse("last 7d by=services", now=NOW, zone=UTC, views=views.load(), engines=())
+    question = parse("last 7d by=services", now=NOW, zone=UTC, views=SHIPPED, engines=())
     one, other = (
         replace(question, filters=(Filter(word, tuple(each for each in values), negated),))
         for values in (
