@@ -90,6 +90,13 @@ def place(channel: str) -> Block:
     return {"type": "channel", "channel_id": channel}
 
 
+def characters(made: Any) -> int:
+    """How many characters of text Slack counts in blocks: what stands under `text`, at any depth."""
+    if isinstance(made, dict):
+        return len(made["text"]) if isinstance(made.get("text"), str) else characters([*made.values()])
+    return sum(map(characters, made)) if isinstance(made, list) else 0
+
+
 def moment(when: datetime, *, day: bool = True) -> Block:
     """A moment that Slack shows in each reader's own zone."""
     local = "{date_short_pretty} {time}" if day else "{time}"
