@@ -1,7 +1,8 @@
 """Values → Block Kit. Numbers of Slack's are named constants, with their sources.
 
 Nothing strangers wrote goes through Slack's markup: text is `rich_text`, cells are `raw_text`, and
-`fallback` escapes what it is given. See facts/slack.md of the project's design for the sources named.
+`fallback` escapes what it is given. Of the sources named, `docs` are pages of docs.slack.dev, and `SDK
+models` the limits that Slack's own SDKs carry; an issue's number says where the live service's was met.
 """
 
 from __future__ import annotations
