@@ -190,6 +190,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
     from bot.app.ask import Questions
     from bot.app.digests import DigestOrders
     from bot.app.grammar import Grammar
+    from bot.app.precedence import Precedence
     from bot.app.reuse import Costs
     from bot.ops.health import Status
     from bot.ops.metrics import Metrics
@@ -248,6 +249,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             reuse=timedelta(minutes=settings.reuse),
             confirm_gb=settings.confirm_gb,
         )
+        precedence = Precedence()
         runner = Worker(
             runs,
             digests,
@@ -261,10 +263,19 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             stale_after=timedelta(hours=settings.stale),
             stopping=stopping,
             ended=lambda run: audit.ended(run, metrics),
+            precedence=precedence,
             keep=timedelta(days=settings.keep),
         )
         quick = access.through(at_once)
-        questions = Questions(runs, grammar, wake=runner.wake, engines=available, access=quick, costs=costs)
+        questions = Questions(
+            runs,
+            grammar,
+            wake=runner.wake,
+            engines=available,
+            access=quick,
+            costs=costs,
+            precedence=precedence,
+        )
         orders = DigestOrders(digests, runs, grammar, access=quick, wake=runner.wake)
         context = connection.Context(questions, orders, quick, at_once, replies)
         listening = connection.listen(client, app_token, context)

@@ -64,6 +64,12 @@ class _Facts:
                     self.said[what] = self.monotonic(), answer
             return answer
 
+    def known(self, what: str) -> Any:
+        """What is known of `what` without asking; None: nothing."""
+        with self.lock:
+            fact = self._fresh(what)
+        return None if fact is None else fact[1]
+
     def _fresh(self, what: str) -> tuple[float, Any] | None:
         fact = self.said.get(what)
         return None if fact is None or self.monotonic() - fact[0] >= KNOWN_SECONDS else fact
@@ -148,7 +154,10 @@ class Directory:
 
     def _place(self, channel: str) -> Place:
         # five hundred digests that are due at once must not ask five hundred times
-        ours = self._facts.get("channels", self._ours) if self._is_patient else {}
+        if self._is_patient:
+            ours = self._facts.get("channels", self._ours)
+        else:
+            ours = self._facts.known("channels") or {}
         if channel in ours:
             return ours[channel]
         try:

@@ -18,7 +18,7 @@ Phase = Literal["queued", "asking", "posting"]
 PHASES: Final[tuple[Phase, ...]] = ("queued", "asking", "posting")
 
 SECONDS: Final = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800)
-"""The buckets of a phase: from an embedded query to a big Lake scan behind a long queue."""
+"""The buckets of a phase: from an embedded query to a big scan behind a long queue."""
 
 
 class Metrics:

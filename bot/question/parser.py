@@ -40,9 +40,9 @@ _SINGLE: Final[Mapping[str, str]] = {
     "by": "clients",
     "top": "10",
     "store": "prod",
-    "engine": "local",
+    "engine": "…",
 }
-"""The words that take one value, with an example."""
+"""The words that take one value, with an example; which engines there are is not known here."""
 _ALIASES: Final = {
     **{alias: word for word, row in FILTERS.items() for alias in row.aliases},
     "key-exchange": "kx",
@@ -152,7 +152,7 @@ class _QuestionParser:
         word = _ALIASES.get(token.text.lower(), token.text.lower())
         if word not in _PAIR_WORDS:
             raise self._unknown_pair(token)
-        example = f"Say `{word}={FILTERS[word].example if word in FILTERS else _SINGLE[word]}`, for example."
+        example = f"Say `{word}={self._example(word)}`, for example."
         for each in token.values:
             value = literal(each.raw)
             if value is None:
@@ -181,6 +181,11 @@ class _QuestionParser:
             values.add(filters.read(word, value))
             if len(values) > VALUES_MOST:
                 raise UserError(f"`{word}=` has more than {VALUES_MOST} values.", "`*` stands for many.")
+
+    def _example(self, word: str) -> str:
+        if word == "engine":
+            return next(iter(self._askable.engines), _SINGLE[word])
+        return FILTERS[word].example if word in FILTERS else _SINGLE[word]
 
     def _take_once(self, word: str, value: str) -> None:
         before = self._once.setdefault(word, value)

@@ -20,6 +20,7 @@ from bot.store import queue, schema
 from bot.store.queue import EACH_USER, LEASE
 from bot.store.run import Run, from_columns, new_id, to_columns
 from bot.store.schema import ENDED, State
+from bot.store.together import Together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +42,7 @@ REPEATED: Final = timedelta(minutes=10)
 
 
 _runs = schema.runs
+_insert = sa.insert(_runs)
 
 
 class Runs:
@@ -50,13 +52,25 @@ class Runs:
         """No user has more than `each_user` at work at once, nor more than as many being announced."""
         self._database = database
         self._each_user = each_user
+        self._adding = Together(self._insert)
 
     def add(self, run: Run) -> Run:
         """Keep `run`, and return it as it is kept; or the run that came with its key before, as it is now."""
         values = to_columns({field.name: getattr(run, field.name) for field in fields(Run)})
         try:
-            with self._database.write() as connection:
-                connection.execute(sa.insert(_runs).values(values))
+            self._adding.add(values)
+        except sa.exc.IntegrityError:
+            return self._add_alone(run, values)
+        return run
+
+    def _insert(self, runs: list[dict[str, Any]]) -> None:
+        with self._database.write() as connection:
+            connection.execute(_insert, runs)
+
+    def _add_alone(self, run: Run, values: dict[str, Any]) -> Run:
+        """Add a run where one of several could not be added."""
+        try:
+            self._insert([values])
         except sa.exc.IntegrityError:
             with self._database.read() as connection:
                 known = connection.execute(sa.select(_runs).where(_runs.c.key == run.key)).one_or_none()

@@ -1,7 +1,8 @@
 """Values → Block Kit. Numbers of Slack's are named constants, with their sources.
 
 Nothing strangers wrote goes through Slack's markup: text is `rich_text`, cells are `raw_text`, and
-`fallback` escapes what it is given. See facts/slack.md of the project's design for the sources named.
+`fallback` escapes what it is given. Of the sources named, `docs` are pages of docs.slack.dev, and `SDK
+models` the limits that Slack's own SDKs carry; an issue's number says where the live service's was met.
 """
 
 from __future__ import annotations
@@ -88,6 +89,13 @@ def person(user: str) -> Block:
 def place(channel: str) -> Block:
     """A channel, by its name where the reader may know it."""
     return {"type": "channel", "channel_id": channel}
+
+
+def characters(made: Any) -> int:
+    """How many characters of text Slack counts in blocks: what stands under `text`, at any depth."""
+    if isinstance(made, dict):
+        return len(made["text"]) if isinstance(made.get("text"), str) else characters([*made.values()])
+    return sum(map(characters, made)) if isinstance(made, list) else 0
 
 
 def moment(when: datetime, *, day: bool = True) -> Block:

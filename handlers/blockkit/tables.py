@@ -27,6 +27,10 @@ TABLE_COLUMNS: Final = 20
 TABLE_CHARS: Final = 9_500
 """10,000 characters over all cells of a message refuse all of it (measured: nao#1178); with a margin."""
 
+MESSAGE_CHARS: Final = 12_500
+"""Slack has refused 13,202 characters of text in a message's blocks (bolt-js#2509); with room for
+what is said of rows that are left out, and between what is the same in all rows."""
+
 PAGE_ROWS: Final = 30
 """Rows a page of a data_table, of 100 allowed (docs: data_table block)."""
 
@@ -37,8 +41,8 @@ CELL_CHARS: Final = 250
 class FittedTable:
     """The rows of a table that fit a message, chosen once for every style of table."""
 
-    def __init__(self, table: Table, view: View | None = None) -> None:
-        """Without a view, the rows stay in their order."""
+    def __init__(self, table: Table, view: View | None = None, beside: list[Block] | None = None) -> None:
+        """Without a view, the rows stay in their order. `beside` the table, its message has other blocks."""
         self.was_cut = False
         same = table.constants()
         if len(same) == len(table.columns):
@@ -61,7 +65,8 @@ class FittedTable:
             rows = heapq.nlargest(TABLE_ROWS, table.rows(), key=lambda row: cast("int", row[at]))
         self.rows: list[list[Cell]] = []
         lifted = sum(len(label) + len(words) for label, words in self.constants)
-        room = TABLE_CHARS - lifted - sum(len(column.label) for column in self.columns)
+        room = min(TABLE_CHARS, MESSAGE_CHARS - blocks.characters(beside or [])) - lifted
+        room -= sum(len(column.label) for column in self.columns)
         for row in list(rows)[:TABLE_ROWS]:
             cells = [self._fitted(table.columns[at], row[at]) for at in places]
             room -= sum(len(plain(cell)) for cell in cells)
@@ -122,7 +127,7 @@ def code_table(shown: FittedTable) -> Block:
     rows = [[plain(cell) for cell in row] for row in shown.rows]
     while True:
         drawn = tabulate(rows, labels, "simple", disable_numparse=True, colalign=align)
-        if len(drawn) <= blocks.CODE_CHARS or len(rows) == 1:
+        if len(drawn) <= blocks.CODE_CHARS or len(rows) <= 1:
             more = shown.total - len(rows)
             left_out = f"\n… {number(more)} more rows in the file" if more else ""
             return blocks.code(drawn[: blocks.CODE_CHARS] + left_out)

@@ -205,8 +205,9 @@ class SlackPublisher:
         if not report.entries:
             return
         table = reports.table(report)
-        shown = tables.FittedTable(table)
-        header, footer = tables.header(shown), digest_blocks.footer(report, digest, delivery.run)
+        footer = digest_blocks.footer(report, digest, delivery.run)
+        shown = tables.FittedTable(table, beside=footer)
+        header = tables.header(shown)
         name = f"tls-audit_digest-{digest.id}_{report.period.start}_{report.period.end}.csv"
         yield _part(
             "table", lambda: self._thread.table(delivery, shown, "Findings, new first", header, footer)
@@ -283,7 +284,8 @@ class SlackPublisher:
         if not table.row_count:
             made = [*named, *blocks.footer("", found, run), buttons]
             return self._thread.reply(delivery, "table", made, blocks.fallback(found.headline, found.proof))
-        shown = tables.FittedTable(table, question.view)
+        beside = [*named, *blocks.footer("", found, run), buttons]
+        shown = tables.FittedTable(table, question.view, beside)
         caption = f"{question.words()[:1].upper()}{question.words()[1:]}"
         footer = [*blocks.footer(shown.left_out, found, run), buttons]
         return self._thread.table(delivery, shown, caption, [*named, *tables.header(shown)], footer)

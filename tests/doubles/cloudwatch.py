@@ -26,8 +26,8 @@ from uuid import UUID, uuid5
 import botocore.session
 from botocore.validate import ParamValidator
 
-from tests.doubles.insights import Answer, Choices, Event, Malformed, Query
 from tests.doubles.aws import Fault, Hold, Refusal
+from tests.doubles.insights import Answer, Choices, Event, Malformed, Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

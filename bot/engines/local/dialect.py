@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
 
 from bot.errors import UserError
 from bot.event_schema import COLUMNS, KEY_EXCHANGE_PATH, MAP
@@ -23,10 +24,10 @@ def translate(select: exp.Select, elsewhere: str) -> str:
     tree = select.copy()
     if (store := tree.args["from_"].this.name) != STORE:
         raise UserError(f"The embedded engine has no store `{store}`.", elsewhere)
-    tree.set("from_", exp.From(this=exp.to_table(EVENTS)))
+    tree.set("from_", exp.From(this=exp.Table(this=exp.to_identifier(EVENTS))))
     _narrow_days(tree)
     to_duckdb(tree)
-    return tree.sql("duckdb", pretty=True)
+    return tree.sql(DuckDB, copy=False, pretty=True)
 
 
 def _narrow_days(tree: exp.Select) -> None:
@@ -39,7 +40,8 @@ def _narrow_days(tree: exp.Select) -> None:
             date, _, clock = node.right.name.partition(" ")
             upto = exp.LT if clock == "00:00:00" else exp.LTE
             kind = exp.GTE if isinstance(node, exp.GTE) else upto
-            days.append(kind(this=exp.column("day"), expression=exp.cast(exp.Literal.string(date), "DATE")))
+            day = exp.Cast(this=exp.Literal.string(date), to=exp.DataType(this=exp.DType.DATE))
+            days.append(kind(this=exp.column("day"), expression=day))
     narrow(tree, *days)
 
 
@@ -101,7 +103,7 @@ def _json_scalar(node: exp.JSONExtractScalar) -> exp.Expr:
     if detail := _tls_detail(node):
         return exp.column(detail, table="tlsDetails")
     # Trino answers NULL for text that is no JSON, and for an object or an array
-    path = exp.Literal.string(node.expression.sql("duckdb").strip("'"))
+    path = exp.Literal.string(node.expression.sql(DuckDB).strip("'"))
     kind = _try(exp.func("JSON_TYPE", node.this.copy(), path))
     scalar = exp.func("JSON_EXTRACT_STRING", node.this.copy(), path.copy())
     return exp.Case().when(kind.isin("OBJECT", "ARRAY").not_(), scalar)  # TRY(CASE …) would not catch

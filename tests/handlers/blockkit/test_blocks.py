@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import slackblocks
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.answers.coverage import Coverage
 from bot.answers.summary import Summary
 from bot.errors import BotError
+from bot.question.parser import parse
 from bot.question.views import Chart, View, load
 from bot.sandbox import check_blocks, check_view
 from bot.store.run import QuestionTask
@@ -87,8 +88,6 @@ def _unique(count: int) -> st.SearchStrategy[list[str]]:
 
 @st.composite
 def questions(draw: st.DrawFn) -> Question:
-    from bot.question.parser import parse
-
     words = [
         f"agent={json.dumps(each)}"
         for each in draw(st.lists(st.from_regex(r"\w{1,70}", fullmatch=True), max_size=40))
@@ -200,15 +199,27 @@ def _element(element: dict[str, Any]) -> Any:
     return slackblocks.StaticSelectMenu(element["action_id"], options)
 
 
+def wordy(rows: int, proof: int) -> tuple[tuple[Table, View], Question, Summary, Run]:
+    """An answer with much to say, in its table and beside it."""
+    columns = [Column("userAgent", "TEXT"), Column("numOutdatedTlsCalls", "INTEGER")]
+    table = Table(columns, [[(f"{number} {'a' * 200}", number) for number in range(rows)]])
+    view = replace(VIEWS["clients"], columns=tuple(columns))
+    question = parse("last 7d by=clients", now=NOW, zone=UTC, views=VIEWS, engines=())
+    return (table, view), question, Summary("1 call", "b" * proof, None), asked(NOW)
+
+
 @FEW
+@example(*wordy(99, 3_600))  # 13,038 characters
+@example(*wordy(99, 9_000))
 @given(answers(), questions(), findings, runs())
 def test_every_answer_can_be_posted_in_every_style_of_table(
     made: tuple[Table, View], question: Question, found: Summary, run: Run
 ) -> None:
     table, view = made
-    shown = tables.FittedTable(table, view) if table.row_count else None
+    buttons = blocks.follow_ups(run, question, VIEWS.values(), empty=not table.row_count)
+    beside = [*blocks.footer("", found, run), buttons]
+    shown = tables.FittedTable(table, view, beside) if table.row_count else None
     header = tables.header(shown) if shown else []
-    buttons = blocks.follow_ups(run, question, VIEWS.values(), empty=shown is None)
     footer = [*blocks.footer(shown.left_out if shown else "", found, run), buttons]
     if shown is None:
         taken(footer)
