@@ -3,17 +3,21 @@
 The schema is explicit, made from `records.COLUMNS`: guessing it costs more time than loading.
 """
 
+# ruff: noqa: S608 - the SQL here is made of constants and of quoted paths
+
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from bot.archive.records import COLUMNS, Unusable, fits, mend
+from bot.archive.events import COLUMNS, Unusable
+from bot.archive.records import fits, mend
 from bot.event_schema import MAP, TEXT, TIME, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import duckdb
@@ -24,17 +28,22 @@ THREADS: Final = (
 )
 JSON_BUFFER: Final = 8 << 20  # DuckDB reads twice this, or twice the longest record, per thread at a time
 WRITE: Final = "(FORMAT parquet, COMPRESSION zstd)"
+ROWS_AT_ONCE: Final = 1_000
+TLS: Final = "tlsDetails"
 READ: Final = "read_parquet({}, hive_partitioning=false)"
 
 
 @dataclass(slots=True)
 class Spool:
-    """Events of one UTC day, a line of JSON each, sorted by time; `longest` in bytes."""
+    """Events of one UTC day, a line of JSON each, sorted by time; `longest` in bytes; whether some of them
+    bear the same eventID, and whether some bear none."""
 
     day: str
     path: Path
     lines: int
     longest: int
+    copies: bool
+    nameless: bool
 
 
 def connect(folder: Path) -> duckdb.DuckDBPyConnection:
@@ -79,34 +88,135 @@ def _mend_all_but(is_fine: Callable[[bytes], bool], spool: Spool) -> None:
     mended = spool.path.with_suffix(".mended")
     with spool.path.open("rb") as old, mended.open("wb") as new:
         for line in old:
-            text = line if is_fine(line) else mend(line)[2] + b"\n"
+            text = line if is_fine(line) else mend(line) + b"\n"
             spool.longest = max(spool.longest, len(text))
             new.write(text)
     mended.replace(spool.path)
 
 
-def drop_doubles(connection: duckdb.DuckDBPyConnection, parquet: Path, held: Sequence[Path]) -> int:
-    """Take out of `parquet` the events whose eventID is in `held`, and say how many they were."""
-    files = {"new": _literal(parquet), "held": [_literal(path) for path in held]}
-    new = READ.format("$new")
-    held_ids = f"(SELECT eventID FROM {READ.format('$held')} WHERE eventID <> '')"  # noqa: S608 - constants
-    known = f"{held_ids} USING (eventID)"
-    doubles = _count(connection.execute(f"SELECT count(*) FROM {new} SEMI JOIN {known}", files))  # noqa: S608 - constants
-    if doubles:
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What became of a file's events that the archive has already: how many went, and the files of the
+    archive of which a copy got fuller, each with the one that takes its place."""
+
+    doubles: int
+    replaced: dict[Path, Path]
+
+
+def merge(connection: duckdb.DuckDBPyConnection, parquet: Path, held: Sequence[Path], spool: Spool) -> Merged:
+    """Leave every event once in `parquet` and `held`, files of one day.
+
+    Copies of an event bear the same eventID; of each column the copy that says more stays. Events without an
+    id are copies where all of their columns are the same.
+    """
+    doubles = _collapse(connection, parquet) if spool.copies or spool.nameless else 0
+    if not held:
+        return Merged(doubles, {})
+    files: dict[str, str | list[str]] = {"new": _literal(parquet), "held": [_literal(path) for path in held]}
+    new, old = READ.format("$new"), READ.format("$held")
+    known = f"(SELECT eventID FROM {old} WHERE eventID <> '') USING (eventID)"
+    named = _count(connection.execute(f"SELECT count(*) FROM {new} SEMI JOIN {known}", files))
+    replaced = _fill(connection, parquet, held) if named else {}
+    if named or spool.nameless:
         rest = parquet.with_suffix(".rest")
-        query = f"SELECT * FROM {new} ANTI JOIN {known} ORDER BY eventTime"  # noqa: S608 - a join loses the order
-        connection.execute(f"COPY ({query}) TO {_quoted(rest)} {WRITE}", files)
+        rows = f"SELECT {_COLUMNS} FROM {new} ANTI JOIN {known} WHERE eventID <> ''"
+        if spool.nameless:
+            rows += f" UNION ALL (SELECT {_COLUMNS} FROM {new} WHERE {_NAMELESS}"
+            rows += f" EXCEPT SELECT {_COLUMNS} FROM {old} WHERE {_NAMELESS})"
+        before = _count(connection.execute(f"SELECT count(*) FROM {new}", {"new": files["new"]}))
+        kept = _write(connection, rows, rest, files)
         rest.replace(parquet)
-    return doubles
+        doubles += before - kept
+    return Merged(doubles, replaced)
 
 
-def events_sql(folder: Path, *, empty: bool) -> str:
-    """The statement that makes `events`, with the folders' `day` as a DATE, in an embedded engine."""
-    if empty:
+def _collapse(connection: duckdb.DuckDBPyConnection, parquet: Path) -> int:
+    """Of a file's copies leave one, the fullest, and say how many went."""
+    new = READ.format("$new")
+    files = {"new": _literal(parquet)}
+    before = _count(connection.execute(f"SELECT count(*) FROM {new}", files))
+    rows = (
+        f"SELECT {_FULLEST} FROM {new} WHERE eventID <> '' GROUP BY eventID"
+        f" UNION ALL SELECT DISTINCT {_COLUMNS} FROM {new} WHERE {_NAMELESS}"
+    )
+    rest = parquet.with_suffix(".rest")
+    kept = _write(connection, rows, rest, files)
+    rest.replace(parquet)
+    return before - kept
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, parquet: Path, held: Sequence[Path]) -> dict[Path, Path]:
+    """The files of `held` that have an event of which `parquet` has a copy that says more, each with its
+    fuller twin beside `parquet`."""
+    files: dict[str, str | list[str]] = {"new": _literal(parquet), "held": [_literal(path) for path in held]}
+    new, old = READ.format("$new"), READ.format("$held")
+    differ = " OR ".join(f'n."{name}" IS DISTINCT FROM h."{name}"' for name in COLUMNS)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE differing AS SELECT DISTINCT eventID FROM {new} n JOIN {old} h"
+        f" USING (eventID) WHERE eventID <> '' AND ({differ})",
+        files,
+    )
+    replaced: dict[Path, Path] = {}
+    if not _count(connection.execute("SELECT count(*) FROM differing")):
+        return replaced
+    copies = " UNION ALL ".join(
+        f"SELECT {_COLUMNS} FROM {each} SEMI JOIN differing USING (eventID)" for each in (new, old)
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE fuller AS SELECT {_FULLEST} FROM ({copies}) GROUP BY eventID", files
+    )
+    for number, path in enumerate(held):
+        file = {"file": _literal(path)}
+        one = READ.format("$file")
+        rows = f"SELECT {_COLUMNS} FROM {one} h SEMI JOIN fuller USING (eventID)"
+        better = f"SELECT {_COLUMNS} FROM fuller SEMI JOIN {one} USING (eventID)"
+        gained = f"SELECT count(*) FROM ({better} EXCEPT {rows})"
+        if _count(connection.execute(gained, file)):
+            twin = parquet.with_name(f"{parquet.name.removesuffix('.parquet')}m{number}.parquet")
+            rest = f"SELECT {_COLUMNS} FROM {one} ANTI JOIN fuller USING (eventID)"
+            _write(connection, f"{rest} UNION ALL {better}", twin, file)
+            replaced[path] = twin
+    return replaced
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    rows: str,
+    to: Path,
+    files: Mapping[str, str | list[str]],
+) -> int:
+    return _count(
+        connection.execute(
+            f"COPY (SELECT * FROM ({rows}) ORDER BY eventTime) TO {_quoted(to)} {WRITE}", files
+        )
+    )
+
+
+def as_json(file: Path, folder: Path) -> Iterator[list[bytes]]:
+    """The rows of any Parquet file as lines of JSON, some at a time; `folder` for spilling. Unusable where it
+    is none."""
+    import duckdb
+
+    with closing(connect(folder)) as connection:
+        try:
+            rows = connection.execute(
+                f'SELECT to_json("a row") FROM {READ.format("$file")} "a row"', {"file": _literal(file)}
+            )
+            while lines := rows.fetchmany(ROWS_AT_ONCE):
+                yield [str(line).encode() for (line,) in lines]
+        except duckdb.Error as error:
+            raise Unusable(f"its Parquet cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def events_sql(folder: Path, files: Sequence[str] | None) -> str:
+    """The statement that makes `events`, with the folders' `day` as a DATE, in an embedded engine: of these
+    files within `folder`, or of all where None."""
+    if files is not None and not files:
         return f"CREATE TABLE events ({_fields(COLUMNS, TIME, TEXT)}, day DATE)"
-    files = _quoted(f"{_literal(folder)}/day=*/*.parquet")
+    names = ["day=*/*.parquet"] if files is None else [_literal(name) for name in files]
+    paths = ", ".join(_quoted(f"{_literal(folder)}/{name}") for name in names)
     return (
-        f"CREATE VIEW events AS SELECT * FROM read_parquet({files}, "  # noqa: S608 - a quoted path
+        f"CREATE VIEW events AS SELECT * FROM read_parquet([{paths}], "
         "hive_partitioning = true, hive_types = {'day': DATE})"
     )
 
@@ -118,7 +228,7 @@ def _copy(spool: Spool, parquet: Path) -> str:
     keep = ", ".join(f'"{name}"::{_type(kind, TIME, TEXT)} AS "{name}"' for name, kind in COLUMNS.items())
     longest = max(JSON_BUFFER, spool.longest + 1)
     options = f"format='newline_delimited', maximum_object_size={longest}, columns={{{read}}}"
-    query = f"SELECT {keep} FROM read_json($spool, {options})"  # noqa: S608 - constants
+    query = f"SELECT {keep} FROM read_json($spool, {options})"
     return f"COPY ({query}) TO {_quoted(parquet)} {WRITE}"
 
 
@@ -134,8 +244,37 @@ def _fields(kinds: dict[str, Type], moment: str, any_json: str) -> str:
     return ", ".join(f'"{name}" {_type(kind, moment, any_json)}' for name, kind in kinds.items())
 
 
-def _literal(path: Path) -> str:
-    """A path in which DuckDB sees no pattern."""
+def _says(value: str, kind: Type) -> str:
+    """How much a value says: how many of a struct's fields are not empty; else how long its text is."""
+    if isinstance(kind, dict):
+        inner = [(f'{value}."{name}"', each) for name, each in kind.items()]
+        fields = " + ".join(f"({_says(name, each)} > 0)::INT" for name, each in inner)
+        return f"coalesce({fields}, -1)"
+    text = f"to_json({value})::VARCHAR" if isinstance(kind, list) else f"{value}::VARCHAR"
+    return f"coalesce(length({text}), -1)"
+
+
+def _fullest(name: str, kind: Type) -> str:
+    value = f'"{name}"'
+    ranks = [_says(value, kind), f"to_json({value})::VARCHAR"]
+    if name == TLS:
+        ranks.insert(0, f"coalesce(length({value}.tlsVersion), -1) > 0")
+    order = ", ".join(f"{rank} DESC NULLS LAST" for rank in ranks)
+    return f"first({value} ORDER BY {order}) AS {value}"
+
+
+_COLUMNS: Final = ", ".join(f'"{name}"' for name in COLUMNS)
+_FULLEST: Final = ", ".join(
+    "eventID" if name == "eventID" else _fullest(name, kind) for name, kind in COLUMNS.items()
+)
+_NAMELESS: Final = "coalesce(eventID, '') = ''"
+
+
+def _literal(path: Path | str) -> str:
+    """A path in which DuckDB sees no pattern. In a pattern it takes a backslash for a separator; but a path
+    that is there it takes as it is."""
+    if "\\" in str(path):
+        return str(path)
     return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 

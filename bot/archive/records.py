@@ -1,68 +1,119 @@
-"""The text of a log file → its events, each one line of JSON that fits the archive's columns.
+"""The text of a log file → the records in it, and the events in those.
 
-The usual file costs two passes of msgspec. What it refuses (lost line ends, lone surrogates, nesting past
-Python's limit, fields of another type) takes slower ways that keep every event that JSON allows.
+The usual file costs two passes of msgspec. What it refuses (a cut line, lone surrogates, nesting past
+Python's limit, lines that begin with a moment) takes slower ways, where a broken record costs itself alone.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-import math
 import re
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.event_schema import COLUMNS as LAKE_COLUMNS
-from bot.event_schema import FLAG, MAP, TEXT, TIME, Type
+from bot.archive.events import (
+    CLOSE,
+    COLUMNS,
+    DEPTH,
+    EVENT,
+    OPEN,
+    OPEN_LIST,
+    QUOTE,
+    Row,
+    find,
+    fitted,
+    may_hold_event,
+    plain,
+    read,
+)
+from bot.archive.events import Unusable as Unusable
+from bot.event_schema import FLAG, TIME, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-COLUMNS: Final[dict[str, Type]] = {
-    **{name: kind for name, kind in LAKE_COLUMNS.items() if not name.startswith("eventJson")},
-    "tlsDetails": {
-        "tlsVersion": TEXT,
-        "cipherSuite": TEXT,
-        "clientProvidedHostHeader": TEXT,
-        "keyExchange": TEXT,
-    },
-}
-"""What is stored, in this order: Lake's columns without `eventJson` and its checksum, and `keyExchange`."""
-
-Row = tuple[str, "str | None", Any]
-"""eventTime as `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`, eventID, the event as a line of JSON (bytes or a Raw)."""
+    from collections.abc import Callable, Iterable, Iterator
 
 RECORD_BYTES: Final = 16 << 20  # CloudTrail's own limit is 1 MB; a bound keeps memory bounded
-PYTHON_INT_DIGITS: Final = 4300  # longer ones int() refuses (CVE-2020-10735)
 
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII)
-TEXT_OR_BRACKET: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["{}\[\]]', re.DOTALL)
-TEXT_OR_SIGN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]:,]', re.DOTALL)
-QUOTE, OPEN, CLOSE, OPEN_LIST, CLOSE_LIST, COLON, COMMA = b'"{}[]:,'
-NOWHERE: Final = -1
+NOT_KEPT: Final = {"userIdentity": ("credentialId",)}  # CloudTrail's own, and no column of Lake's
+CALLS: Final = frozenset({"Management", "Data", "", None})  # events of these categories are calls
+TOKEN: Final = re.compile(rb'"([^"\\\n]*+(?:\\.[^"\\\n]*+)*+)"(\s*+:)?+|["{}\[\]]', re.DOTALL)
+LOG_BEGINS: Final = b'{"Records"'
+LONGEST_PREFIX: Final = 300
+BEFORE_JSON: Final = re.compile(  # a moment, a host, a level
+    rb"^[^{\n]{1,%d}(?=\{)" % LONGEST_PREFIX, re.MULTILINE
+)
+BRACKETS: Final = re.compile(rb'[\s{}\[\],]*(?:"\w+"\s*:\s*\[?\s*)?')
 BETWEEN_EVENTS: Final = b'},{"eventVersion"'  # as CloudTrail writes them
-FIRST_LOOK: Final = 1 << 16  # enough to see how a long file begins
 BETWEEN: Final = b" \t\r\n,"
-WRAPPERS: Final = (b'"Records"', b'"Events"')  # of log files, and of LookupEvents
-SURROGATE: Final = re.compile("[\ud800-\udfff]")
+FIRST_LOOK: Final = 1 << 16  # enough to see how a long file begins
+EVENT_NAMES: Final = {name.encode(): 1 << bit for bit, name in enumerate(sorted(EVENT))}
+RECORD_NAMES: Final = frozenset({b"eventcategory", b"classuid"})  # of CloudTrail's other records, of OCSF's
+WHOLE: Final = sum(EVENT_NAMES.values())
+NOWHERE: Final = -1
+SHORTEST_TEXT: Final = 60  # of an event, as JSON
+
+CUT: Final = "is cut short"
+NO_JSON: Final = "is not JSON"
+NO_EVENT: Final = "holds no event"
+HALF_EVENT: Final = "names an eventTime, but is no whole event"
+STRANGE: Final = frozenset({NO_JSON, NO_EVENT})
+"""What may be said of a record that has nothing to do with CloudTrail."""
 
 
-class Unusable(Exception):
-    """Nothing of this file can be used; the message says why."""
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """In place of a record: why it cannot be read, in words that end a sentence about it."""
+
+    why: str
 
 
-class NotALog(Exception):
-    """The file is something else that CloudTrail writes."""
+@dataclass(slots=True)
+class Tally:
+    """What was in a file beside its events: records of another kind, and bad ones with the number of the
+    first; counted by kind and by reason."""
+
+    skipped: Counter[str] = field(default_factory=Counter)
+    bad: Counter[str] = field(default_factory=Counter)
+    first_bad: str = ""
+
+    def add(self, other: Tally) -> None:
+        """Take in what was counted in another text of the same file."""
+        self.skipped.update(other.skipped)
+        self.bad.update(other.bad)
+        self.first_bad = self.first_bad or other.first_bad
+
+    @property
+    def is_strange(self) -> bool:
+        """Whether all that was bad has nothing to do with CloudTrail."""
+        return bool(self.bad) and not self.bad.keys() - STRANGE
+
+    def refuse(self, why: str, number: int) -> None:
+        self.bad[why] += 1
+        self.first_bad = self.first_bad or f"record {number} {why}"
+
+    @property
+    def words(self) -> str:
+        """What was bad, in words that end a sentence about the file."""
+        count = self.bad.total()
+        return self.first_bad if count < 2 else f"{count:,} records could not be read: {self.first_bad}, …"
 
 
 @dataclass(frozen=True, slots=True)
 class _Codec:
+    """msgspec's readers. `exact` takes an event whose names are all ours, spelled so; `key` any event."""
+
     log: Callable[[bytes], list[Any]]
     array: Callable[[bytes], list[Any]]
     lines: Callable[[bytes], list[Any]]
+    names: Callable[[Any], dict[str, Any]]
+    exact: Callable[[Any], Any]
     key: Callable[[Any], Any]
     event: Callable[[bytes], Any]
 
@@ -71,159 +122,100 @@ class _Codec:
 def _codec() -> _Codec:
     import msgspec
 
+    raw: Any = msgspec.Raw
+
     def shape(kind: Type) -> Any:
         if isinstance(kind, dict):
             fields = [(name, shape(field), None) for name, field in kind.items()]
             return msgspec.defstruct("Fields", fields) | None
         if isinstance(kind, list):
             return list[shape(kind[0])] | None  # type: ignore[misc]  # built here
-        return {FLAG: bool | None, TIME: datetime | None}.get(kind, msgspec.Raw)  # Raw takes null too
+        return {FLAG: bool | None, TIME: datetime | None}.get(kind, raw)  # Raw takes null too
 
-    log: Any = msgspec.json.Decoder(msgspec.defstruct("Log", [("Records", list[msgspec.Raw])]))
+    def exactly(name: str, fields: list[Any]) -> Any:
+        return msgspec.defstruct(name, fields, forbid_unknown_fields=True, gc=False)
+
+    key: list[Any] = [
+        ("eventTime", str),
+        ("eventSource", str),
+        ("eventName", str),
+        ("eventID", str | None, None),
+        ("eventCategory", str | None, None),
+    ]
+    structs = {
+        column: exactly(column, [(name, raw, None) for name in (*kind, *NOT_KEPT.get(column, ()))]) | None
+        for column, kind in COLUMNS.items()
+        if isinstance(kind, dict)
+    }
+    said = {name for name, *_ in key}
+    others = [(name, structs.get(name, raw), None) for name in COLUMNS if name not in said]
+    log: Any = msgspec.json.Decoder(exactly("Log", [("Records", list[raw])]))  # nothing else may hold events
     return _Codec(
         log=lambda data: log.decode(data).Records,
-        array=msgspec.json.Decoder(list[msgspec.Raw]).decode,
-        lines=msgspec.json.Decoder(msgspec.Raw).decode_lines,
-        key=msgspec.json.Decoder(
-            msgspec.defstruct("Key", [("eventTime", str), ("eventID", str | None, None)])
-        ).decode,
+        array=msgspec.json.Decoder(list[raw]).decode,
+        lines=msgspec.json.Decoder(raw).decode_lines,
+        names=msgspec.json.Decoder(dict[str, raw]).decode,
+        exact=msgspec.json.Decoder(exactly("Exact", key + others)).decode,
+        key=msgspec.json.Decoder(msgspec.defstruct("Key", key, gc=False)).decode,
         event=msgspec.json.Decoder(shape(COLUMNS)).decode,
     )
 
 
-def split(data: bytes) -> Iterable[Any]:
-    """The records of a whole file: `{"Records": […]}`, an array, lines; or whatever `scan` makes of it."""
+# --- records → events
+
+
+def rows(records: Iterable[Any], tally: Tally) -> Iterator[Row]:
+    """Every event in the records. What is none is counted in `tally`, and costs its neighbours nothing."""
     codec = _codec()
-    flat = data.replace(
-        b"\n", b" "
-    )  # a line feed in JSON is only white space, and would end a line of the spool
-    for decode in (codec.log, codec.array, codec.lines):
-        try:
-            records = decode(flat)
-            if records:
-                codec.key(records[0])
-        except (ValueError, RecursionError):
-            continue
-        return records
-    return scan([data])
-
-
-def scan(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The records of JSON of any length and depth: values one after another, the elements of arrays, in
-    place of a wrapper what is in it. Where msgspec cannot help, only strings and brackets are looked at."""
-    scanner = _Scanner()
-    rest = b""
-    blocks = iter(blocks)
-    first = next(blocks, b"")
-    for block in chain([first[:FIRST_LOOK], first[FIRST_LOOK:]], blocks):
-        buffer = rest + block
-        at = 0
-        if scanner.is_between():
-            records, taken = _many(buffer, within_array=len(scanner.floors) > 1)
-            yield from records
-            buffer = buffer[taken:]
-        for token in TEXT_OR_BRACKET.finditer(buffer):
-            start, end = token.span()
-            if buffer[start] == QUOTE and end == start + 1:
-                break  # the string ends in a later block
-            if scanner.is_between() and buffer[at:start].strip(BETWEEN):
-                raise Unusable("it is not JSON")
-            if scanner.take(buffer[start], token):
-                yield buffer[scanner.start : end].replace(b"\n", b" ")
-            at = end
-        rest = buffer[scanner.rewind(at) :]
-        if len(rest) > RECORD_BYTES:
-            raise Unusable(f"it is not JSON, or one record is larger than {RECORD_BYTES >> 20} MB")
-    if scanner.depth or rest.strip(BETWEEN):
-        raise Unusable("it is not JSON, or it is cut short")
-
-
-def _many(buffer: bytes, *, within_array: bool) -> tuple[Sequence[Any], int]:
-    """As many records as msgspec can take from the buffer at once, and where it left off. If all up to a
-    place parses, that place is between two records."""
-    codec = _codec()
-    cut = buffer.rfind(BETWEEN_EVENTS) + 1 if within_array else buffer.rfind(b"\n")
-    text = buffer[: max(cut, 0)].strip(BETWEEN).replace(b"\n", b" ")
-    try:
-        records = codec.array(b"[" + text + b"]") if within_array else codec.lines(text)
-        codec.key(records[0])
-    except (ValueError, RecursionError, IndexError):
-        return [], 0
-    return records, cut
-
-
-class _Scanner:
-    """Where in nested brackets records begin and end. A floor is a depth at which records begin."""
-
-    def __init__(self) -> None:
-        self.depth = 0
-        self.floors = [0]
-        self.start = NOWHERE
-        self.before = b""
-
-    def is_between(self) -> bool:
-        return self.depth == self.floors[-1]
-
-    def take(self, mark: int, token: re.Match[bytes]) -> bool:
-        """Whether a record, begun at `start`, ends with this token."""
-        before, self.before = self.before, b""
-        if mark == QUOTE:
-            if self.is_between():
-                self.start = token.start()
-                return True
-            if self.depth == self.floors[-1] + 1:
-                self.before = token[0]
-            return False
-        if mark in (OPEN, OPEN_LIST):
-            self._open(mark, token.start(), before)
-            return False
-        return self._close()
-
-    def _open(self, mark: int, at: int, before: bytes) -> None:
-        above = self.depth - self.floors[-1]
-        self.depth += 1
-        if mark == OPEN_LIST and (above == 0 or (above == 1 and before in WRAPPERS)):
-            self.floors.append(self.depth)
-            self.start = NOWHERE
-        elif above == 0:
-            self.start = at
-
-    def _close(self) -> bool:
-        if not self.depth:
-            raise Unusable("it is not JSON: a bracket closes that was never opened")
-        if self.is_between():
-            self.floors.pop()
-            self.depth -= 1
-            self.start = NOWHERE
-            return False
-        self.depth -= 1
-        return self.is_between() and self.start != NOWHERE
-
-    def rewind(self, at: int) -> int:
-        """From where the next block needs this one: the start of the record now open, else `at`."""
-        if self.is_between() or self.start == NOWHERE:
-            return at
-        self.depth = self.floors[-1]
-        return self.start
-
-
-def rows(records: Iterable[Any]) -> Iterator[Row]:
-    """Every record as a Row; one that is no event, or has no usable eventTime, makes the file Unusable."""
-    key = _codec().key
+    exact = codec.exact
+    is_moment = MOMENT.fullmatch
     for number, record in enumerate(records, 1):
-        if len(record) > RECORD_BYTES:
-            raise Unusable(f"record {number} is larger than {RECORD_BYTES >> 20} MB")
         try:
-            event = key(record)
-            if MOMENT.fullmatch(event.eventTime) and _is_day(event.eventTime[:10]):
-                yield event.eventTime, event.eventID, record
-                continue
-        except (ValueError, RecursionError):
-            pass  # mended below
-        try:
-            yield mend(bytes(record))
-        except Unusable as error:
-            raise Unusable(f"record {number} {error}") from error
+            event = exact(record)
+        except (ValueError, RecursionError, TypeError):
+            event = _with_other_names(record)
+        if (
+            event
+            and event.eventCategory in CALLS
+            and is_moment(event.eventTime)
+            and _is_day(event.eventTime[:10])
+            and len(record) <= RECORD_BYTES
+        ):
+            yield event.eventTime, event.eventID, record
+        else:
+            yield from _found(record, number, tally)
+
+
+def _with_other_names(record: Any) -> Any:
+    """The key of an event that has fields unknown to us, but none of ours in another spelling; else None."""
+    codec = _codec()
+    try:
+        key = codec.key(record)
+        fields = codec.names(record)
+        if ":" in key.eventSource or not _spelled_as_ours(fields, COLUMNS):
+            return None
+        if any(b"eventtime" in bytes(fields[name]).lower() for name in fields.keys() - COLUMNS.keys()):
+            return None  # the whole event may stand in there
+        for name, kind in COLUMNS.items():
+            if isinstance(kind, dict) and name in fields:
+                inner = bytes(fields[name])
+                if inner != b"null" and not _spelled_as_ours(codec.names(inner), kind):
+                    return None
+    except (ValueError, RecursionError, TypeError):
+        return None
+    return key
+
+
+def _spelled_as_ours(fields: dict[str, Any], columns: dict[str, Type]) -> bool:
+    strange = fields.keys() - columns.keys()
+    return not strange or _plain_names(tuple(columns)).isdisjoint(
+        plain(name.partition(".")[0]) for name in strange
+    )
+
+
+@cache
+def _plain_names(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(plain, names))
 
 
 @cache
@@ -232,6 +224,40 @@ def _is_day(text: str) -> bool:
         return bool(date.fromisoformat(text))
     except ValueError:
         return False
+
+
+def _found(record: Any, number: int, tally: Tally) -> Iterator[Row]:
+    """The events in a record that is none as it stands."""
+    if isinstance(record, Broken):
+        tally.refuse(record.why, number)
+        return
+    line = bytes(record)
+    if len(line) > RECORD_BYTES:
+        tally.refuse(f"is larger than {RECORD_BYTES >> 20} MB", number)
+        return
+    if line.startswith(LOG_BEGINS):  # whole files one after another
+        try:
+            inner = _codec().log(line)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            yield from rows(inner, tally)
+            return
+    skipped: Counter[str] = Counter()
+    try:
+        events = find(read(line), skipped)
+    except (Unusable, RecursionError) as error:
+        why = str(error) if isinstance(error, Unusable) else "is nested too deeply"
+        tally.refuse(why, number)
+        return
+    tally.skipped.update(skipped)
+    for event in events:
+        try:
+            yield fitted(event)
+        except (Unusable, RecursionError) as error:
+            tally.refuse(str(error), number)
+    if not events and not skipped:
+        tally.refuse(HALF_EVENT if b"eventtime" in line.lower() else NO_EVENT, number)
 
 
 def fits(line: bytes) -> bool:
@@ -243,93 +269,278 @@ def fits(line: bytes) -> bool:
     return True
 
 
-def mend(line: bytes) -> Row:
-    """The event with every field made to fit: a text column takes any value as JSON, elsewhere what does not
-    fit becomes null. Takes an event out of what LookupEvents puts around it."""
-    try:
+def mend(line: bytes) -> bytes:
+    """The line of an event with every field made to fit its column."""
+    event = read(line)
+    return bytes(fitted(event)[2])
+
+
+# --- text → records
+
+
+def split(data: bytes) -> Iterable[Any]:
+    """The records of a whole text: of `{"Records": […]}`, an array, values one after another; of a CSV; of
+    lines that begin with something else; at last whatever `scan` finds. A Broken stands for what cannot be
+    read."""
+    codec = _codec()
+    flat = data.replace(b"\n", b" ")  # in JSON it is only white space, and would end a line of the spool
+    for decode in (codec.log, codec.array, codec.lines):
         try:
-            return _fitted(_loads(line))
-        except RecursionError:
-            return _fitted(_shallow(line))
-    except ValueError as error:
-        raise Unusable("is not valid JSON") from error
-
-
-def _fitted(record: Any) -> Row:
-    if isinstance(record, dict) and "eventTime" not in record:
-        record = record.get("CloudTrailEvent", record)
-    if isinstance(record, str):
-        record = _loads(record.encode("utf-8", "replace"))
-    if isinstance(record, dict) and "digestStartTime" in record:
-        raise NotALog
-    if not isinstance(record, dict) or not record.keys() & COLUMNS.keys():
-        raise Unusable("is not a CloudTrail event")
-    moment = _moment(record.get("eventTime"))
-    if not moment:
-        raise Unusable("has no usable eventTime")
-    fitted = {name: _fit(record[name], kind) for name, kind in COLUMNS.items() if name in record}
-    fitted["eventTime"] = moment
-    text = SURROGATE.sub("\ufffd", json.dumps(fitted, ensure_ascii=False))
-    return moment, fitted.get("eventID"), text.encode()
-
-
-def _fit(value: Any, kind: Type) -> Any:
-    if value is None or kind == MAP:
-        return value
-    if kind == TEXT:
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if kind == FLAG:
-        return {"true": True, "false": False}.get(str(value).lower())
-    if isinstance(kind, list):
-        return [_fit(item, kind[0]) for item in value] if isinstance(value, list) else None
-    if isinstance(kind, dict):
-        fields = value if isinstance(value, dict) else None
-        return fields and {name: _fit(fields[name], field) for name, field in kind.items() if name in fields}
-    return _moment(value)
-
-
-def _moment(value: Any) -> str | None:
-    """An ISO 8601 time in UTC, as MOMENT or with a fraction; without an offset it is UTC, as CloudTrail's."""
-    try:
-        moment = datetime.fromisoformat(value.strip())
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment
-    except (AttributeError, ValueError, OverflowError):
-        return None
-    return moment.replace(tzinfo=None).isoformat() + "Z"
-
-
-def _float(text: str) -> float | str:
-    number = float(text)
-    return number if math.isfinite(number) else text
-
-
-def _int(text: str) -> int | str:
-    return int(text) if len(text) < PYTHON_INT_DIGITS else text
-
-
-def _loads(line: bytes) -> Any:
-    text = line.decode("utf-8", "replace")
-    return json.loads(text, strict=False, parse_float=_float, parse_int=_int, parse_constant=str)
-
-
-def _shallow(line: bytes) -> dict[str, Any]:
-    """An object nested too deeply for Python; those of its fields that are become their own text."""
-    record: dict[str, Any] = {}
-    depth, name, text, begin = 0, None, b"", 0
-    for token in TEXT_OR_SIGN.finditer(line):
-        mark = line[token.start()]
-        if mark == QUOTE:
-            text = token[0]
+            records = decode(flat)
+        except (ValueError, RecursionError):
             continue
-        depth += (mark in (OPEN, OPEN_LIST)) - (mark in (CLOSE, CLOSE_LIST))
-        if depth == 1 and mark == COLON:
-            name, begin = _loads(text), token.end()
-        elif name is not None and ((depth == 1 and mark == COMMA) or not depth):
-            value = line[begin : token.start()]
-            try:
-                record[name] = _loads(value)
-                json.dumps([[[record[name]]]])  # `_fitted` writes it from deeper down
-            except RecursionError:
-                record[name] = value.decode("utf-8", "replace").strip()
-            name = None
-    return record
+        if decode is not codec.log and any(len(record) > RECORD_BYTES for record in records):
+            return scan([data])  # one wrapper around a whole file
+        if decode is codec.array and records and bytes(records[0])[:1] == b"[" and len(flat) <= RECORD_BYTES:
+            return [flat]  # a list of lists may be a table, and only together it is one
+        return records
+    return _table(data) or _by_line(data) or scan([data])
+
+
+def _table(data: bytes) -> list[Any] | None:
+    """The rows of a CSV whose first line names an event's columns, as Lake and Athena deliver answers."""
+    if not _is_table(data):
+        return None
+    try:
+        rows = csv.DictReader(io.StringIO(data.decode("utf-8", "replace"), newline=""))
+        return [
+            json.dumps({name: cell for name, cell in row.items() if name and cell}).encode() for row in rows
+        ]
+    except csv.Error:
+        return None
+
+
+def _is_table(data: bytes) -> bool:
+    head = data[:FIRST_LOOK].partition(b"\n")[0].decode("utf-8", "replace").strip()
+    try:
+        names = next(csv.reader([head]), [])
+    except csv.Error:
+        return False
+    return {plain(name) for name in names} >= EVENT
+
+
+def _by_line(data: bytes) -> list[Any] | None:
+    """A record a line, if there is any line that may be or hold an event; what is before one is dropped."""
+    lines = _codec().lines
+    records: list[Any] = []
+    events = False
+    for line in BEFORE_JSON.sub(b"", data).split(b"\n"):
+        text = line.strip(BETWEEN)
+        if not text or (len(text) <= LONGEST_PREFIX and BRACKETS.fullmatch(text)):
+            continue
+        try:
+            values = lines(text)
+        except (ValueError, RecursionError):
+            values = [Broken(CUT if text[0] in (OPEN, OPEN_LIST) else NO_JSON)]
+            if len(text) <= RECORD_BYTES and text[0] == OPEN and text[-1] == CLOSE:
+                values = [text]  # what msgspec refuses, Python may read
+        else:
+            events = events or (text[0] == OPEN and may_hold_event(text.decode("utf-8", "replace")))
+        records += values
+    return records if events else None
+
+
+def scan(blocks: Iterable[bytes]) -> Iterator[Any]:
+    """The records of a text of any length, be it whole or broken: every outermost object that has an event's
+    three names, and every text that may hold them; where msgspec can help, many at once. Only strings and
+    brackets are looked at, and no more than RECORD_BYTES are held."""
+    scanner = _Scanner()
+    blocks = iter(blocks)
+    first = next(blocks, b"")
+    if _is_table(first):
+        raise Unusable("it is a CSV too long to be read at once: split it into shorter ones")
+    for block in chain([first[:FIRST_LOOK], first[FIRST_LOOK:]], blocks):
+        yield from scanner.take(block)
+    yield from scanner.end()
+
+
+def _is_strange(text: bytes, *, before: int) -> bool:
+    """Whether the text between two values is more than white space, and more than what a logger writes on a
+    line before its JSON."""
+    if before == OPEN:
+        line = text.rpartition(b"\n")
+        text = line[0] if len(line[2]) <= LONGEST_PREFIX else text
+    return bool(text.strip(BETWEEN))
+
+
+@dataclass(slots=True)
+class _Bracket:
+    """One that is open: where it began, or NOWHERE once it can be no record; which of an event's names it
+    has; the records found in it that wait to see whether it is one itself."""
+
+    mark: int
+    start: int
+    names: int = 0
+    waiting: list[tuple[int, int]] = field(default_factory=list)
+
+
+class _Scanner:
+    """Where in nested brackets records begin and end. Positions count from the text's first byte."""
+
+    def __init__(self) -> None:
+        self.buffer = b""
+        self.origin = 0  # the position of the buffer's first byte
+        self.at = 0  # how far it is read
+        self.stack: list[_Bracket] = []
+        self.open = {OPEN: 0, OPEN_LIST: 0}
+        self.named = 0  # of the open brackets, how many show a name of an event's
+        self.found = self.was_cut = False
+
+    def take(self, block: bytes) -> Iterator[Any]:
+        self.buffer += block
+        yield from self._many()
+        yield from self._tokens(last=False)
+        yield from self._forget()
+
+    def end(self) -> Iterator[Any]:
+        yield from self._tokens(last=True)
+        for bracket in self.stack:
+            yield from self._emit(bracket.waiting)
+        rest = self.buffer[self.at - self.origin :].strip(BETWEEN)
+        if self.stack and not self.was_cut:
+            yield Broken(CUT)
+        elif rest:
+            yield Broken(NO_JSON)
+
+    def _many(self) -> Iterator[Any]:
+        """As many records as msgspec can take at once. If all up to a place parses, that place is between two
+        records."""
+        within = bool(self.stack)
+        if within and (self.stack[-1].mark != OPEN_LIST or self.named or not self.found):
+            return
+        begin = self.at - self.origin
+        cut = self.buffer.rfind(BETWEEN_EVENTS) + 1 if within else self.buffer.rfind(b"\n")
+        text = self.buffer[begin : max(cut, begin)].strip(BETWEEN)
+        if not within:
+            text = BEFORE_JSON.sub(b"", text)
+        if not text.startswith(b"{"):
+            return
+        text = text.replace(b"\n", b" ")
+        codec = _codec()
+        try:
+            records = codec.array(b"[" + text + b"]") if within else codec.lines(text)
+        except (ValueError, RecursionError):
+            return
+        self.at = self.origin + cut
+        yield from records
+
+    def _tokens(self, *, last: bool) -> Iterator[Any]:
+        buffer, origin = self.buffer, self.origin
+        at = self.at - origin
+        going = True
+        while going:
+            going = False
+            for token in TOKEN.finditer(buffer, at):
+                start, end = token.span()
+                mark = buffer[start]
+                if not self.stack and _is_strange(buffer[at:start], before=mark):
+                    yield Broken(NO_JSON)
+                if mark == QUOTE and end == start + 1:
+                    line_end = buffer.find(b"\n", end)
+                    if line_end == NOWHERE and not last and len(buffer) - start <= RECORD_BYTES:
+                        self.at = origin + start
+                        return
+                    yield from self._broken_line(start)
+                    at = line_end + 1 if line_end != NOWHERE else len(buffer)
+                    going = True
+                    break
+                if mark == QUOTE:
+                    if not last and end == len(buffer):  # a colon may follow
+                        self.at = origin + start
+                        return
+                    self._text(token, origin)
+                    if not self.stack:
+                        yield from self._emit([(start + origin, end + origin)])
+                elif mark in (OPEN, OPEN_LIST):
+                    self._push(mark, start + origin)
+                else:
+                    yield from self._close(mark, end + origin)
+                at = end
+        self.at = origin + at
+
+    def _text(self, token: re.Match[bytes], origin: int) -> None:
+        if not self.stack:
+            return
+        top = self.stack[-1]
+        text = token[1]
+        if token[2] is not None:
+            low = text.lower().replace(b"_", b"")
+            names = WHOLE if low in RECORD_NAMES else EVENT_NAMES.get(low, 0)
+            self.named += bool(names and not top.names)
+            top.names |= names
+        elif len(text) >= SHORTEST_TEXT and b"eventtime" in text.lower():
+            top.waiting.append((token.start() + origin, token.end(1) + 1 + origin))
+
+    def _push(self, mark: int, start: int) -> None:
+        if len(self.stack) >= DEPTH:
+            raise Unusable(f"it is nested deeper than {DEPTH:,} brackets")
+        self.stack.append(_Bracket(mark, start))
+        self.open[mark] += 1
+
+    def _pop(self) -> _Bracket:
+        bracket = self.stack.pop()
+        self.open[bracket.mark] -= 1
+        self.named -= bool(bracket.names)
+        return bracket
+
+    def _close(self, mark: int, end: int) -> Iterator[Any]:
+        opened = OPEN if mark == CLOSE else OPEN_LIST
+        if not self.open[opened]:
+            if not self.stack:
+                yield Broken("closes a bracket that was never opened")
+            return
+        waiting: list[tuple[int, int]] = []
+        while True:
+            bracket = self._pop()
+            waiting = bracket.waiting + waiting
+            if bracket.mark == opened:
+                break
+        is_listed = not self.stack or self.stack[-1].mark == OPEN_LIST
+        is_record = bracket.names == WHOLE or (bracket.names and is_listed and not waiting)
+        if is_record and bracket.start != NOWHERE:
+            waiting = [(bracket.start, end)]
+        if self.stack:
+            self.stack[-1].waiting += waiting
+            if not self.named:
+                yield from self._emit_all()
+        elif waiting or bracket.start != NOWHERE:
+            yield from self._emit(waiting or [(bracket.start, end)])
+
+    def _emit_all(self) -> Iterator[Any]:
+        """Records inside of what shows no event's name itself: it is taken as a wrapper from here on."""
+        top = self.stack[-1]
+        if not top.waiting:
+            return
+        for bracket in self.stack:
+            bracket.start = NOWHERE
+            waiting, bracket.waiting = bracket.waiting, []
+            yield from self._emit(waiting)
+
+    def _emit(self, spans: list[tuple[int, int]]) -> Iterator[Any]:
+        for start, end in spans:
+            self.found, self.was_cut = True, False
+            yield self.buffer[start - self.origin : end - self.origin].replace(b"\n", b" ")
+
+    def _broken_line(self, start: int) -> Iterator[Any]:
+        """A string that no quote ends on its line: forget what this line opened."""
+        line = self.origin + self.buffer.rfind(b"\n", 0, start) + 1
+        while self.stack and self.stack[-1].start >= line:
+            yield from self._emit(self._pop().waiting)
+        self.was_cut = True
+        yield Broken(CUT)
+
+    def _forget(self) -> Iterator[Any]:
+        """Drop what is read and held for nothing; and of what is held, all beyond RECORD_BYTES."""
+        if self.at - self.origin > RECORD_BYTES:
+            if self.stack and self.stack[0].start != NOWHERE and not any(each.waiting for each in self.stack):
+                yield Broken(f"is larger than {RECORD_BYTES >> 20} MB")
+            for bracket in self.stack:
+                waiting, bracket.waiting = bracket.waiting, []
+                bracket.start = NOWHERE
+                yield from self._emit(waiting)
+        keep = self.at
+        for bracket in self.stack:
+            begins = [bracket.start] if bracket.start != NOWHERE else []
+            keep = min([keep, *begins, *(start for start, _ in bracket.waiting[:1])])
+        self.buffer = self.buffer[keep - self.origin :]
+        self.origin = keep

@@ -1,45 +1,61 @@
-"""Where CloudTrail log files are, and their text: folders, files, `s3://bucket/prefix`; gzip or plain.
+"""Where log files are: folders, files, `s3://bucket/prefix`. Every regular file is one, whatever its name:
+what it holds is for its content to say.
 
-In a folder or under a prefix, what has the name of a log is read, and its content decides the rest. A file
-that is named itself is always read.
+One that cannot be reached is told with its reason, and the others are read.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections import deque
+import stat
+from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.archive.records import Unusable
+from bot.archive import content
+from bot.archive.events import Unusable
 from bot.errors import EngineError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    Content = (
-        bytes | Iterator[bytes]
-    )  # the text of a source, inflated; of a long one its blocks, yet to be read
+    from bot.archive.content import Text
+
+    Content = bytes | Iterator[Text]  # a short text; or the texts of what is long or holds several
 
 MB: Final = 1 << 20
-WHOLE_BYTES: Final = 48 * MB  # of text; a longer file is streamed. CloudTrail's own files stay far below
 AHEAD_BYTES: Final = 4 * MB  # of files being read ahead, as stored: logs inflate 7 to 20 times
-READ_BYTES: Final = 8 * MB
 DISK_READERS: Final = 2  # inflating keeps one busy while the other reads
 S3_READERS: Final = 8  # each waits some 30 ms for its first byte
 
-LOG_NAME: Final = re.compile(r"\.(json|jsonl|ndjson)(\.gz)?$", re.IGNORECASE)
-OTHER_TRAIL_FILES: Final = re.compile(r"CloudTrail-(Digest|Insight)")
 DELIVERY_DAY: Final = re.compile(
-    r"(?<!\d)(\d{4})/?(\d\d)/?(\d\d)(?:/|T\d{4}Z)"
+    r"(?<!\d)(\d{4})[/-]?(\d\d)[/-]?(\d\d)(?:[/T_.-]|$)"
 )  # in the folders, or in the file's name
-GZIP: Final = b"\x1f\x8b"
-BOM: Final = b"\xef\xbb\xbf"
+ARCHIVED_CLASSES: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+"""S3 storage classes of which an object must be restored before it can be read.
+Source: the S3 API reference, InvalidObjectState."""
+
+NOT_REGULAR: Final = "not a regular file"
+FOLDER: Final = "folder marker"
+CHOSEN: Final = "left out by pattern"
+
+
+class Archived(Unusable):
+    """It lies in a storage class from which it must be restored first."""
+
+
+class Denied(Unusable):
+    """Whoever we are may not read it."""
+
+
+class Gone(Unusable):
+    """It was there when the place was listed, and is no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +74,32 @@ class Source:
 
 @dataclass(slots=True)
 class Found:
-    """Log files in the order of their delivery, each once; how many other files; what is out of reach."""
+    """Sources in the order of their delivery, each once; what is passed over, by kind, with its names; what
+    is out of reach, and why."""
 
     sources: list[Source] = field(default_factory=list)
-    ignored: int = 0
+    skipped: dict[str, str] = field(default_factory=dict)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
+    @property
+    def ignored(self) -> int:
+        return len(self.skipped)
 
-def find(places: Sequence[str], *, but: Path) -> Found:
-    """What is to be read in `places`, but the folder `but`. UserError for a place that does not exist."""
+    @property
+    def kinds(self) -> Counter[str]:
+        return Counter(self.skipped.values())
+
+
+def find(places: Sequence[str], *, but: Path, leave_out: Sequence[str] = ()) -> Found:
+    """What is to be read in `places`, but the folder `but` and what a pattern of `leave_out` matches: its
+    name, its path within the place, or the whole of it, as the shell's `*`, `?` and `[…]`. UserError for a
+    place that does not exist."""
     found = Found()
     for place in places:
         if place.startswith("s3://"):
-            _find_objects(place, found)
+            _find_objects(place, found, leave_out)
         else:
-            _find_files(Path(place).expanduser().absolute(), but, found)
+            _find_files(Path(place).expanduser().absolute(), but, found, leave_out)
     by_name = {source.name: source for source in found.sources}
     found.sources = sorted(
         by_name.values(), key=_delivery
@@ -81,65 +108,103 @@ def find(places: Sequence[str], *, but: Path) -> Found:
 
 
 def _delivery(source: Source) -> tuple[str, str]:
-    day = DELIVERY_DAY.search(source.name)
-    return ("".join(day.groups()) if day else "", source.name)
+    return delivery_day(source.name), source.name
 
 
-def _is_log(path: str) -> bool:
-    name = path.rpartition("/")[2]
-    return bool(LOG_NAME.search(name)) and not name.startswith(".") and not OTHER_TRAIL_FILES.search(path)
+def delivery_day(name: str) -> str:
+    """The day that a source's name tells, as YYYYMMDD; nothing where it tells none."""
+    days = DELIVERY_DAY.findall(name)
+    return "".join(days[-1]) if days else ""
+
+
+def _is_left_out(name: str, within: str, patterns: Sequence[str]) -> bool:
+    last = within.rpartition("/")[2]
+    return any(fnmatchcase(each, pattern) for pattern in patterns for each in (name, within, last))
 
 
 # --- files
 
 
-def _find_files(place: Path, but: Path, found: Found) -> None:
+def _find_files(place: Path, but: Path, found: Found, leave_out: Sequence[str]) -> None:
     try:
-        if not place.is_dir():
-            found.sources.append(_file(place))
-            return
+        about = place.stat()
     except OSError as error:
         raise UserError(f"{place} cannot be read: {error.strerror}.", "Check the path.") from error
+    if not stat.S_ISDIR(about.st_mode):
+        _add_file(place, place.name, found, leave_out)
+        return
     unreadable = found.unreadable
+    seen = {(about.st_dev, about.st_ino)}  # a folder behind two links is read once, and a loop ends
     for folder, folders, names in os.walk(
         place,
+        followlinks=True,
         onerror=lambda error: unreadable.append(
             (_text(error.filename), f"it cannot be listed: {error.strerror}")
         ),
     ):
-        folders[:] = [name for name in folders if not name.startswith(".") and Path(folder, name) != but]
+        folders[:] = [
+            name
+            for name in sorted(folders)
+            if Path(folder, name) != but and _is_new(Path(folder, name), seen)
+        ]
         for name in names:
             path = Path(folder, name)
-            if not _is_log(str(path.relative_to(place.parent))):
-                found.ignored += 1
-                continue
-            try:
-                found.sources.append(_file(path))
-            except OSError as error:
-                unreadable.append((_text(path), f"it cannot be read: {error.strerror}"))
+            _add_file(path, _text(path.relative_to(place)), found, leave_out)
+
+
+def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
+    try:
+        about = folder.stat()
+    except OSError:
+        return True  # listing it will tell why
+    inode = (about.st_dev, about.st_ino)
+    if inode in seen:
+        return False
+    seen.add(inode)
+    return True
+
+
+def _add_file(path: Path, within: str, found: Found, leave_out: Sequence[str]) -> None:
+    name = _text(path)
+    if _is_left_out(name, within, leave_out):
+        found.skipped[name] = CHOSEN
+        return
+    try:
+        about = path.stat()
+    except OSError as error:
+        found.unreadable.append((name, f"it cannot be read: {error.strerror}"))
+        return
+    if not stat.S_ISREG(about.st_mode):
+        found.skipped[name] = NOT_REGULAR
+        return
+    found.sources.append(Source(name, about.st_size, str(about.st_mtime_ns), lambda: _read(path)))
 
 
 def _text(path: str | Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _file(path: Path) -> Source:
-    def read() -> Iterator[bytes]:
-        try:
-            with path.open("rb") as file:
-                while block := file.read(READ_BYTES):
-                    yield block
-        except OSError as error:
-            raise Unusable(f"it cannot be read: {error.strerror}") from error
-
-    about = path.stat()
-    return Source(_text(path), about.st_size, str(about.st_mtime_ns), read)
+def _read(path: Path) -> Iterator[bytes]:
+    try:
+        # what became a pipe meanwhile must not be waited for
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise Unusable("it is not a regular file any more")
+            while block := file.read(content.BLOCK_BYTES):
+                yield block
+    except FileNotFoundError as error:
+        raise Gone("it was deleted meanwhile") from error
+    except PermissionError as error:
+        raise Denied(f"it cannot be read: {error.strerror}") from error
+    except OSError as error:
+        raise Unusable(f"it cannot be read: {error.strerror}") from error
 
 
 # --- S3
 
 
-def _find_objects(place: str, found: Found) -> None:
+def _find_objects(place: str, found: Found, leave_out: Sequence[str]) -> None:
     import boto3
     from botocore.config import Config
 
@@ -149,34 +214,54 @@ def _find_objects(place: str, found: Found) -> None:
     count = 0
     with _s3_errors(place, "s3:ListBucket"):
         client = boto3.Session().client("s3", config=Config(max_pool_connections=S3_READERS))
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        pages = client.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=prefix, OptionalObjectAttributes=["RestoreStatus"]
+        )
+        for page in pages:
             for item in page.get("Contents", []):
                 count += 1
-                if item["Key"] == prefix or _is_log(item["Key"]):
-                    found.sources.append(_object(client, bucket, item))
-                else:
-                    found.ignored += 1
+                _add_object(client, bucket, item, found, leave_out)
     if not count:
         raise UserError(
             f"There is nothing under {place}.", "Check bucket and prefix, as in s3://bucket/AWSLogs/."
         )
 
 
+def _add_object(
+    client: Any, bucket: str, item: dict[str, Any], found: Found, leave_out: Sequence[str]
+) -> None:
+    key = item["Key"]
+    name = f"s3://{bucket}/{key}"
+    if not item["Size"] and key.endswith(("/", "_$folder$")):
+        found.skipped[name] = FOLDER
+    elif _is_left_out(name, key, leave_out):
+        found.skipped[name] = CHOSEN
+    else:
+        found.sources.append(_object(client, bucket, item))
+
+
 def _object(client: Any, bucket: str, item: dict[str, Any]) -> Source:
     name = f"s3://{bucket}/{item['Key']}"
+    kind = item.get("StorageClass", "")
+    restored = bool(item.get("RestoreStatus", {}).get("RestoreExpiryDate"))
+    is_archived = kind in ARCHIVED_CLASSES and not restored
 
     def read() -> Iterator[bytes]:
+        if is_archived:
+            raise Archived(f"it is archived ({kind})")
         with (
-            _s3_errors(name, "s3:GetObject (and kms:Decrypt where the trail is encrypted)"),
+            _s3_errors(name, "s3:GetObject (and kms:Decrypt where the trail is encrypted)", one=True),
             closing(client.get_object(Bucket=bucket, Key=item["Key"])["Body"]) as body,
         ):
-            yield from body.iter_chunks(READ_BYTES)
+            yield from body.iter_chunks(content.BLOCK_BYTES)
 
-    return Source(name, item["Size"], item["ETag"], read)
+    stamp = f"{item['ETag']} restored" if restored else item["ETag"]
+    return Source(name, item["Size"], stamp, read)
 
 
 @contextmanager
-def _s3_errors(place: str, action: str) -> Iterator[None]:
+def _s3_errors(place: str, action: str, *, one: bool = False) -> Iterator[None]:
+    """What S3 refuses, in plain words. What concerns `one` object alone is Unusable: the others are read."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     try:
@@ -187,11 +272,12 @@ def _s3_errors(place: str, action: str) -> Iterator[None]:
             "Set AWS_PROFILE or AWS_ACCESS_KEY_ID, or run where a role is attached.",
         ) from error
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code")
-        if code == "NoSuchKey":
-            raise Unusable("it was deleted meanwhile") from error
+        about = error.response.get("Error", {})
+        code = about.get("Code")
         if code == "NoSuchBucket":
             raise UserError(f"There is no bucket for {place}.", "Check its name.") from error
+        if one and (reason := _of_one_object(code, about.get("Message", ""), action)):
+            raise reason from error
         raise EngineError(f"S3 refused {place}: {error}.", f"The credentials need {action}.") from error
     except BotoCoreError as error:
         raise EngineError(
@@ -199,11 +285,24 @@ def _s3_errors(place: str, action: str) -> Iterator[None]:
         ) from error
 
 
+def _of_one_object(code: str | None, message: str, action: str) -> Unusable | None:
+    """Why this object cannot be read, where others may.
+    Source: the S3 API reference, error responses of GetObject; KMS answers through S3 with its own codes."""
+    if code == "InvalidObjectState":
+        return Archived("it is archived, and must be restored first")
+    if code in {"NoSuchKey", "NoSuchVersion", "404"}:
+        return Gone("it was deleted meanwhile")
+    if code in {"AccessDenied", "403"} or str(code).startswith("KMS."):
+        return Denied(f"S3 denies it ({code}: {message}); the credentials need {action}")
+    return None
+
+
 # --- content
 
 
 def read_ahead(sources: Sequence[Source]) -> Iterator[tuple[Source, Future[Content]]]:
-    """Every source in turn, with its content being read in other threads. `result()` may raise Unusable."""
+    """Every source in turn, with its content being read in other threads. `result()` may raise Unusable or
+    NoLog, and so may the texts when they are read."""
     remote = any(source.name.startswith("s3://") for source in sources)
     readers = S3_READERS if remote else DISK_READERS
     pool = ThreadPoolExecutor(readers)
@@ -223,41 +322,9 @@ def read_ahead(sources: Sequence[Source]) -> Iterator[tuple[Source, Future[Conte
 
 
 def _content(source: Source) -> Content:
-    stored = source.read()
-    first = next(stored, b"")
-    blocks: Iterator[bytes] = chain([first], stored)
-    if first.startswith(GZIP):
-        blocks = _inflate(blocks)
-    head: list[bytes] = []
-    size = 0
-    for block in blocks:
-        head.append(block if head else block.removeprefix(BOM))
-        size += len(block)
-        if size > WHOLE_BYTES:
-            return chain(head, blocks)
-    data = b"".join(head)
-    if not data.strip():
-        raise Unusable("it is empty")
-    return data
-
-
-def _inflate(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The text of gzip members one after another, in blocks of WHOLE_BYTES at most."""
-    from isal import igzip_lib
-
-    member: Any = None
-    try:
-        for block in blocks:
-            rest = block
-            while rest:
-                member = member or igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-                yield member.decompress(rest, max_length=WHOLE_BYTES)
-                while not member.eof and not member.needs_input:
-                    yield member.decompress(b"", max_length=WHOLE_BYTES)
-                rest = b""
-                if member.eof:
-                    rest, member = member.unused_data.lstrip(b"\0"), None  # zeros may pad the end
-    except igzip_lib.IsalError as error:  # type: ignore[misc] # its stub calls it an instance
-        raise Unusable(f"its gzip data is damaged ({error})") from error
-    if member:
-        raise Unusable("its gzip data is cut short")
+    texts = content.texts(source.read())
+    first = next(texts, b"")
+    if not isinstance(first, bytes):
+        return chain([first], texts)
+    second = next(texts, None)
+    return first if second is None else chain([first, second], texts)

@@ -1,0 +1,94 @@
+"""A stand-in for S3 that can do what moto cannot: objects that are archived, denied, or gone when read."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass
+class Object:
+    """Its bytes; its storage class; the status, code and words with which S3 refuses it, if it does."""
+
+    data: bytes
+    storage: str = "STANDARD"
+    refusal: tuple[int, str, str] | None = None
+    is_restored: bool = False
+
+
+@dataclass
+class Bucket:
+    """Objects by key, and the keys that were asked for."""
+
+    objects: dict[str, Object] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    url: str = ""
+
+    def listing(self, prefix: str) -> str:
+        items = [
+            f"<Contents><Key>{escape(key)}</Key><Size>{len(each.data)}</Size>"
+            f"<ETag>&quot;{hashlib.sha256(each.data).hexdigest()[:32]}&quot;</ETag>"
+            f"<LastModified>2026-11-28T00:00:00.000Z</LastModified><StorageClass>{each.storage}</StorageClass>"
+            + (
+                "<RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress>"
+                "<RestoreExpiryDate>2026-12-31T00:00:00.000Z</RestoreExpiryDate></RestoreStatus>"
+                if each.is_restored
+                else ""
+            )
+            + "</Contents>"
+            for key, each in sorted(self.objects.items())
+            if key.startswith(prefix)
+        ]
+        return f"<ListBucketResult><IsTruncated>false</IsTruncated>{''.join(items)}</ListBucketResult>"
+
+
+@contextmanager
+def serving() -> Iterator[Bucket]:
+    """A bucket of any name, at its `url`."""
+    bucket = Bucket()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            query = parse_qs(parts.query)
+            if "list-type" in query:
+                self.answer(200, bucket.listing(query.get("prefix", [""])[0]).encode())
+                return
+            key = unquote(parts.path).lstrip("/").partition("/")[2]
+            bucket.asked.append(key)
+            found = bucket.objects.get(key)
+            refusal = (404, "NoSuchKey", "The specified key does not exist.") if not found else found.refusal
+            if refusal:
+                status, code, words = refusal
+                self.answer(status, f"<Error><Code>{code}</Code><Message>{words}</Message></Error>".encode())
+            elif found:
+                self.answer(200, found.data)
+
+        def answer(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing is said."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    bucket.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield bucket
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,269 @@
+"""What the archive knows about itself: a copy that says more takes a thinner one's place, and nothing is lost
+or deleted that the ledger cannot explain."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from bot.archive import ledger as ledgers
+from bot.archive.archive import Archive, Ingested
+from bot.archive.ledger import LEDGER, LOCK, Outcome, Report
+
+REPO = Path(__file__).parents[2]
+
+
+def event(number: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "eventTime": f"2026-11-09T10:{number // 60:02}:{number % 60:02}Z",
+        "eventSource": "s3.amazonaws.com",
+        "eventName": "GetObject",
+        "eventID": f"id-{number:03}",
+        "userAgent": "curl/8",
+    } | changes
+
+
+def put(path: Path, *events: dict[str, Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"Records": events}))
+    return path
+
+
+def ingest(archive: Archive, *places: Path, now: float = 0.0) -> Ingested:
+    return archive.ingest([str(place) for place in places], progress=lambda _: None, now=lambda: now)
+
+
+def ask(archive: Archive, sql: str) -> list[Any]:
+    with duckdb.connect() as connection:
+        connection.execute(archive.events_sql())
+        return connection.execute(sql).fetchall()
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    return Archive(tmp_path / "archive")
+
+
+# --- copies
+
+FULL = event(
+    1,
+    tlsDetails={"tlsVersion": "TLSv1", "cipherSuite": "AES128-SHA"},
+    userIdentity={"type": "IAMUser", "arn": "arn:aws:iam::1:user/ann", "userName": "ann"},
+    readOnly=True,
+    requestParameters={"bucketName": "b", "key": "k"},
+)
+COPIES = [
+    event(1),
+    event(
+        1, tlsDetails={"clientProvidedHostHeader": "a.long.name.amazonaws.com", "cipherSuite": "AES128-SHA"}
+    ),
+    event(1, userIdentity={"type": "IAMUser"}, userAgent="", tlsDetails=None),
+    event(1, requestParameters=None, readOnly=None, tlsDetails={"tlsVersion": ""}),
+    FULL,
+]
+WANTED = (
+    "SELECT tlsDetails.tlsVersion, userIdentity.userName, userAgent, readOnly, requestParameters FROM events"
+)
+WHOLE = [("TLSv1", "ann", "curl/8", True, '{"bucketName":"b","key":"k"}')]
+
+
+@pytest.mark.parametrize("how", ["one file", "one batch", "a batch each"])
+@pytest.mark.parametrize("order", list(itertools.permutations(range(len(COPIES))))[::24])
+def test_of_each_column_the_copy_that_says_more_stays(
+    order: tuple[int, ...], how: str, tmp_path: Path, archive: Archive
+) -> None:
+    copies = [COPIES[number] for number in order]
+    if how == "one file":
+        put(tmp_path / "logs" / "a", *copies, event(2))
+        ingest(archive, tmp_path / "logs")
+    for number, copy in enumerate(copies if how != "one file" else []):
+        put(tmp_path / "logs" / f"{number}", copy, *([event(2)] if number == 3 else []))
+        if how == "a batch each":
+            ingest(archive, tmp_path / "logs")
+    ingest(archive, tmp_path / "logs")
+    assert ask(archive, f"{WANTED} WHERE eventID = 'id-001'") == WHOLE
+    assert ask(archive, "SELECT count(*) FROM events") == [(2,)]
+
+
+def test_a_replaced_file_stays_for_its_readers_and_goes_later(tmp_path: Path, archive: Archive) -> None:
+    put(tmp_path / "logs" / "a", event(1), event(2))
+    ingest(archive, tmp_path / "logs")
+    (before,) = archive.folder.glob("day=*/*.parquet")
+    put(tmp_path / "logs" / "b", FULL)
+    done = ingest(archive, tmp_path / "logs", now=1_000.0)
+    assert (done.events, done.duplicates) == (0, 1)
+    assert before.exists()
+    assert ask(archive, "SELECT eventID, tlsDetails.tlsVersion FROM events ORDER BY 1") == [
+        ("id-001", "TLSv1"),
+        ("id-002", None),
+    ]
+    ingest(archive, tmp_path / "logs", now=2_000.0)
+    assert before.exists()
+    ingest(archive, tmp_path / "logs", now=1_001.0 + ledgers.REPLACED_SECONDS)
+    assert not before.exists()
+    assert archive.sources().are_whole
+    assert ask(archive, "SELECT count(*) FROM events") == [(2,)]
+
+
+def test_a_copy_that_says_no_more_rewrites_nothing(tmp_path: Path, archive: Archive) -> None:
+    put(tmp_path / "logs" / "a", FULL, event(2))
+    ingest(archive, tmp_path / "logs")
+    before = sorted(archive.folder.glob("day=*/*.parquet"))
+    put(tmp_path / "logs" / "b", event(1), FULL)
+    assert ingest(archive, tmp_path / "logs").duplicates == 2
+    assert sorted(archive.folder.glob("day=*/*.parquet")) == before
+
+
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+from bot.archive import archive as archives
+from bot.archive.ledger import Ledger
+
+kind = sys.argv[3]
+
+def deadly(function, after):
+    def called(*arguments, **options):
+        if after:
+            function(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return called
+
+if kind == "a file is moved":
+    archives._sync = deadly(archives._sync, False)
+if kind == "all files are moved":
+    Ledger.commit = deadly(Ledger.commit, False)
+if kind == "the ledger's commit":
+    Ledger.commit = deadly(Ledger.commit, True)
+archives.Archive(Path(sys.argv[2])).ingest([sys.argv[1]], progress=lambda _: None)
+"""
+
+
+@pytest.mark.parametrize("kind", ["a file is moved", "all files are moved", "the ledger's commit"])
+def test_a_kill_while_a_file_takes_anothers_place_loses_nothing(
+    kind: str, tmp_path: Path, archive: Archive
+) -> None:
+    put(tmp_path / "logs" / "a", event(1), event(2))
+    ingest(archive, tmp_path / "logs")
+    put(tmp_path / "logs" / "b", FULL, event(3))
+    command = [sys.executable, "-c", CHILD, str(tmp_path / "logs"), str(archive.folder), kind]
+    assert subprocess.run(command, cwd=REPO, check=False).returncode == -signal.SIGKILL
+    assert ask(archive, "SELECT count(*) FROM events") == [(3 if kind == "the ledger's commit" else 2,)]
+    ingest(archive, tmp_path / "logs")
+    assert ask(archive, "SELECT eventID, tlsDetails.tlsVersion FROM events ORDER BY 1") == [
+        ("id-001", "TLSv1"),
+        ("id-002", None),
+        ("id-003", None),
+    ]
+    assert archive.sources().are_whole
+    assert archive.sources().strays == ()
+
+
+# --- what is there and what is known
+
+
+def test_parquet_that_the_ledger_cannot_explain_is_kept_and_told(tmp_path: Path, archive: Archive) -> None:
+    put(tmp_path / "logs" / "a", event(1))
+    ingest(archive, tmp_path / "logs")
+    stray = archive.folder / "day=2026-11-09" / "theirs.parquet"
+    stray.write_bytes(b"PAR1 this is no Parquet PAR1")
+    ingest(archive, tmp_path / "logs")
+    assert stray.exists()
+    assert archive.sources().strays == ("day=2026-11-09/theirs.parquet",)
+    assert ask(archive, "SELECT count(*) FROM events") == [(1,)]
+
+
+def test_an_empty_ledger_beside_parquet_deletes_nothing(tmp_path: Path, archive: Archive) -> None:
+    put(tmp_path / "logs" / "a", event(1))
+    ingest(archive, tmp_path / "logs")
+    (archive.folder / LEDGER).unlink()
+    sqlite3.connect(archive.folder / LEDGER).close()
+    before = sorted(archive.folder.glob("day=*/*.parquet"))
+    assert ingest(archive, tmp_path / "logs").events == 1
+    assert set(before) <= set(archive.folder.glob("day=*/*.parquet"))
+    assert len(archive.sources().strays) + len(before) - 1 in {0, 1}
+    assert ask(archive, "SELECT count(*) FROM events") == [(1,)]
+
+
+def test_a_file_that_is_missing_is_told_and_the_rest_answers(tmp_path: Path, archive: Archive) -> None:
+    put(tmp_path / "logs" / "a", event(1), event(2, eventTime="2026-11-10T00:00:00Z"))
+    ingest(archive, tmp_path / "logs")
+    (lost,) = archive.folder.glob("day=2026-11-10/*.parquet")
+    lost.unlink()
+    assert ask(archive, "SELECT eventID FROM events") == [("id-001",)]
+    assert archive.sources().missing == (f"day=2026-11-10/{lost.name}",)
+    assert not archive.sources().are_whole
+
+
+def test_the_ledger_of_the_code_before_is_taken_over(tmp_path: Path, archive: Archive) -> None:
+    put(tmp_path / "logs" / "a", event(1))
+    ingest(archive, tmp_path / "logs")
+    with sqlite3.connect(archive.folder / LEDGER) as old:
+        for table in ("files", "pending", "replaced", "reports"):
+            old.execute(f"DROP TABLE {table}")
+    old.close()
+    assert ask(archive, "SELECT count(*) FROM events") == [(1,)]
+    put(tmp_path / "logs" / "b", FULL)
+    done = ingest(archive, tmp_path / "logs")
+    assert (done.known, done.duplicates) == (1, 1)
+    assert ask(archive, WANTED) == WHOLE
+
+
+def test_an_ingest_under_way_is_told(archive: Archive, tmp_path: Path) -> None:
+    put(tmp_path / "logs" / "a", event(1))
+    heard: list[bool] = []
+    archive.ingest([str(tmp_path / "logs")], progress=lambda _: heard.append(archive.sources().is_reading))
+    assert all(heard)
+    assert heard
+    assert not archive.sources().is_reading
+    assert (archive.folder / LOCK).exists()
+
+
+# --- windows
+
+DAY = datetime(2026, 11, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("report", "days"),
+    [
+        (Report("x", Outcome.REFUSED), range(-3, 4)),
+        (Report("AWSLogs/1/2026/11/09/x", Outcome.REFUSED), (-1, 0)),
+        (Report("2026-11-09.gz", Outcome.DENIED), (-1, 0)),
+        (Report("20261399/x", Outcome.GONE), range(-3, 4)),
+        (
+            Report(
+                "x", Outcome.READ, bad={"w": 1}, first="2026-11-08T23:00:00Z", last="2026-11-10T00:00:00Z"
+            ),
+            (-1, 0, 1),
+        ),
+    ],
+)
+def test_a_report_concerns_the_days_that_it_may_hold(report: Report, days: range) -> None:
+    found = [n for n in range(-3, 4) if report.concerns(DAY + timedelta(n), DAY + timedelta(n + 1))]
+    assert found == list(days)
+
+
+def test_a_file_that_was_touched_is_told_anew_and_only_then(tmp_path: Path, archive: Archive) -> None:
+    bad = tmp_path / "logs" / "a"
+    put(bad, event(1, eventTime="never"))
+    told = []
+    for moment in (1, 1, 2):
+        os.utime(bad, (moment, moment))
+        told.append(len(ingest(archive, tmp_path / "logs").bad))
+    assert told == [1, 0, 1]
+    put(bad, event(1))
+    assert ingest(archive, tmp_path / "logs").events == 1
+    assert archive.sources().are_whole
