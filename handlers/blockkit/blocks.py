@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from bot.question.question import Question
     from bot.question.views import View
     from bot.store.run import Run
-    from bot.table import Table
 
 Block = dict[str, Any]
 
@@ -207,13 +206,6 @@ def parent_text(question: Question, state: str) -> str:
     return fallback(
         f"Asked: {question.words()}, {window.start:%Y-%m-%d %H:%M} – {window.end:%Y-%m-%d %H:%M} UTC", state
     )
-
-
-def headline(found: Summary, table: Table) -> str:
-    """What became of it: the last state of a parent message."""
-    believed = table.row_count or found.coverage is None or found.coverage.events
-    sign = "✅ " if believed and not table.is_partial else "⚠️ "
-    return sign + found.headline
 
 
 def trouble(error: BotError, run: Run) -> list[Block]:

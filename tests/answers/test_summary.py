@@ -115,10 +115,11 @@ def test_a_total_of_some_rows_only_says_so(
 
 
 def test_no_rows_is_no_call_in_the_questions_own_words(ask: Callable[[str], Question]) -> None:
-    assert found(ask("last 7d service=s3 by=clients"), []).headline == (
+    covered = [events("s3.amazonaws.com", 9)]
+    assert found(ask("last 7d service=s3 by=clients"), [], covered).headline == (
         "No call over TLS older than 1.2 to s3"
     )
-    assert found(ask("last 7d by=versions"), []).headline == "Nothing found: TLS versions per service"
+    assert found(ask("last 7d by=versions"), [], covered).headline == "Nothing found: TLS versions per service"
 
 
 def test_a_zero_proves_itself_by_what_was_read_and_what_cannot_be_seen(
@@ -170,12 +171,14 @@ def test_one_silent_service_carries_and_many_are_cut_short(ask: Callable[[str], 
 
 
 def test_a_zero_over_nothing_proves_nothing(ask: Callable[[str], Question]) -> None:
-    assert found(ask("last 7d"), [], []).proof == (
-        "No event at all was read for this window and these filters, so this zero proves nothing."
+    nothing = found(ask("last 7d"), [], [])
+    silent = found(ask("last 7d"), [], [events("tax.amazonaws.com", 4, 4)])
+
+    assert nothing.signed == silent.signed == (
+        "⚠️ No call over TLS older than 1.2 found, but this proves nothing"
     )
-    assert found(ask("last 7d"), [], [events("tax.amazonaws.com", 4, 4)]).proof == (
-        "None of these events carries TLS details, so this zero proves nothing."
-    )
+    assert nothing.proof == "No event at all was read for this window and these filters."
+    assert silent.proof == "None of these events says its TLS version."
 
 
 def test_rows_need_no_proof(ask: Callable[[str], Question]) -> None:
@@ -186,6 +189,7 @@ def test_without_coverage_nothing_is_claimed(ask: Callable[[str], Question]) -> 
     zero = found(ask("last 7d"), [])
 
     assert (zero.proof, zero.coverage) == ("", None)
+    assert zero.signed == "⚠️ No call over TLS older than 1.2 found, but this proves nothing"
 
 
 def test_an_event_without_a_source_and_one_with_a_hostile_source_are_named_harmlessly(
