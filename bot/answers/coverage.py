@@ -25,7 +25,7 @@ HOST: Final = "host"
 
 SILENCES: Final = {
     VERSION: "numWithoutTls",
-    CIPHER_SUITE: "numWithoutCipherSuite",
+    CIPHER_SUITE: "numWithoutSuite",
     KEY_EXCHANGE: "numWithoutKeyExchange",
     HOST: "numWithoutHost",
 }
@@ -71,21 +71,25 @@ class Coverage:
 def from_table(table: Table) -> Coverage:
     """What the answer of `select.coverage` says."""
     # coverage.sql promises these types
-    rows = cast("list[tuple[str | None, int, *tuple[int, ...]]]", list(table.rows()))
-    oldest, newest = (_moments(table, name) for name in ("oldestEvent", "newestEvent"))
-    places = {column.name: place for place, column in enumerate(table.columns)}
-    counts = {fact: places[name] for fact, name in SILENCES.items() if name in places}
-    tls = counts[VERSION]
+    rows = list(table.rows())
+    counts = {fact: _numbers(table, name) for fact, name in SILENCES.items()}
+    events, without_tls = _numbers(table, "numEvents"), counts.pop(VERSION)
+    names = cast("list[str | None]", [row[0] for row in rows])
+    oldest, newest = (
+        cast("list[datetime]", [row[table.index(name)] for row in rows])
+        for name in ("oldestEvent", "newestEvent")
+    )
+    silent = [name for name, every, none in zip(names, events, without_tls, strict=True) if every == none]
     return Coverage(
-        events=sum(row[1] for row in rows),
-        without_tls=sum(row[tls] for row in rows),
-        silent=tuple(sorted(short_service(row[0]) for row in rows if row[1] == row[tls])),
+        events=sum(events),
+        without_tls=sum(without_tls),
+        silent=tuple(sorted(map(short_service, silent))),
         oldest=min(oldest, default=None),
         newest=max(newest, default=None),
-        without={fact: sum(row[place] for row in rows) for fact, place in counts.items() if fact != VERSION},
+        without={fact: sum(each) for fact, each in counts.items()},
     )
 
 
-def _moments(table: Table, name: str) -> list[datetime]:
+def _numbers(table: Table, name: str) -> list[int]:
     place = table.index(name)
-    return [cast("datetime", row[place]) for row in table.rows()]
+    return [cast("int", row[place]) for row in table.rows()]

@@ -26,6 +26,9 @@ COVERAGE = (
     Column("numWithoutTls", "INTEGER"),
     Column("oldestEvent", "TIME"),
     Column("newestEvent", "TIME"),
+    Column("numWithoutSuite", "INTEGER"),
+    Column("numWithoutKeyExchange", "INTEGER"),
+    Column("numWithoutHost", "INTEGER"),
 )
 OLDEST = datetime(2026, 11, 16, 9, 0, tzinfo=UTC)
 NEWEST = datetime(2026, 11, 23, 8, 2, tzinfo=UTC)
@@ -44,8 +47,11 @@ def _covering(rows: list[Row] | None) -> Table | None:
     return None if rows is None else Table(COVERAGE, [rows])
 
 
-def events(service: str | None, count: int, without_tls: int = 0) -> Row:
-    return (service, count, without_tls, OLDEST, NEWEST)
+def events(
+    service: str | None, count: int, without_tls: int = 0, *, suite: int = 0, exchange: int = 0, host: int = 0
+) -> Row:
+    """A row of the coverage: how many events, and how many of them do not say what."""
+    return (service, count, without_tls, OLDEST, NEWEST, suite, exchange, host)
 
 
 # --- the headline
@@ -119,7 +125,8 @@ def test_no_rows_is_no_call_in_the_questions_own_words(ask: Callable[[str], Ques
     assert found(ask("last 7d service=s3 by=clients"), [], covered).headline == (
         "No call over TLS older than 1.2 to s3"
     )
-    assert found(ask("last 7d by=versions"), [], covered).headline == "Nothing found: TLS versions per service"
+    nothing = found(ask("last 7d by=versions"), [], covered)
+    assert nothing.headline == "Nothing found: TLS versions per service"
 
 
 def test_a_zero_proves_itself_by_what_was_read_and_what_cannot_be_seen(
@@ -225,7 +232,9 @@ def test_coverage_of_nothing_is_zero_events() -> None:
 def test_coverage_adds_up_the_services(ask: Callable[[str], Question]) -> None:
     covered = [events("a.amazonaws.com", 10, 1), events("b.amazonaws.com", 5, 5)]
 
-    assert found(ask("last 7d"), [], covered).coverage == Coverage(15, 6, ("b",), OLDEST, NEWEST)
+    assert found(ask("last 7d"), [], covered).coverage == Coverage(
+        15, 6, ("b",), OLDEST, NEWEST, {"cipher suite": 0, "key exchange": 0, "host": 0}
+    )
 
 
 @pytest.mark.parametrize(

@@ -166,11 +166,11 @@ class Local(Engine):
             mend = "Mend them, or leave them out by TLS_AUDIT_LOGS_EXCEPT; `tls-audit ingest --verbose` names all."
             yield Check(_with_names(what, named), False, mend)
         if known.missing:
-            what = f"{counted(len(known.missing), 'file')} of the archive {_are(known.missing)} not there any more"
+            what = f"{counted(len(known.missing), 'file')} of the archive {_are(known.missing)} gone"
             mend = f"Bring them back, or read the logs anew into an empty folder: {ANEW}."
             yield Check(_with_names(what, known.missing), False, mend)
         if known.strays:
-            what = f"{counted(len(known.strays), 'file')} in the archive {_are(known.strays)} not in its ledger, and kept unread"
+            what = f"{counted(len(known.strays), 'file')} {_are(known.strays)} not in the archive's ledger: kept, not read"
             mend = (
                 f"Bring back the ledger that knows them; or move them away, and read the logs anew: {ANEW}."
             )
