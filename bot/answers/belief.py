@@ -112,14 +112,17 @@ def judge(
     return Verdict(Belief.SHOWN if question.policy is None else Belief.BELIEVED)
 
 
-def doubts(question: Question, coverage: Coverage | None, sources: Sources | None) -> Iterator[Doubt]:
-    """Why an answer is not the whole truth, the gravest first."""
+def doubts(
+    question: Question, coverage: Coverage | None, sources: Sources | None, *, ends: bool = True
+) -> Iterator[Doubt]:
+    """Why an answer is not the whole truth, the gravest first. `ends` says an early end too, which digests,
+    that have a limit of their own for it, say themselves."""
     if coverage is not None:
         if coverage.events == 0:
             yield Doubt("No event at all was read for this window and these filters.", small=False)
         else:
             yield from _silence(question, coverage)
-    yield from _ends(question, coverage, sources)
+    yield from _ends(question, coverage, sources, early=ends)
     if sources is not None:
         yield from _left_out(sources)
 
@@ -150,7 +153,9 @@ def _silence(question: Question, coverage: Coverage) -> Iterator[Doubt]:
             yield Doubt(f"{share} do not say their {fact}.", small=False)
 
 
-def _ends(question: Question, coverage: Coverage | None, sources: Sources | None) -> Iterator[Doubt]:
+def _ends(
+    question: Question, coverage: Coverage | None, sources: Sources | None, *, early: bool
+) -> Iterator[Doubt]:
     """Whether events begin late, have gaps, or end early within the window."""
     window = question.window
     quiet = min(QUIET, (window.end - window.start) / QUIET_SHARE)
@@ -165,9 +170,9 @@ def _ends(question: Question, coverage: Coverage | None, sources: Sources | None
     if sources is not None and sources.empty_days:
         days = first_of([month_day(day, None) for day in sources.empty_days], DAYS_NAMED)
         yield Doubt(f"There is no event at all of {days}.")
-    if newest is not None and window.end - newest >= quiet:
-        early = f"{span(window.end - newest)} before the window ends"
-        yield Doubt(f"The newest event is of {month_day(newest, None)}, {early}.", small=False)
+    if early and newest is not None and window.end - newest >= quiet:
+        before = f"{span(window.end - newest)} before the window ends"
+        yield Doubt(f"The newest event is of {month_day(newest, None)}, {before}.", small=False)
 
 
 def _left_out(sources: Sources) -> Iterator[Doubt]:

@@ -44,6 +44,10 @@ _REFUSED: Final = (
 )
 
 
+SHOWN: Final = Verdict(Belief.SHOWN)
+"""Nothing is claimed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """An answer in words, as far as `verdict` goes.
@@ -58,7 +62,7 @@ class Summary:
     """What else is to be known of it, in sentences."""
     cost: str = ""
     """What was read for it and what that costs, where it costs anything."""
-    verdict: Verdict = Verdict(Belief.SHOWN)
+    verdict: Verdict = SHOWN
 
     @property
     def signed(self) -> str:

@@ -59,7 +59,8 @@ def statements(
 def answer(question: Question, ask: Ask, *, engine: Engine, cap: int) -> Iterator[Answer]:
     """Have the `statements` of a question run, as far as they are due; the answer, until the `with` ends.
 
-    What was read, and what was not, is said beside it. The former is asked only where reading is free, or where no row was found: a zero has to be believed.
+    What was read is asked only where reading is free, or where no row was found: a zero has to be believed.
+    What was not read the engine says, if it knows.
     Raises what `ask` raises.
     """
     with ExitStack() as tables:

@@ -14,9 +14,9 @@ def doctor() -> None:
 
     failed = False
     for each in checks.run(settings.load()):
-        typer.echo(f"{'✓' if each.passed else '✗'} {each.what}")
-        if not each.passed:
+        typer.echo(f"{'✗' if not each.passed else '!' if each.warns else '✓'} {each.what}")
+        if each.warns or not each.passed:
             typer.echo(f"  → {each.mend}")
-            failed = True
+        failed = failed or not each.passed
     if failed:
         raise typer.Exit(FAILURE)

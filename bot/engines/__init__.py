@@ -89,6 +89,8 @@ class Check:
     what: str
     passed: bool
     mend: str = ""
+    warns: bool = False
+    """Whether it passed, and still there is something to know: one stray file is no failure for ever."""
 
 
 @dataclass(frozen=True, slots=True)

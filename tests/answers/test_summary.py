@@ -181,8 +181,10 @@ def test_a_zero_over_nothing_proves_nothing(ask: Callable[[str], Question]) -> N
     nothing = found(ask("last 7d"), [], [])
     silent = found(ask("last 7d"), [], [events("tax.amazonaws.com", 4, 4)])
 
-    assert nothing.signed == silent.signed == (
-        "⚠️ No call over TLS older than 1.2 found, but this proves nothing"
+    assert (
+        nothing.signed
+        == silent.signed
+        == ("⚠️ No call over TLS older than 1.2 found, but this proves nothing")
     )
     assert nothing.proof == "No event at all was read for this window and these filters."
     assert silent.proof == "None of these events says its TLS version."

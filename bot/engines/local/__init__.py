@@ -163,18 +163,19 @@ class Local(Engine):
         named = [f"{literal(each.name)}: {literal(each.why) or each.outcome}" for each in known.left_out]
         if named:
             what = f"{counted(len(named), 'file')} could not be read, or not all of it"
-            mend = "Mend them, or leave them out by TLS_AUDIT_LOGS_EXCEPT; `tls-audit ingest --verbose` names all."
-            yield Check(_with_names(what, named), False, mend)
+            mend = "Mend them, or leave them out: TLS_AUDIT_LOGS_EXCEPT. `ingest --verbose` names all."
+            yield Check(_with_names(what, named), True, mend, warns=True)
         if known.missing:
             what = f"{counted(len(known.missing), 'file')} of the archive {_are(known.missing)} gone"
             mend = f"Bring them back, or read the logs anew into an empty folder: {ANEW}."
             yield Check(_with_names(what, known.missing), False, mend)
         if known.strays:
-            what = f"{counted(len(known.strays), 'file')} {_are(known.strays)} not in the archive's ledger: kept, not read"
+            strays = counted(len(known.strays), "file")
+            what = f"{strays} {_are(known.strays)} not in the archive's ledger: kept, not read"
             mend = (
                 f"Bring back the ledger that knows them; or move them away, and read the logs anew: {ANEW}."
             )
-            yield Check(_with_names(what, known.strays), False, mend)
+            yield Check(_with_names(what, known.strays), True, mend, warns=True)
 
     def _check_logs(self) -> Check:
         """Whether the log files are there and the newest of them can be read; there may be millions."""
