@@ -227,7 +227,7 @@ def footer(left_out: str, found: Summary, run: Run) -> list[Block]:
     lines = [paragraph(said(left_out))] if left_out else []
     if found.proof:
         lines.append(paragraph(*prose(found.proof)))
-    lines += [paragraph(said(note)) for note in found.notes]
+    lines += [paragraph(*prose(note)) for note in found.notes]
     parts = []
     if found.coverage is not None:
         parts.append(said(f"{found.coverage.read_words()} · "))
