@@ -165,12 +165,15 @@ def _ends(
         oldest, newest = coverage.oldest, coverage.newest
     elif sources is not None:
         oldest, newest = sources.oldest, sources.newest
-    if oldest is not None and oldest - window.start >= quiet:
+    # where a trail is known to go on beyond the window, only a whole day without events is odd
+    began_before = sources is not None and sources.oldest is not None and sources.oldest < window.start
+    goes_on = sources is not None and sources.newest is not None and sources.newest >= window.end
+    if oldest is not None and oldest - window.start >= (QUIET if began_before else quiet):
         yield Doubt(f"The oldest event read is of {month_day(oldest, None)}.")
     if sources is not None and sources.empty_days:
         days = first_of([month_day(day, None) for day in sources.empty_days], DAYS_NAMED)
         yield Doubt(f"There is no event at all of {days}.")
-    if early and newest is not None and window.end - newest >= quiet:
+    if early and newest is not None and window.end - newest >= (QUIET if goes_on else quiet):
         before = f"{span(window.end - newest)} before the window ends"
         yield Doubt(f"The newest event is of {month_day(newest, None)}, {before}.", small=False)
 

@@ -133,7 +133,15 @@ def test_an_hour_has_no_day_off(judged: Callable[..., Verdict]) -> None:
     moment = datetime(2026, 11, 23, 7, 20, tzinfo=UTC)
 
     assert judged("last 1h", oldest=moment, newest=NOW).belief is Belief.BELIEVED
-    assert judged("last 1h", oldest=moment, newest=moment).belief is Belief.DOUBTED
+    stopped = replace(WHOLE, newest=moment)
+    assert judged("last 1h", oldest=moment, newest=moment, sources=stopped).belief is Belief.DOUBTED
+
+
+def test_a_quiet_evening_of_a_trail_that_goes_on_is_no_early_end(judged: Callable[..., Verdict]) -> None:
+    morning = datetime(2026, 11, 20, 7, tzinfo=UTC)
+
+    assert judged("2026-11-20", oldest=morning, newest=morning).belief is Belief.BELIEVED
+    assert judged("2026-11-20", oldest=morning, newest=morning, sources=None).belief is Belief.DOUBTED
 
 
 def test_a_view_without_a_policy_finds_nothing_and_clears_nobody(judged: Callable[..., Verdict]) -> None:

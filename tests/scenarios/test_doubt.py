@@ -11,6 +11,7 @@ import pytest
 from bot.archive.archive import Archive
 from bot.engines import Sources
 from bot.engines.local import Local
+from tests.archive.bucket import Object, serving
 from tests.conftest import NOW
 from tests.scenarios.office import close, open_office, words
 from tests.scenarios.on_call import ordered, said, told
@@ -69,11 +70,11 @@ def logs(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def opened_on(
     tmp_path: Path, catalogue: dict[str, View], closing: list[threading.Thread]
-) -> Iterator[Callable[[Path], Office]]:
+) -> Iterator[Callable[[Path | str], Office]]:
     """Opens an office whose engine has read a folder of logs."""
     stack = ExitStack()
 
-    def open_one(folder: Path) -> Office:
+    def open_one(folder: Path | str) -> Office:
         archive = Archive(tmp_path / "archive")
         archive.ingest([str(folder)], progress=quietly)
         engine = Local(archive, memory="1GB", seconds=60, at_once=2)
@@ -233,3 +234,62 @@ def test_a_cap_for_answers_caps_nothing_that_they_are_judged_by(
     tls_audit("ingest", str(logs(many)))
 
     assert "9 events read" in tls_audit("ask", "2026-11-16").out
+
+
+# --- S3: archived, denied, a folder, gone
+
+
+@pytest.mark.usefixtures("own_home")
+def test_objects_that_cannot_be_read_are_told_everywhere_and_the_others_are_read(
+    tls_audit: TlsAudit,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    opened_on: Callable[[str], Office],
+) -> None:
+    day = "AWSLogs/1/CloudTrail/eu-west-1/2026/11/20/1_CloudTrail_eu-west-1_20261120T1005Z_{}.json"
+    good = json.dumps({"Records": WEEK}).encode()
+    with serving() as bucket:
+        for name, value in {
+            "AWS_ENDPOINT_URL_S3": bucket.url,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_MAX_ATTEMPTS": "1",
+            "TLS_AUDIT_ARCHIVE": str(tmp_path / "archive"),
+            "TLS_AUDIT_LOGS": "s3://logs/AWSLogs",
+        }.items():
+            monkeypatch.setenv(name, value)
+        bucket.objects = {
+            "AWSLogs/": Object(b""),
+            day.format("good"): Object(good),
+            day.format("cold"): Object(good, storage="DEEP_ARCHIVE"),
+            day.format("kms"): Object(good, refusal=(403, "AccessDenied", "no kms:Decrypt")),
+            day.format("gone"): Object(good, refusal=(404, "NoSuchKey", "gone")),
+        }
+        asked = tls_audit("ask", "2026-11-16..2026-11-23")
+        before = tls_audit("ask", "2026-11-16..2026-11-18")
+        office = opened_on("s3://logs/AWSLogs")
+
+        parent, thread = state(office, "2026-11-16..2026-11-23")
+
+        engine = Local(Archive(tmp_path / "archive"), memory="1GB", seconds=60, at_once=2)
+        checks = [each for each in engine.checks(is_default=True) if each.warns]
+
+    assert asked.code == 0
+    assert "⚠️ No call over TLS older than 1.2 found, but not all was read. 7 events read" in asked.out
+    assert "3 files of this window could not be read: `tls-audit doctor` names them." in asked.out
+    assert "✅ No call over TLS older than 1.2." in before.out, "they are of another day"
+    assert parent.startswith("⚠️ ")
+    assert "3 files of this window could not be read" in thread
+    (named,) = checks
+    assert named.passed
+    assert "it is archived (DEEP_ARCHIVE)" in named.what
+    assert "AccessDenied" in named.what
+    assert "kms:Decrypt" in named.what
+    assert "it was deleted meanwhile" in named.what
+    known = Archive(tmp_path / "archive").sources()
+    assert {str(outcome): count for outcome, count in known.outcomes.items()} == {
+        "archived": 1,
+        "denied": 1,
+        "gone": 1,
+    }
