@@ -34,7 +34,7 @@ TOLD: Final = date(2026, 11, 23)
 """The day whose digest tells of Sunday 22 November, the first that version 2 had not told."""
 
 SPELLED_OTHERWISE: Final = {"PHP/5.3", "aws-sdk-cpp/1.2"}
-"""Clients whose version is written `tlsv1.1` and `1.0`, which version 2 did not read: nobody was told of them."""
+"""Clients that write `tlsv1.1` and `1.0`, which version 2 did not read: nobody was told of them."""
 
 
 @pytest.fixture

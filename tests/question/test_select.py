@@ -61,7 +61,7 @@ def test_the_default_question_is_aws_own_sample_query(ask: Callable[[str], Quest
     asked = select.build(ask("2026-11-01..2026-11-08 by=services"), cap=CAP).sql("trino")
 
     assert asked == (
-        "SELECT eventSource, COUNT(*) AS numOutdatedTlsCalls FROM $EDS_ID "
+        "SELECT eventSource, COUNT(*) AS numOutdatedTlsCalls FROM $EDS_ID "  # noqa: S608 - what is expected
         f"WHERE {OLDER_THAN_1_2} AND eventTime >= '2026-11-01 00:00:00' "
         "AND eventTime < '2026-11-08 00:00:00' "
         "GROUP BY eventSource ORDER BY numOutdatedTlsCalls DESC, eventSource LIMIT 1000"
@@ -72,7 +72,7 @@ def test_filters_are_added_to_the_views_own_conditions(ask: Callable[[str], Ques
     question = ask("2026-11-01T06:30Z..2026-11-02 service=s3 service=kms,s*t agent!=boto top=5 by=accounts")
 
     assert select.build(question, cap=CAP).sql("trino") == (
-        f"SELECT recipientAccountId, COUNT(DISTINCT {PRINCIPAL}) AS numPrincipals, "
+        f"SELECT recipientAccountId, COUNT(DISTINCT {PRINCIPAL}) AS numPrincipals, "  # noqa: S608 - what is expected
         "COUNT(DISTINCT eventSource) AS numServices, COUNT(*) AS numOutdatedTlsCalls FROM $EDS_ID "
         f"WHERE {OLDER_THAN_1_2} AND eventTime >= '2026-11-01 06:30:00' "
         "AND eventTime < '2026-11-02 00:00:00' "
