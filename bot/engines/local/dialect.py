@@ -53,7 +53,8 @@ def _to_said(tree: exp.Select) -> None:
             texts = {each.name for each in node.expressions}
             names = [name for name, spellings in VERSIONS.items() if texts.issuperset(spellings)]
             if texts == {text for name in names for text in VERSIONS[name]}:
-                node.replace(exp.column("saidVersion").isin(*names))
+                said = exp.column("saidVersion")
+                node.replace(said.eq(names[0]) if len(names) == 1 else said.isin(*names))
         elif node in _SAID:
             node.replace(_SAID[node].copy())
 
