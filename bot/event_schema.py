@@ -157,8 +157,8 @@ NO_HOST: Final = (*_NOTHING, "clientprovidedhostheader")
 """What stands where a writer had no suite, or no host, to write."""
 
 WHITESPACE: Final = (
-    "\t\n\v\f\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a\u2028\u2029"
-    "\u205f\u3000"
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a"
+    "\u2028\u2029\u205f\u3000"
 )
 """What Trino's TRIM takes off: what Java calls white space. Other engines take off less unless told."""
 
@@ -172,7 +172,7 @@ PRINCIPAL: Final = (
     "CASE WHEN LOWER(userIdentity.accountId) IN ('anonymous', 'anonymous_principal') THEN 'anonymous' END, "
     "NULLIF(userIdentity.type, ''), 'Unknown')"
 )
-"""Who called, never blank, in Trino's SQL. `Unknown` is CloudTrail's own type of an identity it cannot tell."""
+"""Who called, never blank, in Trino's SQL. `Unknown` is CloudTrail's type of what it cannot tell."""
 
 ROLE: Final = "NULLIF(userIdentity.sessionContext.sessionIssuer.arn, '')"
 """The role of a session, which in findings stands for all its sessions; NULL for any other caller."""

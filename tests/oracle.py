@@ -52,10 +52,8 @@ GROUPS = {
     **{f"ffdhe{bits}": f"ffdhe{bits}" for bits in (2048, 3072, 4096, 6144, 8192)},
     **{f"brainpoolp{bits}r1tls13": f"brainpoolP{bits}r1tls13" for bits in (256, 384, 512)},
     "rsa": "rsa",
-    "dhe": "dhe",
-    "dh": "dhe",
-    "ecdhe": "ecdhe",
-    "ecdh": "ecdhe",
+    **dict.fromkeys(("dhe", "dh"), "dhe"),
+    **dict.fromkeys(("ecdhe", "ecdh"), "ecdhe"),
     **dict.fromkeys(("x25519mlkem768", "x25519_mlkem768", "x25519-mlkem768"), "X25519MLKEM768"),
     **dict.fromkeys(("secp256r1mlkem768", "secp256r1_mlkem768"), "SecP256r1MLKEM768"),
     **dict.fromkeys(("secp384r1mlkem1024", "secp384r1_mlkem1024"), "SecP384r1MLKEM1024"),
@@ -344,10 +342,24 @@ def role_or_principal(record: Record) -> str:
     return (session.get("sessionIssuer") or {}).get("arn") or principal(record)
 
 
+def is_unnamed(record: Record) -> bool:
+    """Whether the first of the fields that name the caller is blank."""
+    identity = record.get("userIdentity") or {}
+    issuer = (identity.get("sessionContext") or {}).get("sessionIssuer") or {}
+    fields = (
+        issuer.get("arn"),
+        *(identity.get(key) for key in ("arn", "userName", "principalId", "invokedBy")),
+    )
+    return next((field for field in fields if field is not None), "") == ""
+
+
 def findings(records: Sequence[Record]) -> list[Row]:
     groups = _group(records, service, role_or_principal, agent)
     return _ordered(
-        ((*key, min(map(when, group)), max(map(when, group)), len(group)) for key, group in groups.items()),
+        (
+            (*key, min(map(when, group)), max(map(when, group)), len(group), sum(map(is_unnamed, group)))
+            for key, group in groups.items()
+        ),
         -6,
         1,
         2,

@@ -1,6 +1,6 @@
 """Log files → the embedded engine's Parquet, one folder per UTC day of the event.
 
-    sources ─▶ records ─▶ spools ─▶ DuckDB ─▶ day=YYYY-MM-DD/<batch>-<chunk>.parquet ─▶ the ledger's commit
+    sources ─▶ records ─▶ spools ─▶ DuckDB ─▶ day=YYYY-MM-DD/<batch>-<chunk>-….parquet ─▶ the ledger's commit
 
 The ledger is the truth, and tells readers which files there are. So an ingest may die at any moment; the next
 one ends with every event once, and whoever reads meanwhile sees whole batches only. A file is never changed:
@@ -451,9 +451,10 @@ class _Ingest:
             folder = self.folder / f"day={day}"
             folder.mkdir(exist_ok=True)
             _sync(file)
-            file.replace(folder / f"{name}-{chunk}.parquet")
+            kept = folder / f"{name}-{chunk}{parquet.SUFFIX}"
+            file.replace(kept)
             _sync(folder)
-            files.append(f"day={day}/{name}-{chunk}.parquet")
+            files.append(f"{folder.name}/{kept.name}")
         self.ledger.commit(
             name, batch.events, files=files, replaced=batch.replaced, sources=batch.sources, now=self.now()
         )

@@ -1,12 +1,14 @@
 """Spools of events → Parquet, by DuckDB; and how an embedded engine reads that Parquet.
 
-The schema is explicit, made from `records.COLUMNS`: guessing it costs more time than loading.
+The schema is explicit, made from `records.COLUMNS`: guessing it costs more time than loading. Beside what was
+logged, a file keeps what the event says of its TLS (`SAID`), so that questions need not search text.
 """
 
 # ruff: noqa: S608 - the SQL here is made of constants and of quoted paths
 
 from __future__ import annotations
 
+import hashlib
 import re
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,10 +17,21 @@ from typing import TYPE_CHECKING, Final
 
 from bot.archive.events import COLUMNS, Unusable
 from bot.archive.records import fits, mend
-from bot.event_schema import MAP, TEXT, TIME, Type
+from bot.event_schema import (
+    CLASSICAL,
+    MAP,
+    NO_HOST,
+    NO_SUITE,
+    POST_QUANTUM,
+    TEXT,
+    TIME,
+    VERSIONS,
+    WHITESPACE,
+    Type,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
     from pathlib import Path
 
@@ -32,7 +45,7 @@ JSON_BUFFER: Final = 8 << 20  # DuckDB reads twice this, or twice the longest re
 WRITE: Final = "(FORMAT parquet, COMPRESSION zstd)"
 ROWS_AT_ONCE: Final = 1_000
 TLS: Final = "tlsDetails"
-READ: Final = "read_parquet({}, hive_partitioning=false)"
+READ: Final = "read_parquet({}, hive_partitioning=false, union_by_name=true)"
 
 
 @dataclass(slots=True)
@@ -189,7 +202,7 @@ def _write(
 ) -> int:
     return _count(
         connection.execute(
-            f"COPY (SELECT * FROM ({rows}) ORDER BY eventTime) TO {_quoted(to)} {WRITE}", files
+            f"COPY (SELECT *, {_SAID} FROM ({rows}) ORDER BY eventTime) TO {_quoted(to)} {WRITE}", files
         )
     )
 
@@ -212,15 +225,24 @@ def as_json(file: Path, folder: Path) -> Iterator[list[bytes]]:
 
 def events_sql(folder: Path, files: Sequence[str] | None) -> str:
     """The statement that makes `events`, with the folders' `day` as a DATE, in an embedded engine: of these
-    files within `folder`, or of all where None."""
-    if files is not None and not files:
-        return f"CREATE TABLE events ({_fields(COLUMNS, TIME, TEXT)}, day DATE)"
-    names = ["day=*/*.parquet"] if files is None else [_literal(name) for name in files]
-    paths = ", ".join(_quoted(f"{_literal(folder)}/{name}") for name in names)
-    return (
-        f"CREATE VIEW events AS SELECT * FROM read_parquet([{paths}], "
-        "hive_partitioning = true, hive_types = {'day': DATE})"
-    )
+    files within `folder`, or of all where None. Of files written before `SAID`, or by other tables, what they
+    say is found anew."""
+    if files is None:
+        files = sorted(str(path.relative_to(folder)) for path in folder.glob("day=*/*.parquet"))
+    if not files:
+        return f"CREATE TABLE events ({_fields(COLUMNS, TIME, TEXT)}, {_fields(SAID, TIME, TEXT)}, day DATE)"
+    told = [name for name in files if name.endswith(SUFFIX)]
+    untold = [name for name in files if not name.endswith(SUFFIX)]
+    said = ", ".join(f'"{name}"' for name in SAID)
+    selects = []
+    for names, columns in ((told, said), (untold, _SAID)):
+        if names:
+            paths = ", ".join(_quoted(f"{_literal(folder)}/{_literal(name)}") for name in names)
+            selects.append(
+                f"SELECT {_COLUMNS}, {columns}, day FROM read_parquet([{paths}], "
+                "hive_partitioning = true, hive_types = {'day': DATE})"
+            )
+    return f"CREATE VIEW events AS {' UNION ALL '.join(selects)}"
 
 
 def extent(folder: Path, files: Sequence[str] | None, *days: date) -> tuple[datetime, datetime] | None:
@@ -246,7 +268,7 @@ def _copy(spool: Spool, parquet: Path) -> str:
     longest = max(JSON_BUFFER, spool.longest + 1)
     options = f"format='newline_delimited', maximum_object_size={longest}, columns={{{read}}}"
     query = f"SELECT {keep} FROM read_json($spool, {options})"
-    return f"COPY ({query}) TO {_quoted(parquet)} {WRITE}"
+    return f"COPY (SELECT *, {_SAID} FROM ({query})) TO {_quoted(parquet)} {WRITE}"
 
 
 def _type(kind: Type, moment: str, any_json: str) -> str:
@@ -287,6 +309,62 @@ _FULLEST: Final = ", ".join(
 _NAMELESS: Final = "coalesce(eventID, '') = ''"
 
 
+# --- what an event says of its TLS
+
+SAID: Final[dict[str, Type]] = {"saidVersion": TEXT, "unreadVersion": TEXT, "unsaid": "UTINYINT"}
+"""`saidVersion` is in CloudTrail's spelling, "" for a text that is none, which is in `unreadVersion`.
+`unsaid` is the sum of `UNSAID` of what the event does not say."""
+
+UNSAID: Final = {"suite": 1, "exchange": 2, "host": 4}
+
+
+def _text(field: str) -> str:
+    return f"lower(trim(tlsDetails.{field}, {_quoted(WHITESPACE)}))"
+
+
+def _among(field: str, texts: Iterable[str]) -> str:
+    return f"{_text(field)} IN ({', '.join(map(_quoted, texts))})"
+
+
+def _said() -> dict[str, str]:
+    """The SQL of each column of `SAID`. What nearly every event says comes first: that costs no trimming."""
+    version, usual = (
+        "tlsDetails.tlsVersion",
+        f"tlsDetails.tlsVersion IN ({', '.join(map(_quoted, VERSIONS))})",
+    )
+    versions = " ".join(
+        f"WHEN {_among('tlsVersion', texts)} THEN {_quoted(name)}" for name, texts in VERSIONS.items()
+    )
+    known = [text for texts in VERSIONS.values() for text in texts]
+    groups = {**CLASSICAL, **POST_QUANTUM}
+    names = [text for texts in groups.values() for text in texts]
+    missing = {
+        "suite": (
+            "starts_with(tlsDetails.cipherSuite, 'ECDHE-') "
+            "OR starts_with(tlsDetails.cipherSuite, 'TLS_AES_')",
+            _among("cipherSuite", NO_SUITE),
+        ),
+        "exchange": (
+            f"tlsDetails.keyExchange IN ({', '.join(map(_quoted, groups))})",
+            f"NOT {_among('keyExchange', names)}",
+        ),
+        "host": (
+            "ends_with(tlsDetails.clientProvidedHostHeader, '.amazonaws.com')",
+            _among("clientProvidedHostHeader", NO_HOST),
+        ),
+    }
+    unsaid = " + ".join(
+        f"(CASE WHEN {says} THEN 0 WHEN coalesce({lacks}, true) THEN {UNSAID[name]} ELSE 0 END)"
+        for name, (says, lacks) in missing.items()
+    )
+    return {
+        "saidVersion": f"CASE WHEN {usual} THEN {version} {versions} WHEN {version} IS NOT NULL THEN '' END",
+        "unreadVersion": f"CASE WHEN {usual} THEN NULL WHEN NOT {_among('tlsVersion', ['', *known])}"
+        f" THEN {version} END",
+        "unsaid": f"({unsaid})::UTINYINT",
+    }
+
+
 def _literal(path: Path | str) -> str:
     """A path in which DuckDB sees no pattern. In a pattern it takes a backslash for a separator; but a path
     that is there it takes as it is."""
@@ -302,3 +380,10 @@ def _quoted(path: object) -> str:
 def _count(result: duckdb.DuckDBPyConnection) -> int:
     row = result.fetchone()
     return int(row[0]) if row else 0
+
+
+_SAID: Final = ", ".join(f'{sql} AS "{name}"' for name, sql in _said().items())
+
+TABLES: Final = hashlib.sha256(_SAID.encode()).hexdigest()[:8]
+"""Names the tables by which `SAID` is found: a file that was written by others is read by these."""
+SUFFIX: Final = f"-{TABLES}.parquet"

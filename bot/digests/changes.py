@@ -42,6 +42,8 @@ class Seen:
     first: date
     last: date
     """The local dates of its first and last call in the period."""
+    unnamed: bool = False
+    """Whether some of its calls have a blank in place of a name: until version 3 they had none."""
 
     @property
     def identity(self) -> Identity:
@@ -97,6 +99,8 @@ class Finding:
     resolved: date | None = None
     snooze: Snooze | None = None
     """Who knows about it, and until when, which digests call known. Stored as `known`."""
+    was_unnamed: bool = False
+    """Whether it was first remembered without a name, under which it keeps its id."""
 
     @property
     def identity(self) -> Identity:
@@ -107,7 +111,7 @@ class Finding:
     def id(self) -> str:
         """A short name for it, the same for ever."""
         digest = hashlib.sha256()
-        for part in self.identity:
+        for part in (self.service, "" if self.was_unnamed else self.principal, self.client):
             # strangers choose these names, and UTF-8 refuses half a surrogate pair without surrogatepass
             data = part.encode("utf-8", "surrogatepass")
             digest.update(len(data).to_bytes(8, "big") + data)
@@ -120,6 +124,8 @@ def to_builtins(finding: Finding) -> dict[str, Any]:
 
     fields: dict[str, Any] = msgspec.to_builtins(finding)
     fields["known"] = fields.pop("snooze")
+    if not finding.was_unnamed:
+        del fields["was_unnamed"]
     return fields
 
 
@@ -172,8 +178,8 @@ def compare(
     is trusted and the answer complete. Whatever opens is told before silence can resolve it; but for that,
     comparing a period twice remembers what comparing it once does.
     """
-    by_identity = {finding.identity: finding for finding in remembered}
     current, previous = _merged(seen), _merged(late)
+    by_identity = _named(remembered, [*current.values(), *previous.values()])
     may_resolve = period.trusted and complete
     believed = {period.start + timedelta(days=n) for n in range(period.days)} | set(trusted)
     findings, entries = [], []
@@ -190,6 +196,32 @@ def compare(
             day = max(1, (period.end - finding.since).days)
             entries.append(Entry(change, finding, rows.calls, rows.calls_before(was), day, note))
     return Comparison(tuple(sorted(entries, key=place)), tuple(findings))
+
+
+def _named(remembered: Iterable[Finding], rows: Iterable[Seen]) -> dict[Identity, Finding]:
+    """What is remembered, by identity, with the names that `rows` now give to what had none.
+
+    A finding without a name may turn out to be several: each is as old and as known as it was, and the one
+    with the most calls keeps its id, so that the buttons of earlier digests still mean it.
+    """
+    by_identity = {finding.identity: finding for finding in remembered}
+    named: set[Identity] = set()
+    for row in sorted(rows, key=lambda row: -row.calls):
+        unnamed = (row.service, "", row.client)
+        was = by_identity.get(unnamed)
+        if not row.unnamed or not row.principal or was is None:
+            continue
+        now = by_identity.get(row.identity)
+        if now is None:
+            heir = replace(was, principal=row.principal, was_unnamed=unnamed not in named)
+            by_identity[row.identity] = heir
+        elif now.resolved is None and was.resolved is None and not now.was_unnamed:
+            older = min(now.first, was.first), min(now.since, was.since)
+            by_identity[row.identity] = replace(
+                now, first=older[0], since=older[1], snooze=now.snooze or was.snooze
+            )
+        named.add(unnamed)
+    return {identity: finding for identity, finding in by_identity.items() if identity not in named}
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +314,8 @@ def _merged(rows: Iterable[Seen]) -> dict[Identity, Seen]:
     for row in rows:
         if other := merged.get(row.identity):
             first, last = min(row.first, other.first), max(row.last, other.last)
-            row = replace(row, calls=row.calls + other.calls, first=first, last=last)
+            unnamed = row.unnamed or other.unnamed
+            row = replace(row, calls=row.calls + other.calls, first=first, last=last, unnamed=unnamed)
         merged[row.identity] = row
     return merged
 

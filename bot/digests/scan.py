@@ -55,11 +55,15 @@ class Row:
     calls: int
     first: datetime
     last: datetime
+    unnamed: int = 0
+    """How many of its calls have a blank in place of a name; none are counted in what version 2 wrote."""
 
     def seen(self, zone: tzinfo) -> Seen:
         """The same by the dates of a zone."""
         first, last = self.first.astimezone(zone).date(), self.last.astimezone(zone).date()
-        return Seen(self.service, self.principal, self.client, self.calls, first, last)
+        return Seen(
+            self.service, self.principal, self.client, self.calls, first, last, unnamed=self.unnamed > 0
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +140,12 @@ def from_tables(
 
 def _rows(table: Table) -> tuple[Row, ...]:
     # findings.sql promises these types
-    found = cast("Iterable[tuple[str | None, str | None, str | None, datetime, datetime, int]]", table.rows())
+    found = cast(
+        "Iterable[tuple[str | None, str | None, str | None, datetime, datetime, int, int]]", table.rows()
+    )
     return tuple(
-        Row(service or "", principal or "", client or "", calls, first, last)
-        for service, principal, client, first, last, calls in found
+        Row(service or "", principal or "", client or "", calls, first, last, unnamed)
+        for service, principal, client, first, last, calls, unnamed in found
     )
 
 

@@ -67,7 +67,7 @@ def version_text() -> exp.Expr:
 
 
 def version_in(versions: Iterable[str]) -> exp.Expr:
-    """True for an event of any of these versions, in CloudTrail's spelling; NULL or false where it says none."""
+    """True for an event of any of these versions; NULL or false where it says none."""
     return version_text().isin(*(text for version in versions for text in VERSIONS[version]))
 
 

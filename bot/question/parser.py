@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from bot.errors import UserError
 from bot.question import filters, window
 from bot.question.filters import FILTERS, BadValue, Filter
-from bot.question.question import Policy, Question
+from bot.question.question import Policy, Question, default_floor
 from bot.question.tokens import Token, literal, quoted, shown, tidied, tokens
 from bot.question.window import Window
 from bot.wording import number
@@ -272,7 +272,7 @@ class _QuestionParser:
             other = ", or ask `min=1.3`" if max(versions) < "1.3" else ""
             raise UserError(why, f"Leave `min={floor}` out{other}.")
         return Policy(
-            min_tls=floor or (None if versions else Policy().min_tls),
+            min_tls=floor or default_floor(versions, self._filters.get(("version", True), set())),
             weak_cipher="cipher=weak" in self._once,
             classical_kx="kx" in self._once,
         )

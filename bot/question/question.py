@@ -14,13 +14,16 @@ from bot.question.tokens import literal, quoted, shown, tokens
 from bot.wording import number
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from bot.question.views import View
     from bot.question.window import Window
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What counts as outdated: a call for which any clause holds. Without a clause, every call."""
+    """What counts as outdated: a call for which any clause holds. Without a clause, which only a question
+    for versions by name has, every call that says its version."""
 
     min_tls: str | None = "1.2"
     """TLS older than this; None: any version will do."""
@@ -31,6 +34,14 @@ class Policy:
         """As it is typed: `min=1.2 cipher=weak`."""
         clauses = ((f"min={self.min_tls}", self.min_tls), ("cipher=weak", self.weak_cipher))
         return " ".join(text for text, holds in (*clauses, ("kx=classical", self.classical_kx)) if holds)
+
+
+def default_floor(asked: Collection[str], excluded: Collection[str]) -> str | None:
+    """The `min=` of who says none: none where versions are asked by name, or where one is excluded that the
+    floor excludes already, as in `version!=1.3`."""
+    floor = Policy().min_tls
+    is_by_name = asked or (floor and any(version >= floor for version in excluded))
+    return None if is_by_name else floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +77,17 @@ class Scope:
                 names[token.text] = values[0]
             else:
                 raise UserError(f"`{shown(text)}` is not the scope of a question.", "Write it anew.")
-        has_versions = any(each.word == "version" and not each.negated for each in filters)
-        if policy.min_tls is None and not has_versions:
-            policy = replace(policy, min_tls=Policy().min_tls)
+        if policy.min_tls is None:
+            asked, excluded = (
+                {
+                    value
+                    for each in filters
+                    if each.word == "version" and each.negated is negated
+                    for value in each.values
+                }
+                for negated in (False, True)
+            )
+            policy = replace(policy, min_tls=default_floor(asked, excluded))
         return cls(tuple(filters), policy, names["store"], names["engine"])
 
     def asked(self, view: View, window: Window) -> Question:

@@ -9,9 +9,9 @@ A file opens with a header of `-- key: value` lines and holds one SELECT from `$
     -- chart: bar eventSource numOutdatedTlsCalls    (optional: bar, line or pie; x; one or more series)
 
 Blanks: `:start` and `:end` (always, on eventTime), `:outdated` (the asker's policy), and what an event says,
-else NULL: `:version` (of its TLS version, in CloudTrail's spelling), `:unread` (a text in place of a version that
-is none), `:suite`, `:weakness` (why the suite is weak), `:exchange` (the key exchange), `:classical` (whether that
-is not post-quantum), `:host`. `:principal` and `:role` (a role in place of its sessions) are never blank.
+else NULL: `:version` (in CloudTrail's spelling), `:unread` (a text in place of a version that is none),
+`:suite`, `:weakness` (why the suite is weak), `:exchange` (the key exchange), `:classical` (whether that is
+not post-quantum), `:host`. `:principal` and `:role` (a role in place of its sessions) are never NULL.
 
 Views keep to what every engine shares: one SELECT without WITH, joins, subqueries or LIMIT, and an
 alias for every column that is not simply a name. All this is checked when a view is loaded.

@@ -579,3 +579,56 @@ def test_nothing_known_is_ever_forgotten(story: Story) -> None:
     for before, after in pairwise(told):
         assert {one.identity for one in before.findings} <= {one.identity for one in after.findings}
         assert {entry.finding for entry in after.entries} <= set(after.findings)
+
+
+def unnamed(client: str = "boto", calls: int = 3) -> Seen:
+    """What version 2 saw of a caller whose name is blank."""
+    return Seen("s3", "", client, calls, day(0), day(0))
+
+
+def named(principal: str, client: str = "boto", calls: int = 3, on: int = 1) -> Seen:
+    return Seen("s3", principal, client, calls, day(on), day(on), unnamed=True)
+
+
+def test_a_finding_that_gets_a_name_is_open_and_keeps_its_age_and_its_id() -> None:
+    (before,) = compare([], [unnamed()], period=Period(day(0), day(1), trusted=True)).findings
+
+    after = compare([before], [named("anonymous")], period=Period(day(1), day(2), trusted=True))
+
+    (entry,) = after.entries
+    assert (entry.change, entry.finding.principal, entry.day) == ("open", "anonymous", 2)
+    assert (entry.finding.id, entry.finding.since) == (before.id, before.since)
+    assert len(after.findings) == 1
+
+
+def test_a_finding_that_turns_out_to_be_two_is_as_old_and_as_known_in_both() -> None:
+    (before,) = compare([], [unnamed()], period=Period(day(0), day(1), trusted=True)).findings
+    before = replace(before, snooze=Snooze("bob", "later", day(20), 9))
+
+    after = compare(
+        [before], [named("anonymous", calls=1), named("Root")], period=Period(day(1), day(2), trusted=True)
+    )
+
+    assert [(entry.change, entry.finding.snooze) for entry in after.entries] == [("known", before.snooze)] * 2
+    assert {finding.principal for finding in after.findings if finding.id == before.id} == {"Root"}
+    assert len({finding.id for finding in after.findings}) == 2
+
+
+def test_a_finding_without_a_name_that_calls_no_more_is_resolved_as_any_other() -> None:
+    (before,) = compare([], [unnamed()], period=Period(day(0), day(1), trusted=True)).findings
+
+    (entry,) = compare([before], [], period=Period(day(1), day(5), trusted=True)).entries
+
+    assert entry.change == "resolved"
+
+
+def test_a_name_that_was_known_stays_new_beside_a_finding_without_one() -> None:
+    (before,) = compare([], [unnamed()], period=Period(day(0), day(1), trusted=True)).findings
+    alice = Seen("s3", "alice", "boto", 1, day(1), day(1))
+
+    after = compare([before], [alice, named("anonymous")], period=Period(day(1), day(2), trusted=True))
+
+    assert {(each.change, each.finding.principal) for each in after.entries} == {
+        ("new", "alice"),
+        ("open", "anonymous"),
+    }

@@ -149,10 +149,10 @@ def test_the_answers_become_one_reading(ask: Callable[..., Question], catalogue:
         tables(
             catalogue,
             answer=[
-                ("s3.amazonaws.com", "role/export", "boto", first, last, 7),
-                (None, None, None, first, last, 1),
+                ("s3.amazonaws.com", "role/export", "boto", first, last, 7, 2),
+                (None, None, None, first, last, 1, 0),
             ],
-            before=[("s3.amazonaws.com", "role/export", "boto", first, first, 3)],
+            before=[("s3.amazonaws.com", "role/export", "boto", first, first, 3, 0)],
             coverage=[
                 covered("s3.amazonaws.com", 90, 1, first, last),
                 covered("tax.amazonaws.com", 10, 10, first, first),
@@ -164,7 +164,7 @@ def test_the_answers_become_one_reading(ask: Callable[..., Question], catalogue:
     assert read == Scan(
         asked=NOW,
         rows=(
-            Row("s3.amazonaws.com", "role/export", "boto", 7, first, last),
+            Row("s3.amazonaws.com", "role/export", "boto", 7, first, last, unnamed=2),
             Row("", "", "", 1, first, last),
         ),
         before=(Row("s3.amazonaws.com", "role/export", "boto", 3, first, first),),
@@ -188,7 +188,7 @@ def test_nothing_read_is_a_reading_too(ask: Callable[..., Question], catalogue: 
 def test_as_many_rows_as_there_may_be_are_not_all(
     ask: Callable[..., Question], catalogue: dict[str, View]
 ) -> None:
-    many = [("s3", "role", str(number), NOW, NOW, 1) for number in range(FINDINGS_MOST)]
+    many = [("s3", "role", str(number), NOW, NOW, 1, 0) for number in range(FINDINGS_MOST)]
     for answer, before, complete in ((many, [], False), ([], many, False), (many[1:], [], True)):
         answers = tables(catalogue, answer=answer, before=before, coverage=[])
         with ExitStack() as stack:

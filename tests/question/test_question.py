@@ -179,6 +179,8 @@ def test_filters_of_a_word_come_together_and_their_order_does_not_matter() -> No
         ("version=1.2 cipher=weak", Policy(None, weak_cipher=True)),
         ("version=1.2 min=1.3", Policy("1.3")),
         ("version!=1.0", Policy("1.2")),
+        ("version!=1.3", Policy(None)),
+        ("tls!=1.0,1.2", Policy(None)),
         ("versions version=1.2", None),
     ],
 )

@@ -7,8 +7,10 @@ from typing import Final
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 
+from bot.archive.parquet import UNSAID
 from bot.errors import UserError
-from bot.event_schema import COLUMNS, KEY_EXCHANGE_PATH, MAP, WHITESPACE
+from bot.event_schema import COLUMNS, KEY_EXCHANGE_PATH, MAP, VERSIONS, WHITESPACE
+from bot.question import blanks
 from bot.question.select import STORE, narrow
 from bot.question.views import find_type, infer_type
 
@@ -25,6 +27,7 @@ def translate(select: exp.Select, elsewhere: str) -> str:
     if (store := tree.args["from_"].this.name) != STORE:
         raise UserError(f"The embedded engine has no store `{store}`.", elsewhere)
     tree.set("from_", exp.From(this=exp.Table(this=exp.to_identifier(EVENTS))))
+    _to_said(tree)
     _narrow_days(tree)
     to_duckdb(tree)
     return tree.sql(DuckDB, copy=False, pretty=True)
@@ -43,6 +46,39 @@ def _narrow_days(tree: exp.Select) -> None:
             day = exp.Cast(this=exp.Literal.string(date), to=exp.DataType(this=exp.DType.DATE))
             days.append(kind(this=exp.column("day"), expression=day))
     narrow(tree, *days)
+
+
+def _to_said(tree: exp.Select) -> None:
+    """Ask the columns in which the archive keeps what an event says, in place of its texts."""
+    for node in list(tree.find_all(exp.Case, exp.Paren, exp.In)):
+        if isinstance(node, exp.In) and node.this == _VERSION_TEXT:
+            texts = {each.name for each in node.expressions}
+            names = [name for name, spellings in VERSIONS.items() if texts.issuperset(spellings)]
+            if texts == {text for name in names for text in VERSIONS[name]}:
+                said = exp.column("saidVersion")
+                node.replace(said.eq(names[0]) if len(names) == 1 else said.isin(*names))
+        elif node in _SAID:
+            node.replace(_SAID[node].copy())
+
+
+_VERSION_TEXT: Final = blanks.version_text()
+_SAID_VERSION: Final = exp.Nullif(this=exp.column("saidVersion"), expression=exp.Literal.string(""))
+
+
+def _lacks(what: str) -> exp.Expr:
+    bit = exp.BitwiseAnd(this=exp.column("unsaid"), expression=exp.Literal.number(UNSAID[what]))
+    return exp.paren(exp.NEQ(this=exp.paren(bit), expression=exp.Literal.number(0)))
+
+
+_SAID: Final[dict[exp.Expr, exp.Expr]] = {
+    blanks.version(): _SAID_VERSION,
+    blanks.no_version(): exp.paren(exp.Is(this=_SAID_VERSION.copy(), expression=exp.null())),
+    blanks.unread_version(): exp.column("unreadVersion"),
+    blanks.no_suite(): _lacks("suite"),
+    blanks.no_exchange(): _lacks("exchange"),
+    blanks.no_host(): _lacks("host"),
+}
+"""What a tree of `blanks` is where the archive keeps it."""
 
 
 def to_duckdb(tree: exp.Select) -> None:
