@@ -190,6 +190,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
     from bot.app.ask import Questions
     from bot.app.digests import DigestOrders
     from bot.app.grammar import Grammar
+    from bot.app.limits import Limits
     from bot.app.reuse import Costs
     from bot.ops.health import Status
     from bot.ops.metrics import Metrics
@@ -246,6 +247,9 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             reuse=timedelta(minutes=settings.reuse),
             confirm_gb=settings.confirm_gb,
         )
+        limits = Limits(
+            questions=settings.max_questions, forms=settings.max_forms, characters=settings.max_characters
+        )
         runner = Worker(
             runs,
             digests,
@@ -262,8 +266,18 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             keep=timedelta(days=settings.keep),
         )
         quick = access.through(at_once)
-        questions = Questions(runs, grammar, wake=runner.wake, engines=available, access=quick, costs=costs)
-        orders = DigestOrders(digests, runs, grammar, access=quick, wake=runner.wake)
+        questions = Questions(
+            runs, grammar, wake=runner.wake, engines=available, access=quick, costs=costs, limits=limits
+        )
+        orders = DigestOrders(
+            digests,
+            runs,
+            grammar,
+            access=quick,
+            wake=runner.wake,
+            by_channel=settings.digests_by == "channel",
+            most=settings.max_digests,
+        )
         context = connection.Context(questions, orders, quick, at_once, replies)
         listening = connection.listen(client, app_token, context)
         stack.callback(_stop, runner, listening)

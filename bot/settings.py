@@ -81,6 +81,18 @@ class Settings(Section):
         examples=["ids: U012AB3CD,W045EF6GH"],
         description="Who may always ask, and cancel and delete what others asked: ids, separated by commas.",
     )
+    digests_by: str = Field(
+        default="owner",
+        pattern="^(owner|channel)$",
+        examples=["owner", "channel"],
+        description="Who changes a digest beside admins: its `owner`, or everyone in its `channel`.",
+    )
+    max_questions: int = Field(default=30, ge=1, description="Questions that a person may ask in a minute.")
+    max_forms: int = Field(default=60, ge=1, description="Forms that a person may open in a minute.")
+    max_digests: int = Field(default=50, ge=1, description="Digests that a person may have.")
+    max_characters: int = Field(
+        default=10_000, ge=100, description="The longest question or order, in characters."
+    )
     keep: int = Field(default=90, ge=1, description="Days for which runs, files and findings are kept.")
     stale: float = Field(
         default=6, gt=0, description="Hours without a new event after which a digest says so."
@@ -104,6 +116,17 @@ class Settings(Section):
         examples=["https://slack.com/api/"],
         description="The Web API's base.",
     )
+
+    @field_validator("slack_bot_token", "slack_app_token", mode="before")
+    @classmethod
+    def _strip(cls, token: object) -> object:
+        # a secret that comes from a file often ends with a line end, which no header may hold
+        said = token.get_secret_value() if isinstance(token, SecretStr) else token
+        if isinstance(said, str):
+            said = said.strip()
+            if not (said.isascii() and said.isprintable() and " " not in said):
+                raise PydanticCustomError("unusable_token", "as Slack shows it, in one line")
+        return said
 
     @field_validator("data", "archive", "views")
     @classmethod

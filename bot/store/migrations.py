@@ -165,7 +165,25 @@ def _receipt_3(part: str, ref: str) -> dict[str, str]:
     return {"kind": kind, "ref": ref}
 
 
-_MIGRATIONS: Final[Sequence[Callable[[sa.Connection], None]]] = (_add_digests, _type_runs)
+# --- version 4
+
+_version_4 = sa.MetaData()
+sa.Table(
+    "kept_words",
+    _version_4,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("user", sa.String, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
+
+def _add_kept_words(connection: sa.Connection) -> None:
+    """Version 4: words that are too long for a button, which names them by an id."""
+    _version_4.create_all(connection)
+
+
+_MIGRATIONS: Final[Sequence[Callable[[sa.Connection], None]]] = (_add_digests, _type_runs, _add_kept_words)
 """What leads from each version to the next, beginning at version 1: the first, which did not say so."""
 
 VERSION: Final = 1 + len(_MIGRATIONS)
