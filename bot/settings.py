@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
+from typing import TYPE_CHECKING
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
-from bot import engines
+from bot import engines, secrets
 from bot.environment import PREFIX, Section
 from bot.errors import UserError
 
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
-
-_PASSWORD: Final = re.compile(r"[^:]*://[^:/@]*:(.*)@")
-"""The password in a database's URL: up to the last @, since it may hold any characters."""
 
 
 def _data_folder() -> Path:
@@ -156,10 +151,8 @@ class Settings(Section):
     def secrets(self) -> list[str]:
         """What must not be written anywhere."""
         tokens = [self.slack_bot_token.get_secret_value(), self.slack_app_token.get_secret_value()]
-        # not by urlsplit, which refuses some that the database takes, and then nothing would be kept back
-        found = _PASSWORD.match(self.database_url)
-        password = found[1] if found else ""
-        return [secret for secret in (*tokens, password, unquote(password)) if secret]
+        held = [*tokens, *secrets.of_url(self.database_url), *secrets.of_environment(os.environ)]
+        return [secret for secret in dict.fromkeys(held) if secret]
 
     @property
     def archive_folder(self) -> Path:
@@ -218,11 +211,14 @@ def _explain(problem: ErrorDetails) -> str:
     about = fields()[field]
     if about.examples:
         wanted = f"it as {' or '.join(about.examples)}"
-    elif problem["type"] == "unknown_engine":
+    elif problem["type"] in ("unknown_engine", "unusable_token"):
         wanted = problem["msg"]
     else:
         wanted = _number(about)
-    return f"{names()[field]}={problem['input']!r}: write {wanted}."
+    shown = (
+        secrets.HIDDEN if about.annotation is SecretStr else secrets.Secrets().hide(repr(problem["input"]))
+    )
+    return f"{names()[field]}={shown}: write {wanted}."
 
 
 def _number(about: FieldInfo) -> str:

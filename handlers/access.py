@@ -180,7 +180,7 @@ class Directory:
         """The channels that someone is in: public ones, and private ones that the bot is in too."""
         try:
             pages = self._client.users_conversations(
-                user=user, types="public_channel,private_channel", exclude_archived=True, limit=PAGE
+                user=user, types="public_channel,private_channel", limit=PAGE
             )
             return frozenset(channel["id"] for page in pages for channel in page["channels"])
         except SLACK_ERRORS as error:
@@ -227,7 +227,7 @@ class Directory:
             raise silence
         try:
             return self._facts.get(what, fetch)
-        except SLACK_ERRORS as error:
+        except (*SLACK_ERRORS, KeyError) as error:
             refused = translated(error)
             if not self._is_patient:
                 self._silent[what] = self._facts.monotonic(), refused

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from bot.cli import FAILURE
+from bot.secrets import Secrets
 
 
 def doctor() -> None:
@@ -12,11 +13,12 @@ def doctor() -> None:
     from bot import settings
     from bot.cli import checks
 
-    failed = False
-    for each in checks.run(settings.load()):
-        typer.echo(f"{'✓' if each.passed else '✗'} {each.what}")
+    failed, chosen = False, settings.load()
+    hide = Secrets(chosen.secrets).hide
+    for each in checks.run(chosen):
+        typer.echo(hide(f"{'✓' if each.passed else '✗'} {each.what}"))
         if not each.passed:
-            typer.echo(f"  → {each.mend}")
+            typer.echo(hide(f"  → {each.mend}"))
             failed = True
     if failed:
         raise typer.Exit(FAILURE)

@@ -114,7 +114,7 @@ class _Buttons:
             )
         except NeedsConfirmation as error:
             ack()
-            refusal = commands.refusal(self._context, error, text, user, reply_to=there.reply_to, fresh=fresh)
+            refusal = commands.refused(self._context, error, text, user, reply_to=there.reply_to, fresh=fresh)
             whisper(client, user, refusal, there=place_of(body))
         else:
             ack()
@@ -149,17 +149,19 @@ class _Buttons:
         """Have the run cancelled."""
         ack()
         with _telling(client, body):
-            self._context.access.admit_person(body["user"]["id"])
-            if self._questions.cancel(of_action(OfRun, action).run, by=body["user"]["id"]) is None:
+            run_id, user = of_action(OfRun, action).run, body["user"]["id"]
+            self._questions.run_of(run_id, user, "cancel a run")
+            self._context.access.admit_person(user)
+            if self._questions.cancel(run_id, by=user) is None:
                 raise UserError("That run has ended already.")
 
     def delete(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
         """Take the answer away for everyone."""
         ack()
         with _telling(client, body):
-            self._context.access.admit_person(body["user"]["id"])
-            run_id = of_action(OfRun, action).run
-            run = self._questions.run_of(run_id, body["user"]["id"], "delete an answer")
+            run_id, user = of_action(OfRun, action).run, body["user"]["id"]
+            run = self._questions.run_of(run_id, user, "delete an answer")
+            self._context.access.admit_person(user)
             if run is None:
                 raise UserError(GONE)
             _delete(client, run)

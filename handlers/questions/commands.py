@@ -83,7 +83,7 @@ def register(app: App, context: Context) -> None:
                     if context.questions.is_private(run):
                         answer = plain("The answer comes to your messages with me.")
             except BotError as error:
-                answer = refusal(context, error, text, user)
+                answer = refused(context, error, text, user)
             acknowledgement.say(answer)
 
     def mentioned(
@@ -114,7 +114,7 @@ def _done() -> None:
 
 
 def _is_a_persons(event: dict[str, Any]) -> bool:
-    """Whether a person says it. Apps, workflows and reminders are answered by nobody: two bots that answer each
+    """Whether a person says it. Apps, workflows and reminders are not answered: two bots that answer each
     other would never end, and nobody reads what a workflow is told alone."""
     apps = [event.get(name) for name in ("bot_id", "bot_profile", "app_id")]
     if event.get("user") and event["user"] not in SYSTEM and not any(apps):
@@ -139,7 +139,7 @@ def _asked_in_words(context: Context, client: WebClient, body: dict[str, Any], e
     except StoreDown:
         raise  # it is not acknowledged, and comes again
     except BotError as error:
-        answer = refusal(context, error, text, user, reply_to=thread)
+        answer = refused(context, error, text, user, reply_to=thread)
     if context.questions.is_known(key):
         return
     whisper(client, user, answer, there=AskPlace(channel, event.get("thread_ts")))
@@ -243,7 +243,7 @@ def _cancel(context: Context, user: str, typed_id: str) -> list[Block]:
     return [blocks.paragraph(blocks.said(f"Run {run.id} is being cancelled."))]
 
 
-def refusal(
+def refused(
     context: Context,
     error: BotError,
     text: str,
@@ -252,16 +252,20 @@ def refusal(
     reply_to: str | None = None,
     fresh: bool = False,
 ) -> list[Block]:
-    """What is wrong with a question, what would be right, and a way to mend it. Only the asker sees it.
+    """What is wrong with a question, and a way to mend it. Only the asker sees it.
 
     What is only dear can be confirmed: it then goes on to be asked in the thread `reply_to`, and `fresh`.
     """
+    if isinstance(error, NeedsConfirmation):
+        return refusal(error, text, form.run_it(context, text, user, reply_to=reply_to, fresh=fresh))
+    return refusal(error, text)
+
+
+def refusal(error: BotError, text: str, *buttons: Block) -> list[Block]:
+    """What is wrong, what would be right, and `buttons` that go on from there; Edit where words mend it."""
     made = mistake(error)
     if isinstance(error, (NotAllowed, TooMuch)):
         return made
-    buttons = []
-    if isinstance(error, NeedsConfirmation):
-        buttons.append(form.run_it(context, text, user, reply_to=reply_to, fresh=fresh))
     if blocks.fits(Words(text)):
-        buttons.append(blocks.button("Edit", "edit_text", Words(text)))
+        buttons = (*buttons, blocks.button("Edit", "edit_text", Words(text)))
     return [*made, blocks.actions(*buttons)] if buttons else made

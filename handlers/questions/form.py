@@ -8,7 +8,7 @@ from bot.app.reuse import NeedsConfirmation
 from bot.errors import BotError, UserError
 from handlers.blockkit import blocks
 from handlers.blockkit.values import AskPlace, Confirmed, decode, encode
-from handlers.replies import plain, whisper
+from handlers.replies import mistake, whisper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -65,7 +65,7 @@ def register(app: App, context: Context) -> None:
         except NeedsConfirmation as error:
             ack()
             button = run_it(context, text, user, reply_to=place.reply_to, fresh=False)
-            whisper(client, user, [*plain(str(error)), blocks.actions(button)], there=place)
+            whisper(client, user, [*mistake(error), blocks.actions(button)], there=place)
         except BotError as error:
             ack(response_action="errors", errors={_at_fault(fields, error): error_line(error)})
         else:
