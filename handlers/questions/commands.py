@@ -131,6 +131,7 @@ def _asked_in_words(context: Context, client: WebClient, body: dict[str, Any], e
     text = re.sub(r"^/?tls-audit\s+", "", text)
     try:
         if not text and event.get("files"):
+            context.access.admit_person(user)
             raise UserError("I read words, and no files.", f"`{COMMAND} help` says how to ask.")
         answer = _answer(context, text or "help", user, channel)
         if answer is None:

@@ -41,8 +41,12 @@ def register(app: App, context: Context) -> None:
     def changed(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
         ack()
         shown, user = body["view"], body["user"]["id"]
-        context.access.admit_person(user)
-        view = modal(context, read(shown), user=user, place=_place(shown))
+        try:
+            context.access.admit_person(user)
+            view = modal(context, read(shown), user=user, place=_place(shown))
+        except BotError as error:
+            whisper(client, user, mistake(error))
+            return
         client.views_update(view_id=shown["id"], hash=shown["hash"], view=view)
 
     def submitted(ack: Ack, body: dict[str, Any], client: WebClient) -> None:

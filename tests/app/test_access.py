@@ -155,3 +155,10 @@ def test_what_was_asked_is_for_its_asker_and_whoever_is_there() -> None:
     assert policy.is_for("amy", "bob", "square", here="")
     assert not policy.is_for("amy", "bob", "cellar", here="square")
     assert not policy.is_for("amy", "bob", "", here=""), "at Home nobody else reads"
+
+
+def test_who_bears_the_id_of_another_as_a_name_is_not_them() -> None:
+    town = Town()
+    town.people["mallory"] = Person("bob", UTC, is_guest=False, is_ours=True)
+    assert verdict(AccessPolicy(town, users=["bob"]), "mallory") == NAMED
+    assert verdict(AccessPolicy(town, users=["bob"], admins=["bob"]), "mallory") == NAMED

@@ -11,6 +11,7 @@ import pytest
 from bot.app.access import AccessPolicy
 from bot.errors import EngineError
 from bot.sandbox import User
+from bot.sandbox.state import TEAM
 from handlers.access import KNOWN_SECONDS
 from handlers.blockkit.values import OfFinding, encode
 from tests.scenarios.office import ALICE, BOB, HIDDEN, SECURITY, TO_ALICE, words
@@ -310,3 +311,46 @@ def test_in_such_a_channel_not_even_a_failure_is_told(hired: Callable[..., Offic
 def test_help_in_a_channel_the_bot_cannot_see_says_that_one_may_ask(office: Office) -> None:
     # it cannot post there either, and says so when asked
     assert helped(office, ALICE, HIDDEN) == "You may ask here."
+
+
+def test_a_digest_whose_owner_left_its_channel_is_paused_and_they_are_told(
+    hired: Callable[..., Office],
+) -> None:
+    seconds = 0.0
+    office = hired(monotonic=lambda: seconds)
+    ordered(office)
+    channel = office.sandbox.workspace.channels[ONCALL]
+    office.sandbox.workspace.put_channel(replace(channel, members=channel.members - {ALICE}))
+    seconds += KNOWN_SECONDS + 1
+    before = office.sandbox.workspace.in_channel(ONCALL)
+
+    assert office.ended(due(office)).state == "failed"
+
+    word = words(said(office, "A digest could not be posted in", TO_ALICE))
+    assert "I answer only where both you and I are" in word
+    assert "The digest is paused until someone resumes it." in word
+    assert office.runner.digests.all()[0].paused
+    assert office.sandbox.workspace.in_channel(ONCALL) == before
+
+
+@pytest.mark.parametrize(
+    ("team", "teams", "asked"),
+    [
+        ("E0ORG", (TEAM,), True),
+        ("T0SISTER", (TEAM, "T0SISTER"), True),
+        ("T0SISTER", ("T0SISTER",), True),
+        ("T0OTHER", (), False),
+    ],
+)
+def test_on_enterprise_grid_everyone_of_the_organization_is_one_of_us(
+    opened: Callable[..., Office], team: str, teams: tuple[str, ...], *, asked: bool
+) -> None:
+    def with_sister(sandbox: Sandbox) -> None:
+        grid = {"organization": "E0ORG", "teams": teams} if teams else {}
+        sandbox.workspace.users["W_SUE"] = User("W_SUE", "sue", "Sue", team=team, **grid)
+        sandbox.workspace.join(SECURITY, "W_SUE")
+
+    office = opened(while_opening=with_sister, organization="E0ORG")
+    office.type("help", user="W_SUE")
+    word = words(office.whisper("W_SUE")).splitlines()[-1]
+    assert ("You may ask here." in word) == asked
