@@ -29,7 +29,7 @@ lint: install ## style, types, and who may import whom
 
 audit: ## known holes in what is locked, where their list can be reached
 	$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet pip-audit
-	.venv-audit/bin/pip-audit --require-hashes --disable-pip --requirement requirements.lock
+	.venv-audit/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
 
 format: install ## the source as ruff lays it out
 	$(BIN)/ruff check --fix .

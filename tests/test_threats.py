@@ -31,4 +31,9 @@ def test_what_is_installed_is_locked_and_audited() -> None:
         assert len(re.findall(r"^[\w.-]+==[^\n]* \\\n(?:[^\n]*\n)?\s*--hash=sha256:", text, re.M)) == len(
             packages
         )
+    listed = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
+    locked = re.findall(
+        r"^([\w.-]+)==([^\s\\;]+)", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.M
+    )
+    assert [pair for pair in locked if "| {} | {} |".format(*pair) not in listed] == []
     assert "make audit" in (ROOT / ".ci/run").read_text(encoding="utf-8")

@@ -64,7 +64,8 @@ class User:
             "is_ultra_restricted": self.single,
             "is_bot": self.bot,
             "is_app_user": False,
-            "is_stranger": self.team != TEAM and not met,  # docs: user object, is_stranger
+            "is_stranger": self.team != TEAM
+            and not (met or self.organization),  # docs: user object, is_stranger
             **({"enterprise_user": self._on_grid()} if self.organization else {}),
         }
 

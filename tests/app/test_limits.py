@@ -18,7 +18,7 @@ def test_what_is_more_than_anyone_needs_is_told_in_words() -> None:
     with pytest.raises(TooMuch, match=r"That is more than 1 form a minute\."):
         limits.take("form", "bob")
     limits.take("question", "amy")
-    with pytest.raises(TooMuch, match="That is 101 characters long, and I read 100 at most."):
+    with pytest.raises(TooMuch, match=r"That is 101 characters long, and I read 100 at most\."):
         limits.check_length("x" * 101)
     now = 61.0
     limits.take("question", "bob")

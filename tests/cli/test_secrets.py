@@ -95,7 +95,7 @@ def written(command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     except SystemExit:
         pass
     except Exception:  # noqa: BLE001 - as Python would, where nothing caught it
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]  # there is one
+        sys.excepthook(*sys.exc_info())
     said = capsys.readouterr()
     return said.out + said.err
 
@@ -160,7 +160,7 @@ def test_what_fails_in_a_thread_or_crashes_is_written_without(monkeypatch: pytes
     try:
         fail()
     except ValueError:
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]  # there is one
+        sys.excepthook(*sys.exc_info())
 
     assert stream.getvalue().count("Traceback") == 2
     assert seen(stream.getvalue()) == []

@@ -151,8 +151,17 @@ def test_a_process_that_stops_while_it_waits_out_a_limit_posts_nothing_more(sand
 
 @pytest.mark.parametrize(
     ("after", "least", "most"),
-    [("3", 3, 4), ("2.5", 2.5, 3.5), ("Wed, 21 Oct 2026 07:28:00 GMT", 1, 2), ("", 1, 2), ("-5", 1, 2)]
-    + [("nan", 1, 2), ("inf", 300, 301), ("1e9", 300, 301), ("x" * 9_000, 1, 2)],
+    [
+        ("3", 3, 4),
+        ("2.5", 2.5, 3.5),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 1, 2),
+        ("", 1, 2),
+        ("-5", 1, 2),
+        ("nan", 1, 2),
+        ("inf", 300, 301),
+        ("1e9", 300, 301),
+        ("x" * 9_000, 1, 2),
+    ],
 )
 def test_a_retry_after_that_is_no_whole_number_is_borne(after: str, least: float, most: float) -> None:
     waits: list[float] = []
@@ -169,7 +178,7 @@ def test_a_retry_after_that_is_no_whole_number_is_borne(after: str, least: float
     "error", ["<html>503 of a proxy</html>", "Received a response in a non-JSON format: x"]
 )
 def test_an_answer_that_is_no_json_is_a_slack_that_is_away(error: str) -> None:
-    refused = translated(SlackApiError("no", SimpleAnswer({"ok": False, "error": error})))
+    refused = translated(SlackApiError("no", SimpleAnswer({"ok": False, "error": error})))  # type: ignore[no-untyped-call]  # slack_sdk leaves it untyped
 
     assert isinstance(refused, SurfaceDown)
     assert "html" not in str(refused)

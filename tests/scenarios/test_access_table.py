@@ -87,12 +87,13 @@ CHANNELS: Final = {
     "C_HIDDEN": ("U_ALICE",),
 }
 
-_FOUND: Final = ("s3.amazonaws.com", "arn:x", "Boto/2", *[date(2026, 11, 22)] * 3, 7, 1)
-PUBLIC, PRIVATE, WAITS, FINDING, LONG = (
+_DAY: Final = date(2026, 11, 22)
+FOUND: Final = Finding("s3.amazonaws.com", "arn:x", "Boto/2", _DAY, _DAY, _DAY, 7, 1)
+PUBLIC, PRIVATE, WAITS, LONG = (
     "aaaa0001",
     "aaaa0002",
     "aaaa0003",
-    Finding(*_FOUND),
+    FOUND,
     "last 7d agent=x",
 )
 SECRET: Final = "principal=alices-secret"  # noqa: S105 - what must not be seen
@@ -184,6 +185,14 @@ def _order(channel: str) -> dict[str, Any]:
     }
 
 
+def _of(run: str) -> Callable[[dict[str, Any]], object]:
+    return lambda _: OfRun(run)
+
+
+def _as_clients(run: str) -> Callable[[dict[str, Any]], object]:
+    return lambda _: AsView(run, "clients")
+
+
 SNOOZED: Final = {
     "days": {"days": {"selected_option": {"value": "7"}}},
     "reason": {"reason": {"value": "known"}},
@@ -199,15 +208,15 @@ WAYS: Final = (
     command("/tls-digest", f"daily 09:00 #{HERE}"),
     command("/tls-digest", f"daily 09:00 #{TO_GUEST} mention=@here"),
     command("/tls-digest", "daily 09:00 #C_HIDDEN"),
-    *(button("rerun", what, lambda _, run=run: OfRun(run)) for what, run in BOTH),
-    *(button("view_as", what, lambda _, run=run: AsView(run, "clients")) for what, run in BOTH),
-    *(button("ask_stricter", what, lambda _, run=run: OfRun(run)) for what, run in BOTH),
-    *(button("share", what, lambda _, run=run: OfRun(run)) for what, run in BOTH),
-    *(button("show_sql", what, lambda _, run=run: OfRun(run)) for what, run in BOTH),
-    *(button("edit_run", what, lambda _, run=run: OfRun(run)) for what, run in BOTH),
-    *(button("daily", what, lambda _, run=run: OfRun(run)) for what, run in BOTH),
-    *(button("cancel", what, lambda _, run=run: OfRun(run)) for what, run in ((" of a run", WAITS), BOTH[1])),
-    *(button("delete", what, lambda _, run=run: OfRun(run)) for what, run in BOTH),
+    *(button("rerun", what, _of(run)) for what, run in BOTH),
+    *(button("view_as", what, _as_clients(run)) for what, run in BOTH),
+    *(button("ask_stricter", what, _of(run)) for what, run in BOTH),
+    *(button("share", what, _of(run)) for what, run in BOTH),
+    *(button("show_sql", what, _of(run)) for what, run in BOTH),
+    *(button("edit_run", what, _of(run)) for what, run in BOTH),
+    *(button("daily", what, _of(run)) for what, run in BOTH),
+    *(button("cancel", what, _of(run)) for what, run in ((" of a run", WAITS), BOTH[1])),
+    *(button("delete", what, _of(run)) for what, run in BOTH),
     button("run_sure", "", lambda _: Confirmed("last 7d", fresh=False, reply_to=None)),
     button("run_sure", ", forged with another's words", lambda ids: Confirmed("", False, None, ids["kept"])),
     button("edit_text", "", lambda _: Words("last 7d")),
@@ -215,15 +224,15 @@ WAYS: Final = (
     button("form_changed", "", lambda _: Words("")),
     button("edit_digest", "", lambda _: OfDigest(1)),
     button("tell_now", "", lambda _: OfDigest(1)),
-    button("snooze", "", lambda _: OfFinding(1, FINDING.id)),
+    button("snooze", "", lambda _: OfFinding(1, FOUND.id)),
     form("ask_form", "", AskPlace(HERE), ASKED),
     form("ask_form", ", forged with another's messages", AskPlace(TO_GUEST), ASKED),
     form("digest_form", "", DigestForm(None, HERE), _order(HERE)),
     form("digest_form", ", into a guest's messages", DigestForm(None, HERE), _order(TO_GUEST)),
     form("digest_form", ", into a channel that one is not in", DigestForm(None, HERE), _order("C_HIDDEN")),
     form("digest_form", ", of digest 1", DigestForm(1, HERE), _order(HERE)),
-    form("snooze_form", "", SnoozeForm(1, FINDING.id, HERE, "1.1"), SNOOZED),
-    form("snooze_form", ", forged with another place", SnoozeForm(1, FINDING.id, ELSEWHERE, "1.1"), SNOOZED),
+    form("snooze_form", "", SnoozeForm(1, FOUND.id, HERE, "1.1"), SNOOZED),
+    form("snooze_form", ", forged with another place", SnoozeForm(1, FOUND.id, ELSEWHERE, "1.1"), SNOOZED),
     event("app_mention"),
     event("app_mention", " by an app", bot_id="B0OTHER"),
     event("app_mention", " by a workflow, without a user", user=None, bot_id="B0FLOW", subtype="bot_message"),
@@ -277,10 +286,10 @@ class Desk:
         due = schedule.following(NOW)
         digest = Digest(0, "U_ALICE", HERE, schedule, Scope.read(""), None, NOW, due=due)
         self.digests.add(digest)
-        kept = {"digest": 1, "id": FINDING.id, "last": FINDING.last.isoformat()}
-        body = json.dumps(changes.to_builtins(FINDING))
+        row = {"digest": 1, "id": FOUND.id, "last": FOUND.last.isoformat()}
+        body = json.dumps(changes.to_builtins(FOUND))
         with self.database.write() as writing:
-            writing.execute(schema.findings.insert().values(**kept, body=body))
+            writing.execute(schema.findings.insert().values(**row, body=body))
 
     def send(self, payload: dict[str, Any]) -> Any:
         payload["response_url"] = f"{self.slack.url}respond"

@@ -98,10 +98,21 @@ def test_a_guest_may_not_ask_by_mention_or_by_button(office: Office) -> None:
 
 def test_a_guest_may_not_ask_by_the_form_either(office: Office) -> None:
     office.type("", user=GUEST)
-    office.sandbox.wait_for(lambda: office.sandbox.view_of(GUEST), what="the form")
-    sent = office.sandbox.submit(GUEST, {"window": "last 7d"})
+    assert "Guests may not ask here." in words(office.whisper(GUEST))
+    assert office.sandbox.view_of(GUEST) is None
+
+
+def test_who_became_a_guest_over_a_form_may_not_send_it(opened: Callable[..., Office]) -> None:
+    seconds = 0.0
+    office = opened(monotonic=lambda: seconds)
+    office.type("", user=BOB)
+    office.sandbox.wait_for(lambda: office.sandbox.view_of(BOB), what="the form")
+    known = office.sandbox.workspace.users[BOB]
+    office.sandbox.workspace.users[BOB] = replace(known, guest=True)
+    seconds = KNOWN_SECONDS + 1
+    sent = office.sandbox.submit(BOB, {"window": "last 7d"})
     assert "Guests may not ask here." in " ".join(sent.errors.values())
-    assert office.runner.runs.latest(GUEST, 9) == []
+    assert office.runner.runs.latest(BOB, 9) == []
 
 
 def test_someone_of_another_organization_may_not_ask(opened: Callable[..., Office]) -> None:
@@ -346,8 +357,8 @@ def test_on_enterprise_grid_everyone_of_the_organization_is_one_of_us(
     opened: Callable[..., Office], team: str, teams: tuple[str, ...], *, asked: bool
 ) -> None:
     def with_sister(sandbox: Sandbox) -> None:
-        grid = {"organization": "E0ORG", "teams": teams} if teams else {}
-        sandbox.workspace.users["W_SUE"] = User("W_SUE", "sue", "Sue", team=team, **grid)
+        sue = User("W_SUE", "sue", "Sue", team=team, organization="E0ORG" if teams else "", teams=teams)
+        sandbox.workspace.users["W_SUE"] = sue
         sandbox.workspace.join(SECURITY, "W_SUE")
 
     office = opened(while_opening=with_sister, organization="E0ORG")
