@@ -89,13 +89,7 @@ CHANNELS: Final = {
 
 _DAY: Final = date(2026, 11, 22)
 FOUND: Final = Finding("s3.amazonaws.com", "arn:x", "Boto/2", _DAY, _DAY, _DAY, 7, 1)
-PUBLIC, PRIVATE, WAITS, LONG = (
-    "aaaa0001",
-    "aaaa0002",
-    "aaaa0003",
-    FOUND,
-    "last 7d agent=x",
-)
+PUBLIC, PRIVATE, WAITS, LONG = "aaaa0001", "aaaa0002", "aaaa0003", "last 7d agent=x"
 SECRET: Final = "principal=alices-secret"  # noqa: S105 - what must not be seen
 NOT_OPEN: Final = {"nothing", "help", "refused", "not theirs"}
 """What may happen to who may not ask."""
