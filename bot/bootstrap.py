@@ -194,6 +194,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
     from bot.app.ask import Questions
     from bot.app.digests import DigestOrders
     from bot.app.grammar import Grammar
+    from bot.app.limits import Limits
     from bot.app.precedence import Precedence
     from bot.app.reuse import Costs
     from bot.ops.health import Status
@@ -254,6 +255,9 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             confirm_gb=settings.confirm_gb,
         )
         precedence = Precedence()
+        limits = Limits(
+            questions=settings.max_questions, forms=settings.max_forms, characters=settings.max_characters
+        )
         runner = Worker(
             runs,
             digests,
@@ -279,8 +283,17 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             access=quick,
             costs=costs,
             precedence=precedence,
+            limits=limits,
         )
-        orders = DigestOrders(digests, runs, grammar, access=quick, wake=runner.wake)
+        orders = DigestOrders(
+            digests,
+            runs,
+            grammar,
+            access=quick,
+            wake=runner.wake,
+            by_channel=settings.digests_by == "channel",
+            most=settings.max_digests,
+        )
         context = connection.Context(questions, orders, quick, at_once, replies)
         listening = connection.listen(client, app_token, context)
         stack.callback(_stop, runner, listening)

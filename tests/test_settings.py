@@ -207,7 +207,7 @@ def test_slacks_address_is_one_of_the_web(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("url", "secrets"),
     [
-        ("postgresql://bot:pa[s:s@host/runs", ["pa[s:s", "pa[s:s"]),
+        ("postgresql://bot:pa[s:s@host/runs", ["pa[s:s"]),
         ("postgresql://bot:p%40ss@host:5432/runs", ["p%40ss", "p@ss"]),
         ("postgresql://bot@host/runs", []),
         ("sqlite:////data/a:b@c.sqlite", []),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -24,6 +24,10 @@ from bot.cli import (
     views,
 )
 from bot.errors import BotError, UserError
+from bot.secrets import Hiding, Secrets, of_environment
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 app = typer.Typer(
     help="Which clients still call AWS with old TLS?",
@@ -69,6 +73,9 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    # whatever is raised, here or in a thread, is written there: no token, no password
+    hiding = Secrets(of_environment(os.environ))
+    sys.stderr = cast("TextIO", Hiding(sys.stderr, hiding))
     try:
         app()
     except SystemExit as done:

@@ -40,6 +40,9 @@ once would both find room for the last one."""
 REPEATED: Final = timedelta(minutes=10)
 """How long a request is known when it comes again; Slack repeats events for up to six minutes (docs)."""
 
+WORDS_KEPT: Final = timedelta(days=7)
+"""How long a question that is too long for a button waits to be confirmed."""
+
 
 _runs = schema.runs
 _insert = sa.insert(_runs)
@@ -216,6 +219,22 @@ class Runs:
             self._database.lock(connection, QUEUE_LOCK)
             connection.execute(sa.delete(schema.requests).where(gone))
             connection.execute(sa.insert(schema.requests).values(key=key, at=now))
+
+    def keep_words(self, text: str, user: str, now: datetime) -> str:
+        """Keep what a person typed; its id. Older words are forgotten."""
+        kept = new_id()
+        gone = schema.kept_words.c.at < now - WORDS_KEPT
+        with self._database.write() as connection:
+            connection.execute(sa.delete(schema.kept_words).where(gone))
+            connection.execute(sa.insert(schema.kept_words).values(id=kept, user=user, text=text, at=now))
+        return kept
+
+    def kept_words(self, kept: str, user: str) -> str | None:
+        """What that person typed, by its id; None where it is gone, or is another's."""
+        words = schema.kept_words
+        this = sa.select(words.c.text).where(words.c.id == kept, words.c.user == user)
+        with self._database.read() as connection:
+            return connection.execute(this).scalar_one_or_none()
 
     def old(self, before: datetime, count: int) -> list[Run]:
         """Runs that ended before then, the oldest first."""

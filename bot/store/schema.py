@@ -136,6 +136,16 @@ periods = sa.Table(
 )
 """What each digest found in each of its periods, by local dates, and its report; JSON."""
 
+kept_words = sa.Table(
+    "kept_words",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("user", sa.String, nullable=False),
+    sa.Column("text", Words, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)
+"""What people typed that is too long for a button to carry, until they have confirmed it."""
+
 requests = sa.Table(
     "requests",
     metadata,

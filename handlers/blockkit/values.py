@@ -52,6 +52,8 @@ class Confirmed:
     text: str
     fresh: bool
     reply_to: str | None
+    kept: str = ""
+    """The id of its words, where they are too long for a button; then `text` is empty."""
 
 
 @dataclass(frozen=True, slots=True)

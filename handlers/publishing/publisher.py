@@ -221,7 +221,7 @@ class SlackPublisher:
         made, words = digest_blocks.parent(report, digest, today, late)
         drawn = charts.line(reports.chart(report))
         try:
-            self._access.admit_channel(digest.channel)
+            self._access.admit_target(digest.owner, digest.channel)
             with_chart = [*made, drawn[0]] if drawn else made
             try:
                 sent = self._posting.post(delivery, PARENT, with_chart, words, digest.channel, None)
@@ -242,7 +242,7 @@ class SlackPublisher:
 
     def _post_no_digest(self, delivery: Delivery, part: str, digest: Digest, error: BotError) -> Receipt:
         made = digest_blocks.failed(digest, error, delivery.run)
-        self._access.admit_channel(digest.channel)
+        self._access.admit_target(digest.owner, digest.channel)
         words = blocks.fallback(f"No digest: {error}")
         return message(self._posting.post(delivery, part, made, words, digest.channel, None))
 

@@ -10,11 +10,9 @@ import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl
 
 import pytest
 from slack_bolt import App, BoltRequest
@@ -33,6 +31,7 @@ from handlers.access import Directory
 from handlers.blockkit.values import AskPlace, DigestForm, SnoozeForm, decode
 from handlers.context import Context
 from handlers.replies import CommandReplies
+from tests.doubles.web_api import Slack
 from tests.support.clock import Clock
 
 if TYPE_CHECKING:
@@ -62,53 +61,7 @@ PEOPLE: Final[dict[str, dict[str, Any]]] = {
     "U_GUEST": {"name": "guest", "tz": "Europe/Berlin", "is_restricted": True},
 }
 
-
-class Slack(ThreadingHTTPServer):
-    """A Web API that takes everything, knows a few people, and writes down what it was sent."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Call)
-        self.sent: list[tuple[str, dict[str, Any]]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/"
-
-    def calls(self, *methods: str) -> list[dict[str, Any]]:
-        return [sent for method, sent in self.sent if method in methods]
-
-
-class _Call(BaseHTTPRequestHandler):
-    server: Slack
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        is_json = "json" in self.headers.get("Content-Type", "")
-        given: dict[str, Any] = json.loads(body) if is_json else dict(parse_qsl(body))
-        method = self.path.strip("/").partition("?")[0]
-        for name in ("blocks", "view"):
-            if isinstance(given.get(name), str):
-                given[name] = json.loads(given[name])
-        self.server.sent.append((method, given))
-        answers: dict[str, dict[str, Any]] = {
-            "auth.test": {"team_id": "T0SANDBOX", "user_id": "U_TLSAUDIT", "bot_id": "B0TLSAUDIT"},
-            "users.info": {"user": {"team_id": "T0SANDBOX", **PEOPLE.get(given.get("user", ""), {})}},
-            "usergroups.list": {"usergroups": [{"id": "S_ONCALL", "handle": "oncall"}]},
-            "conversations.info": {"channel": {"id": given.get("channel"), "is_ext_shared": False}},
-            "users.conversations": {"channels": []},
-            "conversations.open": {"channel": {"id": "D0"}},
-        }
-        answer = json.dumps({"ok": True, **answers.get(method, {})}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+CHANNELS = dict.fromkeys(("C_SECURITY", "C_ONCALL", "C_RANDOM"), tuple(PEOPLE))
 
 
 class Today:
@@ -157,7 +110,7 @@ class Today:
 def today(tmp_path: Path, catalogue: dict[str, View]) -> Iterator[Today]:
     shutil.copy(FIXTURE / "runs.sqlite", tmp_path / "runs.sqlite")
     database = Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")
-    with Slack() as slack:
+    with Slack(PEOPLE, CHANNELS) as slack:
         Thread(target=slack.serve_forever, daemon=True).start()
         yield Today(database, slack, catalogue)
         slack.shutdown()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from bot import wording
+from bot.app.access import NotAllowed
 from bot.digests import scan
 from bot.digests.digest import LATE
 from bot.errors import BotError, ChannelGone, EngineError
@@ -84,11 +85,12 @@ class DigestCarrier:
         lease.finish("done")
 
     def fail(self, lease: Lease, task: DigestTask, error: BotError) -> None:
-        """Tell its owner what went wrong, and post it no more where its channel is gone."""
+        """Tell its owner what went wrong, and post it no more where its channel is gone, or is no longer one
+        in which its owner may have it told."""
         digest = self._digests.get(task.digest)
         if digest is None:
             return
-        if isinstance(error, ChannelGone):
+        if isinstance(error, (ChannelGone, NotAllowed)):
             self._digests.pause(digest.id)
             error = BotError(error.message, f"{error.hint} The digest is paused until someone resumes it.")
         lease.deliver(self._publisher.tell(lease, digest.owner, error))
