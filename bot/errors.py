@@ -37,7 +37,7 @@ class UserError(BotError):
 
 
 class Unsure(UserError):
-    """The question can be meant in more than one way. `readings` are the questions, each as it can be asked."""
+    """The question can be meant in more than one way. `readings` are the questions, each fit to be asked."""
 
     def __init__(self, message: str, readings: tuple[str, ...]) -> None:
         super().__init__(message, f"Ask {' or '.join(f'`{reading}`' for reading in readings)}.")

@@ -25,11 +25,13 @@ from bot.errors import BotError, UserError
 app = typer.Typer(
     help="Which clients still call AWS with old TLS?",
     no_args_is_help=True,
-    add_completion=False,
+    epilog=ask.EXIT_CODES,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (ask.ask, ingest.ingest, views.views, serve.serve, demo.demo, doctor.doctor, client.client):
+# what looks like an option is a word of the question: `--service s3`
+app.command(epilog=ask.EXIT_CODES, context_settings={"ignore_unknown_options": True})(ask.ask)
+for command in (ingest.ingest, views.views, serve.serve, demo.demo, doctor.doctor, client.client):
     app.command()(command)
 app.command(hidden=True)(health.health)
 app.add_typer(lake.app, name="lake")
@@ -46,6 +48,8 @@ def main() -> None:
         # typer makes this of a KeyboardInterrupt
         if done.code == INTERRUPTED:
             typer.echo("Stopped.", err=True)
+        if isinstance(done.__context__, BrokenPipeError):
+            sys.exit(0)  # whoever reads us, as `head` does, has read enough
         raise
     except BotError as error:
         typer.echo(f"{error.message}" + (f"\n{error.hint}" if error.hint else ""), err=True)

@@ -2,9 +2,9 @@
 
     [view] [window] [word=value …] in any order, as in `last 7d service=s3`
 
-The text is cleaned of what phones make of it, cut into tokens, and interpreted. What is not in these words may
-be a plain question, which `plain` puts into them. A mistake is a UserError with the word as typed, the reason,
-and the whole question mended where that can be done; what can be meant in two ways is Unsure, with both.
+The text is cleaned of what phones make of it, cut into tokens, and interpreted. What is not in these words
+may be a plain question, which `plain` puts into them. A mistake is a UserError with the word as typed, the
+reason, and the whole question mended where that can be done; what can be meant in two ways is Unsure.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def parse(
     stores: Collection[str] = (),
     max_days: int = 366,
 ) -> Question:
-    """The question that `text` asks at `now`, aware, by someone in `zone`. Raises UserError only; Unsure is one.
+    """The question that `text` asks at `now`, aware, by someone in `zone`. Raises UserError only.
 
     `views` holds at least `services` and `calls`, the views of a question that names none.
     """

@@ -1,7 +1,7 @@
-"""Plain questions, as `who is still on tls 1.1 last week`, put into the words of the grammar. Rules, no model.
+"""Plain questions, as `who is still on tls 1.1 last week`, put into the words of the grammar by rules.
 
-Every word must mean something here, or be known to mean nothing (`FILLERS`): a question of which a word is not
-understood is not read at all, for the word may have been the one that mattered, as `not` or `first`.
+Every word must mean something here, or be known to mean nothing (`FILLERS`): a question of which a word is
+not understood is not read at all, for the word may have been the one that mattered, as `not` or `first`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ VIEW_NAMES: Final = {
     for view, names in {
         "principals": "principal user users role roles who identity identities person people caller"
         " anyone anybody everyone everybody someone somebody team teams",
-        "clients": "client agent agents sdk sdks app apps application applications tool tools library libraries"
-        " software useragent user-agent user-agents",
+        "clients": "client agent agents sdk sdks app apps application applications tool tools library"
+        " libraries software useragent user-agent user-agents",
         "services": "service api apis",
         "addresses": "address ip ips where source-ip host-address from-where",
         "accounts": "account",
@@ -50,16 +50,18 @@ VIEW_NAMES: Final = {
 }
 """What people call the views; each goes by its own name as well."""
 
-FILLERS: Final = frozenset(
-    "a an the and or of to in on at for from with via over using use uses used user's still please thanks thank"
-    " you hi hey hello show me us list give tell find get gets got see sees seen look looks which what what's that"
-    " those these this is are was were am be been being do does did have has had there any anything everything all"
-    " we i our my ours want need needs know can could should talk come comes came call calls called calling make"
-    " makes made making hit hits hitting access accesses accessing run runs running affected clean ok okay fine"
-    " old outdated legacy deprecated obsolete outdated-tls insecure ancient tls ssl aws api traffic request"
-    " requests how many number ever yet currently now only just in-use it they them their receive receives"
-    " connect connects connecting ask asks asked people's across against into as".split()
+_FILLERS = (
+    "a an the and or of to in on at for from with via over using use uses used user's still "
+    "please thanks thank you hi hey hello show me us list give tell find get gets got see sees "
+    "seen look looks which what what's that those these this is are was were am be been being do "
+    "does did have has had there any anything everything all we i our my ours want need needs "
+    "know can could should talk come comes came call calls called calling make makes made making "
+    "hit hits hitting access accesses accessing run runs running affected clean ok okay fine old "
+    "outdated legacy deprecated obsolete outdated-tls insecure ancient tls ssl aws api traffic "
+    "request requests how many number ever yet currently now only just in-use it they them their "
+    "receive receives connect connects connecting ask asks asked people's across against into as"
 )
+FILLERS: Final = frozenset(_FILLERS.split())
 """Words that may stand anywhere and change nothing: what is counted is calls over old TLS anyhow."""
 _UNLESS_NAMED: Final = frozenset({"logs", "states", "monitoring", "organizations"})
 """Services whose names are ordinary words."""
@@ -74,15 +76,17 @@ _SPOKEN: Final = {
 _AGENTS: Final = frozenset({"python", "java", "curl", "ruby", "golang", "php", "dotnet", "nodejs", "awscli"})
 _COUNTS: Final = {
     word: count
-    for count, word in enumerate("one two three four five six seven eight nine ten".split(), start=1)
+    for count, word in enumerate(
+        ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), start=1
+    )
 } | {"twenty": 20}
 _NEGATIONS: Final = frozenset(
-    "not no nor but except without never neither excluding unless isn't aren't".split()
+    {"not", "no", "nor", "but", "except", "without", "never", "neither", "excluding", "unless", "isn't"}
 )
 _OF_ALL_CALLS: Final = frozenset({"versions", "ciphers", "trend", "coverage", "key-exchange", "findings"})
 """Views that no other view can stand in for."""
 _ORDINARY: Final = frozenset(
-    "least lost list post count weekend most host cost best test next night morning".split()
+    {"least", "lost", "list", "post", "count", "weekend", "most", "host", "cost", "best", "test", "next"}
 )
 """Words that are near one of ours and are none."""
 _VERSIONS: Final = ("1.0", "1.1", "1.2", "1.3")
@@ -92,7 +96,8 @@ _VS = rf"(?:{_V})(?:\s+(?:(?:or|and|/)\s+)?(?:{_V}))*"
 _NOT = r"(?:not|isn't|isnt|aren't|arent|wasn't|weren't|cannot|can't|doesn't|don't)"
 _BETWEEN_NOT = r"(?:\s+(?:yet|still|on|at|with|over|using|use|be|do|does|speak|speaking))*\s+"
 _EXCEPT = (
-    r"(?:(?:(?:all|everything|everyone)\s+(?:but|except))|except(?:\s+for)?|excluding|without|(?:but\s+)?not(?:\s+(?:to|in|from|on))?|other\s+than"
+    r"(?:(?:(?:all|everything|everyone)\s+(?:but|except))|except(?:\s+for)?|excluding|without"
+    r"|(?:but\s+)?not(?:\s+(?:to|in|from|on))?|other\s+than"
     r"|besides|apart\s+from|outside(?:\s+of)?|ignoring)"
 )
 _NUMBER = rf"(?:[0-9]{{1,7}}|{'|'.join(_COUNTS)})"
@@ -118,7 +123,8 @@ def read(
     """
     text = _SPELLED_COUNT.sub(lambda found: str(_COUNTS[found[0].lower()]), text)
     text = unquoted(text, lambda piece: _OPTION.sub("", _COMPARED.sub(_in_words, piece)))
-    pairs, words = [], []
+    pairs: list[str] = []
+    words: list[str] = []
     for token in tokens(text.replace("’", "'")):
         if token.values:
             words.append(f"\x00{len(pairs)}")

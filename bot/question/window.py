@@ -9,7 +9,8 @@
     since A [until B]            without B: up to now
 
 A and B are dates or moments (`2026-11-01`, `1 Nov`, `Nov 1 2026 9am`, `2026-11-01T09:00+02:00`), `now`,
-`3d ago`, a day of the week, or a calendar word. Without a zone they are in the asker's. The minute is the unit.
+`3d ago`, a day of the week, or a calendar word. Without a zone they are in the asker's. The minute is the
+unit.
 """
 
 from __future__ import annotations
@@ -264,6 +265,23 @@ class _WindowParser:
             return self.now, None
         if ago and ago["unit"] in _UNITS:
             return self._ago(int(ago["count"]), ago["unit"]), None
+        if named := self._named(text, after):
+            return named
+        found = next((match for pattern in _DATES if (match := pattern.match(text))), None)
+        clock = _CLOCK.fullmatch(text[found.end() :] if found else text)
+        if clock is None or not (found or clock["clock"]):
+            raise self._no_window()
+        if not (clock["clock"] or clock["compact"]) and _LONE_OFFSET.fullmatch(clock["zone"] or ""):
+            raise self._no_window()
+        zone = self._offset(clock["offset"]) if clock["offset"] else UTC if clock["zone"] else self.zone
+        around = (after or self.now).astimezone(zone)
+        day = self._day(found, around, later=after is not None) if found else around.date()
+        if clock["clock"] or clock["compact"]:
+            return self._utc(self._at(day, clock), zone), None
+        return self._utc(day, zone), self._utc(day + timedelta(days=1), zone)
+
+    def _named(self, text: str, after: datetime | None) -> tuple[datetime, datetime] | None:
+        """The span that has a name: a week, a weekend, a month, a quarter, a year, a day of the week."""
         if period := _PERIOD.fullmatch(text):
             return self._period(period["unit"], back=period["which"] != "this")
         if weekend := _WEEKEND.fullmatch(text):
@@ -278,18 +296,7 @@ class _WindowParser:
             if month := pattern.fullmatch(text):
                 first = self._date(int(month["year"]), _month_number(month), 1)
                 return self._utc(first), self._utc(_next_month(first))
-        found = next((match for pattern in _DATES if (match := pattern.match(text))), None)
-        clock = _CLOCK.fullmatch(text[found.end() :] if found else text)
-        if clock is None or not (found or clock["clock"]):
-            raise self._no_window()
-        if not (clock["clock"] or clock["compact"]) and _LONE_OFFSET.fullmatch(clock["zone"] or ""):
-            raise self._no_window()
-        zone = self._offset(clock["offset"]) if clock["offset"] else UTC if clock["zone"] else self.zone
-        around = (after or self.now).astimezone(zone)
-        day = self._day(found, around, later=after is not None) if found else around.date()
-        if clock["clock"] or clock["compact"]:
-            return self._utc(self._at(day, clock), zone), None
-        return self._utc(day, zone), self._utc(day + timedelta(days=1), zone)
+        return None
 
     def _days_of_month(self, text: str) -> tuple[datetime, datetime] | None:
         """From one day of a month to another, both in it, as in `nov 1-5`."""
@@ -346,15 +353,18 @@ class _WindowParser:
         if which == "this":
             day = monday + timedelta(days=wanted)
         elif (day == today) or (which and day >= monday):
-            rest = self._before_the_day()
-            readings = tuple(f"{rest}{each:%Y-%m-%d}" for each in (day, day - timedelta(days=7)))
-            days = " or ".join(weekday_date(each, today) for each in (day, day - timedelta(days=7)))
-            raise Unsure(f"`{shown(self.label)}`: {days}?", readings)
+            raise self._unsure(day, which)
         return self._utc(day), self._utc(day + timedelta(days=1))
 
-    def _before_the_day(self) -> str:
-        """`since ` where the window starts with that, so that its other readings do."""
-        return "since " if self.label.lower().lstrip().startswith(("since", "from")) else ""
+    def _unsure(self, day: date, which: str) -> UserError:
+        """What to say of a day of the week that may be `day`, or the one a week before."""
+        both = day, day - timedelta(days=7)
+        asked = f"`{shown(self.label)}`: {' or '.join(weekday_date(each, day) for each in both)}?"
+        label = LEADING.sub("", " ".join(self.label.lower().split()), count=1)
+        opens = "since " if label.startswith(("since ", "from ")) else ""
+        if len(label.split()) > 1 + bool(opens) + bool(which):
+            return UserError(asked, f"Say `{both[0]}` or `{both[1]}` instead.")
+        return Unsure(asked, tuple(f"{opens}{each}" for each in both))
 
     def _month_alone(self, month: int, after: datetime | None, *, is_past: bool) -> tuple[datetime, datetime]:
         """The latest month of that name that has begun, or has ended; or the next one `after` a start."""

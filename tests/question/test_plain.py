@@ -11,11 +11,11 @@ import pytest
 
 from bot.errors import Unsure, UserError
 from bot.question.parser import parse
-from bot.question.question import Question
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bot.question.question import Question
     from bot.question.views import View
 
 NOW = datetime(2026, 11, 25, 10, 0, 30, tzinfo=UTC)  # a Wednesday
