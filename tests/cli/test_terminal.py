@@ -172,7 +172,13 @@ def odd_archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
     records = [
         {**record, "userAgent": agent}
         for record in odd_records()
-        for agent in ("监控客户端/2.1 (東京リージョン) " * 3, "e\u0301" * 40, "x" * 1_024, "短い", "Boto/2.38.0")
+        for agent in (
+            "监控客户端/2.1 (東京リージョン) " * 3,
+            "e\u0301" * 40,
+            "x" * 1_024,
+            "短い",
+            "Boto/2.38.0",
+        )
     ]
     for number, record in enumerate(records):
         record["eventID"] = f"odd-{number}"
@@ -198,14 +204,16 @@ def test_no_line_of_any_view_is_too_long_and_the_key_column_is_always_there(
         among = [at for at in shown.places if at not in table.constants()]
         key = shown.key(among)
         if key is not None:
-            labels = next(line for before, line in zip(["", *lines], lines, strict=False) if _is_header(line, lines))
+            labels = next(
+                line for before, line in zip(["", *lines], lines, strict=False) if _is_header(line, lines)
+            )
             label = table.columns[key].label
             assert label in labels or "…" in labels, (name, labels)
 
 
 def _is_header(line: str, lines: list[str]) -> bool:
     after = lines[lines.index(line) + 1 :]
-    return bool(after) and set(after[0]) == {"-", " "} or bool(after) and set(after[0]) == {"-"}
+    return bool(after) and "-" in after[0] and set(after[0]) <= {"-", " "}
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +230,7 @@ def answers(
             statements = answering.statements(question, engine, catalogue, cap=10_000)
 
             def run(which: str, statements: Any = statements) -> tuple[Table, int]:
-                table = engine.run(statements[which], token="t", resume=None, progress=lambda *_: None)
+                table = engine.run(statements[which], token="0", resume=None, progress=lambda *_: None)  # noqa: S106 - of no secret
                 return table, table.scanned
 
             answer = kept.enter_context(answering.answer(question, run, engine=engine, cap=10_000))
@@ -246,12 +254,15 @@ def test_calls_and_tls_stand_first_and_most_calls_on_top(catalogue: dict[str, Vi
 
 
 def test_the_key_column_goes_after_every_other(catalogue: dict[str, View]) -> None:
-    columns = (Column("principal", "TEXT"), *(Column(f"num{name}", "INTEGER") for name in ("Services", "Clients")))
-    table = table_of((*columns, Column("numOutdatedTlsCalls", "INTEGER")), ("a" * 90, 1, 2, 3), ("b", 4, 5, 6))
+    columns = (
+        Column("principal", "TEXT"),
+        *(Column(f"num{name}", "INTEGER") for name in ("Services", "Clients")),
+    )
+    table = table_of(
+        (*columns, Column("numOutdatedTlsCalls", "INTEGER")), ("a" * 90, 1, 2, 3), ("b", 4, 5, 6)
+    )
 
-    lines = terminal.render(
-        table, width=20, zone=BERLIN, now=NOW, view=catalogue["principals"]
-    ).splitlines()
+    lines = terminal.render(table, width=20, zone=BERLIN, now=NOW, view=catalogue["principals"]).splitlines()
 
     assert "Principal" in lines[0]
     assert "Services" not in lines[0]
