@@ -1,7 +1,9 @@
+# It runs as a user of no rights, and with a read-only root: only /data and /tmp are written.
 FROM python:3.12-slim
 
-ENV PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1 XDG_DATA_HOME=/data
-RUN useradd --create-home --uid 10001 bot && mkdir /data && chown bot /data
+# HOME: under a number of the cluster's own choice there is no account, and slack_sdk wants a home
+ENV PIP_NO_CACHE_DIR=1 PYTHONUNBUFFERED=1 XDG_DATA_HOME=/data HOME=/data
+RUN useradd --uid 10001 bot && mkdir /data && chown bot:bot /data
 
 WORKDIR /app
 COPY requirements.lock ./
@@ -11,9 +13,10 @@ COPY bot bot
 COPY handlers handlers
 RUN pip install --no-deps .
 
-USER bot
-VOLUME /data
-EXPOSE 8765
+# by number, or an orchestrator could not tell that it is not root
+USER 10001:10001
+VOLUME /data /tmp
+EXPOSE 8765 9090
 HEALTHCHECK --interval=30s --timeout=10s --start-period=20s CMD ["tls-audit", "health", "--or-demo"]
 ENTRYPOINT ["tls-audit"]
 CMD ["serve"]

@@ -24,7 +24,7 @@ from bot.errors import BotError, Cancelled, ShuttingDown, UserError
 from bot.question import views
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from bot.app.ask import Questions
     from bot.engines import Engine
@@ -234,6 +234,8 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
     # what no engine here can answer is no question: that is said before anything is promised
     available = {name: one for name, one in every.items() if one.is_set_up or name == settings.engine}
     with ExitStack() as stack:
+        # a daemon, and not waited for: AWS may be slow, or away
+        threading.Thread(target=_refresh, args=(available,), name="looking at engines", daemon=True).start()
         owner = stack.enter_context(_owner(settings.data))
         database = Database(settings.database)
         stack.callback(database.close)
@@ -289,6 +291,15 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
         # first of all: from here on nothing is begun, whatever the other parts still wait for
         stack.callback(stopping.set)
         yield at_work
+
+
+def _refresh(available: Mapping[str, Engine]) -> None:
+    """Have every engine look at what it asks, before anybody waits for that."""
+    for name, one in available.items():
+        try:
+            one.refresh()
+        except (BotError, OSError) as error:
+            log.warning("what %s asks could not be looked at yet: %s", name, error)
 
 
 def _stop(runner: Worker, listening: Connection) -> None:

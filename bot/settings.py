@@ -1,4 +1,7 @@
-"""Settings: the only reader of the environment. AWS's own variables are boto3's alone."""
+"""Settings: the only reader of the environment, and of the files in which it says that secrets lie.
+
+AWS's own variables are boto3's alone.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,10 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final, Self
 from urllib.parse import unquote
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from bot import engines
@@ -20,11 +23,46 @@ from bot.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic import ValidationInfo
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
 _PASSWORD: Final = re.compile(r"[^:]*://[^:/@]*:(.*)@")
 """The password in a database's URL: up to the last @, since it may hold any characters."""
+
+
+_TOKENS: Final = {"xoxb-": "a bot's token", "xapp-": "an app-level token", "xoxp-": "a person's token"}
+"""What Slack's tokens begin with (docs: tokens), and what each is."""
+
+
+_IS_SECRET: Final = re.compile(r"xox[a-z]-|xapp-|[a-z+]+://", re.IGNORECASE)
+"""A token or a database's URL, where the name of its file should be."""
+
+
+def _held(path: str) -> SecretStr:
+    """The secret in the file `path`, without the line's end that editors leave."""
+    if _IS_SECRET.match(path):
+        raise _wrong("takes a file's name, and holds the secret itself")
+    try:
+        held = Path(path).expanduser().read_text(encoding="utf-8").strip("\r\n")
+    except OSError as error:
+        raise _wrong(f"{path!r} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise _wrong(f"{path!r} holds no text") from error
+    if not held.strip():
+        raise _wrong(f"{path!r} is empty")
+    if "\n" in held:
+        raise _wrong(f"{path!r} holds several lines, and not one secret")
+    return SecretStr(held)
+
+
+def _wrong(words: str) -> PydanticCustomError:
+    """What is wrong with a secret, in words that follow its name and do not show it."""
+    return PydanticCustomError("secret", "{words}", {"words": words})
+
+
+_SecretFile = Annotated[SecretStr, BeforeValidator(_held)]
+"""A secret that the environment names the file of, as systemd, Kubernetes and Docker hand them over."""
 
 
 def _data_folder() -> Path:
@@ -60,8 +98,14 @@ class Settings(Section):
         default=None, gt=0, description="Gigabytes above which the asker is asked first; unset: never."
     )
 
+    database_url_file: _SecretFile = Field(
+        default=SecretStr(""),
+        validate_default=False,
+        description="A file with the database's URL, instead.",
+    )
     database_url: str = Field(
-        default="", description="`sqlite:///…` or `postgresql://…`; `runs.sqlite` in the data folder."
+        default_factory=lambda read: read["database_url_file"].get_secret_value(),
+        description="`sqlite:///…` or `postgresql://…`; `runs.sqlite` in the data folder.",
     )
     users: str = Field(
         default="",
@@ -89,11 +133,25 @@ class Settings(Section):
         default=None, ge=0, le=65535, description="The port of `/healthz` and `/metrics`; unset: none."
     )
     status_host: str = Field(default="127.0.0.1", description="The address they are served at.")
+    slack_bot_token_file: _SecretFile = Field(
+        default=SecretStr(""),
+        validate_default=False,
+        validation_alias="SLACK_BOT_TOKEN_FILE",
+        description="A file with the bot's token, instead.",
+    )
     slack_bot_token: SecretStr = Field(
-        default=SecretStr(""), validation_alias="SLACK_BOT_TOKEN", description="The bot's token, `xoxb-…`."
+        default_factory=lambda read: read["slack_bot_token_file"],
+        validation_alias="SLACK_BOT_TOKEN",
+        description="The bot's token, `xoxb-…`.",
+    )
+    slack_app_token_file: _SecretFile = Field(
+        default=SecretStr(""),
+        validate_default=False,
+        validation_alias="SLACK_APP_TOKEN_FILE",
+        description="A file with the app-level token, instead.",
     )
     slack_app_token: SecretStr = Field(
-        default=SecretStr(""),
+        default_factory=lambda read: read["slack_app_token_file"],
         validation_alias="SLACK_APP_TOKEN",
         description="The app-level token for Socket Mode, `xapp-…`.",
     )
@@ -118,6 +176,25 @@ class Settings(Section):
             wanted = f"{', '.join(others)} or {last}" if others else last
             raise PydanticCustomError("unknown_engine", "{wanted}", {"wanted": wanted})
         return name
+
+    @field_validator("slack_bot_token", "slack_app_token")
+    @classmethod
+    def _is_the_right_one(cls, token: SecretStr, about: ValidationInfo) -> SecretStr:
+        # a variable from a file or a Secret often brings the line's end along
+        bare = token.get_secret_value().strip("\r\n")
+        wanted = {"slack_bot_token": "xoxb-", "slack_app_token": "xapp-"}[str(about.field_name)]
+        for begins, what in _TOKENS.items():
+            if bare.startswith(begins) and begins != wanted:
+                raise _wrong(f"holds {what} ({begins}…), and takes {_TOKENS[wanted]} ({wanted}…)")
+        return SecretStr(bare)
+
+    @model_validator(mode="after")
+    def _says_each_once(self) -> Self:
+        for secret in ("database_url", "slack_bot_token", "slack_app_token"):
+            if {secret, f"{secret}_file"} <= self.model_fields_set:
+                name = names()[secret]
+                raise ValueError(f"{name} and {name}_FILE are both set: keep one.")
+        return self
 
     @cached_property
     def engines(self) -> Mapping[str, Section]:
@@ -151,7 +228,12 @@ def load() -> Settings:
         try:
             section()
         except ValidationError as error:
-            problems += [_explain(problem) for problem in error.errors()]
+            # a secret is taken from its file only where that could be read, of which a line tells already
+            problems += [
+                _explain(problem)
+                for problem in error.errors()
+                if problem["type"] != "default_factory_not_called"
+            ]
     if problems:
         raise UserError("\n".join(problems), "docs/settings.md lists every setting.")
     return Settings()
@@ -193,6 +275,8 @@ def _explain(problem: ErrorDetails) -> str:
     ours = {name: field for field, name in names().items()}
     field = ours.get(str(problem["loc"][0]), str(problem["loc"][0]))
     about = fields()[field]
+    if problem["type"] == "secret":
+        return f"{names()[field]} {problem['msg']}."
     if about.examples:
         wanted = f"it as {' or '.join(about.examples)}"
     elif problem["type"] == "unknown_engine":

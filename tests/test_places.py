@@ -126,7 +126,7 @@ def test_nothing_but_its_own_room_knows_an_engine_by_its_name() -> None:
     }
 
     assert {path for path in named if not path.startswith("bot/engines/")} <= {
-        "bot/cli/lake.py",
+        *(f"bot/cli/{name}.py" for name in ENGINES),
         "bot/cli/main.py",
         "bot/question/parser.py",
     }

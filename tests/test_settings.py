@@ -79,7 +79,7 @@ def test_memory_is_said_as_people_say_it(memory: str, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("ENGINE", "oracle", "write 'local' or 'lake'."),
+        ("ENGINE", "oracle", "write 'local', 'lake' or 'athena'."),
         ("MAX_WINDOW", "0", "write a whole number from 1 to 3653, as in 366."),
         ("MAX_WINDOW", "a year", "write a whole number from 1 to 3653, as in 366."),
         ("MAX_ROWS", "-1", "write a whole number from 1, as in 1000000."),
@@ -215,3 +215,115 @@ def test_slacks_address_is_one_of_the_web(monkeypatch: pytest.MonkeyPatch) -> No
 )
 def test_the_databases_password_is_a_secret_whatever_it_holds(url: str, secrets: list[str]) -> None:
     assert settings.Settings(database_url=url).secrets == secrets
+
+
+# --- secrets from files
+
+TOKENS = {"SLACK_BOT_TOKEN": "xoxb-not-a-secret", "SLACK_APP_TOKEN": "xapp-not-a-secret"}
+URL = "postgresql://bot:not-a-secret@host/runs"
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_secrets_may_lie_in_files_without_or_with_their_lines_end(
+    end: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in {**TOKENS, "TLS_AUDIT_DATABASE_URL": URL}.items():
+        (tmp_path / name).write_text(value + end)
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+
+    chosen = settings.load()
+
+    assert chosen.slack_bot_token.get_secret_value() == TOKENS["SLACK_BOT_TOKEN"]
+    assert chosen.slack_app_token.get_secret_value() == TOKENS["SLACK_APP_TOKEN"]
+    assert chosen.database == URL
+    assert chosen.secrets == [*TOKENS.values(), "not-a-secret", "not-a-secret"]
+
+
+def test_a_token_in_the_environment_loses_its_lines_end_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-not-a-secret\n")
+
+    assert settings.load().slack_bot_token.get_secret_value() == "xoxb-not-a-secret"
+
+
+@pytest.mark.parametrize("name", [*TOKENS, "TLS_AUDIT_DATABASE_URL"])
+def test_a_secret_that_is_set_twice_is_not_guessed(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    value = TOKENS.get(name, URL)
+    (tmp_path / "held").write_text(value)
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "held"))
+
+    with pytest.raises(UserError) as caught:
+        settings.load()
+
+    assert caught.value.message == f"{name} and {name}_FILE are both set: keep one."
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        (None, "cannot be read: No such file or directory."),
+        (b"", "is empty."),
+        (b"\n", "is empty."),
+        (b"xoxb-not-a-secret\nxapp-not-a-secret\n", "holds several lines, and not one secret."),
+        (b"\xff\xfe", "holds no text."),
+    ],
+)
+def test_a_file_without_a_secret_is_named_with_the_reason_and_all_else_that_is_wrong(
+    held: bytes | None, why: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "held"
+    if held is not None:
+        path.write_bytes(held)
+    monkeypatch.setenv("SLACK_BOT_TOKEN_FILE", str(path))
+    monkeypatch.setenv("TLS_AUDIT_KEEP", "0")
+
+    with pytest.raises(UserError) as caught:
+        settings.load()
+
+    keep, file = sorted(caught.value.message.splitlines(), reverse=True)
+    assert keep.startswith("TLS_AUDIT_KEEP=")
+    assert file == f"SLACK_BOT_TOKEN_FILE {str(path)!r} {why}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SLACK_BOT_TOKEN", "xoxb-not-a-secret"),
+        ("SLACK_APP_TOKEN", "xapp-no"),
+        ("TLS_AUDIT_DATABASE_URL", URL),
+    ],
+)
+def test_a_secret_where_its_files_name_should_be_is_not_shown(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"{name}_FILE", value)
+
+    with pytest.raises(UserError) as caught:
+        settings.load()
+
+    assert caught.value.message == f"{name}_FILE takes a file's name, and holds the secret itself."
+
+
+def test_tokens_that_are_swapped_are_recognised_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", TOKENS["SLACK_APP_TOKEN"])
+    monkeypatch.setenv("SLACK_APP_TOKEN", TOKENS["SLACK_BOT_TOKEN"])
+
+    with pytest.raises(UserError) as caught:
+        settings.load()
+
+    assert caught.value.message.splitlines() == [
+        "SLACK_BOT_TOKEN holds an app-level token (xapp-…), and takes a bot's token (xoxb-…).",
+        "SLACK_APP_TOKEN holds a bot's token (xoxb-…), and takes an app-level token (xapp-…).",
+    ]
+
+
+def test_a_swapped_token_is_recognised_in_a_file_as_well(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "held").write_text(TOKENS["SLACK_BOT_TOKEN"])
+    monkeypatch.setenv("SLACK_APP_TOKEN_FILE", str(tmp_path / "held"))
+
+    with pytest.raises(UserError, match=r"^SLACK_APP_TOKEN holds a bot's token \(xoxb-…\)"):
+        settings.load()

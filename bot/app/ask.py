@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
 from bot.app.access import NotAllowed
-from bot.app.reuse import Costs, adopted
+from bot.app.reuse import Costs, NeedsConfirmation, adopted
 from bot.errors import BotError, UserError
 from bot.question import select
 from bot.store.run import QuestionTask, Run, new_id
@@ -103,12 +103,14 @@ class Questions:
         question, zone_read_in = self._read(text, now, zone)
         self._admit(question, text, user, channel)
         engine = self.grammar.engine_of(question)
-        self._check(question, engine)
+        caution = self._check(question, engine)
         about = self._runs, question, engine, now, self.grammar.question
         earlier = None if fresh else self._costs.earlier(*about, self.grammar.window_typed)
         if earlier is not None:
             question = replace(question, window=self.grammar.question(earlier).window)
         elif not confirmed:
+            if caution:
+                raise NeedsConfirmation(f"{caution}: run it?")
             self._costs.confirm(*about)
         run = self._runs.add(
             Run(
@@ -155,8 +157,9 @@ class Questions:
         except BotError as error:
             log.info("whether %s may ask in %s is left to the worker: %s", user, channel, error)
 
-    def _check(self, question: Question, engine: str) -> None:
-        """UserError where an engine cannot say a question, in words about the question.
+    def _check(self, question: Question, engine: str) -> str:
+        """Why the question should be confirmed first, where its engine has a reason. UserError where the
+        engine cannot say it, in words about the question.
 
         That does not hang on when, how many, or for whom: of questions that differ in these only, the first
         is tried. To try one takes a millisecond or two.
@@ -164,14 +167,17 @@ class Questions:
         kind = engine, question.view, question.filters, question.policy, question.store
         with self._lock:
             if kind in self._sayable:
-                return
+                return ""
         if engine not in self._engines:
-            return
-        self._engines[engine].translate(select.build(question, cap=1), question.view.columns)
+            return ""
+        statement = self._engines[engine].translate(select.build(question, cap=1), question.view.columns)
+        if statement.caution:
+            return statement.caution
         with self._lock:
             if len(self._sayable) >= SAYABLE_KEPT:
                 self._sayable.clear()
             self._sayable.add(kind)
+        return ""
 
     def is_private(self, run: Run) -> bool:
         """Whether a run is answered to its asker alone."""

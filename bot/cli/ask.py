@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +18,7 @@ from uuid import uuid4
 import typer
 
 from bot.cli import FINDINGS, UNSURE
-from bot.errors import BotError, EngineBusy, UserError
+from bot.errors import BotError, EngineBusy, EngineError, UserError
 from bot.wording import counted
 
 if TYPE_CHECKING:
@@ -150,10 +150,15 @@ def ask(
                 "Leave --fail-on-findings out, or ask another view.",
             )
         engine = available[asked.engine or chosen.engine]
+        # the SQL alone may be shown to who has no connection
+        with suppress(EngineError) if sql else nullcontext():
+            engine.refresh()
         statements = answering.statements(asked, engine, catalogue, cap=chosen.max_rows)
         if sql:
             typer.echo(statements["answer"].sql)
             return
+        if caution := statements["answer"].caution:
+            typer.echo(f"{caution}.", err=True)
         if sample:
             from bot.sandbox import samples
 

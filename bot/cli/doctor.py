@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from typing import Annotated
+
 import typer
 
 from bot.cli import FAILURE
 
 
-def doctor() -> None:
+def doctor(
+    *, as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each check.")] = False
+) -> None:
     """Check tokens, scopes, channels, the engine and the database; say how to mend what is wrong."""
     from bot import settings
     from bot.cli import checks
 
     failed = False
     for each in checks.run(settings.load()):
-        typer.echo(f"{'✓' if each.passed else '✗'} {each.what}")
-        if not each.passed:
-            typer.echo(f"  → {each.mend}")
-            failed = True
+        if as_json:
+            typer.echo(json.dumps(asdict(each), ensure_ascii=False))
+        else:
+            typer.echo(f"{'✓' if each.passed else '✗'} {each.what}")
+            if not each.passed:
+                typer.echo(f"  → {each.mend}")
+        failed = failed or not each.passed
     if failed:
         raise typer.Exit(FAILURE)

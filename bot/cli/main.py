@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import Annotated
 
 import typer
 
@@ -11,6 +13,7 @@ from bot.cli import (
     FAILURE,
     INTERRUPTED,
     ask,
+    athena,
     client,
     demo,
     doctor,
@@ -31,14 +34,40 @@ app = typer.Typer(
 )
 # what looks like an option is a word of the question: `--service s3`
 app.command(epilog=ask.EXIT_CODES, context_settings={"ignore_unknown_options": True})(ask.ask)
-for command in (ingest.ingest, views.views, serve.serve, demo.demo, doctor.doctor, client.client):
+COMMANDS = (
+    *(ingest.ingest, views.views, client.client),
+    *(serve.serve, demo.demo, doctor.doctor, health.health),
+)
+for command in COMMANDS:
     app.command()(command)
-app.command(hidden=True)(health.health)
 app.add_typer(lake.app, name="lake")
+app.add_typer(athena.app, name="athena")
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"tls-audit {version('tls-audit')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell which version this is."),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:
     """The console script: whatever goes wrong is told in a line or two, and by the exit code."""
+    if os.environ.get("AWS_REGION") and not os.environ.get("AWS_DEFAULT_REGION"):
+        # of all of AWS's SDKs, boto3 alone does not know the name that ECS sets
+        os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"]
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

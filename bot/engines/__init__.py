@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ENGINES: Final[dict[str, str]] = {
     "local": "bot.engines.local:Local",
     "lake": "bot.engines.lake.engine:Lake",
+    "athena": "bot.engines.athena.engine:Athena",
 }
 """Where each engine is, by its name in `engine=` and `TLS_AUDIT_ENGINE`: a module, and a class in it.
 
@@ -55,6 +56,8 @@ class Statement:
     columns: tuple[Column, ...]
     store: str = ""
     """The store it is for, by its alias, where the engine has several."""
+    caution: str = ""
+    """Why its asker should confirm it first, in words; empty where there is no reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,14 @@ class Engine(Protocol):
     def metered(self) -> bool:
         """Whether what it reads is paid for: what was covered is then asked only where it is needed."""
         return self.price is not None
+
+    def refresh(self) -> None:
+        """Look anew at what `translate` goes by, where others may change it, as the columns of a table.
+
+        It is called when the bot starts, and each time before a question is translated in the background.
+        Raises EngineError where it cannot be looked at.
+        """
+        return None  # noqa: RET501 - without it, mypy takes this for a method that engines must have
 
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
         """The engine's own text of `select`, a tree in Lake's dialect. Does no input or output.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,7 +120,7 @@ def test_a_connection_that_is_cut_later_is_no_matter_of_tokens_either(
 def test_a_token_that_slack_does_not_know_is_named_once(
     name: str, what: str, mend: str, tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(name, "xoxb-other")
+    monkeypatch.setenv(name, "other")
 
     assert (
         f"✗ {what}: Slack does not know this token. (invalid_auth)\n  → {mend}\n" in tls_audit("doctor").out
@@ -129,7 +132,7 @@ def test_a_token_that_slack_does_not_know_is_named_once(
 def test_a_bot_with_a_wrong_token_does_not_start_and_sends_to_the_doctor(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(name, "xoxb-other")
+    monkeypatch.setenv(name, "other")
 
     done = serve()
 
@@ -284,6 +287,64 @@ def test_a_log_that_may_not_be_read_is_named(
     log.chmod(0)
 
     assert f"✗ {log}: it cannot be read: Permission denied\n  → " in tls_audit("doctor").out
+
+
+# --- for programs
+
+
+def test_the_doctor_speaks_json_too_a_line_for_each_check(tls_audit: TlsAudit) -> None:
+    said, told = tls_audit("doctor", "--json"), tls_audit("doctor")
+
+    checks = [json.loads(line) for line in said.out.splitlines()]
+    assert said.code == told.code == 1
+    assert [check["passed"] for check in checks] == [True, True, True, False]
+    assert [f"{'✓' if check['passed'] else '✗'} {check['what']}" for check in checks] == [
+        line for line in told.out.splitlines() if not line.startswith("  ")
+    ]
+    assert f"  → {checks[-1]['mend']}" in told.out
+
+
+@pytest.mark.usefixtures("slack")
+def test_swapped_tokens_are_said_before_slack_is_asked(
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot, app = os.environ["SLACK_BOT_TOKEN"], os.environ["SLACK_APP_TOKEN"]
+    monkeypatch.setenv("SLACK_BOT_TOKEN", app)
+    monkeypatch.setenv("SLACK_APP_TOKEN", bot)
+
+    done = tls_audit("doctor")
+
+    assert done.code == 2
+    assert done.err.startswith("SLACK_BOT_TOKEN holds an app-level token (xapp-…)")
+    assert bot not in done.err
+    assert app not in done.err
+
+
+@pytest.mark.parametrize(
+    ("given", "region"),
+    [
+        ({"AWS_REGION": "eu-west-1"}, "eu-west-1"),
+        ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-east-1"}, "us-east-1"),
+        ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": ""}, "eu-west-1"),
+    ],
+)
+def test_the_region_is_aws_default_region_or_else_aws_region(
+    given: dict[str, str], region: str, tmp_path: Path
+) -> None:
+    env = {**os.environ, "HOME": str(tmp_path), **given}
+    if "AWS_DEFAULT_REGION" not in given:
+        env.pop("AWS_DEFAULT_REGION", None)
+    code = (
+        "import sys; from bot.cli.main import main; import boto3\n"
+        "sys.argv = ['tls-audit', '--version']\n"
+        "try: main()\n"
+        "except SystemExit: print(boto3.session.Session().region_name)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert done.stdout.splitlines() == [f"tls-audit {version('tls-audit')}", region]
 
 
 # --- the demo's mark

@@ -106,7 +106,7 @@ def test_its_settings_are_checked_and_explained_with_all_others(monkeypatch: pyt
 
     assert caught.value.message.splitlines() == [
         "No setting TLS_AUDIT_TOI_LIMIT: did you mean TLS_AUDIT_TOY_LIMIT?",
-        "TLS_AUDIT_ENGINE='toi': write 'local', 'lake' or 'toy'.",
+        "TLS_AUDIT_ENGINE='toi': write 'local', 'lake', 'athena' or 'toy'.",
         "TLS_AUDIT_TOY_PRICE='much': write a number from 0, as in 2.5.",
     ]
 
