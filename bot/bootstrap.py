@@ -7,6 +7,7 @@ import logging
 import socket
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +26,7 @@ from bot.question import views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
+    from datetime import datetime
 
     from bot.app.ask import Questions
     from bot.engines import Engine
@@ -66,7 +68,9 @@ def engine(
 ) -> Engine:
     """The engine called `name`, one of `engines.ENGINES`, with the settings of its own. `events` is what was
     read from the log files; `pause` is how it waits."""
-    return engines.find(name).make(settings.engines[name], Offer(events, settings.logs, pause))
+    return engines.find(name).make(
+        settings.engines[name], Offer(events, settings.logs, settings.left_out, pause)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +276,10 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
         runner.start()
         at_work = Bot(questions, runner, listening)
         metrics.watch(
-            states=runner.runs.states, sockets=lambda: listening.sockets, newest=lambda: runner.newest
+            states=runner.runs.states,
+            sockets=lambda: listening.sockets,
+            newest=lambda: _newest(available, runner),
+            left_out=lambda: _left_out(available),
         )
         if settings.status_port is not None:
             status = Status(
@@ -284,7 +291,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             # a daemon: it heeds nothing while it lists a bucket or waits for another ingest, and an ingest
             # may be cut off anywhere
             reading = threading.Thread(
-                target=_read, args=(events, settings.logs, stopping), name="reading logs", daemon=True
+                target=_read, args=(events, settings, stopping), name="reading logs", daemon=True
             )
             reading.start()
             stack.callback(reading.join, READ_GRACE_SECONDS)
@@ -344,8 +351,29 @@ def owners_file(data: Path) -> TextIO:
         ) from error
 
 
-def _read(events: Archive, logs: str, stopping: threading.Event) -> None:
-    """Read what is new in `logs` into the archive, at once and every `READ_SECONDS`, until `stopping`."""
+def _newest(available: Mapping[str, Engine], runner: Worker) -> dict[str, datetime]:
+    """When the newest event of each engine happened: as it knows itself, else as answers have shown."""
+    newest = dict(runner.newest)
+    for name, one in available.items():
+        known = one.sources()
+        if known is not None and known.newest is not None:
+            newest[name] = known.newest
+    return newest
+
+
+def _left_out(available: Mapping[str, Engine]) -> dict[str, int]:
+    """How many files could not be read, by reason, over all engines."""
+    left_out: Counter[str] = Counter()
+    for one in available.values():
+        known = one.sources()
+        left_out.update(
+            {} if known is None else {**known.left_out, "partly": known.records, "lost": known.lost}
+        )
+    return +left_out
+
+
+def _read(events: Archive, settings: Settings, stopping: threading.Event) -> None:
+    """Read what is new in the logs into the archive, at once and every `READ_SECONDS`, until `stopping`."""
 
     def heed(_: object) -> None:
         if stopping.is_set():
@@ -353,9 +381,11 @@ def _read(events: Archive, logs: str, stopping: threading.Event) -> None:
 
     while not stopping.is_set():
         try:
-            done = events.ingest([logs], progress=heed)
+            done = events.ingest([settings.logs], progress=heed, leave_out=settings.left_out)
             if done.files or done.bad:
                 log.info("read %s files, %s events, %s bad", done.files, done.events, len(done.bad))
+            for bad in done.bad:  # once: what is known to be bad is only counted from here on
+                log.warning("not read: %s: %s", bad.path, bad.why)
         except Cancelled:
             return
         except BotError as error:

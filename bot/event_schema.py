@@ -1,4 +1,5 @@
-"""What a CloudTrail event is: the columns of a CloudTrail Lake event data store.
+"""What a CloudTrail event is: the columns of a CloudTrail Lake event data store, and how its TLS details
+are spelled.
 
 `COLUMNS` names every column as the log files spell it (Lake itself ignores case). A leaf is the
 name of its SQL type, a dict is a struct, a list of one element is an array, and `MAP` is Lake's
@@ -9,7 +10,10 @@ Source: "Supported SQL schemas for event data stores" of the user guide, as of 2
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TEXT: Final = "VARCHAR"
 TIME: Final = "TIMESTAMP"
@@ -89,3 +93,86 @@ COLUMNS: Final[dict[str, Type]] = {
 
 KEY_EXCHANGE_PATH: Final = "$.tlsDetails.keyExchange"
 """Recorded in every event since 2026, and no column of Lake: reached through `eventJson`."""
+
+
+# --- spellings: in small letters, without blanks around. What stands in no table "does not say".
+
+VERSIONS: Final[Mapping[str, tuple[str, ...]]] = {
+    "SSLv2": ("sslv2", "ssl2", "ssl 2.0", "ssl_2_0", "sslv2.0"),
+    "SSLv3": ("sslv3", "ssl3", "ssl 3.0", "ssl_3_0", "sslv3.0"),
+    "TLSv1": (
+        *("tlsv1", "tlsv1.0", "tlsv1_0", "tlsv10", "tls1.0", "tls1_0", "tls 1.0", "tls_1_0", "tls-1.0"),
+        *("tls v1.0", "1.0", "1_0", "v1.0", "tls1", "tls 1", "tls v1", "1", "v1"),
+    ),
+    "TLSv1.1": (
+        *("tlsv1.1", "tlsv1_1", "tlsv11", "tls1.1", "tls1_1", "tls 1.1", "tls_1_1", "tls-1.1"),
+        *("tls v1.1", "1.1", "1_1", "v1.1"),
+    ),
+    "TLSv1.2": (
+        *("tlsv1.2", "tlsv1_2", "tlsv12", "tls1.2", "tls1_2", "tls 1.2", "tls_1_2", "tls-1.2"),
+        *("tls v1.2", "1.2", "1_2", "v1.2"),
+    ),
+    "TLSv1.3": (
+        *("tlsv1.3", "tlsv1_3", "tlsv13", "tls1.3", "tls1_3", "tls 1.3", "tls_1_3", "tls-1.3"),
+        *("tls v1.3", "1.3", "1_3", "v1.3"),
+    ),
+}
+"""Each version as CloudTrail writes it, oldest first (so they also sort as text), and how it may be spelled
+(docs/facts.md, spellings of a TLS version)."""
+
+CLASSICAL: Final[Mapping[str, tuple[str, ...]]] = {
+    "x25519": ("x25519",),
+    "x448": ("x448",),
+    "secp256r1": ("secp256r1", "p-256", "p256", "prime256v1"),
+    "secp384r1": ("secp384r1", "p-384", "p384"),
+    "secp521r1": ("secp521r1", "p-521", "p521"),
+    "ffdhe2048": ("ffdhe2048",),
+    "ffdhe3072": ("ffdhe3072",),
+    "ffdhe4096": ("ffdhe4096",),
+    "ffdhe6144": ("ffdhe6144",),
+    "ffdhe8192": ("ffdhe8192",),
+    "brainpoolP256r1tls13": ("brainpoolp256r1tls13",),
+    "brainpoolP384r1tls13": ("brainpoolp384r1tls13",),
+    "brainpoolP512r1tls13": ("brainpoolp512r1tls13",),
+    "rsa": ("rsa",),
+    "dhe": ("dhe", "dh"),
+    "ecdhe": ("ecdhe", "ecdh"),
+}
+POST_QUANTUM: Final[Mapping[str, tuple[str, ...]]] = {
+    "X25519MLKEM768": ("x25519mlkem768", "x25519_mlkem768", "x25519-mlkem768"),
+    "SecP256r1MLKEM768": ("secp256r1mlkem768", "secp256r1_mlkem768"),
+    "SecP384r1MLKEM1024": ("secp384r1mlkem1024", "secp384r1_mlkem1024"),
+    "MLKEM512": ("mlkem512", "ml-kem-512"),
+    "MLKEM768": ("mlkem768", "ml-kem-768"),
+    "MLKEM1024": ("mlkem1024", "ml-kem-1024"),
+    "X25519Kyber768Draft00": ("x25519kyber768draft00", "x25519kyber768"),
+    "SecP256r1Kyber768Draft00": ("secp256r1kyber768draft00", "secp256r1kyber768"),
+}
+"""Key exchanges by IANA's names of TLS groups, and how they may be spelled; post-quantum is whatever includes
+ML-KEM or its forerunner Kyber (docs/facts.md, key exchanges and cipher suites)."""
+
+_NOTHING: Final = ("", "-", "n/a", "none", "null", "unknown", "undefined")
+NO_SUITE: Final = (*_NOTHING, "ciphersuite", "tls_null_with_null_null")
+NO_HOST: Final = (*_NOTHING, "clientprovidedhostheader")
+"""What stands where a writer had no suite, or no host, to write."""
+
+WHITESPACE: Final = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a\u2028\u2029"
+    "\u205f\u3000"
+)
+"""What Trino's TRIM takes off: what Java calls white space. Other engines take off less unless told."""
+
+
+# --- who called
+
+PRINCIPAL: Final = (
+    "COALESCE(NULLIF(userIdentity.arn, ''), NULLIF(userIdentity.userName, ''), "
+    "NULLIF(userIdentity.principalId, ''), NULLIF(userIdentity.onBehalfOf.userId, ''), "
+    "NULLIF(userIdentity.invokedBy, ''), "
+    "CASE WHEN LOWER(userIdentity.accountId) IN ('anonymous', 'anonymous_principal') THEN 'anonymous' END, "
+    "NULLIF(userIdentity.type, ''), 'Unknown')"
+)
+"""Who called, never blank, in Trino's SQL. `Unknown` is CloudTrail's own type of an identity it cannot tell."""
+
+ROLE: Final = "NULLIF(userIdentity.sessionContext.sessionIssuer.arn, '')"
+"""The role of a session, which in findings stands for all its sessions; NULL for any other caller."""

@@ -82,6 +82,11 @@ class Settings(Section):
 
     engine: str = Field(default=engines.DEFAULT, description="The engine that answers.")
     logs: str = Field(default="", description="CloudTrail log files: a folder, or `s3://bucket/prefix`.")
+    logs_except: str = Field(
+        default="",
+        examples=["patterns: *.tmp,tmp/*"],
+        description="What not to read there: patterns such as `*.tmp` or `tmp/*`, separated by commas.",
+    )
     data: Path = Field(default_factory=_data_folder, description="The folder for what the bot keeps.")
     archive: Path | None = Field(
         default=None, description="The embedded engine's Parquet; `archive` in the data folder."
@@ -200,6 +205,11 @@ class Settings(Section):
     def engines(self) -> Mapping[str, Section]:
         """Each engine's own settings, by its name in `bot.engines.ENGINES`."""
         return {name: engines.find(name).Settings() for name in engines.ENGINES}
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The patterns of what is not to be read."""
+        return tuple(part for each in self.logs_except.split(",") if (part := each.strip()))
 
     @property
     def database(self) -> str:

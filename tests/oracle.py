@@ -20,7 +20,47 @@ if TYPE_CHECKING:
 Record = dict[str, Any]
 Row = tuple[Any, ...]
 
-AGES = {"SSLv2": 0, "SSLv3": 0, "TLSv1": 10, "TLSv1.0": 10, "TLSv1.1": 11, "TLSv1.2": 12, "TLSv1.3": 13}
+SPELLED = re.compile(
+    r"(?:tls|tlsv|tls v|tls_|tls-|tls )?1(?:[._]([0-3]))?|tlsv1([0-3])|v1(?:\.([0-3]))?"
+    r"|ssl(?:v|_| )?([23])(?:[._]0)?",
+    re.ASCII,
+)
+"""What may be a version; the engines know a table of it."""
+
+UNUSUAL = {
+    *("tls_1", "tls-1", "tls v1_0", "tls v1_1", "tls v1_2", "tls v1_3", "tls-1_0", "tls-1_1", "tls-1_2"),
+    *("tls-1_3", "tls 1_0", "tls 1_1", "tls 1_2", "tls 1_3", "tls_1.0", "tls_1.1", "tls_1.2", "tls_1.3"),
+    *("ssl 2", "ssl_2", "ssl 3", "ssl_3", "ssl2.0", "ssl2_0", "ssl3.0", "ssl3_0", "ssl 2_0", "ssl 3_0"),
+    *("ssl_2.0", "ssl_3.0", "sslv2_0", "sslv3_0"),
+}
+"""What the pattern takes and the table does not: nobody writes so."""
+
+JAVA_SPACE = (
+    "".join(
+        chr(n)
+        for n in (*range(9, 14), *range(28, 33), 0x1680, *range(0x2000, 0x2007), *range(0x2008, 0x200B))
+    )
+    + "\u2028\u2029\u205f\u3000"
+)
+
+GROUPS = {
+    "x25519": "x25519",
+    "x448": "x448",
+    **dict.fromkeys(("secp256r1", "p-256", "p256", "prime256v1"), "secp256r1"),
+    **dict.fromkeys(("secp384r1", "p-384", "p384"), "secp384r1"),
+    **dict.fromkeys(("secp521r1", "p-521", "p521"), "secp521r1"),
+    **{f"ffdhe{bits}": f"ffdhe{bits}" for bits in (2048, 3072, 4096, 6144, 8192)},
+    **{f"brainpoolp{bits}r1tls13": f"brainpoolP{bits}r1tls13" for bits in (256, 384, 512)},
+    **{"rsa": "rsa", "dhe": "dhe", "dh": "dhe", "ecdhe": "ecdhe", "ecdh": "ecdhe"},
+    **dict.fromkeys(("x25519mlkem768", "x25519_mlkem768", "x25519-mlkem768"), "X25519MLKEM768"),
+    **dict.fromkeys(("secp256r1mlkem768", "secp256r1_mlkem768"), "SecP256r1MLKEM768"),
+    **dict.fromkeys(("secp384r1mlkem1024", "secp384r1_mlkem1024"), "SecP384r1MLKEM1024"),
+    **{f"mlkem{bits}": f"MLKEM{bits}" for bits in (512, 768, 1024)},
+    **{f"ml-kem-{bits}": f"MLKEM{bits}" for bits in (512, 768, 1024)},
+    **dict.fromkeys(("x25519kyber768draft00", "x25519kyber768"), "X25519Kyber768Draft00"),
+    **dict.fromkeys(("secp256r1kyber768draft00", "secp256r1kyber768"), "SecP256r1Kyber768Draft00"),
+}
+NOTHING = {"", "-", "n/a", "none", "null", "unknown", "undefined"}
 
 
 def answer(question: Question, records: Iterable[Record]) -> list[Row]:
@@ -46,37 +86,73 @@ def when(record: Record) -> datetime:
     return datetime.fromisoformat(record["eventTime"])
 
 
-def principal(record: Record) -> str | None:
-    identity = record["userIdentity"]
-    for key in ("arn", "userName", "principalId", "invokedBy"):
-        if identity.get(key) is not None:
-            return str(identity[key])
-    return None
+def principal(record: Record) -> str:
+    identity = record.get("userIdentity") or {}
+    on_behalf = (identity.get("onBehalfOf") or {}).get("userId")
+    names = (identity.get("arn"), identity.get("userName"), identity.get("principalId"), on_behalf)
+    for name in (*names, identity.get("invokedBy")):
+        if name:
+            return str(name)
+    if str(identity.get("accountId")).lower() in {"anonymous", "anonymous_principal"}:
+        return "anonymous"
+    return identity.get("type") or "Unknown"
 
 
 def tls(record: Record, key: str = "tlsVersion") -> Any:
+    """As it was written."""
     return (record.get("tlsDetails") or {}).get(key)
 
 
-def weakness(record: Record) -> str | None:
-    suite = tls(record, "cipherSuite")
-    if suite is None:
+def text(record: Record, key: str) -> str:
+    value = tls(record, key)
+    return "" if value is None else str(value).strip(JAVA_SPACE).lower()
+
+
+def version(record: Record) -> str | None:
+    """What an event says of its version."""
+    written = text(record, "tlsVersion")
+    found = SPELLED.fullmatch(written)
+    if found is None or written in UNUSUAL:
         return None
-    if "RC4" in suite:
+    if found[4]:
+        return f"SSLv{found[4]}"
+    minor = found[1] or found[2] or found[3] or "0"
+    return "TLSv1" if minor == "0" else f"TLSv1.{minor}"
+
+
+def unread(record: Record) -> str | None:
+    return tls(record) if version(record) is None and text(record, "tlsVersion") else None
+
+
+def weakness(record: Record) -> str | None:
+    name = suite(record)
+    if name is None:
+        return None
+    if "RC4" in name or "ARCFOUR" in name:
         return "RC4"
-    if "3DES" in suite or "DES-CBC3" in suite:
+    if "3DES" in name or "DES-CBC3" in name:
         return "3DES"
-    ephemeral = ("ECDHE", "DHE", "TLS_AES", "TLS_CHACHA20", "TLS_ECDHE", "TLS_DHE")
-    if not suite.startswith(tuple(start + mark for start in ephemeral for mark in "-_")):
+    ephemeral = ("ECDHE", "EECDH", "DHE", "EDH")
+    iana = ("TLS_AES", "TLS_CHACHA20", "TLS_SM4", "TLS_ECDHE", "TLS_DHE")
+    if not name.startswith(tuple(start + mark for start in ephemeral + iana for mark in "-_")):
         return "no forward secrecy"
-    if suite.endswith(("-SHA", "_SHA")):
+    if name.endswith(("-SHA", "_SHA", "-SHA1", "_SHA1")):
         return "CBC with SHA-1"
     return None
 
 
+def exchange(record: Record) -> str | None:
+    return GROUPS.get(text(record, "keyExchange"))
+
+
 def is_classical(record: Record) -> bool:
-    exchange = tls(record, "keyExchange")
-    return exchange is not None and "mlkem" not in exchange.lower() and "kyber" not in exchange.lower()
+    name = exchange(record)
+    return name is not None and "mlkem" not in name.lower() and "kyber" not in name.lower()
+
+
+def host(record: Record) -> str | None:
+    written = text(record, "clientProvidedHostHeader")
+    return None if written in NOTHING | {"clientprovidedhostheader"} else written
 
 
 def _in_window(question: Question, record: Record) -> bool:
@@ -84,10 +160,11 @@ def _in_window(question: Question, record: Record) -> bool:
 
 
 def _breaks(policy: Policy, record: Record) -> bool:
+    said = version(record)
     if policy == type(policy)(min_tls=None):
-        return True
+        return said is not None
     floor = policy.min_tls
-    if floor is not None and tls(record) in AGES and AGES[tls(record)] < int(floor.replace(".", "")):
+    if floor is not None and said is not None and (said[0] == "S" or said < f"TLSv{floor}"):
         return True
     if policy.weak_cipher and weakness(record) is not None:
         return True
@@ -111,15 +188,17 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "agent": lambda record: record.get("userAgent"),
     "event": lambda record: record["eventName"],
     "ip": lambda record: record["sourceIPAddress"],
-    "version": tls,
-    "cipher": lambda record: tls(record, "cipherSuite"),
+    "version": version,
+    "cipher": lambda record: (
+        None if tls(record, "cipherSuite") is None else text(record, "cipherSuite").upper()
+    ),
     "host": lambda record: tls(record, "clientProvidedHostHeader"),
 }
 
 
 def _same(word: str, value: str, wanted: str) -> bool:
     if word == "version":
-        return value == ("TLSv1" if wanted == "1.0" else f"TLSv{wanted}")
+        return bool(value == ("TLSv1" if wanted == "1.0" else f"TLSv{wanted}"))
     if word == "agent":
         return _glob(f"*{wanted.lower()}*", value.lower())
     if word in {"event", "host"}:
@@ -185,12 +264,18 @@ def call(record: Record) -> Any:
     return record["eventName"]
 
 
-def suite(record: Record) -> Any:
+def suite(record: Record) -> str | None:
+    written = text(record, "cipherSuite")
+    return None if written in NOTHING | {"ciphersuite", "tls_null_with_null_null"} else written.upper()
+
+
+def tls_suite(record: Record) -> Any:
+    """The suite as it was written, as AWS's own queries show it."""
     return tls(record, "cipherSuite")
 
 
 def identity(key: str) -> Callable[[Record], Any]:
-    return lambda record: record["userIdentity"].get(key)
+    return lambda record: (record.get("userIdentity") or {}).get(key)
 
 
 def services(records: Sequence[Record]) -> list[Row]:
@@ -221,21 +306,21 @@ def calls(records: Sequence[Record]) -> list[Row]:
         service,
         call,
         region,
-        tls,
-        suite,
+        version,
+        tls_suite,
         agent,
     )
     return _ordered(((*key, len(group)) for key, group in groups.items()), 4, 5, 7, -10, 1, 2, 3, 6, 8, 9)
 
 
 def addresses(records: Sequence[Record]) -> list[Row]:
-    groups = _group(records, service, tls, address, account)
+    groups = _group(records, service, version, address, account)
     return _ordered(((*key, len(group)) for key, group in groups.items()), -5, 1, 2, 3, 4)
 
 
 def requests(records: Sequence[Record]) -> list[Row]:
     in_time = sorted(records, key=lambda record: (when(record), record["eventID"]))
-    return [(call(each), region(each), address(each), account(each), tls(each)) for each in in_time]
+    return [(call(each), region(each), address(each), account(each), version(each)) for each in in_time]
 
 
 def principals(records: Sequence[Record]) -> list[Row]:
@@ -249,10 +334,10 @@ def principals(records: Sequence[Record]) -> list[Row]:
     )
 
 
-def role_or_principal(record: Record) -> str | None:
+def role_or_principal(record: Record) -> str:
     """The principal, with a role in place of its sessions."""
-    issuer = (record["userIdentity"].get("sessionContext") or {}).get("sessionIssuer") or {}
-    return principal(record) if issuer.get("arn") is None else str(issuer["arn"])
+    session = (record.get("userIdentity") or {}).get("sessionContext") or {}
+    return (session.get("sessionIssuer") or {}).get("arn") or principal(record)
 
 
 def findings(records: Sequence[Record]) -> list[Row]:
@@ -267,7 +352,7 @@ def findings(records: Sequence[Record]) -> list[Row]:
 
 
 def clients(records: Sequence[Record]) -> list[Row]:
-    groups = _group(records, agent, tls)
+    groups = _group(records, agent, version)
     return _ordered(
         ((*key, _distinct(group, principal), len(group)) for key, group in groups.items()), -4, 1, 2
     )
@@ -299,14 +384,19 @@ VERSIONS = ("TLSv1.3", "TLSv1.2", "TLSv1.1", "TLSv1")
 
 
 def _by_version(records: Sequence[Record]) -> list[int]:
-    counts = [sum(tls(record) == version for record in records) for version in VERSIONS]
+    counts = [sum(version(record) == name for record in records) for name in VERSIONS]
     return [*counts, len(records) - sum(counts)]
 
 
 def versions(records: Sequence[Record]) -> list[Row]:
     return _ordered(
         (
-            (*key, *(round(100 * count / len(group), 1) for count in _by_version(group)), len(group))
+            (
+                *key,
+                *(100.0 * count / len(group) for count in _by_version(group)),
+                len(group),
+                *_by_version(group),
+            )
             for key, group in _group(records, service).items()
         ),
         -7,
@@ -316,7 +406,7 @@ def versions(records: Sequence[Record]) -> list[Row]:
 
 def ciphers(records: Sequence[Record]) -> list[Row]:
     known = [record for record in records if suite(record) is not None]
-    groups = _group(known, suite, tls, weakness)
+    groups = _group(known, suite, version, weakness)
     return _ordered(
         (
             (*key, _distinct(group, service), _distinct(group, agent), len(group))
@@ -335,11 +425,11 @@ def trend(records: Sequence[Record]) -> list[Row]:
 
 
 def key_exchange(records: Sequence[Record]) -> list[Row]:
-    known = [record for record in records if tls(record, "keyExchange") is not None]
+    known = [record for record in records if exchange(record) is not None]
     groups = _group(
         known,
         service,
-        lambda record: tls(record, "keyExchange"),
+        exchange,
         lambda record: "classical" if is_classical(record) else "post-quantum",
     )
     return _ordered(((*key, _distinct(group, agent), len(group)) for key, group in groups.items()), 1, -5, 2)
@@ -351,9 +441,14 @@ def coverage(records: Sequence[Record]) -> list[Row]:
             (
                 *key,
                 len(group),
-                sum(tls(record) is None for record in group),
+                sum(version(record) is None for record in group),
                 min(map(when, group)),
                 max(map(when, group)),
+                sum(suite(record) is None for record in group),
+                sum(exchange(record) is None for record in group),
+                sum(host(record) is None for record in group),
+                min(filter(None, map(unread, group)), default=None),
+                max(filter(None, map(unread, group)), default=None),
             )
             for key, group in _group(records, service).items()
         ),

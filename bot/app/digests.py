@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SCAN_AGE: Final = timedelta(minutes=15)
+"""How old a scan may be that digests share. Longer ago, several deliveries of logs may have come since."""
+
 LONGEST_ID: Final = 10
 """Digits of a number that a database takes."""
 
@@ -266,7 +269,8 @@ def promise(
         log.warning("digest %s cannot be asked: %s", digest.id, error)
     else:
         text = str(question)
-        awaits = _scan_of(question, before, runs=runs, grammar=grammar, now=now)
+        fresh = timedelta() if at_once else SCAN_AGE
+        awaits = _scan_of(question, before, runs=runs, grammar=grammar, now=now, fresh=fresh)
     return runs.add(
         Run(
             id=new_id(),
@@ -282,8 +286,11 @@ def promise(
     )
 
 
-def _scan_of(question: Question, before: Window, *, runs: Runs, grammar: Grammar, now: datetime) -> Run:
-    """The scan of a question, which others may have begun; a new one where that failed."""
+def _scan_of(
+    question: Question, before: Window, *, runs: Runs, grammar: Grammar, now: datetime, fresh: timedelta
+) -> Run:
+    """The scan of a question, which others may have begun; a new one where that failed, or was asked longer
+    than `fresh` ago: more logs may have come since."""
     engine = grammar.engine_of(question)
     asked = f"{engine} {question} {before}"
     key = f"scan/{hashlib.sha256(asked.encode()).hexdigest()}"
@@ -297,6 +304,8 @@ def _scan_of(question: Question, before: Window, *, runs: Runs, grammar: Grammar
         engine=engine,
         created=now,
     )
-    while (there := runs.add(run)).state in {"failed", "cancelled"}:
+    while (there := runs.add(run)).id != run.id and (
+        there.state in {"failed", "cancelled"} or (there.state == "done" and now - there.created >= fresh)
+    ):
         run = replace(run, key=f"{there.key}+")
     return there

@@ -21,6 +21,7 @@ from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -110,6 +111,21 @@ class Archive:
     def events_sql(self) -> str:
         """The statement that makes `events`, with the folders' `day` as a DATE, in an embedded engine."""
         return parquet.events_sql(self.folder, self._files())
+
+    def days(self) -> list[date]:
+        """The days in UTC of which it has events, oldest first."""
+        files = self._files()
+        names = [path.parent.name for path in self.folder.glob(PARQUET)] if files is None else files
+        return sorted({date.fromisoformat(name[len("day=") :][:10]) for name in names})
+
+    def extent(self) -> tuple[datetime, datetime] | None:
+        """The moments of its oldest and its newest event; None where it has none. Cheap: of the first and the
+        last day, Parquet's own statistics are read."""
+        days = self.days()
+        if not days:
+            return None
+        with _plain_errors(self.folder, "read"):
+            return parquet.extent(self.folder, self._files(), days[0], days[-1])
 
     def sources(self, start: datetime | None = None, end: datetime | None = None) -> Sources:
         """What is missing from the archive for a window of times in UTC, or for all times."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from bot.archive.events import COLUMNS, Unusable
@@ -18,6 +19,7 @@ from bot.event_schema import MAP, TEXT, TIME, Type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import date, datetime
     from pathlib import Path
 
     import duckdb
@@ -219,6 +221,21 @@ def events_sql(folder: Path, files: Sequence[str] | None) -> str:
         f"CREATE VIEW events AS SELECT * FROM read_parquet([{paths}], "
         "hive_partitioning = true, hive_types = {'day': DATE})"
     )
+
+
+def extent(folder: Path, files: Sequence[str] | None, *days: date) -> tuple[datetime, datetime] | None:
+    """The moments of the oldest and the newest event of some days; None where they have none."""
+    import duckdb
+
+    with closing(duckdb.connect()) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(events_sql(folder, files))
+        query = "SELECT min(eventTime), max(eventTime) FROM events WHERE day IN (SELECT unnest($1::DATE[]))"
+        found = connection.execute(query, [list(days)]).fetchone()
+    if found is None or found[0] is None:
+        return None
+    oldest, newest = (moment.replace(tzinfo=UTC) for moment in found)
+    return oldest, newest
 
 
 def _copy(spool: Spool, parquet: Path) -> str:

@@ -183,15 +183,17 @@ def ask(
             report = terminal.report(answer.table, answer.summary, zone=zone, now=now, seconds=seconds)
             said = None if quiet else (title, report)
             _write(answer.table, asked.view, form, to, said, zone, now)
-            if fail_on_findings and (code := _verdict(answer.summary, answer.table)):
+            if fail_on_findings and (code := _verdict(answer.summary)):
                 raise typer.Exit(code)
 
 
-def _verdict(summary: Summary, table: Table) -> int:
+def _verdict(summary: Summary) -> int:
     """The exit code of an answer, for whoever wants it told by that."""
-    if table.row_count:
-        return FINDINGS
-    return UNSURE if "proves nothing" in summary.proof else 0
+    from bot.answers.belief import Belief
+
+    return {Belief.FINDINGS: FINDINGS, Belief.PARTIAL: FINDINGS, Belief.DOUBTED: UNSURE}.get(
+        summary.verdict.belief, 0
+    )
 
 
 def _tell_nothing(*_: object) -> None:
@@ -247,7 +249,7 @@ def _prepare(engine: Engine, logs: str) -> None:
     if done is None:
         return
     if done.bad:
-        typer.echo(terminal.unread(done), err=True)
+        typer.echo("\n".join(terminal.unread(done)), err=True)
     elif not (done.files or done.known):
         typer.echo(f"No log files in {logs}.", err=True)
 

@@ -23,8 +23,8 @@ def doctor(
         if as_json:
             typer.echo(json.dumps(asdict(each), ensure_ascii=False))
         else:
-            typer.echo(f"{'✓' if each.passed else '✗'} {each.what}")
-            if not each.passed:
+            typer.echo(f"{'✗' if not each.passed else '!' if each.warns else '✓'} {each.what}")
+            if each.warns or not each.passed:
                 typer.echo(f"  → {each.mend}")
         failed = failed or not each.passed
     if failed:

@@ -8,12 +8,15 @@ import typer
 
 from bot.cli import FAILURE
 from bot.errors import UserError
+from bot.text import literal
 
 
 def ingest(
     paths: Annotated[
         list[str] | None, typer.Argument(help="Folders, files or s3://bucket/prefix; else TLS_AUDIT_LOGS.")
     ] = None,
+    *,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Name every file that was not read.")] = False,
 ) -> None:
     """Read CloudTrail log files into the archive that the embedded engine asks."""
     from bot import bootstrap as parts
@@ -25,7 +28,12 @@ def ingest(
     if not sources:
         raise UserError("No log files to read.", "Name a folder, or set TLS_AUDIT_LOGS.")
     with terminal.ingest_progress() as progress:
-        done = parts.archive(chosen).ingest(sources, progress=progress)
-    typer.echo(terminal.ingested(done))
+        archive = parts.archive(chosen)
+        done = archive.ingest(sources, progress=progress, leave_out=chosen.left_out)
+    if verbose:
+        for report in done.reports:
+            if not report.is_left_out:
+                typer.echo(f"{literal(report.name)}: {literal(report.why)}")
+    typer.echo(terminal.ingested(done, archive.sources().left_out if verbose else ()))
     if done.bad:
         raise typer.Exit(FAILURE)

@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 import unicodedata
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from bot.answers.summary import Summary
     from bot.archive.archive import Ingested
     from bot.archive.archive import Progress as IngestProgress
+    from bot.archive.ledger import Report
     from bot.question.views import View
     from bot.table import Cell, Column, Row, Table
 
@@ -227,7 +229,7 @@ def page(text: str) -> None:
 def report(table: Table, summary: Summary, *, zone: tzinfo, now: datetime, seconds: float) -> str:
     """The line under a table: totals, what was read, how long it took; for no rows, why to believe it."""
     rows = f"{counted(table.row_count, 'row')}, " if table.row_count else ""
-    sentences = [f"{rows}{summary.headline}."]
+    sentences = [f"{rows}{summary.headline if table.row_count else summary.signed}."]
     if summary.coverage is not None:
         sentences.append(f"{summary.coverage.words(zone, now)}.")
     if summary.proof:
@@ -236,32 +238,38 @@ def report(table: Table, summary: Summary, *, zone: tzinfo, now: datetime, secon
     return " ".join([*sentences, f"{summary.cost} · {seconds:.1f} s" if summary.cost else f"{seconds:.1f} s"])
 
 
-def ingested(done: Ingested) -> str:
-    """What an ingest did, in a line; then a line for each file that could not be read."""
-    if not (done.files or done.bad):
+def ingested(done: Ingested, left_out: Sequence[Report] = ()) -> str:
+    """What an ingest did, in a line; what was passed over, by kind; then a line for each file of which
+    something new could not be read, and for each of `left_out`, which are not in the archive."""
+    if not (done.files or done.bad or done.still_bad or done.skipped or done.records_skipped):
         known, ignored = number(done.known), number(done.ignored)
         return f"Nothing new: {known} known already, {ignored} not logs. {done.seconds:.1f} s"
-    return "\n".join(_ingested(done))
-
-
-def unread(done: Ingested) -> str:
-    """The files that an ingest could not read, a line each; nothing where it read all."""
-    return "\n".join(_ingested(done)[0 if done.files else 1 :]) if done.bad else ""
-
-
-def _ingested(done: Ingested) -> list[str]:
     lines = [
         f"{counted(done.files, 'file')} read, {number(done.known)} known already, "
         f"{number(done.ignored)} not logs. "
         f"{counted(done.events, 'event')}, {counted(done.duplicates, 'duplicate')} dropped. "
         f"{done.seconds:.1f} s"
     ]
-    if done.bad:
-        lines.append(
-            f"{counted(len(done.bad), 'file')} could not be read, and will be tried again next time:"
-        )
-        lines += [f"    {literal(bad.path)}: {literal(bad.why)}" for bad in done.bad]
-    return lines
+    passed_over = Counter(done.skipped) + Counter(done.records_skipped)
+    if passed_over:
+        kinds = ", ".join(f"{number(count)} {literal(kind)}" for kind, count in passed_over.most_common())
+        lines.append(f"Passed over: {kinds}.")
+    lines += unread(done)
+    bad = {each.path for each in done.bad}
+    known = {each.name: each.why or str(each.outcome) for each in left_out if each.name not in bad}
+    if done.still_bad:
+        lines.append(f"{counted(done.still_bad, 'file')} could not be read before, and still cannot.")
+        lines += [f"    {literal(name)}: {literal(why)}" for name, why in known.items()]
+    return "\n".join(lines)
+
+
+def unread(done: Ingested) -> list[str]:
+    """The files of which something new could not be read, a line each under a line that says so; else none."""
+    bad = {each.path: each.why for each in done.bad}
+    if not bad:
+        return []
+    files = [f"    {literal(path)}: {literal(why)}" for path, why in bad.items()]
+    return [f"{counted(len(bad), 'file')} could not be read, or not all of it:", *files]
 
 
 def width() -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
@@ -12,6 +12,7 @@ from bot.environment import Section
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from datetime import date, datetime
 
     from sqlglot import exp
 
@@ -61,12 +62,38 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """What an engine's events of a window come from, and what of it never became events."""
+
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Files that may hold events of the window and could not be read, by reason: `denied`, `archived`."""
+
+    records: int = 0
+    """Records that could not be read, in files of which the rest was."""
+
+    lost: int = 0
+    """Files of its own that are not there any more, or that it cannot explain and therefore does not read."""
+
+    is_reading: bool = False
+    """Whether more is being read right now."""
+
+    oldest: datetime | None = None
+    newest: datetime | None = None
+    """Between which moments it has events at all, whatever the window; None: it has none."""
+
+    empty_days: tuple[date, ...] = ()
+    """Whole days in UTC, of the window and between `oldest` and `newest`, of which it has no event."""
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One thing `tls-audit doctor` looked at, and what to do when it is not right."""
 
     what: str
     passed: bool
     mend: str = ""
+    warns: bool = False
+    """Whether it passed, and still there is something to know: one stray file is no failure for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +105,9 @@ class Offer:
 
     logs: str = ""
     """Where those log files are, a folder or `s3://bucket/prefix`; empty: nowhere that we know."""
+
+    logs_except: tuple[str, ...] = ()
+    """Patterns of what is not to be read there, as the shell's."""
 
     pause: Callable[[float], None] = time.sleep
     """How to wait for some seconds. It raises ShuttingDown where the bot stops meanwhile."""
@@ -144,6 +174,11 @@ class Engine(Protocol):
         there is no room now, EngineError in the engine's own words when it fails, and whatever
         `progress` raised.
         """
+
+    def sources(self, start: datetime | None = None, end: datetime | None = None) -> Sources | None:  # noqa: ARG002
+        """What its events from `start` to before `end` come from, or all of them; None where it does not
+        know. Asked after every answer, and whenever metrics are read: it has to be cheap, and free."""
+        return None
 
     def prepare(
         self,

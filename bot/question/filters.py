@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bot import wording
+from bot.event_schema import PRINCIPAL
 from bot.question.tokens import quoted, shown
 from bot.wording import number
 
@@ -122,6 +123,11 @@ def version(value: str) -> str:
     return f"1.{found[1] or 0}"
 
 
+def spelled(value: str) -> str:
+    """A version that was read, as CloudTrail spells it: `TLSv1` for 1.0."""
+    return f"TLSv{value.removesuffix('.0')}"
+
+
 def _cipher(value: str) -> str:
     name = value.upper()
     hint = "They look like `ECDHE-RSA-AES128-SHA`; `*-SHA` is a pattern, `cipher=weak` all weak ones."
@@ -171,11 +177,6 @@ def _any(value: str) -> str:
 def _lower(value: str) -> str:
     return value.lower()
 
-
-PRINCIPAL: Final = (
-    "COALESCE(userIdentity.arn, userIdentity.userName, userIdentity.principalId, userIdentity.invokedBy)"
-)
-"""Who called: the same expression as in the views that show a principal."""
 
 _SERVICES = (
     "athena|cloudformation|cloudtrail|dynamodb|ec2|ecr|ecs|eks|glue|iam|kinesis|kms|lambda|logs"
@@ -259,7 +260,7 @@ FILTERS: Final[Mapping[str, FilterWord]] = {
         read=_cipher,
         phrase="with cipher suite",
         example="*-SHA",
-        column="tlsDetails.cipherSuite",
+        column="UPPER(TRIM(tlsDetails.cipherSuite))",
         match=Match.WHOLE,
         guess=r"(?:tls|ecdhe|dhe|aes[0-9]+)[-_][a-z0-9_-]+",
         is_about_tls=True,
@@ -271,6 +272,7 @@ FILTERS: Final[Mapping[str, FilterWord]] = {
         column="tlsDetails.clientProvidedHostHeader",
         match=Match.WHOLE_ANY_CASE,
         is_free_text=True,
+        is_about_tls=True,
     ),
 }
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp, parse_one
 
-from bot.event_schema import KEY_EXCHANGE_PATH
-from bot.question.filters import FILTERS, Match
+from bot.event_schema import ROLE, VERSIONS
+from bot.question import blanks
+from bot.question.filters import FILTERS, Match, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,28 +25,6 @@ if TYPE_CHECKING:
 
 STORE: Final = "$EDS_ID"
 """What a SELECT is from when its question names no store; else it is from the store's alias."""
-
-SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = {
-    "SSL": ("SSLv2", "SSLv3"),
-    "1.0": ("TLSv1", "TLSv1.0", "TLS 1.0"),
-    "1.1": ("TLSv1.1", "TLS 1.1"),
-    "1.2": ("TLSv1.2", "TLS 1.2"),
-    "1.3": ("TLSv1.3", "TLS 1.3"),
-}
-"""How each version may be written in `tlsDetails.tlsVersion`, oldest first. CloudTrail writes the first of
-each; the others were seen in test data made by hand (docs/facts.md, spellings of a TLS version)."""
-
-WEAKNESSES: Final[tuple[tuple[str, str, bool], ...]] = (
-    ("RC4", "RC4", True),
-    ("3DES", "3DES|DES-CBC3", True),
-    ("no forward secrecy", "^(ECDHE|DHE|TLS_(AES|CHACHA20|ECDHE|DHE))[-_]", False),
-    ("CBC with SHA-1", "[-_]SHA$", True),
-)
-"""Why a cipher suite is weak, worst first: the reason, a pattern over OpenSSL and IANA names, and
-whether the pattern must be found or must be missing (docs/facts.md, weak cipher suites)."""
-
-POST_QUANTUM: Final = "(?i)mlkem|kyber"
-"""The key exchanges that are not classical: X25519MLKEM768 and its kin (docs/facts.md, CloudTrail events)."""
 
 
 def build(question: Question, *, cap: int) -> exp.Select:
@@ -82,65 +61,41 @@ def coverage(question: Question, views: Mapping[str, View]) -> Question:
 
 def _fill(select: exp.Select, question: Question) -> None:
     window = question.window
-    blanks: dict[str, Callable[[], exp.Expr]] = {
+    asked: dict[str, Callable[[], exp.Expr]] = {
         "start": lambda: exp.Literal.string(f"{window.start:%Y-%m-%d %H:%M:%S}"),
         "end": lambda: exp.Literal.string(f"{window.end:%Y-%m-%d %H:%M:%S}"),
         "outdated": lambda: _outdated(question.policy),
-        "weakness": _weakness,
-        "classical": _classical,
     }
     for placeholder in list(select.find_all(exp.Placeholder)):
-        placeholder.replace(blanks[placeholder.name]())
+        if placeholder.name in asked:
+            placeholder.replace(asked[placeholder.name]())
+        else:
+            blanks.fill(placeholder)
 
 
 # --- the policy
 
 
 def _outdated(policy: Policy | None) -> exp.Expr:
-    """True for a call that breaks `policy`; NULL, hence no row, where the event does not say."""
+    """True for a call that breaks `policy`; NULL or false, hence no row, where the event does not say.
+
+    A policy without a clause leaves it to the versions that are asked by name: any that is said.
+    """
     if policy is None:
         raise ValueError("a view that says :outdated is asked with a policy")
     clauses: list[exp.Expr] = []
     if policy.min_tls is not None:
-        clauses.append(_column("tlsDetails.tlsVersion").isin(*_older_than(policy.min_tls)))
+        clauses.append(blanks.version_in(_older_than(policy.min_tls)))
     if policy.weak_cipher:
-        clauses.extend(_weak(pattern, found=found) for _, pattern, found in WEAKNESSES)
+        clauses.extend(blanks.weaknesses())
     if policy.classical_kx:
-        clauses.append(_classical())
-    return exp.paren(exp.or_(*clauses)) if clauses else exp.true()
+        clauses.append(blanks.classical())
+    return exp.paren(exp.or_(*clauses)) if clauses else blanks.version_in(VERSIONS)
 
 
 def _older_than(version: str) -> list[str]:
-    older: list[str] = []
-    for name, spellings in SPELLINGS.items():
-        if name == version:
-            break
-        older.extend(spellings)
-    return older
-
-
-def _weak(pattern: str, *, found: bool) -> exp.Expr:
-    suite = _column("tlsDetails.cipherSuite")
-    match = exp.RegexpLike(this=suite, expression=exp.Literal.string(pattern))
-    return match if found else exp.Not(this=match)
-
-
-def _weakness() -> exp.Expr:
-    case = exp.Case()
-    for reason, pattern, found in WEAKNESSES:
-        case = case.when(_weak(pattern, found=found), exp.Literal.string(reason))
-    return case
-
-
-def _classical() -> exp.Expr:
-    key_exchange = exp.JSONExtractScalar(
-        this=_column("eventJson"), expression=exp.JSONPath(expressions=_path(KEY_EXCHANGE_PATH))
-    )
-    return exp.Not(this=exp.RegexpLike(this=key_exchange, expression=exp.Literal.string(POST_QUANTUM)))
-
-
-def _path(path: str) -> list[exp.Expr]:
-    return [exp.JSONPathRoot(), *(exp.JSONPathKey(this=key) for key in path.split(".")[1:])]
+    names = list(VERSIONS)
+    return names[: names.index(spelled(version))]
 
 
 # --- the filters
@@ -169,7 +124,7 @@ def _matches(column: exp.Expr, match_: Match, values: Sequence[str]) -> Iterable
         case Match.NAME_IN_PATH:
             return (condition for value in values for condition in _name_in_path(column, value))
         case Match.VERSION:
-            return [column.isin(*(spelling for value in values for spelling in SPELLINGS[value]))]
+            return [blanks.version_in(spelled(value) for value in values)]
 
 
 def _whole(subject: exp.Expr, values: Sequence[str]) -> Iterable[exp.Expr]:
@@ -194,7 +149,7 @@ def _name_in_path(column: exp.Expr, value: str) -> Iterable[exp.Expr]:
         yield _like(column, f"*{before}{value}/*")
 
 
-_SESSION_ROLE: Final = "COALESCE(userIdentity.sessionContext.sessionIssuer.arn, '')"
+_SESSION_ROLE: Final = f"COALESCE({ROLE}, '')"
 """The role of a session. Never NULL, so that what is excluded by it leaves the events of others in."""
 
 
@@ -202,7 +157,3 @@ def _like(subject: exp.Expr, pattern: str) -> exp.Expr:
     text = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
     like = exp.Like(this=subject.copy(), expression=exp.Literal.string(text))
     return exp.Escape(this=like, expression=exp.Literal.string("\\")) if "\\" in text else like
-
-
-def _column(path: str) -> exp.Expr:
-    return exp.column(*reversed(path.split(".")))

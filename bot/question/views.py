@@ -8,8 +8,10 @@ A file opens with a header of `-- key: value` lines and holds one SELECT from `$
     -- by: service                                   (optional: what one row is, in a word)
     -- chart: bar eventSource numOutdatedTlsCalls    (optional: bar, line or pie; x; one or more series)
 
-Blanks: `:start` and `:end` (always, on eventTime), `:outdated` (the asker's policy), `:weakness`
-(why a cipher suite is weak, else NULL) and `:classical` (the key exchange is not post-quantum).
+Blanks: `:start` and `:end` (always, on eventTime), `:outdated` (the asker's policy), and what an event says,
+else NULL: `:version` (of its TLS version, in CloudTrail's spelling), `:unread` (a text in place of a version that
+is none), `:suite`, `:weakness` (why the suite is weak), `:exchange` (the key exchange), `:classical` (whether that
+is not post-quantum), `:host`. `:principal` and `:role` (a role in place of its sessions) are never blank.
 
 Views keep to what every engine shares: one SELECT without WITH, joins, subqueries or LIMIT, and an
 alias for every column that is not simply a name. All this is checked when a view is loaded.
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
 
 
 SHIPPED: Final = Path(__file__).parents[1] / "views"
-PLACEHOLDERS: Final = frozenset({"start", "end", "outdated", "weakness", "classical"})
+TEXT_BLANKS: Final = frozenset(
+    {"version", "unread", "suite", "weakness", "exchange", "host", "principal", "role"}
+)
+PLACEHOLDERS: Final = TEXT_BLANKS | {"start", "end", "outdated", "classical"}
 CHART_KINDS: Final = frozenset({"bar", "line", "pie"})
 RESERVED: Final = frozenset(
     {"cancel", "help", "last", "on", "past", "private", "runs"}
@@ -274,7 +279,7 @@ def infer_type(node: exp.Expr) -> ColumnType | None:
             return None
         return "INTEGER" if sides == {"INTEGER"} else "NUMBER"
     if isinstance(node, exp.Placeholder):
-        return "TEXT" if node.name == "weakness" else None
+        return "TEXT" if node.name in TEXT_BLANKS else None
     return next((type_ for kinds, type_ in _functions() if isinstance(node, kinds)), None)
 
 
@@ -298,7 +303,10 @@ def _functions() -> tuple[tuple[tuple[type[exp.Expr], ...], ColumnType], ...]:
         ((exp.Round, exp.Avg), "NUMBER"),
         ((exp.TimestampTrunc, exp.DateTrunc), "TIME"),
         ((exp.Predicate, exp.Connector, exp.Not), "FLAG"),
-        ((exp.Lower, exp.Upper, exp.JSONExtractScalar, exp.RegexpExtract, exp.Bracket, exp.Dot), "TEXT"),
+        (
+            (exp.Lower, exp.Upper, exp.Trim, exp.JSONExtractScalar, exp.RegexpExtract, exp.Bracket, exp.Dot),
+            "TEXT",
+        ),
     )
 
 

@@ -165,7 +165,15 @@ def _receipt_3(part: str, ref: str) -> dict[str, str]:
     return {"kind": kind, "ref": ref}
 
 
-_MIGRATIONS: Final[Sequence[Callable[[sa.Connection], None]]] = (_add_digests, _type_runs)
+# --- version 4
+
+
+def _add_belief(connection: sa.Connection) -> None:
+    """Version 4: what an answer may claim. Of older answers nobody wrote that down."""
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN belief VARCHAR")
+
+
+_MIGRATIONS: Final[Sequence[Callable[[sa.Connection], None]]] = (_add_digests, _type_runs, _add_belief)
 """What leads from each version to the next, beginning at version 1: the first, which did not say so."""
 
 VERSION: Final = 1 + len(_MIGRATIONS)

@@ -81,6 +81,7 @@ runs = sa.Table(
     sa.Column("finished", Moment),
     sa.Column("scanned", sa.BigInteger, nullable=False),
     sa.Column("rows", sa.BigInteger),
+    sa.Column("belief", sa.String),
     sa.Column("error", Words),
     sa.Index("runs_by_state", "state", "created"),
     sa.Index("runs_by_user", "user", "created"),

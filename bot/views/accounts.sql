@@ -5,7 +5,7 @@
 -- chart: bar recipientAccountId numOutdatedTlsCalls
 SELECT
     recipientAccountId,
-    COUNT(DISTINCT COALESCE(userIdentity.arn, userIdentity.userName, userIdentity.principalId, userIdentity.invokedBy)) AS numPrincipals,
+    COUNT(DISTINCT :principal) AS numPrincipals,
     COUNT(DISTINCT eventSource) AS numServices,
     COUNT(*) AS numOutdatedTlsCalls
 FROM $EDS_ID

@@ -4,7 +4,7 @@
 -- by: address
 SELECT
     eventSource,
-    tlsDetails.tlsVersion AS tlsVersion,
+    :version AS tlsVersion,
     sourceIPAddress,
     recipientAccountId,
     COUNT(*) AS numOutdatedTlsCalls
@@ -12,5 +12,5 @@ FROM $EDS_ID
 WHERE :outdated
     AND eventTime >= :start
     AND eventTime < :end
-GROUP BY eventSource, tlsDetails.tlsVersion, sourceIPAddress, recipientAccountId
+GROUP BY eventSource, :version, sourceIPAddress, recipientAccountId
 ORDER BY numOutdatedTlsCalls DESC, eventSource, tlsVersion, sourceIPAddress, recipientAccountId

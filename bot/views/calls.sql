@@ -8,7 +8,7 @@ SELECT
     eventSource,
     eventName,
     awsRegion,
-    tlsDetails.tlsVersion AS tlsVersion,
+    :version AS tlsVersion,
     tlsDetails.cipherSuite AS cipherSuite,
     userAgent,
     COUNT(*) AS numOutdatedTlsCalls
@@ -23,7 +23,7 @@ GROUP BY
     eventSource,
     eventName,
     awsRegion,
-    tlsDetails.tlsVersion,
+    :version,
     tlsDetails.cipherSuite,
     userAgent
 ORDER BY

@@ -2,15 +2,15 @@
 -- about: Every cipher suite in use; weak ones say why, and come first.
 -- source: TLS Audit
 SELECT
-    tlsDetails.cipherSuite AS cipherSuite,
-    tlsDetails.tlsVersion AS tlsVersion,
+    :suite AS cipherSuite,
+    :version AS tlsVersion,
     :weakness AS weakness,
     COUNT(DISTINCT eventSource) AS numServices,
     COUNT(DISTINCT userAgent) AS numClients,
     COUNT(*) AS numCalls
 FROM $EDS_ID
-WHERE tlsDetails.cipherSuite IS NOT NULL
+WHERE :suite IS NOT NULL
     AND eventTime >= :start
     AND eventTime < :end
-GROUP BY tlsDetails.cipherSuite, tlsDetails.tlsVersion, :weakness
+GROUP BY :suite, :version, :weakness
 ORDER BY weakness, numCalls DESC, cipherSuite, tlsVersion

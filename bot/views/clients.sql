@@ -5,12 +5,12 @@
 -- chart: bar userAgent numOutdatedTlsCalls
 SELECT
     userAgent,
-    tlsDetails.tlsVersion AS tlsVersion,
-    COUNT(DISTINCT COALESCE(userIdentity.arn, userIdentity.userName, userIdentity.principalId, userIdentity.invokedBy)) AS numPrincipals,
+    :version AS tlsVersion,
+    COUNT(DISTINCT :principal) AS numPrincipals,
     COUNT(*) AS numOutdatedTlsCalls
 FROM $EDS_ID
 WHERE :outdated
     AND eventTime >= :start
     AND eventTime < :end
-GROUP BY userAgent, tlsDetails.tlsVersion
+GROUP BY userAgent, :version
 ORDER BY numOutdatedTlsCalls DESC, userAgent, tlsVersion

@@ -4,7 +4,7 @@
 -- by: finding
 SELECT
     eventSource,
-    COALESCE(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn, userIdentity.userName, userIdentity.principalId, userIdentity.invokedBy) AS principal,
+    :role AS principal,
     userAgent,
     MIN(eventTime) AS firstCall,
     MAX(eventTime) AS lastCall,
@@ -15,6 +15,6 @@ WHERE :outdated
     AND eventTime < :end
 GROUP BY
     eventSource,
-    COALESCE(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn, userIdentity.userName, userIdentity.principalId, userIdentity.invokedBy),
+    :role,
     userAgent
 ORDER BY numOutdatedTlsCalls DESC, eventSource, principal, userAgent

@@ -3,16 +3,16 @@
 -- source: TLS Audit
 SELECT
     eventSource,
-    JSON_EXTRACT_SCALAR(eventJson, '$.tlsDetails.keyExchange') AS keyExchange,
+    :exchange AS keyExchange,
     CASE WHEN :classical THEN 'classical' ELSE 'post-quantum' END AS kind,
     COUNT(DISTINCT userAgent) AS numClients,
     COUNT(*) AS numCalls
 FROM $EDS_ID
-WHERE JSON_EXTRACT_SCALAR(eventJson, '$.tlsDetails.keyExchange') IS NOT NULL
+WHERE :exchange IS NOT NULL
     AND eventTime >= :start
     AND eventTime < :end
 GROUP BY
     eventSource,
-    JSON_EXTRACT_SCALAR(eventJson, '$.tlsDetails.keyExchange'),
+    :exchange,
     CASE WHEN :classical THEN 'classical' ELSE 'post-quantum' END
 ORDER BY eventSource, numCalls DESC, keyExchange

@@ -4,7 +4,7 @@
 -- by: principal
 -- chart: bar principal numOutdatedTlsCalls
 SELECT
-    COALESCE(userIdentity.arn, userIdentity.userName, userIdentity.principalId, userIdentity.invokedBy) AS principal,
+    :principal AS principal,
     COUNT(DISTINCT eventSource) AS numServices,
     COUNT(DISTINCT userAgent) AS numClients,
     MAX(eventTime) AS lastCall,
@@ -13,5 +13,5 @@ FROM $EDS_ID
 WHERE :outdated
     AND eventTime >= :start
     AND eventTime < :end
-GROUP BY COALESCE(userIdentity.arn, userIdentity.userName, userIdentity.principalId, userIdentity.invokedBy)
+GROUP BY :principal
 ORDER BY numOutdatedTlsCalls DESC, principal

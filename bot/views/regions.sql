@@ -6,7 +6,7 @@
 SELECT
     awsRegion,
     COUNT(DISTINCT recipientAccountId) AS numAccounts,
-    COUNT(DISTINCT COALESCE(userIdentity.arn, userIdentity.userName, userIdentity.principalId, userIdentity.invokedBy)) AS numPrincipals,
+    COUNT(DISTINCT :principal) AS numPrincipals,
     COUNT(*) AS numOutdatedTlsCalls
 FROM $EDS_ID
 WHERE :outdated

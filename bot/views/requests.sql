@@ -7,7 +7,7 @@ SELECT
     awsRegion,
     sourceIPAddress,
     recipientAccountId,
-    tlsDetails.tlsVersion AS tlsVersion
+    :version AS tlsVersion
 FROM $EDS_ID
 WHERE :outdated
     AND eventTime >= :start

@@ -40,12 +40,15 @@ def ended(run: Run, metrics: Metrics) -> None:
             "sql": [step.statement.sql[:SQL_CHARS] for step in run.steps],
             "bytes": run.scanned,
             "rows": run.rows,
+            "belief": run.belief,
             "outcome": run.state,
             "error": run.error,
             "digest": run.task.digest if isinstance(run.task, DigestTask) else None,
         },
     )
     metrics.ended(run.state, kind)
+    if run.belief is not None:
+        metrics.answered(run.belief)
     if run.scanned:
         metrics.scanned(run.engine, run.scanned)
     marks = (run.created, run.started, run.answered, run.finished)

@@ -103,7 +103,7 @@ class Worker:
         self._inquiry = Inquiry(engines, clock=clock)
         self._carrier = Carrier(
             QuestionCarrier(runs, self._inquiry, publisher, grammar, cap=cap, clock=clock),
-            ScanCarrier(digests, self._inquiry, grammar, cap=cap),
+            ScanCarrier(digests, self._inquiry, grammar),
             DigestCarrier(runs, digests, publisher, grammar, stale_after=stale_after, clock=clock),
             self._inquiry,
             grammar,

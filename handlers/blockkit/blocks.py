@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from bot.question.question import Question
     from bot.question.views import View
     from bot.store.run import Run
-    from bot.table import Table
 
 Block = dict[str, Any]
 
@@ -209,13 +208,6 @@ def parent_text(question: Question, state: str) -> str:
     )
 
 
-def headline(found: Summary, table: Table) -> str:
-    """What became of it: the last state of a parent message."""
-    believed = table.row_count or found.coverage is None or found.coverage.events
-    sign = "✅ " if believed and not table.is_partial else "⚠️ "
-    return sign + found.headline
-
-
 def trouble(error: BotError, run: Run) -> list[Block]:
     """What went wrong, what to do next, and the run's id."""
     words = " ".join(part for part in (error.message, error.hint) if part)
@@ -235,7 +227,7 @@ def footer(left_out: str, found: Summary, run: Run) -> list[Block]:
     lines = [paragraph(said(left_out))] if left_out else []
     if found.proof:
         lines.append(paragraph(*prose(found.proof)))
-    lines += [paragraph(said(note)) for note in found.notes]
+    lines += [paragraph(*prose(note)) for note in found.notes]
     parts = []
     if found.coverage is not None:
         parts.append(said(f"{found.coverage.read_words()} · "))

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from slack_sdk.errors import SlackApiError
 
+from bot.answers.belief import Belief
 from bot.app.access import AccessPolicy, NotAllowed
 from bot.digests import report as reports
 from bot.digests.digest import Digest
@@ -140,7 +141,7 @@ class SlackPublisher:
                 _part("chart", lambda: self._thread.chart(delivery, charts.chart(table, question.view))),
                 _part("file", lambda: self._thread.file(delivery, table, name)),
             ]
-        headline = _part("headline", lambda: self._edit(delivery, question, blocks.headline(summary, table)))
+        headline = _part("headline", lambda: self._edit(delivery, question, summary.signed))
         # edits are the scarcest of all: where one has to wait, nothing else does
         yield from [headline, *rest] if self._posting.can_edit() else [*rest, headline]
 
@@ -277,12 +278,11 @@ class SlackPublisher:
     def _post_answer(self, delivery: Delivery, question: Question, table: Table, found: Summary) -> Receipt:
         run = delivery.run
         named = _told(run, "your answer:")
-        read = found.coverage is None or found.coverage.events > 0
-        empty = read and not table.row_count
+        empty = found.verdict.belief is Belief.BELIEVED
         buttons = blocks.follow_ups(run, question, self._views.values(), empty=empty)
         if not table.row_count:
             made = [*named, *blocks.footer("", found, run), buttons]
-            return self._thread.reply(delivery, "table", made, blocks.fallback(found.headline, found.proof))
+            return self._thread.reply(delivery, "table", made, blocks.fallback(found.signed, found.proof))
         shown = tables.FittedTable(table, question.view)
         caption = f"{question.words()[:1].upper()}{question.words()[1:]}"
         footer = [*blocks.footer(shown.left_out, found, run), buttons]

@@ -6,6 +6,7 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.answers.belief import Belief
 from bot.app.access import NotAllowed
 from bot.app.reuse import NeedsConfirmation
 from bot.errors import BotError, StoreDown, UserError
@@ -48,7 +49,7 @@ EXAMPLES: Final = (
     ("private today agent=boto", "answered only to you"),
 )
 
-STATES: Final = {"done": "✅", "failed": "⚠️", "cancelled": "⚠️"}
+STATES: Final = {"done": "", "failed": "⚠️", "cancelled": "⚠️"}
 
 
 def register(app: App, context: Context) -> None:
@@ -174,12 +175,15 @@ def runs(context: Context, user: str) -> list[Block]:
 
 def _listed(run: Run, cost: str) -> list[Block]:
     count = "" if run.rows is None else f" · {counted(run.rows, 'row')}"
+    belief = None if run.belief is None or run.state != "done" else Belief(run.belief)
+    sign = STATES.get(run.state, "⏳") if belief is None else belief.sign
+    word = run.state if belief in {None, Belief.SHOWN} else belief
     paragraph = blocks.paragraph(
-        blocks.said(f"{STATES.get(run.state, '⏳')} "),
+        *([blocks.said(f"{sign} ")] if sign else []),
         blocks.said(blocks.cut(run.typed or run.text, TYPED_SHOWN)),
         blocks.said(" · "),
         blocks.moment(run.created),
-        blocks.said(f" · {run.state}{count}{f' · {cost}' if cost else ''} · "),
+        blocks.said(f" · {word}{count}{f' · {cost}' if cost else ''} · "),
         blocks.said(f"run {run.id}", code=True),
     )
     return [paragraph, blocks.actions(blocks.button("Rerun", "rerun", OfRun(run.id)))]

@@ -65,6 +65,11 @@ def report(*entries: Entry, start: int = 22, end: int = 23, trusted: bool = True
 
 
 def headline(told: Report) -> str:
+    """Without the sign of findings, or of a zero that is believed."""
+    return signed(told).removeprefix("🔴 ").removeprefix("✅ ")
+
+
+def signed(told: Report) -> str:
     return reports.headline(told, TODAY, BERLIN)
 
 
@@ -73,6 +78,27 @@ def notes(told: Report) -> tuple[str, ...]:
 
 
 # --- the headline
+
+
+def test_it_opens_with_a_sign() -> None:
+    assert signed(report(entry("new"))).startswith("🔴 Yesterday")
+    assert signed(report(entry("open", calls=0))).startswith("🔴 Yesterday")
+    assert signed(report()).startswith("✅ Yesterday (Sun 22 Nov): all clear.")
+    assert signed(report(entry("resolved", calls=0))).startswith("✅ Yesterday (Sun 22 Nov): 1 resolved")
+    assert signed(report(trusted=False)).startswith("⚠️ Yesterday")
+
+
+def test_what_was_not_read_is_said_and_is_not_all_clear() -> None:
+    doubts = ("2 files of this window could not be read: `tls-audit doctor` names them.",)
+
+    zero, found = report(doubts=doubts), report(entry("new"), doubts=doubts)
+
+    assert signed(zero) == (
+        "⚠️ Yesterday (Sun 22 Nov): no call over TLS older than 1.2 in 5,912,004 events, "
+        "but this is not all clear."
+    )
+    assert signed(found).startswith("🔴 ")
+    assert notes(zero) == notes(found) == doubts
 
 
 def test_the_headline_counts_what_changed_and_what_is_open() -> None:

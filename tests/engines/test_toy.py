@@ -135,7 +135,7 @@ def test_people_ask_it_in_slack(slack: Sandbox) -> None:
         (parent,) = slack.messages(SECURITY)
         told = "\n".join(words(message) for message in slack.thread(SECURITY, parent.ts))
 
-    assert "✅" in words(parent)
+    assert "🔴" in words(parent)
     assert "s3" in told
     assert "0.4 GB, $1.00" in told
     assert slack.broken == []

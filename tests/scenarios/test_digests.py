@@ -235,7 +235,7 @@ def test_show_says_when_what_who_and_what_was_told_last(office: Office) -> None:
     assert "1  every day at 09:00 Berlin time: yesterday's calls over TLS older than 1.2 to s3" in shown
     assert "Ordered by @U_ALICE" in shown
     assert "Names @oncall when something is new" in shown
-    assert "Told last: Yesterday (Mon 23 Nov): the first digest, 1 finding as the baseline" in shown
+    assert "Told last: 🔴 Yesterday (Mon 23 Nov): the first digest, 1 finding as the baseline" in shown
     assert shown.endswith("[Tell it now] [Edit digest]")
     assert office.whisper().notified <= {ALICE}
 

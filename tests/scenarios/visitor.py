@@ -361,7 +361,7 @@ def printable(text: str, most: int = 110) -> str:
 def _escape(character: str) -> str:
     if character == "\n":
         return " / "
-    if character in "…–·⏳✅⚠️“”’→":
+    if character in "…–·⏳🔴✅⚠️“”’→":
         return character
     return character.encode("unicode_escape").decode()
 

@@ -10,22 +10,25 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from threading import Semaphore
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field
 
-from bot.engines import ENGINES, Check, Engine, Statement
+from bot.engines import ENGINES, Check, Engine, Sources, Statement
 from bot.environment import Section
 from bot.errors import EngineError, UserError
 from bot.table import Cell, Row, Table
+from bot.text import literal
+from bot.wording import counted, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
+    from datetime import date
 
     import duckdb
     from sqlglot import exp
@@ -37,6 +40,12 @@ if TYPE_CHECKING:
 
 BATCH_ROWS: Final = 2_048
 """DuckDB's own vector size: what one step of a query yields."""
+
+DAY: Final = timedelta(days=1)
+ANEW: Final = "`tls-audit ingest PATH` with another TLS_AUDIT_ARCHIVE"
+
+NAMED: Final = 10
+"""Files that `doctor` names; of more it says how many. `ingest --verbose` names all."""
 
 POLL_SECONDS: Final = 0.25
 """How often a query tells its progress, running or waiting, and so how soon it can be stopped."""
@@ -73,6 +82,7 @@ class Local(Engine):
         seconds: float,
         at_once: int,
         logs: str = "",
+        logs_except: Sequence[str] = (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.concurrency = at_once
@@ -80,6 +90,7 @@ class Local(Engine):
         self._memory = memory
         self._seconds = seconds
         self._logs = logs
+        self._logs_except = logs_except
         self._slots = Semaphore(at_once)
         self._monotonic = monotonic
 
@@ -91,6 +102,7 @@ class Local(Engine):
             seconds=settings.local_seconds,
             at_once=settings.local_concurrency,
             logs=offer.logs,
+            logs_except=offer.logs_except,
         )
 
     def prepare(
@@ -99,7 +111,7 @@ class Local(Engine):
         """Read what is new in the log files. UserError where there are neither those nor any events."""
         if self._logs:
             with progress() as tell:
-                return self._archive.ingest([self._logs], progress=tell)
+                return self._archive.ingest([self._logs], progress=tell, leave_out=self._logs_except)
         if not self._archive.has_events():
             raise UserError(
                 "There are no events to ask yet.",
@@ -108,6 +120,29 @@ class Local(Engine):
             )
         return None
 
+    def sources(self, start: datetime | None = None, end: datetime | None = None) -> Sources:
+        known = self._archive.sources(start, end)
+        oldest, newest = self._archive.extent() or (None, None)
+        return Sources(
+            left_out={str(outcome): count for outcome, count in known.outcomes.items()},
+            records=known.records,
+            lost=len(known.missing) + len(known.strays),
+            is_reading=known.is_reading,
+            oldest=oldest,
+            newest=newest,
+            empty_days=self._empty_days(start, end),
+        )
+
+    def _empty_days(self, start: datetime | None, end: datetime | None) -> tuple[date, ...]:
+        """Whole days of a window, between the first and the last that have events, that have none."""
+        if start is None or end is None or not (days := self._archive.days()):
+            return ()
+        held = set(days)
+        first = max(days[0], (start + DAY - timedelta.resolution).date())
+        last = min(days[-1], end.date())
+        between = (first + n * DAY for n in range((last - first).days))
+        return tuple(day for day in between if day not in held)
+
     def checks(self, *, is_default: bool) -> Iterator[Check]:
         if not is_default:
             return
@@ -115,18 +150,39 @@ class Local(Engine):
             yield self._check_logs()
         has_events = self._archive.has_events()
         if has_events or not self._logs:
+            yield from self._check_sources()
             yield Check(
                 f"the embedded engine has {'' if has_events else 'no '}events in {self._archive.folder}",
                 has_events,
                 "Read some log files: `tls-audit ingest PATH`, or set TLS_AUDIT_LOGS.",
             )
 
+    def _check_sources(self) -> Iterator[Check]:
+        """What the archive does not have, with its names and reasons."""
+        known = self._archive.sources()
+        named = [f"{literal(each.name)}: {literal(each.why) or each.outcome}" for each in known.left_out]
+        if named:
+            what = f"{counted(len(named), 'file')} could not be read, or not all of it"
+            mend = "Mend them, or leave them out: TLS_AUDIT_LOGS_EXCEPT. `ingest --verbose` names all."
+            yield Check(_with_names(what, named), True, mend, warns=True)
+        if known.missing:
+            what = f"{counted(len(known.missing), 'file')} of the archive {_are(known.missing)} gone"
+            mend = f"Bring them back, or read the logs anew into an empty folder: {ANEW}."
+            yield Check(_with_names(what, known.missing), False, mend)
+        if known.strays:
+            strays = counted(len(known.strays), "file")
+            what = f"{strays} {_are(known.strays)} not in the archive's ledger: kept, not read"
+            mend = (
+                f"Bring back the ledger that knows them; or move them away, and read the logs anew: {ANEW}."
+            )
+            yield Check(_with_names(what, known.strays), True, mend, warns=True)
+
     def _check_logs(self) -> Check:
         """Whether the log files are there and the newest of them can be read; there may be millions."""
         from bot.archive.records import Unusable
         from bot.archive.sources import find
 
-        found = find([self._logs], but=self._archive.folder)
+        found = find([self._logs], but=self._archive.folder, leave_out=self._logs_except)
         mend = "Check the path, and who may read it: TLS_AUDIT_LOGS."
         if found.unreadable:
             return Check(": ".join(found.unreadable[0]), False, mend)
@@ -224,6 +280,15 @@ class Local(Engine):
         connection.execute(self._archive.events_sql())
         connection.execute("SET lock_configuration = true")
         return connection
+
+
+def _with_names(what: str, names: Sequence[str]) -> str:
+    more = [f"and {number(len(names) - NAMED)} more"] if len(names) > NAMED else []
+    return "\n    ".join([f"{what}:", *names[:NAMED], *more])
+
+
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _fetch(connection: duckdb.DuckDBPyConnection, statement: Statement) -> Table:

@@ -7,7 +7,7 @@ from typing import Final
 from sqlglot import exp
 
 from bot.errors import UserError
-from bot.event_schema import COLUMNS, KEY_EXCHANGE_PATH, MAP
+from bot.event_schema import COLUMNS, KEY_EXCHANGE_PATH, MAP, WHITESPACE
 from bot.question.select import STORE, narrow
 from bot.question.views import find_type, infer_type
 
@@ -72,6 +72,8 @@ def _in_duckdb(node: exp.Expr) -> exp.Expr | None:
         return _json_scalar(node)
     if isinstance(node, exp.Bracket) and _is_map(node.this):
         return _in_map(node)
+    if isinstance(node, exp.Trim) and node.expression is None:
+        return exp.Trim(this=node.this.copy(), expression=exp.Literal.string(WHITESPACE))
     if isinstance(node, exp.RegexpExtract):
         # Trino answers NULL where nothing matches, DuckDB an empty text
         found = exp.RegexpLike(this=node.this.copy(), expression=node.expression.copy())

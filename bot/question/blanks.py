@@ -1,0 +1,234 @@
+"""The blanks of a view that stand for what an event says, as trees in Lake's dialect.
+
+`text` is what is compared: small letters (suites: capitals) without blanks around. `shown` is what a table
+shows: the one spelling, or NULL where the event does not say. Both come from the tables of `event_schema`,
+so a condition and a column never disagree.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlglot import exp, parse_one
+
+from bot.event_schema import (
+    CLASSICAL,
+    KEY_EXCHANGE_PATH,
+    NO_HOST,
+    NO_SUITE,
+    POST_QUANTUM,
+    PRINCIPAL,
+    ROLE,
+    VERSIONS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+WEAKNESSES: Final[tuple[tuple[str, str, bool], ...]] = (
+    ("RC4", "RC4|ARCFOUR", True),
+    ("3DES", "3DES|DES-CBC3", True),
+    ("no forward secrecy", "^(ECDHE|EECDH|DHE|EDH|TLS_(AES|CHACHA20|SM4|ECDHE|DHE))[-_]", False),
+    ("CBC with SHA-1", "[-_]SHA1?$", True),
+)
+"""Why a cipher suite is weak, worst first: the reason, a pattern over OpenSSL and IANA names in capitals, and
+whether the pattern must be found or must be missing (docs/facts.md, weak cipher suites)."""
+
+GROUPS: Final = {**CLASSICAL, **POST_QUANTUM}
+"""Every key exchange that can be read."""
+
+_VERSION_PATH: Final = "tlsDetails.tlsVersion"
+_SUITE_PATH: Final = "tlsDetails.cipherSuite"
+_HOST_PATH: Final = "tlsDetails.clientProvidedHostHeader"
+
+
+def column(path: str) -> exp.Expr:
+    return exp.column(*reversed(path.split(".")))
+
+
+def _all(spellings: Mapping[str, tuple[str, ...]]) -> list[str]:
+    return [text for texts in spellings.values() for text in texts]
+
+
+def _upper(texts: Iterable[str]) -> list[str]:
+    return [text.upper() for text in texts]
+
+
+def _missing(text: exp.Expr, known: Iterable[str]) -> exp.Expr:
+    unknown = exp.Not(this=text.isin(*known))
+    return exp.paren(exp.or_(exp.Is(this=text, expression=exp.null()), unknown))
+
+
+# --- the version
+
+
+def version_text() -> exp.Expr:
+    return exp.Lower(this=exp.Trim(this=column(_VERSION_PATH)))
+
+
+def version_in(versions: Iterable[str]) -> exp.Expr:
+    """True for an event of any of these versions, in CloudTrail's spelling; NULL or false where it says none."""
+    return version_text().isin(*(text for version in versions for text in VERSIONS[version]))
+
+
+def version() -> exp.Expr:
+    """What an event says of its version, in CloudTrail's spelling."""
+    case = exp.Case()
+    for name, texts in VERSIONS.items():
+        case = case.when(version_text().isin(*texts), exp.Literal.string(name))
+    return case
+
+
+def no_version() -> exp.Expr:
+    """True where an event does not say its version, else false."""
+    return _missing(version_text(), _all(VERSIONS))
+
+
+def unread_version() -> exp.Expr:
+    """What an event has in place of a version, as it is written, where that is no version."""
+    unknown = exp.Not(this=version_text().isin("", *_all(VERSIONS)))
+    return exp.Case().when(unknown, column(_VERSION_PATH))
+
+
+# --- the key exchange
+
+
+def exchange_text() -> exp.Expr:
+    keys = [exp.JSONPathKey(this=key) for key in KEY_EXCHANGE_PATH.split(".")[1:]]
+    path = exp.JSONPath(expressions=[exp.JSONPathRoot(), *keys])
+    found = exp.JSONExtractScalar(this=column("eventJson"), expression=path)
+    return exp.Lower(this=exp.Trim(this=found))
+
+
+def exchange() -> exp.Expr:
+    """The group of the key exchange, by IANA's name."""
+    case = exp.Case(this=exchange_text())
+    for name, texts in (GROUPS).items():
+        for text in texts:
+            case = case.when(exp.Literal.string(text), exp.Literal.string(name))
+    return case
+
+
+def no_exchange() -> exp.Expr:
+    return _missing(exchange_text(), _all(GROUPS))
+
+
+def classical() -> exp.Expr:
+    """True for a classical key exchange; NULL or false where the event says none or another."""
+    return exchange_text().isin(*_all(CLASSICAL))
+
+
+# --- the cipher suite
+
+
+def suite_text() -> exp.Expr:
+    return exp.Upper(this=exp.Trim(this=column(_SUITE_PATH)))
+
+
+def suite() -> exp.Expr:
+    """The suite in capitals, by the name it has in the event: OpenSSL's or IANA's."""
+    says = exp.Not(this=suite_text().isin(*_upper(NO_SUITE)))
+    return exp.Case().when(says, suite_text())
+
+
+def no_suite() -> exp.Expr:
+    text = suite_text()
+    return exp.paren(exp.or_(exp.Is(this=text, expression=exp.null()), text.isin(*_upper(NO_SUITE))))
+
+
+def weak(pattern: str, *, found: bool) -> exp.Expr:
+    match = exp.RegexpLike(this=suite_text(), expression=exp.Literal.string(pattern))
+    if found:
+        return match
+    says = exp.Not(this=suite_text().isin(*_upper(NO_SUITE)))
+    return exp.paren(exp.and_(says, exp.Not(this=match)))
+
+
+def weaknesses() -> list[exp.Expr]:
+    """The conditions of which one holds for a weak suite."""
+    return [weak(pattern, found=found) for _, pattern, found in WEAKNESSES]
+
+
+def weakness() -> exp.Expr:
+    """Why a suite is weak; NULL where it is not, or where the event says none."""
+    case = exp.Case()
+    for reason, pattern, found in WEAKNESSES:
+        case = case.when(weak(pattern, found=found), exp.Literal.string(reason))
+    return case
+
+
+# --- the host and the caller
+
+
+def host_text() -> exp.Expr:
+    return exp.Lower(this=exp.Trim(this=column(_HOST_PATH)))
+
+
+def host() -> exp.Expr:
+    """The host that the client named."""
+    says = exp.Not(this=host_text().isin(*NO_HOST))
+    return exp.Case().when(says, host_text())
+
+
+def no_host() -> exp.Expr:
+    text = host_text()
+    return exp.paren(exp.or_(exp.Is(this=text, expression=exp.null()), text.isin(*NO_HOST)))
+
+
+def principal() -> exp.Expr:
+    return parse_one(PRINCIPAL, read="trino")
+
+
+def role() -> exp.Expr:
+    """Who called, with a role in place of its sessions."""
+    return exp.Coalesce(this=parse_one(ROLE, read="trino"), expressions=[principal()])
+
+
+BLANKS: Final[Mapping[str, Callable[[], exp.Expr]]] = {
+    "version": version,
+    "unread": unread_version,
+    "exchange": exchange,
+    "classical": classical,
+    "suite": suite,
+    "weakness": weakness,
+    "host": host,
+    "principal": principal,
+    "role": role,
+}
+"""What fills a view's blank, by its name."""
+
+MISSING: Final[Mapping[str, Callable[[], exp.Expr]]] = {
+    "version": no_version,
+    "exchange": no_exchange,
+    "suite": no_suite,
+    "host": no_host,
+}
+"""What stands for `:blank IS NULL`: the same, in a condition that needs no CASE."""
+
+
+def fill(node: exp.Placeholder) -> None:
+    """Put in place of a blank what it stands for.
+
+    Where a blank is compared it needs no CASE: there are plain texts to look for.
+    """
+    parent = node.parent
+    if parent is None:
+        return
+    if isinstance(parent, exp.Is) and isinstance(parent.expression, exp.Null) and node.name in MISSING:
+        parent.replace(MISSING[node.name]())
+    elif node.name == "version" and (versions := _compared(node)):
+        parent.replace(version_in(versions))
+    else:
+        node.replace(BLANKS[node.name]())
+
+
+def _compared(node: exp.Placeholder) -> list[str]:
+    """The versions of `:version = 'TLSv1'` or `:version IN (…)`, where false and NULL mean the same."""
+    parent = node.parent
+    if not node.find_ancestor(exp.Where, exp.If) or node.find_ancestor(exp.Not, exp.Is):
+        return []
+    values = parent.expressions if isinstance(parent, exp.In) else []
+    if isinstance(parent, exp.EQ):
+        values = [parent.expression]
+    names = [each.name for each in values if isinstance(each, exp.Literal) and each.name in VERSIONS]
+    return names if len(names) == len(values) else []
