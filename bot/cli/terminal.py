@@ -242,8 +242,8 @@ def ingested(done: Ingested, left_out: Sequence[Report] = ()) -> str:
     """What an ingest did, in a line; what was passed over, by kind; then a line for each file of which
     something new could not be read, and for each of `left_out`, which are not in the archive."""
     if not (done.files or done.bad or done.still_bad or done.skipped or done.records_skipped):
-        known, ignored = number(done.known), number(done.ignored)
-        return f"Nothing new: {known} known already, {ignored} not logs. {done.seconds:.1f} s"
+        before = f"{number(done.known)} known already, {number(done.ignored)} not logs"
+        return f"Nothing new: {before}. {done.seconds:.1f} s"
     lines = [
         f"{counted(done.files, 'file')} read, {number(done.known)} known already, "
         f"{number(done.ignored)} not logs. "
@@ -255,8 +255,8 @@ def ingested(done: Ingested, left_out: Sequence[Report] = ()) -> str:
         kinds = ", ".join(f"{number(count)} {literal(kind)}" for kind, count in passed_over.most_common())
         lines.append(f"Passed over: {kinds}.")
     lines += unread(done)
-    bad = {each.path for each in done.bad}
-    known = {each.name: each.why or str(each.outcome) for each in left_out if each.name not in bad}
+    told = {each.path for each in done.bad}
+    known = {each.name: each.why or str(each.outcome) for each in left_out if each.name not in told}
     if done.still_bad:
         lines.append(f"{counted(done.still_bad, 'file')} could not be read before, and still cannot.")
         lines += [f"    {literal(name)}: {literal(why)}" for name, why in known.items()]
@@ -264,7 +264,7 @@ def ingested(done: Ingested, left_out: Sequence[Report] = ()) -> str:
 
 
 def unread(done: Ingested) -> list[str]:
-    """The files of which something new could not be read, a line each under a line that says so; else none."""
+    """The files of which something new could not be read, a line each under a line that says so."""
     bad = {each.path: each.why for each in done.bad}
     if not bad:
         return []

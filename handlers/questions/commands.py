@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 from bot.answers.belief import Belief
 from bot.app.access import NotAllowed
 from bot.app.reuse import NeedsConfirmation
-from bot.errors import BotError, StoreDown, UserError
+from bot.errors import BotError, StoreDown, Unsure, UserError
 from bot.question.filters import FILTERS
 from bot.question.tokens import shown
 from bot.wording import counted
 from handlers.blockkit import blocks
-from handlers.blockkit.values import AskPlace, Confirmed, OfRun, Words
+from handlers.blockkit.values import AskPlace, Confirmed, OfRun, Reading, Words
 from handlers.context import as_typed
 from handlers.questions import form
 from handlers.replies import TimelyAck, mistake, plain, whisper
@@ -48,6 +48,12 @@ EXAMPLES: Final = (
     ("2026-11-01..2026-11-08 versions", "every TLS version's share, whatever the policy"),
     ("private today agent=boto", "answered only to you"),
 )
+
+READINGS: Final = ("reading_1", "reading_2")
+"""The buttons of a question that can be meant in two ways: no two of a message may have one id."""
+
+BUTTON_CHARS: Final = 75
+"""Characters of a button's label (docs: button element)."""
 
 STATES: Final = {"done": "", "failed": "⚠️", "cancelled": "⚠️"}
 
@@ -217,6 +223,11 @@ def refusal(error: BotError, text: str, *, reply_to: str | None = None, fresh: b
     confirmed = Confirmed(text, fresh, reply_to)
     if isinstance(error, NeedsConfirmation) and blocks.fits(confirmed):
         buttons.append(blocks.button("Run it", "run_sure", confirmed, style="primary"))
+    if isinstance(error, Unsure):
+        for action, reading in zip(READINGS, error.readings, strict=False):
+            value = Reading(reading, reply_to)
+            if blocks.fits(value):
+                buttons.append(blocks.button(blocks.cut(reading, BUTTON_CHARS), action, value))
     if blocks.fits(Words(text)):
         buttons.append(blocks.button("Edit", "edit_text", Words(text)))
     return [*made, blocks.actions(*buttons)] if buttons else made

@@ -302,7 +302,7 @@ def test_an_ingest_is_told_in_a_line_and_its_bad_files_after_it() -> None:
 
     assert terminal.ingested(done).splitlines() == [
         "2 files read, 1,000 known already, 3 not logs. 1 event, 0 duplicates dropped. 1.3 s",
-        "1 file could not be read, and will be tried again next time:",
+        "1 file could not be read, or not all of it:",
         "    a\\u001b.json: it is\\nno JSON",
     ]
 
