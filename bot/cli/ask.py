@@ -125,7 +125,7 @@ def ask(
 
     started, now, zone = time.monotonic(), datetime.now(UTC), _zone()
     chosen = settings.load()
-    catalogue = views.load(chosen.views)
+    catalogue = views.Lazily(chosen.views)
     with ExitStack() as temporary:
         if sample:
             folder = Path(temporary.enter_context(tempfile.TemporaryDirectory(prefix="tls-audit-sample-")))

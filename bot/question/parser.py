@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bot.errors import Unsure, UserError
-from bot.question import filters, plain, window
+from bot.question import filters, window
 from bot.question.filters import FILTERS, BadValue, Filter
 from bot.question.question import Policy, Question
 from bot.question.tokens import Token, literal, quoted, shown, tidied, tokens
@@ -132,6 +132,8 @@ def _readings(text: str, askable: _Askable) -> tuple[str, ...]:
             return ()
         bare = window.LEADING.sub("", words, count=1)
         return (words if bare.lower() in window.NO_WINDOWS_ALONE else bare,)
+
+    from bot.question import plain  # most questions are not plain, and its patterns take a while
 
     readings = plain.read(text, views=askable.views, stores=askable.stores, windows=windows)
     try:
@@ -253,8 +255,15 @@ class _QuestionParser:
             case "engine":
                 return _one_of(self._askable.engines, value, "engine")
             case _:
-                named = plain.view_named(value, self._askable.views)
-                return named or _one_of(self._askable.views, value, "view")
+                return self._view(value)
+
+    def _view(self, name: str) -> str:
+        if name in self._askable.views:
+            return name
+        from bot.question import plain
+
+        named = plain.view_named(name, self._askable.views)
+        return named or _one_of(self._askable.views, name, "view")
 
     def _window(self, spans: list[list[Token]]) -> Window:
         now, zone, max_days = self._askable.now, self._askable.zone, self._askable.max_days
@@ -349,6 +358,8 @@ class _QuestionParser:
         elif split := self._split_value(found, place):
             return split
         else:
+            from bot.question import plain
+
             choices = (*self._askable.views, *_WINDOW_WORDS, "private")
             instead = "" if plain.means_something(token.text) else _nearest(token.text, choices)
         if not instead:

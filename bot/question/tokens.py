@@ -27,7 +27,9 @@ _EMOJI = re.compile(r"(?<!\S):[a-z0-9_+'-]+:(?::skin-tone-[2-6]:)?(?!\S)")
 _THANKS = r"(?:please|pls|plz|thanks|thank\s+you|many\s+thanks|thx|ty|cheers|asap)"
 _COURTESY_BEFORE = re.compile(rf"\A(?:(?:{_THANKS}|hi|hey|hello)[\s,;.!:]+)+", re.IGNORECASE)
 _COURTESY_AFTER = re.compile(
-    rf"(?:[,;.!-]*\s+(?:[-–]\s*)?(?:{_THANKS}|cc:?(?:\s+(?:@[\w.-]+|[UWS][A-Z0-9]{{6,}}),?)+)[.!]*)+$", re.IGNORECASE
+    rf"(?:[,;.!-]*\s+(?:[-–]\s*)?(?:{_THANKS}"
+    r"|cc:?(?:\s+(?:@[\w.-]+|[UWS][A-Z0-9]{6,}),?)+)[.!]*)+$",
+    re.IGNORECASE,
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_.*:/+@-]+")
 _TYPED = str.maketrans(
