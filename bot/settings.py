@@ -204,13 +204,12 @@ class Settings(Section):
     @field_validator("slack_bot_token", "slack_app_token")
     @classmethod
     def _is_the_right_one(cls, token: SecretStr, about: ValidationInfo) -> SecretStr:
-        # a variable from a file or a Secret often brings the line's end along
-        bare = token.get_secret_value().strip("\r\n")
+        bare = token.get_secret_value()
         wanted = {"slack_bot_token": "xoxb-", "slack_app_token": "xapp-"}[str(about.field_name)]
         for begins, what in _TOKENS.items():
             if bare.startswith(begins) and begins != wanted:
                 raise _wrong(f"holds {what} ({begins}…), and takes {_TOKENS[wanted]} ({wanted}…)")
-        return SecretStr(bare)
+        return token
 
     @model_validator(mode="after")
     def _says_each_once(self) -> Self:

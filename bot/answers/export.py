@@ -1,4 +1,4 @@
-"""An answer in files: CSV and JSON, harmless whatever strangers wrote into it."""
+"""An answer in files: CSV, JSON, JSON a line and Markdown, harmless whatever strangers wrote into it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from datetime import date, datetime
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from bot.table import text
+from bot.table import readable, text
 from bot.text import BEYOND, only_shows, written_out
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ _FORMULA_SET = frozenset(_FORMULA)
 _MAY_RUN = re.compile(f'(^|[,;|"\n])(?= *[{re.escape(_FORMULA)}])')
 """Where a formula may begin: at a cell's begin, and behind whatever a spreadsheet may split cells at, for it
 splits at its own list separator, however the file quotes its cells."""
+_MARKED: Final = re.compile(r"[\\`*_\[\]<>|#~!&@]")
+"""What Markdown reads as more than itself (GitHub's flavour; `@` is a mention there)."""
 _PLAIN_TYPES = frozenset({"TEXT", "INTEGER", "NUMBER"})
 
 
@@ -74,10 +76,36 @@ def to_json(table: Table, file: IO[str]) -> None:
     names = [column.name for column in table.columns]
     separator = "[\n"
     for row in table.rows():
-        record: dict[str, Any] = dict(zip(names, map(_json_cell, row), strict=True))
-        file.write(separator + written_out(json.dumps(record, ensure_ascii=False), _escaped))
+        file.write(separator + _json_record(names, row))
         separator = ",\n"
     file.write("[]\n" if table.row_count == 0 else "\n]\n")
+
+
+def _json_record(names: Sequence[str], row: Row) -> str:
+    record: dict[str, Any] = dict(zip(names, map(_json_cell, row), strict=True))
+    return written_out(json.dumps(record, ensure_ascii=False), _escaped)
+
+
+def to_ndjson(table: Table, file: IO[str]) -> None:
+    """The table as newline-delimited JSON: a line and an object a row, keyed by the view's own names."""
+    names = [column.name for column in table.columns]
+    for row in table.rows():
+        file.write(f"{_json_record(names, row)}\n")
+
+
+def to_markdown(table: Table, file: IO[str]) -> None:
+    """The table as Markdown (GitHub's), for tickets: labels and cells as people say them, every row."""
+    file.write(f"| {' | '.join(_markdown_cell(column.label) for column in table.columns)} |\n")
+    rules = ("---:" if column.type in {"INTEGER", "NUMBER"} else "---" for column in table.columns)
+    file.write(f"| {' | '.join(rules)} |\n")
+    for row in table.rows():
+        cells = (text(readable(*each)) for each in zip(table.columns, row, strict=True))
+        file.write(f"| {' | '.join(map(_markdown_cell, cells))} |\n")
+
+
+def _markdown_cell(shown: str) -> str:
+    """Text that Markdown shows as it is: what strangers wrote makes no link, picture, tag or mention."""
+    return _MARKED.sub(r"\\\g<0>", shown)
 
 
 def _escaped(character: str) -> str:

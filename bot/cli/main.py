@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Which clients still call AWS with old TLS?",
     no_args_is_help=True,
-    add_completion=False,
+    epilog=ask.EXIT_CODES,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+# what looks like an option is a word of the question: `--service s3`
+app.command(epilog=ask.EXIT_CODES, context_settings={"ignore_unknown_options": True})(ask.ask)
 COMMANDS = (
-    *(ask.ask, ingest.ingest, views.views, client.client),
+    *(ingest.ingest, views.views, client.client),
     *(serve.serve, demo.demo, doctor.doctor, health.health),
 )
 for command in COMMANDS:
@@ -82,6 +84,8 @@ def main() -> None:
         # typer makes this of a KeyboardInterrupt
         if done.code == INTERRUPTED:
             typer.echo("Stopped.", err=True)
+        if isinstance(done.__context__, BrokenPipeError):
+            sys.exit(0)  # whoever reads us, as `head` does, has read enough
         raise
     except BotError as error:
         typer.echo(f"{error.message}" + (f"\n{error.hint}" if error.hint else ""), err=True)

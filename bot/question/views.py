@@ -20,6 +20,7 @@ alias for every column that is not simply a name. All this is checked when a vie
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -29,7 +30,7 @@ from bot.errors import UserError
 from bot.table import Column, ColumnType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from sqlglot import exp
 
@@ -93,6 +94,29 @@ def load(own: Path | None = None) -> dict[str, View]:
                 raise UserError(f"{own / view.name}.sql has the name of a shipped view.", "Rename it.")
             views[view.name] = view
     return views
+
+
+class Lazily(Mapping[str, View]):
+    """The views of `load`, each shipped one read when it is first asked for: a question needs two of them.
+
+    A broken file of one's own raises UserError here; a shipped one is not broken.
+    """
+
+    def __init__(self, own: Path | None = None) -> None:
+        self._shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.sql"))}
+        self._read = {} if own is None else load(own)
+
+    def __getitem__(self, name: str) -> View:
+        if name not in self._read:
+            path = self._shipped[name]
+            self._read[name] = parse(name, path.read_text(encoding="utf-8"), where=str(path))
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._shipped, **self._read})
+
+    def __len__(self) -> int:
+        return len({**self._shipped, **self._read})
 
 
 def _read_folder(folder: Path) -> Iterator[View]:

@@ -57,6 +57,14 @@ class Confirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """One of the questions that may have been meant, and the thread in which it is to be answered."""
+
+    text: str
+    reply_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class OfDigest:
     """What is to be done with a digest."""
 

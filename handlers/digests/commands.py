@@ -70,6 +70,7 @@ class _Commands:
             "pause": self._pause,
             "resume": self._resume,
             "remove": self._remove,
+            "delete": self._remove,
             "now": lambda digest: self._now(digest, body["trigger_id"]),
         }
         self._context.questions.limits.check_length(text)

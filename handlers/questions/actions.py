@@ -12,7 +12,7 @@ from bot.app.reuse import NeedsConfirmation
 from bot.errors import BotError, UserError
 from bot.store.run import SEEN, Receipt
 from handlers.blockkit import blocks
-from handlers.blockkit.values import AskPlace, AsView, Confirmed, OfRun, Words, of_action
+from handlers.blockkit.values import AskPlace, AsView, Confirmed, OfRun, Reading, Words, of_action
 from handlers.errors import code_of
 from handlers.questions import commands, form
 from handlers.replies import place_of, whisper
@@ -42,6 +42,8 @@ def register(app: App, context: Context) -> None:
     app.action("ask_stricter")(buttons.asks(questions.stricter))
     app.action("share")(buttons.asks(questions.in_public, where_asked=True))
     app.action("run_sure")(buttons.confirmed)
+    for action in commands.READINGS:
+        app.action(action)(buttons.chosen)
     app.action("cancel")(buttons.cancel)
     app.action("delete")(buttons.delete)
     app.action("show_sql")(buttons.show_sql)
@@ -78,6 +80,13 @@ class _Buttons:
             chosen = of_action(AsView, action)
             text = self._questions.as_view(self._seen(chosen.run, body), chosen.view)
             self._ask(ack, body, client, text, place_of(body))
+
+    def chosen(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
+        """Ask what was meant, where it was to be asked."""
+        with _telling(client, body, ack):
+            asked = of_action(Reading, action)
+            there = AskPlace(place_of(body).channel, asked.reply_to)
+            self._ask(ack, body, client, asked.text, there)
 
     def confirmed(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
         """Ask what its asker has confirmed, where it was to be asked."""

@@ -10,12 +10,12 @@ from bot.answers.belief import Belief
 from bot.app.access import NotAllowed
 from bot.app.limits import TooMuch
 from bot.app.reuse import NeedsConfirmation
-from bot.errors import BotError, StoreDown, UserError
+from bot.errors import BotError, StoreDown, Unsure, UserError
 from bot.question.filters import FILTERS
 from bot.question.tokens import shown
 from bot.wording import counted
 from handlers.blockkit import blocks
-from handlers.blockkit.values import AskPlace, OfRun, Words
+from handlers.blockkit.values import AskPlace, OfRun, Reading, Words
 from handlers.context import as_typed
 from handlers.questions import form
 from handlers.replies import TimelyAck, mistake, plain, whisper
@@ -55,6 +55,11 @@ SAID: Final = frozenset({None, "file_share", "thread_broadcast", "me_message"})
 
 SYSTEM: Final = frozenset({"USLACKBOT", "USLACK"})
 """Slack's own senders: reminders come from them."""
+READINGS: Final = ("reading_1", "reading_2")
+"""The buttons of a question that can be meant in two ways: no two of a message may have one id."""
+
+BUTTON_CHARS: Final = 75
+"""Characters of a button's label (docs: button element)."""
 
 STATES: Final = {"done": "", "failed": "⚠️", "cancelled": "⚠️"}
 
@@ -263,7 +268,14 @@ def refused(
     """
     if isinstance(error, NeedsConfirmation):
         return refusal(error, text, form.run_it(context, text, user, reply_to=reply_to, fresh=fresh))
-    return refusal(error, text)
+    readings = error.readings if isinstance(error, Unsure) else ()
+    each = zip(READINGS, (Reading(reading, reply_to) for reading in readings), strict=False)
+    meant = [
+        blocks.button(blocks.cut(reading.text, BUTTON_CHARS), action, reading)
+        for action, reading in each
+        if blocks.fits(reading)
+    ]
+    return refusal(error, text, *meant)
 
 
 def refusal(error: BotError, text: str, *buttons: Block) -> list[Block]:

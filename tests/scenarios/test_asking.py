@@ -51,6 +51,18 @@ def test_a_typo_is_answered_only_to_the_asker_with_what_was_meant(office: Office
     assert office.sandbox.ephemerals(BOB) == []
 
 
+def test_what_can_be_meant_in_two_ways_is_asked_back_and_a_button_asks_what_was_meant(office: Office) -> None:
+    office.type("by service and region")
+
+    asked_back = office.whisper()
+    assert "[by=services] [by=regions] [Edit]" in words(asked_back)
+    assert office.sandbox.messages(SECURITY) == []
+
+    run = office.clicked_run(asked_back, "reading_2")
+    assert run.typed == "by=regions"
+    assert "by region" in words(office.parent(run))
+
+
 def test_an_unknown_view_is_answered_with_the_views_there_are(office: Office) -> None:
     office.type("last 7d by=clints")
     assert "clients" in words(office.whisper())
