@@ -31,7 +31,8 @@ class Arrangement:
         """The one of `among` that says which row is which: what the view is by, else what differs most."""
         words = [at for at in among if self.columns[at].type not in {"INTEGER", "NUMBER"}]
         named = [at for at in words if self.by and self.columns[at].label.lower() == self.by]
-        apart = sorted(words, key=lambda at: -len({row[at] for row in self.rows}))
+        texts = [at for at in words if self.columns[at].type == "TEXT"]  # no moment says what a row is about
+        apart = sorted(texts or words, key=lambda at: -len({row[at] for row in self.rows}))
         return next(iter([*named, *apart, *among]), None)
 
 

@@ -84,13 +84,15 @@ class _OnScreen:
     label: str
     cells: list[str]
     is_number: bool
+    is_time: bool
     width: int
 
     @classmethod
     def of(cls, table: Table, place: int, rows: Sequence[Row], zone: tzinfo, now: datetime) -> _OnScreen:
         column = table.columns[place]
         cells = [_shown(column, row[place], zone, now) for row in rows]
-        return cls(column.label, cells, _is_number(column), max(map(_width, [column.label, *cells])))
+        is_time = column.type in {"TIME", "DATE"}
+        return cls(column.label, cells, _is_number(column), is_time, max(map(_width, [column.label, *cells])))
 
 
 def _line(cells: Sequence[str], columns: Sequence[_OnScreen], widths: Sequence[int]) -> str:
@@ -103,15 +105,16 @@ def _line(cells: Sequence[str], columns: Sequence[_OnScreen], widths: Sequence[i
 
 
 def _kept(columns: Sequence[_OnScreen], key: _OnScreen | None, width: int) -> list[_OnScreen]:
-    """As many of `columns` as fit beside each other, `key` always: what tells fewest rows apart goes first,
-    then numbers, the last one first."""
+    """As many of `columns` as fit beside each other, `key` always: moments go first, then what tells
+    fewest rows apart, then numbers, the last one first."""
     kept = list(columns)
     while (
         len(kept) > 1 and sum(min(column.width, NARROWEST) + len(_GAP) for column in kept) - len(_GAP) > width
     ):
         others = [column for column in kept if column is not key]
         words = [column for column in others if not column.is_number]
-        kept.remove(min(words, key=lambda column: len(set(column.cells))) if words else others[-1])
+        least = min(words, key=lambda column: (not column.is_time, len(set(column.cells))), default=None)
+        kept.remove(least or others[-1])
     return kept
 
 

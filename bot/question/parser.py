@@ -128,7 +128,12 @@ def _readings(text: str, askable: _Askable) -> tuple[str, ...]:
             window.parse(words, now=askable.now, zone=askable.zone, max_days=askable.max_days)
         except Unsure as unsure:
             return unsure.readings
+        except window.NoWindow:
+            return ()
         except UserError:
+            # a window that cannot be asked, as `this weekend` on a Monday, must not be read as a part of it
+            if all(window.belongs(word) and not filters.guess(word) for word in words.split()):
+                raise
             return ()
         bare = window.LEADING.sub("", words, count=1)
         return (words if bare.lower() in window.NO_WINDOWS_ALONE else bare,)

@@ -68,3 +68,28 @@ def test_what_became_of_all_of_them(catalogue: Mapping[str, View]) -> None:
     print(*(f"{count:4} {what}" for what, count in table.most_common()), sep="\n")
     assert table["misread"] == 0
     assert sum(table.values()) - table["read"] - table["asked back"] - table["refused"] <= 5
+
+
+@pytest.mark.parametrize(
+    ("typed", "right"),
+    [
+        ("s3 since friday or tuesday", "refused"),
+        ("service s3 and not kms", "service=s3 service!=kms"),
+        ("s3 and last week", "service=s3 last week"),
+        ("by service and region", "? by=services | by=regions"),
+        ("tls versions by account", "? by=accounts | by=versions"),
+        ("who used tls 1.0 but not 1.1", "refused"),
+        ("who may still use tls 1.0", "refused"),
+        ("old tls in the logs last week", "refused"),
+        ("which clients are new", "refused"),
+        ("everyone except role ci", "refused"),
+        ("all but s3 in the last seven days", "service!=s3 last 7d"),
+        ("old tls this weekend", "refused"),
+    ],
+)
+def test_what_strangers_to_the_rules_typed_is_not_misread(
+    typed: str, right: str, catalogue: Mapping[str, View]
+) -> None:
+    found = read(typed, catalogue)
+
+    assert found == wanted(right, catalogue) or (right == "refused" and not found)
