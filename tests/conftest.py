@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from bot import engines
 from bot.archive.archive import Archive
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from bot.engines import Engine
     from bot.question.question import Question
     from tests.oracle import Record
+
+# no test is a matter of time: benchmarks measure, and a full machine is no fault
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 pytest_plugins = ["tests.support.postgres", "tests.support.terminal"]
 

@@ -69,11 +69,13 @@ class Coverage:
 
 
 def from_table(table: Table) -> Coverage:
-    """What the answer of `select.coverage` says."""
+    """What the answer of `select.coverage` says. Of what an older bot did not ask, no event says anything: a
+    run that was under way at the update keeps the statement it began with."""
     # coverage.sql promises these types
     rows = list(table.rows())
-    counts = {fact: _numbers(table, name) for fact, name in SILENCES.items()}
-    events, without_tls = _numbers(table, "numEvents"), counts.pop(VERSION)
+    events, asked = _numbers(table, "numEvents"), {column.name for column in table.columns}
+    counts = {fact: _numbers(table, name) if name in asked else events for fact, name in SILENCES.items()}
+    without_tls = counts.pop(VERSION)
     names = cast("list[str | None]", [row[0] for row in rows])
     oldest, newest = (
         cast("list[datetime]", [row[table.index(name)] for row in rows])

@@ -139,13 +139,15 @@ def from_tables(
 
 
 def _rows(table: Table) -> tuple[Row, ...]:
-    # findings.sql promises these types
+    """The rows of findings.sql. A run that was under way at the update keeps its statement, which did not ask how
+    many of the calls had no name: they are found under the name that their finding has."""
     found = cast(
-        "Iterable[tuple[str | None, str | None, str | None, datetime, datetime, int, int]]", table.rows()
+        "Iterable[tuple[str | None, str | None, str | None, datetime, datetime, int, *tuple[int, ...]]]",
+        table.rows(),
     )
     return tuple(
-        Row(service or "", principal or "", client or "", calls, first, last, unnamed)
-        for service, principal, client, first, last, calls, unnamed in found
+        Row(service or "", principal or "", client or "", calls, first, last, *unnamed)
+        for service, principal, client, first, last, calls, *unnamed in found
     )
 
 
