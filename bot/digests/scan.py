@@ -139,8 +139,8 @@ def from_tables(
 
 
 def _rows(table: Table) -> tuple[Row, ...]:
-    """The rows of findings.sql. A run that was under way at the update keeps its statement, which did not ask how
-    many of the calls had no name: they are found under the name that their finding has."""
+    """The rows of findings.sql. A run that was under way at the update keeps its statement, which did not ask
+    how many of the calls had no name: they are found under the name that their finding has."""
     found = cast(
         "Iterable[tuple[str | None, str | None, str | None, datetime, datetime, int, *tuple[int, ...]]]",
         table.rows(),
