@@ -194,7 +194,7 @@ def _trend(report: Report) -> str:
     calls = report.calls * (before.end - before.start).days
     calls_before = report.calls_before * report.period.days
     percent = (200 * abs(calls - calls_before) + calls_before) // (2 * calls_before)
-    return f" {'▲' if calls > calls_before else '▼'} {number(percent)}\u00a0%" if percent else ""
+    return f" {'▲' if calls > calls_before else '▼'} {number(percent)} %" if percent else ""
 
 
 def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:
