@@ -106,7 +106,7 @@ def test_the_headline_counts_what_changed_and_what_is_open() -> None:
     told = report(*entries, *[entry("resolved", calls=0)] * 3, calls=1_234, calls_before=1_143)
     assert headline(told) == (
         "Yesterday (Sun 22 Nov): 2 new, 5 still open (oldest 12 days), 3 resolved "
-        "· 1,234 calls ▲ 8\N{NO-BREAK SPACE}%"
+        "· 1,234 calls ▲ 8 %"
     )
 
 
@@ -140,11 +140,11 @@ def test_the_period_is_said_as_people_say_it(start: int, end: int, weekly: bool,
     ("calls", "before", "trend"),
     [
         (100, 100, ""),
-        (108, 100, " ▲ 8\N{NO-BREAK SPACE}%"),
-        (92, 100, " ▼ 8\N{NO-BREAK SPACE}%"),
-        (1, 3, " ▼ 67\N{NO-BREAK SPACE}%"),
+        (108, 100, " ▲ 8 %"),
+        (92, 100, " ▼ 8 %"),
+        (1, 3, " ▼ 67 %"),
         (1_000, 1_001, ""),
-        (2_600, 100, " ▲ 2,500\N{NO-BREAK SPACE}%"),
+        (2_600, 100, " ▲ 2,500 %"),
         (5, 0, ""),
         (5, None, ""),
     ],
@@ -158,8 +158,8 @@ def test_the_trend_is_against_the_period_before(calls: int, before: int | None, 
 def test_three_days_compare_with_one_by_the_day() -> None:
     history = (Point(day(19), day(20), 100, 1), Point(day(20), day(23), 330, 1))
     told = report(entry("open"), start=20, calls=330, calls_before=100, history=history)
-    assert headline(told).endswith("330 calls ▲ 10\N{NO-BREAK SPACE}%")
-    assert headline(replace(told, history=())).endswith("330 calls ▲ 230\N{NO-BREAK SPACE}%")
+    assert headline(told).endswith("330 calls ▲ 10 %")
+    assert headline(replace(told, history=())).endswith("330 calls ▲ 230 %")
 
 
 def test_what_is_not_all_there_has_no_trend() -> None:
