@@ -105,8 +105,7 @@ def test_the_headline_counts_what_changed_and_what_is_open() -> None:
     entries = [entry("new")] * 2 + [entry("open", open_days=12)] + [entry("quiet", calls=0)] * 4
     told = report(*entries, *[entry("resolved", calls=0)] * 3, calls=1_234, calls_before=1_143)
     assert headline(told) == (
-        "Yesterday (Sun 22 Nov): 2 new, 5 still open (oldest 12 days), 3 resolved "
-        "· 1,234 calls ▲ 8 %"
+        "Yesterday (Sun 22 Nov): 2 new, 5 still open (oldest 12 days), 3 resolved · 1,234 calls ▲ 8 %"
     )
 
 
