@@ -76,6 +76,8 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("TLS_AUDIT_DATA", str(tmp_path / "data"))
+    # a setting that is taken for a path makes its folder here
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:1/api/")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1/")
