@@ -20,7 +20,7 @@ CATALOG: Final = "AwsDataCatalog"
 """Glue's, where tables are unless their name says another."""
 
 _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,30}")
-_PART = re.compile(r'"([^"]{1,255})"|([A-Za-z0-9_:/-]{1,255})')
+_PART = re.compile(r'"([^"]{1,255})"|([A-Za-z_][A-Za-z0-9_-]{0,254})')
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 Type = str | dict[str, "Type"] | list["Type"]

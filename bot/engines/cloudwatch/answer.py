@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final
 from bot.engines.cloudwatch.conditions import MISSING, PRESENT
 from bot.engines.cloudwatch.insights import CALLS, FIRST, LAST, TIME
 from bot.engines.cloudwatch.query import ROWS
+from bot.engines.cloudwatch.statement import NARROWER
 from bot.errors import EngineError
 from bot.wording import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from bot.engines.cloudwatch.insights import Asked
+    from bot.engines.cloudwatch.statement import Asked
     from bot.table import Cell, Column, Row
 
-NARROWER: Final = "Ask for a shorter window, or name a service."
 
 _WHEN: Final = frozenset({FIRST.name, LAST.name, TIME})
 """The columns that say when."""

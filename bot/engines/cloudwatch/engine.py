@@ -9,12 +9,11 @@ from pydantic import Field, model_validator
 
 from bot import engines
 from bot.engines import Check, Engine, Fold
-from bot.engines.cloudwatch import groups, insights
-from bot.engines.cloudwatch.answer import NARROWER, finer
+from bot.engines.cloudwatch import groups
 from bot.engines.cloudwatch.groups import SETTING, Groups, name_of
-from bot.engines.cloudwatch.insights import TOKEN_CHARS, Asked
 from bot.engines.cloudwatch.logs import LOST, Logs, Refused
 from bot.engines.cloudwatch.query import ASKED, Query
+from bot.engines.cloudwatch.statement import NARROWER, TOKEN_CHARS, Asked
 from bot.environment import Section
 from bot.errors import Cancelled, EngineBusy, EngineError, LeaseLost, UserError
 
@@ -111,6 +110,8 @@ class CloudWatch(Engine):
             raise UserError("No log group is configured.", f"Set {SETTING} to the trail's log groups.")
         if (store := select.args["from_"].this.name) not in {STORE, ""}:
             raise UserError(f"CloudWatch has no store `{store}`.", "It asks all of its log groups at once.")
+        from bot.engines.cloudwatch import insights
+
         return insights.translate(select, columns, self._logs.groups.source)
 
     # --- the run
@@ -130,6 +131,8 @@ class CloudWatch(Engine):
             status = query.wait()
             if status != "Complete":
                 raise _ended(status)
+            from bot.engines.cloudwatch.answer import finer
+
             rows = finer(statement, query.rows())
         except LeaseLost:
             raise  # the replica that has the run now waits for this very query

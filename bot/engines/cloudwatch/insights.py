@@ -15,15 +15,14 @@ the first and the last. The view's own SQL, over those rows instead of events, m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
-from bot.engines import Statement
 from bot.engines.cloudwatch.conditions import MISSING, PRESENT, Conditions, Narrowing, Unsayable
 from bot.engines.cloudwatch.fields import EVENT_TIME, RECORD, Field, find
+from bot.engines.cloudwatch.statement import TOKEN_CHARS, Asked
 from bot.errors import UserError
 from bot.question.views import infer_type
 from bot.table import Column
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 STATEMENT_CHARS: Final = 10_000
 """The longest text (API reference, StartQuery)."""
 
-TOKEN_CHARS: Final = 100
-"""What a run's token may take of it."""
 
 FINER: Final = "finer"
 """What the fold calls the answer of Logs Insights."""
@@ -57,17 +54,6 @@ ALL: Final = 0
 """As a number of characters: every one of them."""
 
 _DAYS: Final = frozenset({"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked(Statement):
-    """A question as Logs Insights is asked it. `sql` is its text, `fold` is the SELECT over its answer."""
-
-    finer: tuple[tuple[str, Column], ...]
-    """The columns of its answer: as they are called there, and in the fold."""
-    start: datetime
-    end: datetime
-    """The bounds on eventTime: of the first moment, and of the first one after."""
 
 
 def translate(select: exp.Select, columns: Sequence[Column], source: str) -> Asked:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from bot.engines import Progress
-    from bot.engines.cloudwatch.insights import Asked
     from bot.engines.cloudwatch.logs import Logs
+    from bot.engines.cloudwatch.statement import Asked
 
 log = logging.getLogger(__name__)
 

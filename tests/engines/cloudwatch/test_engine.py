@@ -23,7 +23,7 @@ from tests.support.logs import FIRST_DAY, quietly
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bot.engines.cloudwatch.insights import Asked
+    from bot.engines.cloudwatch.statement import Asked
     from bot.question.question import Question
     from bot.table import Row, Table
     from tests.oracle import Record

@@ -21,7 +21,7 @@ from tests.support.logs import FIRST_DAY
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.engines.cloudwatch.insights import Asked
+    from bot.engines.cloudwatch.statement import Asked
     from bot.question.question import Question
 
 
