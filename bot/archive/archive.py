@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.archive import ledger as ledgers
 from bot.archive import parquet
-from bot.archive.content import NoLog
+from bot.archive.content import NoLog, texts
 from bot.archive.events import Row, Unusable
 from bot.archive.ledger import LEDGER, PARQUET, Key, Ledger, Outcome, Report, Sources
 from bot.archive.ledger import LOCK as LOCK
@@ -186,6 +186,17 @@ class Archive:
                 ledger.note(passed_over, again=False)
                 reports += passed_over
         return _ingested(work, found, before, new, reports, clock() - began)
+
+
+def holds_an_event(source: Source) -> bool:
+    """Whether a file is a log, by its content; its first event is enough."""
+    try:
+        for text in texts(source.read()):
+            if any(True for _ in rows(split(text) if isinstance(text, bytes) else scan(text), Tally())):
+                return True
+    except (NoLog, Unusable):
+        return False
+    return False
 
 
 def _unreadable(found: Found) -> Iterator[tuple[Key, Report]]:
@@ -486,7 +497,7 @@ def _report(source: Source, tally: Tally, first: str, last: str) -> Report:
         outcome = Outcome.REFUSED
     elif not last:
         outcome = Outcome.SKIPPED
-        strange = TEXT_WITHOUT_JSON if tally.bad.keys() == {NO_JSON} else JSON_WITHOUT_EVENTS
+        strange = TEXT_WITHOUT_JSON if NO_JSON in tally.bad else JSON_WITHOUT_EVENTS
         why = next((kind for kind, _ in tally.skipped.most_common(1)), strange)
     bad = {} if outcome is Outcome.SKIPPED else dict(tally.bad)
     return Report(source.name, outcome, why, dict(tally.skipped), bad, first, last)

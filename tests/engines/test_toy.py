@@ -73,7 +73,7 @@ def test_the_terminal_asks_it_by_its_name_and_says_what_it_costs(tls_audit: Call
     done = tls_audit("ask", DAYS, "engine=toy")
 
     assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines()[4:6] == ["s3               2", "kms              1"]
+    assert done.out.splitlines()[4:6] == ["    2  s3", "    1  kms"]
     assert "2 rows, 3 calls to 2 services. 0.4 GB, $1.00 · " in done.out
 
 

@@ -47,6 +47,9 @@ ANEW: Final = "`tls-audit ingest PATH` with another TLS_AUDIT_ARCHIVE"
 NAMED: Final = 10
 """Files that `doctor` names; of more it says how many. `ingest --verbose` names all."""
 
+TRIED: Final = 10
+"""Files that `doctor` opens to find a log: a README or two beside the logs are no reason for doubt."""
+
 POLL_SECONDS: Final = 0.25
 """How often a query tells its progress, running or waiting, and so how soon it can be stopped."""
 
@@ -178,21 +181,25 @@ class Local(Engine):
             yield Check(_with_names(what, known.strays), True, mend, warns=True)
 
     def _check_logs(self) -> Check:
-        """Whether the log files are there and the newest of them can be read; there may be millions."""
-        from bot.archive.records import Unusable
+        """Whether the newest files hold events and can be read; there may be millions, so these must do."""
+        from bot.archive.archive import holds_an_event
+        from bot.archive.events import Unusable
         from bot.archive.sources import find
 
         found = find([self._logs], but=self._archive.folder, leave_out=self._logs_except)
         mend = "Check the path, and who may read it: TLS_AUDIT_LOGS."
         if found.unreadable:
             return Check(": ".join(found.unreadable[0]), False, mend)
-        if not found.sources:
-            return Check(f"there are no log files in {self._logs}", False, mend)
-        newest = found.sources[-1]
-        try:
-            next(newest.read(), b"")
-        except Unusable as error:
-            return Check(f"{newest.name}: {error}", False, mend)
+        for source in reversed(found.sources[-TRIED:]):
+            try:
+                next(source.read(), b"")
+            except Unusable as error:
+                return Check(f"{source.name}: {error}", False, mend)
+            if holds_an_event(source):
+                break
+        else:
+            only = f" among the newest {TRIED} files" if len(found.sources) > TRIED else ""
+            return Check(f"there are no log files{only} in {self._logs}", False, mend)
         then = "" if self._archive.has_events() else "; `serve` and `ask` read them in"
         return Check(f"the logs in {self._logs} can be read{then}", passed=True)
 
