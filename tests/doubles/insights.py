@@ -463,13 +463,8 @@ class Query:
         elif kind == "has":
             test = lambda value: node.value in self._text(value)  # noqa: E731
         elif kind == "in":
-            plain = {each for each in node.value if isinstance(each, str) and _number(each) is None}
-            others = [each for each in node.value if each not in plain]
-            test = lambda value: (  # noqa: E731
-                value in plain
-                if isinstance(value, str) and not others
-                else any(self._same(value, each) for each in node.value)
-            )
+            among = functools.cache(lambda value: any(self._same(value, each) for each in node.value))
+            test = lambda value: among(value) if isinstance(value, str) else among.__wrapped__(value)  # noqa: E731
         else:
             return lambda row: self._compared(kind, parts[0](row), parts[1](row))
         return lambda row: missing if (value := parts[0](row)) is None else test(value)
