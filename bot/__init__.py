@@ -1,1 +1,1 @@
-"""TLS Audit: which clients still call AWS with old TLS. Nothing here but app.py and cli.py knows Slack."""
+"""TLS Audit: which clients still call AWS with old TLS. Only bootstrap.py and cli/ start a surface."""

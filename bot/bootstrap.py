@@ -7,6 +7,7 @@ import logging
 import socket
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,7 +26,7 @@ from bot.errors import BotError, Cancelled, ShuttingDown, UserError
 from bot.question import views
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from bot.app.ask import Questions
     from bot.engines import Engine
@@ -73,7 +74,9 @@ def engine(
 ) -> Engine:
     """The engine called `name`, one of `engines.ENGINES`, with the settings of its own. `events` is what was
     read from the log files; `pause` is how it waits."""
-    return engines.find(name).make(settings.engines[name], Offer(events, settings.places, pause))
+    return engines.find(name).make(
+        settings.engines[name], Offer(events, settings.places, settings.left_out, pause)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,8 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
     from bot.app.ask import Questions
     from bot.app.digests import DigestOrders
     from bot.app.grammar import Grammar
+    from bot.app.limits import Limits
+    from bot.app.precedence import Precedence
     from bot.app.reuse import Costs
     from bot.ops.health import Status
     from bot.ops.metrics import Metrics
@@ -240,6 +245,8 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
     # what no engine here can answer is no question: that is said before anything is promised
     available = {name: one for name, one in every.items() if one.is_set_up or name == settings.engine}
     with ExitStack() as stack:
+        # a daemon, and not waited for: AWS may be slow, or away
+        threading.Thread(target=_refresh, args=(available,), name="looking at engines", daemon=True).start()
         owner = stack.enter_context(_owner(settings.data))
         database = Database(settings.database)
         stack.callback(database.close)
@@ -251,6 +258,10 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             {name: one.price for name, one in every.items() if one.price is not None},
             reuse=timedelta(minutes=settings.reuse),
             confirm_gb=settings.confirm_gb,
+        )
+        precedence = Precedence()
+        limits = Limits(
+            questions=settings.max_questions, forms=settings.max_forms, characters=settings.max_characters
         )
         runner = Worker(
             runs,
@@ -265,18 +276,39 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             stale_after=timedelta(hours=settings.stale),
             stopping=stopping,
             ended=lambda run: audit.ended(run, metrics),
+            precedence=precedence,
             keep=timedelta(days=settings.keep),
         )
         quick = access.through(at_once)
-        questions = Questions(runs, grammar, wake=runner.wake, engines=available, access=quick, costs=costs)
-        orders = DigestOrders(digests, runs, grammar, access=quick, wake=runner.wake)
+        questions = Questions(
+            runs,
+            grammar,
+            wake=runner.wake,
+            engines=available,
+            access=quick,
+            costs=costs,
+            precedence=precedence,
+            limits=limits,
+        )
+        orders = DigestOrders(
+            digests,
+            runs,
+            grammar,
+            access=quick,
+            wake=runner.wake,
+            by_channel=settings.digests_by == "channel",
+            most=settings.max_digests,
+        )
         context = connection.Context(questions, orders, quick, at_once, replies)
         listening = connection.listen(client, app_token, context)
         stack.callback(_stop, runner, listening)
         runner.start()
         at_work = Bot(questions, runner, listening)
         metrics.watch(
-            states=runner.runs.states, sockets=lambda: listening.sockets, newest=lambda: runner.newest
+            states=runner.runs.states,
+            sockets=lambda: listening.sockets,
+            newest=lambda: _newest(available, runner),
+            left_out=lambda: _left_out(available),
         )
         if settings.status_port is not None:
             status = Status(
@@ -295,6 +327,15 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
         # first of all: from here on nothing is begun, whatever the other parts still wait for
         stack.callback(stopping.set)
         yield at_work
+
+
+def _refresh(available: Mapping[str, Engine]) -> None:
+    """Have every engine look at what it asks, before anybody waits for that."""
+    for name, one in available.items():
+        try:
+            one.refresh()
+        except (BotError, OSError) as error:
+            log.warning("what %s asks could not be looked at yet: %s", name, error)
 
 
 def _stop(runner: Worker, listening: Connection) -> None:
@@ -339,6 +380,27 @@ def owners_file(data: Path) -> TextIO:
         ) from error
 
 
+def _newest(available: Mapping[str, Engine], runner: Worker) -> dict[str, datetime]:
+    """When the newest event of each engine happened: as it knows itself, else as answers have shown."""
+    newest = dict(runner.newest)
+    for name, one in available.items():
+        known = one.sources()
+        if known is not None and known.newest is not None:
+            newest[name] = known.newest
+    return newest
+
+
+def _left_out(available: Mapping[str, Engine]) -> dict[str, int]:
+    """How many files could not be read, by reason, over all engines."""
+    left_out: Counter[str] = Counter()
+    for one in available.values():
+        known = one.sources()
+        left_out.update(
+            {} if known is None else {**known.left_out, "partly": known.records, "lost": known.lost}
+        )
+    return +left_out
+
+
 def _read(events: Archive, settings: Settings, stopping: threading.Event) -> None:
     """Read what is new in the logs into the archive, at once and every `READ_SECONDS`, until `stopping`;
     and make few files of many between that."""
@@ -353,11 +415,13 @@ def _read(events: Archive, settings: Settings, stopping: threading.Event) -> Non
         if since and first:
             since = max(since, first)
         try:
-            done = events.ingest(settings.places, progress=heed, since=since)
+            done = events.ingest(settings.places, progress=heed, leave_out=settings.left_out, since=since)
             if seconds:
                 events.compact(heed=heed)
             if done.files or done.bad:
                 log.info("read %s files, %s events, %s bad", done.files, done.events, len(done.bad))
+            for bad in done.bad:  # once: what is known to be bad is only counted from here on
+                log.warning("not read: %s: %s", bad.path, bad.why)
         except Cancelled:
             return
         except BotError as error:

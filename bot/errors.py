@@ -2,6 +2,7 @@
 
     BotError                  everything below
     ├── UserError             the question is wrong; the asker can mend it
+    │   └── Unsure            the question can be meant in two ways; the asker chooses
     ├── EngineError           the lake failed; its own words, and what to do
     │   └── EngineBusy        the lake is full; ask again later, keeping one's place
     ├── SurfaceDown           whoever shows answers cannot be reached; it is tried again
@@ -33,6 +34,14 @@ class BotError(Exception):
 
 class UserError(BotError):
     """The question, a setting or a file cannot be understood. Shown only to whoever gave it."""
+
+
+class Unsure(UserError):
+    """The question can be meant in more than one way. `readings` are the questions, each fit to be asked."""
+
+    def __init__(self, message: str, readings: tuple[str, ...]) -> None:
+        super().__init__(message, f"Ask {' or '.join(f'`{reading}`' for reading in readings)}.")
+        self.readings = readings
 
 
 class EngineError(BotError):

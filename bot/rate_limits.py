@@ -58,6 +58,14 @@ class TokenBucket:
             self._take(key)
             return True
 
+    def take(self, key: str) -> bool:
+        """Take a call, where there is one that has not to wait."""
+        with self._lock:
+            is_free = self._available(key) >= 1
+            if is_free:
+                self._take(key)
+            return is_free
+
     def _available(self, key: str) -> float:
         """How many calls may be made at once; below nothing while callers wait for their turn."""
         left, then = self._left.get(key, (float(self._burst), self._monotonic()))

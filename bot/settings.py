@@ -12,12 +12,11 @@ from datetime import date  # noqa: TC003 - pydantic needs it
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Self
-from urllib.parse import unquote
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from bot import engines
+from bot import engines, secrets
 from bot.environment import PREFIX, Section
 from bot.errors import UserError
 
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
     from pydantic import ValidationInfo
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
-
-_PASSWORD: Final = re.compile(r"[^:]*://[^:/@]*:(.*)@")
-"""The password in a database's URL: up to the last @, since it may hold any characters."""
 
 
 _TOKENS: Final = {"xoxb-": "a bot's token", "xapp-": "an app-level token", "xoxp-": "a person's token"}
@@ -91,6 +87,11 @@ class Settings(Section):
         examples=["a day, 2026-11-01"],
         description="The first day that is read of folders that tell theirs; unset: all that is there.",
     )
+    logs_except: str = Field(
+        default="",
+        examples=["patterns: *.tmp,tmp/*"],
+        description="What not to read there: patterns such as `*.tmp` or `tmp/*`, separated by commas.",
+    )
     data: Path = Field(default_factory=_data_folder, description="The folder for what the bot keeps.")
     archive: Path | None = Field(
         default=None, description="The embedded engine's Parquet; `archive` in the data folder."
@@ -137,6 +138,18 @@ class Settings(Section):
         examples=["ids: U012AB3CD,W045EF6GH"],
         description="Who may always ask, and cancel and delete what others asked: ids, separated by commas.",
     )
+    digests_by: str = Field(
+        default="owner",
+        pattern="^(owner|channel)$",
+        examples=["owner", "channel"],
+        description="Who changes a digest beside admins: its `owner`, or everyone in its `channel`.",
+    )
+    max_questions: int = Field(default=30, ge=1, description="Questions that a person may ask in a minute.")
+    max_forms: int = Field(default=60, ge=1, description="Forms that a person may open in a minute.")
+    max_digests: int = Field(default=50, ge=1, description="Digests that a person may have.")
+    max_characters: int = Field(
+        default=10_000, ge=100, description="The longest question or order, in characters."
+    )
     keep: int = Field(default=90, ge=1, description="Days for which runs, files and findings are kept.")
     stale: float = Field(
         default=6, gt=0, description="Hours without a new event after which a digest says so."
@@ -175,6 +188,17 @@ class Settings(Section):
         description="The Web API's base.",
     )
 
+    @field_validator("slack_bot_token", "slack_app_token", mode="before")
+    @classmethod
+    def _strip(cls, token: object) -> object:
+        # a secret that comes from a file often ends with a line end, which no header may hold
+        said = token.get_secret_value() if isinstance(token, SecretStr) else token
+        if isinstance(said, str):
+            said = said.strip()
+            if not (said.isascii() and said.isprintable() and " " not in said):
+                raise PydanticCustomError("unusable_token", "as Slack shows it, in one line")
+        return said
+
     @field_validator("data", "archive", "views")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
@@ -192,13 +216,12 @@ class Settings(Section):
     @field_validator("slack_bot_token", "slack_app_token")
     @classmethod
     def _is_the_right_one(cls, token: SecretStr, about: ValidationInfo) -> SecretStr:
-        # a variable from a file or a Secret often brings the line's end along
-        bare = token.get_secret_value().strip("\r\n")
+        bare = token.get_secret_value()
         wanted = {"slack_bot_token": "xoxb-", "slack_app_token": "xapp-"}[str(about.field_name)]
         for begins, what in _TOKENS.items():
             if bare.startswith(begins) and begins != wanted:
                 raise _wrong(f"holds {what} ({begins}…), and takes {_TOKENS[wanted]} ({wanted}…)")
-        return SecretStr(bare)
+        return token
 
     @model_validator(mode="after")
     def _says_each_once(self) -> Self:
@@ -221,6 +244,11 @@ class Settings(Section):
         return tuple(place for each in self.logs.split(",") if (place := each.strip()))
 
     @property
+    def left_out(self) -> tuple[str, ...]:
+        """The patterns of what is not to be read."""
+        return tuple(part for each in self.logs_except.split(",") if (part := each.strip()))
+
+    @property
     def database(self) -> str:
         """The URL of the database of runs, for SQLAlchemy."""
         return self.database_url or f"sqlite:///{self.data / 'runs.sqlite'}"
@@ -229,10 +257,8 @@ class Settings(Section):
     def secrets(self) -> list[str]:
         """What must not be written anywhere."""
         tokens = [self.slack_bot_token.get_secret_value(), self.slack_app_token.get_secret_value()]
-        # not by urlsplit, which refuses some that the database takes, and then nothing would be kept back
-        found = _PASSWORD.match(self.database_url)
-        password = found[1] if found else ""
-        return [secret for secret in (*tokens, password, unquote(password)) if secret]
+        held = [*tokens, *secrets.of_url(self.database_url), *secrets.of_environment(os.environ)]
+        return [secret for secret in dict.fromkeys(held) if secret]
 
     @property
     def archive_folder(self) -> Path:
@@ -298,11 +324,14 @@ def _explain(problem: ErrorDetails) -> str:
         return f"{names()[field]} {problem['msg']}."
     if about.examples:
         wanted = f"it as {' or '.join(about.examples)}"
-    elif problem["type"] == "unknown_engine":
+    elif problem["type"] in ("unknown_engine", "unusable_token"):
         wanted = problem["msg"]
     else:
         wanted = _number(about)
-    return f"{names()[field]}={problem['input']!r}: write {wanted}."
+    shown = (
+        secrets.HIDDEN if about.annotation is SecretStr else secrets.Secrets().hide(repr(problem["input"]))
+    )
+    return f"{names()[field]}={shown}: write {wanted}."
 
 
 def _number(about: FieldInfo) -> str:

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Final, Literal
 
 from bot.errors import EngineError
 from bot.text import literal
-from bot.wording import short_service
+from bot.wording import percent, short_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -168,6 +168,8 @@ def readable(column: Column, cell: Cell) -> Cell:
         return short_service(cell)
     if column.name == "tlsVersion" and isinstance(cell, str):
         return _VERSIONS.get(cell, cell)
+    if column.type == "NUMBER" and column.name.startswith("percent") and isinstance(cell, (int, float)):
+        return percent(cell)
     if column.name in _ORDINALS and cell is not None:
         return str(cell)
     return cell
@@ -202,6 +204,12 @@ LABELS: Final = {
     "month_date": "Month",
     "numCallsBefore": "Calls before",
     "numOutdatedTlsCalls": "Calls",
+    "firstUnreadVersion": "Unread version, first",
+    "lastUnreadVersion": "Unread version, last",
+    "numUnnamedCalls": "Unnamed calls",
+    "numWithoutHost": "Without a host",
+    "numWithoutKeyExchange": "Without a key exchange",
+    "numWithoutSuite": "Without a cipher suite",
     "numWithoutTls": "Without TLS details",
     "openDays": "Days open",
     "recipientAccountId": "Account",

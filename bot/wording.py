@@ -22,6 +22,9 @@ MONTHS: Final = (
 )
 """By `date.month - 1`."""
 
+LEAST_PERCENT: Final = 0.1
+"""The least share that is shown as a number, and the least that a share lacks of all."""
+
 
 # --- numbers
 
@@ -42,9 +45,17 @@ def counted(count: int, noun: str) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """`2.1 %`, `under 0.1 %`, `none`. `whole` is not 0."""
-    percent = 100 * part / whole
-    return "none" if part == 0 else "under 0.1 %" if percent < 0.1 else f"{percent:.1f} %"
+    """`2.1 %`, `under 0.1 %`, `over 99.9 %`, `none`. `whole` is not 0."""
+    return f"{percent(100 * part / whole)} %" if part else "none"
+
+
+def percent(exact: float) -> float | str:
+    """Percent to a tenth; but what is neither none nor all is not shown as that."""
+    if 0 < exact < LEAST_PERCENT:
+        return f"under {LEAST_PERCENT}"
+    if 100 - LEAST_PERCENT < exact < 100:
+        return f"over {100 - LEAST_PERCENT}"
+    return round(exact, 1)
 
 
 def size(count: float) -> str:

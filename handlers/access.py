@@ -36,6 +36,9 @@ AWAY_SECONDS: Final = 1.0
 """Where Slack did not say in time, it is not asked the same again for so long: a command has three seconds,
 and wants to know of its asker twice."""
 
+NOBODY: Final = frozenset({"user_not_found", "user_disabled", "user_not_visible", "cannot_dm_bot"})
+"""What Slack says of someone who is in no channel with us (docs: conversations.open, users.conversations)."""
+
 _HERE: Final = Place(is_shared=False)
 
 
@@ -63,6 +66,12 @@ class _Facts:
                 with self.lock:
                     self.said[what] = self.monotonic(), answer
             return answer
+
+    def known(self, what: str) -> Any:
+        """What is known of `what` without asking; None: nothing."""
+        with self.lock:
+            fact = self._fresh(what)
+        return None if fact is None else fact[1]
 
     def _fresh(self, what: str) -> tuple[float, Any] | None:
         fact = self.said.get(what)
@@ -102,6 +111,11 @@ class Directory:
         groups = [each for each in named if each.startswith(GROUP)]
         return user in named or any(user in self._members(group) for group in groups)
 
+    def is_in(self, user: str, channel: str) -> bool:
+        if channel.startswith(DIRECT):
+            return channel == self._ask(f"direct {user}", lambda: self._direct(user))
+        return channel == user or channel in self._ask(f"channels of {user}", lambda: self._channels(user))
+
     # --- what else people want to know of each other
 
     def zone_of(self, user: str) -> tzinfo:
@@ -140,15 +154,52 @@ class Directory:
             name=str(about.get("name") or user),
             zone=zone,
             is_guest=bool(about.get("is_restricted") or about.get("is_ultra_restricted")),
-            is_ours=not about.get("is_stranger") and about.get("team_id") in (None, self._team()),
+            is_ours=self._is_ours(about),
         )
 
-    def _team(self) -> str:
-        return self._facts.get("team", lambda: str(self._client.auth_test()["team_id"]))
+    def _is_ours(self, about: Mapping[str, Any]) -> bool:
+        """Whether someone belongs to our workspace, or on Enterprise Grid to any of its organization (docs:
+        user object, enterprise_user)."""
+        team, organization = self._facts.get("team", self._team)
+        grid = about.get("enterprise_user") or {}
+        if about.get("is_stranger"):
+            return False
+        if about.get("team_id") in (None, team) or team in (grid.get("teams") or ()):
+            return True
+        return bool(organization) and organization in (about.get("team_id"), grid.get("enterprise_id"))
+
+    def _team(self) -> tuple[str, str]:
+        """Our workspace, and the Enterprise Grid organization it belongs to, if any."""
+        us = self._client.auth_test()
+        return str(us["team_id"]), str(us.get("enterprise_id") or "")
+
+    def _direct(self, user: str) -> str:
+        """The direct messages of someone with the bot; nowhere for who is gone."""
+        try:
+            return str(self._client.conversations_open(users=[user])["channel"]["id"])
+        except SLACK_ERRORS as error:
+            if code_of(error) in NOBODY:
+                return ""
+            raise
+
+    def _channels(self, user: str) -> frozenset[str]:
+        """The channels that someone is in: public ones, and private ones that the bot is in too."""
+        try:
+            pages = self._client.users_conversations(
+                user=user, types="public_channel,private_channel", limit=PAGE
+            )
+            return frozenset(channel["id"] for page in pages for channel in page["channels"])
+        except SLACK_ERRORS as error:
+            if code_of(error) in NOBODY:
+                return frozenset()
+            raise
 
     def _place(self, channel: str) -> Place:
         # five hundred digests that are due at once must not ask five hundred times
-        ours = self._facts.get("channels", self._ours) if self._is_patient else {}
+        if self._is_patient:
+            ours = self._facts.get("channels", self._ours)
+        else:
+            ours = self._facts.known("channels") or {}
         if channel in ours:
             return ours[channel]
         try:
@@ -185,7 +236,7 @@ class Directory:
             raise silence
         try:
             return self._facts.get(what, fetch)
-        except SLACK_ERRORS as error:
+        except (*SLACK_ERRORS, KeyError) as error:
             refused = translated(error)
             if not self._is_patient:
                 self._silent[what] = self._facts.monotonic(), refused

@@ -34,6 +34,7 @@ class Context:
         channel: str,
         key: str,
         reply_to: str | None = None,
+        vouched: bool = True,
         fresh: bool = False,
         confirmed: bool = False,
     ) -> Run:
@@ -45,9 +46,15 @@ class Context:
             key=key,
             reply_to=reply_to,
             zone=lambda: self.directory.zone_of(user),
+            vouched=vouched,
             fresh=fresh,
             confirmed=confirmed,
         )
+
+    def admit_to_form(self, user: str) -> None:
+        """NotAllowed where `user` may not ask at all; TooMuch where they open too many forms; BotError."""
+        self.access.admit_person(user)
+        self.questions.limits.take("form", user)
 
     def order(self, text: str) -> str:
         """Text as an order is read. Slack marks people and channels, but leaves groups as typed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +41,9 @@ TROUBLE: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Slack's errors in words: what is wrong, and what to do next."""
 
+WORD: Final = re.compile(r"[\w:.-]{1,100}", re.ASCII)
+"""What an error of Slack's looks like."""
+
 FAILED: Final = 500
 """From this HTTP status on it is Slack's own failure."""
 
@@ -49,6 +53,8 @@ PASSING: Final = frozenset({"internal_error", "fatal_error", "service_unavailabl
 
 def translated(error: Exception) -> BotError:
     """Slack's refusal as an error for people; its own word stays in."""
+    if isinstance(error, KeyError):
+        return SurfaceDown(f"Slack's answer lacks {error}.", "It is tried again by itself.")
     if not isinstance(error, SlackApiError):
         return SurfaceDown(f"Slack cannot be reached: {error}.", "It is tried again by itself.")
     code = str(error.response.get("error", "unknown"))
@@ -57,6 +63,9 @@ def translated(error: Exception) -> BotError:
         return BotError(
             f"The app lacks the scope {needed}.", "Add it in the app's settings, then install it again."
         )
+    if not WORD.fullmatch(code):
+        # a proxy's page, say: slack_sdk makes an error of what is no JSON
+        return SurfaceDown("What answers is not Slack, or not well.", "It is tried again by itself.")
     if code in PASSING or error.response.status_code >= FAILED:
         return SurfaceDown(f"Slack is not well. ({code})", "It is tried again by itself.")
     message, hint = TROUBLE.get(code, ("Slack refused.", "Tell whoever runs the bot."))
@@ -65,7 +74,8 @@ def translated(error: Exception) -> BotError:
 
 def code_of(error: Exception) -> str:
     """Slack's word for an error; empty where it gave none."""
-    return str(error.response.get("error", "")) if isinstance(error, SlackApiError) else ""
+    code = str(error.response.get("error", "")) if isinstance(error, SlackApiError) else ""
+    return code if WORD.fullmatch(code) else ""
 
 
 REFUSED_BLOCKS: Final = frozenset(

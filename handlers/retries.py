@@ -24,6 +24,20 @@ TOO_MANY: Final = 429
 FAILED: Final = 500
 
 
+LONGEST_SECONDS: Final = 300
+"""Whoever waits longer is better off beginning anew."""
+
+
+def _seconds(after: str) -> float:
+    """The seconds of a `Retry-After`, at most `LONGEST_SECONDS`; 0 where it says none, as a date does."""
+    try:
+        seconds = float(after)
+    except ValueError:
+        return 0.0
+    # what is no number compares as false
+    return min(seconds, float(LONGEST_SECONDS)) if seconds > 0 else 0.0
+
+
 class RetryLater(RetryHandler):
     """Waits as long as Slack says after a 429, and ever longer after a failure of Slack's own.
 
@@ -70,7 +84,7 @@ class RetryLater(RetryHandler):
             {} if response is None else {name.lower(): value for name, value in response.headers.items()}
         )
         after = headers.get("retry-after", ["0"])
-        seconds = int(after[0] if isinstance(after, list) else after) or 2**state.current_attempt
+        seconds = _seconds(after[0] if isinstance(after, list) else after) or 2**state.current_attempt
         self._pause(seconds + random.random())  # noqa: S311 - so that not everyone comes back at once
         state.next_attempt_requested = True
         state.increment_current_attempt()

@@ -4,9 +4,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from bot import engines
 from bot.archive.archive import Archive
+from bot.engines.athena import client, tables
+from bot.engines.athena.engine import Athena
+from bot.engines.cloudwatch import groups
+from bot.engines.cloudwatch.engine import CloudWatch
+from bot.engines.cloudwatch.logs import Logs
 from bot.engines.lake import stores
 from bot.engines.lake.cloudtrail import CloudTrail
 from bot.engines.lake.engine import Lake
@@ -14,9 +20,12 @@ from bot.engines.local import Local
 from bot.question import views
 from bot.question.parser import parse
 from bot.sandbox import samples
+from tests.doubles import athena as athena_double
+from tests.doubles import cloudwatch as logs_double
 from tests.doubles import lake as double
 from tests.support.clock import Clock
 from tests.support.logs import FIRST_DAY, odd_records, quietly, write_logs
+from tests.support.trail import ATHENA_TABLE, over_trail, trail_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +33,10 @@ if TYPE_CHECKING:
     from bot.engines import Engine
     from bot.question.question import Question
     from tests.oracle import Record
+
+# no test is a matter of time: benchmarks measure, and a full machine is no fault
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 pytest_plugins = ["tests.support.postgres", "tests.support.terminal"]
 
@@ -105,7 +118,7 @@ def served(
 
 @pytest.fixture(scope="session")
 def lake(lake_events: double.Events) -> Iterator[Lake]:
-    """Lake over boto3 and HTTP, asking the double, which holds `records`. No time passes but its own."""
+    """Lake over boto3 and HTTP, asking the double, which holds `records`. No time passes but its."""
     clock = Clock(NOW)
     with double.Lake(lake_events, now=clock) as served, pytest.MonkeyPatch.context() as env:
         served.set_environment(env)
@@ -114,6 +127,48 @@ def lake(lake_events: double.Events) -> Iterator[Lake]:
         aws.client(known[stores.DEFAULT])
         env.undo()
         yield Lake(known, aws)
+
+
+@pytest.fixture(scope="session")
+def athena_bucket(records: list[Record]) -> Iterator[athena_double.Bucket]:
+    """A trail's bucket that holds `records`, and the bot's own table over it."""
+    held = athena_double.Bucket(trail_files(records))
+    held.create(over_trail(tables.read(ATHENA_TABLE)[tables.DEFAULT]))
+    yield held
+    held.close()
+
+
+@pytest.fixture(scope="session")
+def athena(athena_bucket: athena_double.Bucket) -> Iterator[Athena]:
+    """Athena over boto3 and HTTP, asking the double. No time passes but its own."""
+    clock = Clock(NOW)
+    with (
+        athena_double.Athena(athena_bucket, now=clock) as served,
+        pytest.MonkeyPatch.context() as env,
+    ):
+        # each test asks with the same token, and means another question
+        served.forgets = True
+        served.set_environment(env)
+        aws = client.Athena(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
+        engine = Athena(tables.read(ATHENA_TABLE), aws)
+        aws.client(tables.read(ATHENA_TABLE)[tables.DEFAULT], "s3")
+        engine.refresh()
+        env.undo()
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def cloudwatch(records: list[Record]) -> Iterator[CloudWatch]:
+    """CloudWatch over boto3 and HTTP, asking the double, which holds `records`. No time passes but its."""
+    clock = Clock(NOW)
+    held = logs_double.events(records)
+    with logs_double.CloudWatch(held, now=clock) as served, pytest.MonkeyPatch.context() as env:
+        served.set_environment(env)
+        known = groups.read(logs_double.GROUP)
+        logs = Logs(known, clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
+        logs.client()
+        env.undo()
+        yield CloudWatch(logs)
 
 
 @pytest.fixture(scope="module")

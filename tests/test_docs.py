@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from typer.testing import CliRunner
 
-from bot import engines, settings
+from bot import cli, engines, settings
 from bot.cli.main import app
 from bot.digests import order
 from bot.ops.metrics import Metrics
@@ -142,6 +142,21 @@ def test_every_question_in_the_documents_can_be_asked(typed: str, ask: Callable[
     window = ask(typed).window
 
     assert window.end - window.start > timedelta(0)
+
+
+def test_the_exit_codes_in_the_documents_are_those_of_the_terminal() -> None:
+    rows = re.findall(r"^\| ([0-9]) \| ", text("docs/asking.md"), re.M)
+
+    assert rows == [str(code) for code in (0, cli.FAILURE, cli.BAD_QUESTION, cli.FINDINGS, cli.UNSURE)]
+
+
+def test_every_window_by_name_in_the_documents_can_be_asked(ask: Callable[[str], Question]) -> None:
+    listed = text("docs/asking.md").split("* **Windows by name**: ")[1].split("* **")[0]
+    windows = re.findall(r"`([^`]+)`", listed)
+
+    assert len(windows) > 6
+    for window in windows:
+        ask(window)
 
 
 def test_every_window_in_the_documents_can_be_asked(ask: Callable[[str], Question]) -> None:

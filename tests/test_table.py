@@ -5,11 +5,12 @@ import io
 import json
 from datetime import UTC, date, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.answers.export import to_csv, to_json
-from bot.table import HEAD_ROWS, Cell, Column, Row, Table
+from bot.table import HEAD_ROWS, Cell, Column, Row, Table, readable
 from bot.text import literal
 
 TEXT_AND_COUNT = (Column("who", "TEXT"), Column("calls", "INTEGER"))
@@ -115,3 +116,18 @@ def test_json_reads_back_as_the_rows_and_holds_nothing_that_acts(rows: list[tupl
 
     assert [(row["who"], row["calls"]) for row in json.loads(file.getvalue())] == rows
     assert all(character == "\n" or literal(character) == character for character in file.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("exact", "shown"),
+    [
+        (0.0, 0.0),
+        (0.02, "under 0.1"),
+        (33.333333333333336, 33.3),
+        (99.98, "over 99.9"),
+        (100.0, 100.0),
+        (None, None),
+    ],
+)
+def test_a_share_is_shown_as_none_or_all_only_where_it_is(exact: float | None, shown: Cell) -> None:
+    assert readable(Column("percentTls13", "NUMBER"), exact) == shown

@@ -19,9 +19,15 @@ def test_a_size_is_in_gigabytes_from_a_tenth_of_one_on(count: int, words: str) -
 
 @pytest.mark.parametrize(
     ("part", "whole", "words"),
-    [(0, 7, "none"), (1, 2_000, "under 0.1 %"), (21, 1_000, "2.1 %"), (7, 7, "100.0 %")],
+    [
+        (0, 7, "none"),
+        (1, 2_000, "under 0.1 %"),
+        (21, 1_000, "2.1 %"),
+        (7, 7, "100.0 %"),
+        (4_999, 5_000, "over 99.9 %"),
+    ],
 )
-def test_a_share_never_rounds_something_to_nothing(part: int, whole: int, words: str) -> None:
+def test_a_share_never_rounds_to_nothing_or_to_all(part: int, whole: int, words: str) -> None:
     assert wording.share(part, whole) == words
 
 

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
 from bot.wording import counted, first_of, moment, share, short_service
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, tzinfo
 
     from bot.table import Table
 
 SILENT_NAMED: Final = 5
 """Services without TLS details that are named; more are not read."""
+
+
+VERSION: Final = "TLS version"
+CIPHER_SUITE: Final = "cipher suite"
+KEY_EXCHANGE: Final = "key exchange"
+HOST: Final = "host"
+"""What an event may say of its TLS, as people call it."""
+
+SILENCES: Final = {
+    VERSION: "numWithoutTls",
+    CIPHER_SUITE: "numWithoutSuite",
+    KEY_EXCHANGE: "numWithoutKeyExchange",
+    HOST: "numWithoutHost",
+}
+"""The columns of coverage.sql that count the events which do not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +42,12 @@ class Coverage:
     """Services none of whose events carry TLS details, shortened: `health`, `sso`."""
     oldest: datetime | None
     newest: datetime | None
+    without: Mapping[str, int] = field(default_factory=dict)
+    """Events that do not say what an event may say, by that."""
+
+    def silent_on(self, fact: str) -> int:
+        """How many events do not say a fact, one of `SILENCES`; none where that was not asked."""
+        return self.without_tls if fact == VERSION else self.without.get(fact, 0)
 
     def read_words(self) -> str:
         """ "4,959,792 events read, 2.1 % without TLS details"."""
@@ -47,13 +69,29 @@ class Coverage:
 
 
 def from_table(table: Table) -> Coverage:
-    """What the answer of `select.coverage` says."""
+    """What the answer of `select.coverage` says. Of what an older bot did not ask, no event says anything: a
+    run that was under way at the update keeps the statement it began with."""
     # coverage.sql promises these types
-    rows = cast("list[tuple[str | None, int, int, datetime, datetime]]", [row[:5] for row in table.rows()])
-    return Coverage(
-        events=sum(events for _, events, *_ in rows),
-        without_tls=sum(without for _, _, without, *_ in rows),
-        silent=tuple(sorted(short_service(name) for name, events, without, *_ in rows if events == without)),
-        oldest=min((oldest for *_, oldest, _ in rows), default=None),
-        newest=max((newest for *_, newest in rows), default=None),
+    rows = list(table.rows())
+    events, asked = _numbers(table, "numEvents"), {column.name for column in table.columns}
+    counts = {fact: _numbers(table, name) if name in asked else events for fact, name in SILENCES.items()}
+    without_tls = counts.pop(VERSION)
+    names = cast("list[str | None]", [row[0] for row in rows])
+    oldest, newest = (
+        cast("list[datetime]", [row[table.index(name)] for row in rows])
+        for name in ("oldestEvent", "newestEvent")
     )
+    silent = [name for name, every, none in zip(names, events, without_tls, strict=True) if every == none]
+    return Coverage(
+        events=sum(events),
+        without_tls=sum(without_tls),
+        silent=tuple(sorted(map(short_service, silent))),
+        oldest=min(oldest, default=None),
+        newest=max(newest, default=None),
+        without={fact: sum(each) for fact, each in counts.items()},
+    )
+
+
+def _numbers(table: Table, name: str) -> list[int]:
+    place = table.index(name)
+    return [cast("int", row[place]) for row in table.rows()]

@@ -1,17 +1,19 @@
-"""What a table means, in words: the headline, and the proof that a zero is a zero."""
+"""What a table means, in words: the headline, and what a zero rests on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final, cast
 
+from bot.answers import belief
 from bot.answers import coverage as coverages
+from bot.answers.belief import Belief, Verdict
 from bot.question.filters import FILTERS, Match
 from bot.wording import counted, month_day, number, plural
 
 if TYPE_CHECKING:
     from bot.answers.coverage import Coverage
+    from bot.engines import Sources
     from bot.question.question import Question
     from bot.table import Table
 
@@ -37,17 +39,21 @@ _NOUNS: Final = {
 NOUNS_SAID: Final = 3
 """More than three counts in a sentence are not read."""
 
-LATEST_BEGIN: Final = timedelta(days=1)
-"""How long after the start of a window its oldest event may be: on a day off nothing may have been called."""
-
 _REFUSED: Final = (
     "AWS refuses older handshakes before any event is written, so a client that cannot connect is not in here"
 )
 
 
+SHOWN: Final = Verdict(Belief.SHOWN)
+"""Nothing is claimed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """An answer in words. `proof` says why a zero may be believed, or why not; empty where rows speak."""
+    """An answer in words, as far as `verdict` goes.
+
+    `proof` says why a zero may be believed, or why not; empty where rows speak.
+    """
 
     headline: str
     proof: str
@@ -56,22 +62,40 @@ class Summary:
     """What else is to be known of it, in sentences."""
     cost: str = ""
     """What was read for it and what that costs, where it costs anything."""
+    verdict: Verdict = SHOWN
+
+    @property
+    def signed(self) -> str:
+        """The headline behind its sign."""
+        return f"{self.verdict.belief.sign} {self.headline}".lstrip()
 
 
-def summarize(question: Question, table: Table, coverage: Table | None, *, cap: int) -> Summary:
-    """What `table` says about `question`; `coverage` is the answer of `select.coverage`."""
+def summarize(
+    question: Question, table: Table, coverage: Table | None, sources: Sources | None = None, *, cap: int
+) -> Summary:
+    """What `table` says about `question`; `coverage` is the answer of `select.coverage`, and `sources` what
+    the engine says of its own, None where it does not know."""
     covered = None if coverage is None else coverages.from_table(coverage)
-    notes = (*table.notes, *_before_the_store(question, table), *_starts_late(question, covered))
+    partial = table.is_partial or (table.row_count == cap and table.row_count != question.top)
+    verdict = belief.judge(question, rows=table.row_count, partial=partial, coverage=covered, sources=sources)
+    notes = (*table.notes, *_before_the_store(question, table))
+    if sources is not None and sources.is_reading:
+        notes += ("More log files are being read right now.",)
     if table.row_count:
         totals = _totals(question, table, cap)
-        return Summary(f"Partial: at least {totals}" if table.is_partial else totals, "", covered, notes)
-    words = question.words()
-    proof = "" if covered is None else _proof(question, covered)
+        headline = f"Partial: at least {totals}" if table.is_partial else totals
+        return Summary(headline, "", covered, (*notes, *verdict.words), verdict=verdict)
+    proof = _proof(question, covered) if verdict.belief is Belief.BELIEVED else " ".join(verdict.words)
+    return Summary(_nothing(question, verdict), proof, covered, notes, verdict=verdict)
+
+
+def _nothing(question: Question, verdict: Verdict) -> str:
     if question.policy is None:
-        return Summary(f"Nothing found: {words}", proof, covered, notes)
+        return f"Nothing found: {question.words()}{verdict.caveat}"
     if question.view.narrows:
-        return Summary(f"Nothing found: {question.view.title}", proof, covered, notes)
-    return Summary(f"No {question.subject().replace('calls', 'call', 1)}", proof, covered, notes)
+        return f"Nothing found: {question.view.title}{verdict.caveat}"
+    none = f"No {question.subject().replace('calls', 'call', 1)}"
+    return f"{none} found{verdict.caveat}" if verdict.caveat else none
 
 
 def _before_the_store(question: Question, table: Table) -> tuple[str, ...]:
@@ -81,19 +105,10 @@ def _before_the_store(question: Question, table: Table) -> tuple[str, ...]:
     return (f"The store exists since {day}: of the time before, it has only what was copied into it.",)
 
 
-def _starts_late(question: Question, coverage: Coverage | None) -> tuple[str, ...]:
-    if coverage is None or coverage.oldest is None or coverage.oldest - question.window.start < LATEST_BEGIN:
-        return ()
-    return (f"The oldest event read is of {month_day(coverage.oldest, None)}.",)
-
-
-def _proof(question: Question, coverage: Coverage) -> str:
-    if coverage.events == 0:
-        return "No event at all was read for this window and these filters, so this zero proves nothing."
-    if coverage.events == coverage.without_tls:
-        return "None of these events carries TLS details, so this zero proves nothing."
+def _proof(question: Question, coverage: Coverage | None) -> str:
+    """What a zero that is believed rests on, and what it cannot show."""
     sentences = []
-    if coverage.silent:
+    if coverage is not None and coverage.silent:
         sentences.append(f"{coverage.silent_words()} no TLS details.")
     if _asks_for_refused(question):
         sentences.append(f"{_REFUSED}: ask `min=1.3` for who comes next.")

@@ -52,6 +52,10 @@ class Directory(Protocol):
     def is_among(self, user: str, named: Collection[str]) -> bool:
         """Whether a person is one of `named`, or in a group that is."""
 
+    def is_in(self, user: str, channel: str) -> bool:
+        """Whether a person reads a channel; of direct messages with the bot, only one's own. What the bot
+        cannot see, nobody is known to be in."""
+
 
 class AccessPolicy:
     """Safe from any thread, as far as the directory is."""
@@ -74,16 +78,32 @@ class AccessPolicy:
         """The same rule by another directory: one that gives up sooner."""
         return AccessPolicy(directory, users=self._users, channels=self._channels, admins=self._admins)
 
-    def admit(self, user: str, channel: str, *, private: bool = False) -> None:
+    def admit(self, user: str, channel: str, *, private: bool = False, vouched: bool = True) -> None:
         """NotAllowed where `user` may not ask in `channel`; BotError where that is not known.
 
-        Of what is answered in private, nothing comes to the channel.
+        Of what is answered in private, nothing comes to the channel. `vouched`: the surface itself says that
+        they are there, as for a command; what a form carries says nothing.
         """
-        if user in self._admins:
-            return
         self.admit_person(user)
-        if not private or self._channels:
+        if private and not self._channels:
+            return
+        if user not in self._admins:
             self.admit_channel(channel)
+        if not vouched:
+            self._admit_presence(user, channel)
+
+    def admit_target(self, user: str, channel: str, *, here: str = "") -> None:
+        """NotAllowed where `user` may not have a digest told in `channel`, nor admins;
+        BotError where that is not known. `here` is where they are, by the surface's own word."""
+        self.admit_person(user)
+        self.admit_channel(channel)
+        if channel != here:
+            self._admit_presence(user, channel)
+
+    def is_for(self, user: str, asker: str, channel: str, *, here: str) -> bool:
+        """Whether what `asker` asked in `channel`, for all to read, is for `user` to see. BotError where that
+        is not known."""
+        return user == asker or (bool(channel) and (channel == here or self._directory.is_in(user, channel)))
 
     def admit_person(self, user: str) -> None:
         """NotAllowed where `user` may not ask anywhere."""
@@ -111,6 +131,13 @@ class AccessPolicy:
             raise NotAllowed(
                 "This channel is shared with another organization, so I do not answer in it.",
                 f"Ask elsewhere, or with `private`. {self._whom_to_ask()}",
+            )
+
+    def _admit_presence(self, user: str, channel: str) -> None:
+        if not self._directory.is_in(user, channel):
+            raise NotAllowed(
+                "I answer only where both you and I are, and in your own messages with me.",
+                "Join that channel, type `/invite @TLS Audit` there, and try again.",
             )
 
     def may_change(self, user: str, owner: str) -> bool:

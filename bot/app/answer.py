@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bot import wording
 from bot.answers import summary
 from bot.question import select
+
+COVERAGE_ROWS: Final = 100_000
+"""Services of a coverage, of which AWS has a few hundred: what an answer is judged by is never capped by what
+an answer may have."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -45,7 +49,10 @@ def statements(
     question: Question, engine: Engine, views: Mapping[str, View], *, cap: int
 ) -> dict[str, Statement]:
     """What may be asked for an answer: the question, and what was read for it. Raises as `translate`."""
-    return translate({"answer": question, "coverage": select.coverage(question, views)}, engine, cap=cap)
+    return {
+        **translate({"answer": question}, engine, cap=cap),
+        **translate({"coverage": select.coverage(question, views)}, engine, cap=COVERAGE_ROWS),
+    }
 
 
 @contextmanager
@@ -53,6 +60,7 @@ def answer(question: Question, ask: Ask, *, engine: Engine, cap: int) -> Iterato
     """Have the `statements` of a question run, as far as they are due; the answer, until the `with` ends.
 
     What was read is asked only where reading is free, or where no row was found: a zero has to be believed.
+    What was not read the engine says, if it knows.
     Raises what `ask` raises.
     """
     with ExitStack() as tables:
@@ -63,6 +71,7 @@ def answer(question: Question, ask: Ask, *, engine: Engine, cap: int) -> Iterato
             coverage, also_paid = ask("coverage")
             tables.enter_context(coverage)
             paid += also_paid
-        found = summary.summarize(question, table, coverage, cap=cap)
+        sources = engine.sources(question.window.start, question.window.end)
+        found = summary.summarize(question, table, coverage, sources, cap=cap)
         cost = wording.cost(paid, engine.price) if paid and engine.price is not None else ""
         yield Answer(table, replace(found, cost=cost))

@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
 from bot.app.access import NotAllowed
-from bot.app.reuse import Costs, adopted
+from bot.app.limits import Limits
+from bot.app.precedence import Precedence
+from bot.app.reuse import Costs, NeedsConfirmation, adopted
 from bot.errors import BotError, UserError
 from bot.question import select
 from bot.store.run import QuestionTask, Run, new_id
@@ -55,6 +57,8 @@ class Questions:
         engines: Mapping[str, Engine] | None = None,
         access: AccessPolicy | None = None,
         costs: Costs | None = None,
+        precedence: Precedence | None = None,
+        limits: Limits | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`wake` tells the workers of this process that there is something to do. What `engines` cannot say
@@ -65,6 +69,8 @@ class Questions:
         self._engines = engines or {}
         self._access = access
         self._costs = costs or Costs()
+        self._precedence = precedence or Precedence()
+        self.limits = limits or Limits()
         self._clock = clock
         self._sayable: set[Hashable] = set()
         self._lock = threading.Lock()
@@ -89,44 +95,51 @@ class Questions:
         key: str,
         zone: Callable[[], tzinfo],
         reply_to: str | None = None,
+        vouched: bool = True,
         fresh: bool = False,
         confirmed: bool = False,
     ) -> Run:
         """Take a question: when this returns, the answer will come, or a word on why it does not.
 
         UserError where it is none, NotAllowed where it may not be asked. `zone`, the asker's, is asked for
-        only when the words depend on it. The same `key` is the same run. An answer of a few minutes ago is
-        taken again, unless a `fresh` one is wanted; and what will cost much raises NeedsConfirmation, unless
-        its asker has `confirmed` it.
+        only when the words depend on it. `vouched`: the surface itself says that they are in `channel`. The
+        same `key` is the same run. An answer of a few minutes ago is taken again, unless a `fresh` one is
+        wanted; more than one may ask raises TooMuch, and what will cost much NeedsConfirmation, unless its
+        asker has `confirmed` it.
         """
-        now = self._clock()
-        question, zone_read_in = self._read(text, now, zone)
-        self._admit(question, text, user, channel)
-        engine = self.grammar.engine_of(question)
-        self._check(question, engine)
-        about = self._runs, question, engine, now, self.grammar.question
-        earlier = None if fresh else self._costs.earlier(*about, self.grammar.window_typed)
-        if earlier is not None:
-            question = replace(question, window=self.grammar.question(earlier).window)
-        elif not confirmed:
-            self._costs.confirm(*about)
-        run = self._runs.add(
-            Run(
-                id=new_id(),
-                key=key,
-                task=QuestionTask(text, question.view.name),
-                user=user,
-                channel=channel,
-                reply_to=reply_to,
-                text=str(question),
-                engine=engine,
-                steps=() if earlier is None else adopted(earlier),
-                created=now,
-                zone=str(zone_read_in),
+        with self._precedence:
+            now = self._clock()
+            self.limits.check_length(text)
+            question, zone_read_in = self._read(text, now, zone)
+            self._admit(question, text, user, channel, vouched=vouched)
+            self.limits.take("question", user)
+            engine = self.grammar.engine_of(question)
+            caution = self._check(question, engine)
+            about = self._runs, question, engine, now, self.grammar.question
+            earlier = None if fresh else self._costs.earlier(*about, self.grammar.window_typed)
+            if earlier is not None:
+                question = replace(question, window=self.grammar.question(earlier).window)
+            elif not confirmed:
+                if caution:
+                    raise NeedsConfirmation(f"{caution}: run it?")
+                self._costs.confirm(*about)
+            run = self._runs.add(
+                Run(
+                    id=new_id(),
+                    key=key,
+                    task=QuestionTask(text, question.view.name),
+                    user=user,
+                    channel=channel,
+                    reply_to=reply_to,
+                    text=str(question),
+                    engine=engine,
+                    steps=() if earlier is None else adopted(earlier),
+                    created=now,
+                    zone=str(zone_read_in),
+                )
             )
-        )
-        self._wake()
-        return run
+            self._wake()
+            return run
 
     def _read(self, text: str, now: datetime, zone: Callable[[], tzinfo]) -> tuple[Question, tzinfo]:
         """The question, and the zone it was read in: the asker's, where that changes anything."""
@@ -142,41 +155,53 @@ class Questions:
         asked_from = UTC if east == west else zone()
         return self.grammar.parse(text, now=now, zone=asked_from), asked_from
 
-    def _admit(self, question: Question, text: str, user: str, channel: str) -> None:
-        """NotAllowed. Where the surface does not say in time, the worker finds out, which has time."""
+    def _admit(self, question: Question, text: str, user: str, channel: str, *, vouched: bool) -> None:
+        """NotAllowed. Where the surface does not say in time, the worker finds out, which has time; but not
+        whether they are there."""
         if self._access is None:
             return
         try:
-            self._access.admit(user, channel, private=question.private)
+            self._access.admit(user, channel, private=question.private, vouched=vouched)
         except NotAllowed as error:
             tried = {"run": None, "who": user, "where": channel, "what": text}
             audit.info("question", extra={**tried, "outcome": "refused", "error": str(error)})
             raise
         except BotError as error:
+            if not vouched:
+                raise
             log.info("whether %s may ask in %s is left to the worker: %s", user, channel, error)
 
-    def _check(self, question: Question, engine: str) -> None:
-        """UserError where an engine cannot say a question, in words about the question.
+    def _check(self, question: Question, engine: str) -> str:
+        """Why the question should be confirmed first, where its engine has a reason. UserError where the
+        engine cannot say it, in words about the question.
 
-        That does not hang on when, how many, or for whom: of questions that differ in these only, the first
-        is tried. To try one takes a millisecond or two.
+        That does not hang on when, how many, or for whom, nor on which letters a filter's values have: of
+        questions of one shape, the first is tried. To try one takes a millisecond or two.
         """
-        kind = engine, question.view, question.filters, question.policy, question.store
+        kind = engine, select.shape(question)
         with self._lock:
             if kind in self._sayable:
-                return
+                return ""
         if engine not in self._engines:
-            return
-        self._engines[engine].translate(select.build(question, cap=1), question.view.columns)
+            return ""
+        statement = self._engines[engine].translate(select.build(question, cap=1), question.view.columns)
+        if statement.caution:
+            return statement.caution
         with self._lock:
             if len(self._sayable) >= SAYABLE_KEPT:
                 self._sayable.clear()
             self._sayable.add(kind)
+        return ""
 
     def is_private(self, run: Run) -> bool:
         """Whether a run is answered to its asker alone."""
         # to read a question takes a while; most are seen not to be private without that
-        return "private" in run.text and self.grammar.question(run).private
+        if "private" not in run.text:
+            return False
+        try:
+            return self.grammar.question(run).private
+        except UserError:
+            return True  # a store or a view may be gone since: what cannot be read is shown to nobody else
 
     def is_known(self, key: str) -> bool:
         """Whether a request of this key, which made no run, was answered a few minutes ago."""
@@ -186,12 +211,36 @@ class Questions:
         """Remember that a request which made no run was answered."""
         self._runs.know(key, self._clock())
 
+    def keep_words(self, text: str, user: str) -> str:
+        """Keep what someone typed, which is too long to be carried; an id for it."""
+        return self._runs.keep_words(text, user, self._clock())
+
+    def kept_words(self, kept: str, user: str) -> str:
+        """What was kept of someone's, exactly; UserError where it is gone, or is another's."""
+        text = self._runs.kept_words(kept, user) if kept.isascii() and kept.isalnum() else None
+        if text is None:
+            raise UserError("Those words are no longer kept.", "Ask again.")
+        return text
+
     # --- what was asked
 
     def run(self, run_id: str) -> Run | None:
         """The run of an id that someone typed or pressed; None where it is none."""
         # what is no id may be what no database takes, such as NUL
         return self._runs.get(run_id) if run_id.isascii() and run_id.isalnum() else None
+
+    def seen_by(self, user: str, run_id: str, *, here: str) -> Run | None:
+        """The run of an id, where what it asks is for `user` to see; None where it is gone, or is not.
+
+        Private ones are their asker's alone, the others for whoever is in their channel; `here` is where they
+        are, by the surface's own word. BotError where that is not known.
+        """
+        run = self.run(run_id)
+        if run is None or run.user == user or self._access is None:
+            return run
+        if not isinstance(run.task, QuestionTask) or self.is_private(run):
+            return None
+        return run if self._access.is_for(user, run.user, run.channel, here=here) else None
 
     def history(self, user: str) -> list[Run]:
         """A person's latest runs, newest first."""

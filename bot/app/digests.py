@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from bot import wording
+from bot.app.access import NotAllowed
 from bot.digests import order as orders
 from bot.digests import report as reports
 from bot.digests import scan
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from bot.store.runs import Runs
 
 log = logging.getLogger(__name__)
+
+SCAN_AGE: Final = timedelta(minutes=15)
+"""How old a scan may be that digests share. Longer ago, several deliveries of logs may have come since."""
 
 LONGEST_ID: Final = 10
 """Digits of a number that a database takes."""
@@ -68,31 +73,39 @@ class DigestOrders:
         *,
         access: AccessPolicy,
         wake: Callable[[], None],
+        by_channel: bool = False,
+        most: int | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`wake` tells the workers of this process that there is something to do."""
+        """`wake` tells the workers of this process that there is something to do. A digest is changed by its
+        owner and admins, and `by_channel` by whoever is in its channel. Nobody owns more than `most`."""
         self._digests = digests
         self._runs = runs
         self._grammar = grammar
         self._access = access
         self._wake = wake
+        self._by_channel = by_channel
+        self._most = most
         self._clock = clock
 
     # --- orders
 
-    def order(self, text: str, *, user: str, channel: str, zone: tzinfo) -> Digest:
-        """Take an order, typed in `channel` by someone in `zone`: the digest, kept.
+    def order(self, text: str, *, user: str, channel: str, zone: tzinfo, here: str | None = None) -> Digest:
+        """Take an order, made in `channel` by someone in `zone`: the digest, kept.
 
-        UserError where it is none, NotAllowed where it is not allowed.
+        `here` is where they are, as the surface itself says: `channel`, but for a form. UserError where it is
+        none, NotAllowed where it is not allowed.
         """
         order = orders.parse(text, zone=str(zone))
-        self._access.admit(user, order.channel or channel)
+        target = order.channel or channel
+        self._access.admit_target(user, target, here=channel if here is None else here)
+        self._check_number(user)
         now = self._clock()
         return self._digests.add(
             Digest(
                 id=0,
                 owner=user,
-                channel=order.channel or channel,
+                channel=target,
                 schedule=order.schedule,
                 scope=self.question(order.question).scope,
                 mention=order.mention,
@@ -101,13 +114,21 @@ class DigestOrders:
             )
         )
 
-    def edit(self, digest: Digest, text: str) -> Digest:
-        """The digest as an order has it now. Another question begins anew, with a baseline. UserError."""
+    def edit(self, digest: Digest, text: str, *, user: str) -> Digest:
+        """The digest as an order of `user`'s has it now. Another question begins anew, with a baseline.
+
+        It moves only to where both they and its owner may have digests told. UserError, NotAllowed.
+        """
         order = orders.parse(text, zone=digest.schedule.zone)
-        self._access.admit(digest.owner, order.channel or digest.channel)
+        target = order.channel or digest.channel
+        if target == digest.channel:
+            self._access.admit_channel(target)
+        else:
+            for each in dict.fromkeys((user, digest.owner)):
+                self._access.admit_target(each, target)
         edited = replace(
             digest,
-            channel=order.channel or digest.channel,
+            channel=target,
             schedule=order.schedule,
             scope=self.question(order.question).scope,
             mention=order.mention,
@@ -118,6 +139,16 @@ class DigestOrders:
         if not self._digests.change(edited):
             raise UserError(f"Digest {digest.id} was removed meanwhile.")
         return edited
+
+    def _check_number(self, user: str) -> None:
+        if self._most is None:
+            return
+        owned = [digest.id for digest in self._digests.all() if digest.owner == user]
+        if len(owned) >= self._most:
+            raise UserError(
+                f"You have {wording.counted(len(owned), 'digest')}, and nobody may have more.",
+                f"Remove one first, such as {owned[0]}.",
+            )
 
     def fault(self, draft: Draft) -> str:
         """The part of a draft that is wrong by itself; else `channel`: nothing may be told there."""
@@ -156,8 +187,9 @@ class DigestOrders:
     # --- finding one
 
     def find(self, number: str, *, user: str, channel: str) -> Digest:
-        """The digest of a number; of none, the channel's only one. Its owner, admins and whoever is in its
-        channel may see and change it, if they may ask at all. WhichDigest, NotAllowed."""
+        """The digest of a number; of none, the only one of `channel`, where they are as the surface itself
+        says. Its owner, admins and whoever is in its channel may see it, have it told and snooze its
+        findings, if they may ask at all. WhichDigest, NotAllowed."""
         self._access.admit_person(user)
         digits = number.strip().lstrip("#").strip("`")
         if not digits:
@@ -172,14 +204,24 @@ class DigestOrders:
         digest = self._digests.get(int(digits)) if is_id else None
         if digest is None:
             raise WhichDigest(f"No digest `{shown(digits)}`.")
-        if digest.channel != channel and not self._access.may_change(user, digest.owner):
+        if not self._access.may_change(user, digest.owner) and not self._access.is_for(
+            user, digest.owner, digest.channel, here=channel
+        ):
             raise UserError(
-                f"Digest {digest.id} belongs to another channel.", "Type it there, or ask its owner."
+                f"Digest {digest.id} belongs to another channel.", "Join that channel, or ask its owner."
             )
         return digest
 
+    def find_to_change(self, number: str, *, user: str, channel: str) -> Digest:
+        """The same, for `user` to change, pause or remove. WhichDigest, NotAllowed."""
+        digest = self.find(number, user=user, channel=channel)
+        if not self._by_channel and not self._access.may_change(user, digest.owner):
+            raise NotAllowed(f"Only who ordered digest {digest.id}, or an admin of the bot, can change it.")
+        return digest
+
     def known_to(self, user: str, channel: str) -> list[Digest]:
-        """The digests of a channel, and a person's own."""
+        """The digests of a channel, in which they are, and a person's own. NotAllowed."""
+        self._access.admit_person(user)
         return [each for each in self._digests.all() if channel == each.channel or user == each.owner]
 
     def words(self, digest: Digest) -> str:
@@ -266,7 +308,8 @@ def promise(
         log.warning("digest %s cannot be asked: %s", digest.id, error)
     else:
         text = str(question)
-        awaits = _scan_of(question, before, runs=runs, grammar=grammar, now=now)
+        fresh = timedelta() if at_once else SCAN_AGE
+        awaits = _scan_of(question, before, runs=runs, grammar=grammar, now=now, fresh=fresh)
     return runs.add(
         Run(
             id=new_id(),
@@ -282,8 +325,11 @@ def promise(
     )
 
 
-def _scan_of(question: Question, before: Window, *, runs: Runs, grammar: Grammar, now: datetime) -> Run:
-    """The scan of a question, which others may have begun; a new one where that failed."""
+def _scan_of(
+    question: Question, before: Window, *, runs: Runs, grammar: Grammar, now: datetime, fresh: timedelta
+) -> Run:
+    """The scan of a question, which others may have begun; a new one where that failed, or was asked longer
+    than `fresh` ago: more logs may have come since."""
     engine = grammar.engine_of(question)
     asked = f"{engine} {question} {before}"
     key = f"scan/{hashlib.sha256(asked.encode()).hexdigest()}"
@@ -297,6 +343,8 @@ def _scan_of(question: Question, before: Window, *, runs: Runs, grammar: Grammar
         engine=engine,
         created=now,
     )
-    while (there := runs.add(run)).state in {"failed", "cancelled"}:
+    while (there := runs.add(run)).id != run.id and (
+        there.state in {"failed", "cancelled"} or (there.state == "done" and now - there.created >= fresh)
+    ):
         run = replace(run, key=f"{there.key}+")
     return there

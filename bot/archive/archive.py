@@ -14,16 +14,19 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bot.archive import ledger as ledgers
 from bot.archive import parquet
 from bot.archive.compaction import Compacted, compact
+from bot.archive.content import NoLog, texts
 from bot.archive.days import Days
+from bot.archive.events import Unusable
 from bot.archive.ingest import BadFile, Ingest, Ingested, Limits, Progress, plain_errors
 from bot.archive.ledger import LEDGER, LOCK, PARQUET, Key, Ledger, Outcome, Report, Sources
+from bot.archive.records import Tally, rows, scan, split
 from bot.archive.sources import Found, Source, check, find
 from bot.errors import UserError
 
@@ -53,6 +56,21 @@ class Archive:
     def events_sql(self) -> str:
         """The statement that makes `events`, with the folders' `day` as a DATE, in an embedded engine."""
         return parquet.events_sql(self.folder, self._files())
+
+    def days(self) -> list[date]:
+        """The days in UTC of which it has events, oldest first."""
+        files = self._files()
+        names = [path.parent.name for path in self.folder.glob(PARQUET)] if files is None else files
+        return sorted({date.fromisoformat(name[len("day=") :][:10]) for name in names})
+
+    def extent(self) -> tuple[datetime, datetime] | None:
+        """The moments of its oldest and its newest event; None where it has none. Cheap: of the first and the
+        last day, Parquet's own statistics are read."""
+        days = self.days()
+        if not days:
+            return None
+        with plain_errors(self.folder, "read"):
+            return parquet.extent(self.folder, self._files(), days[0], days[-1])
 
     def sources(self, start: datetime | None = None, end: datetime | None = None) -> Sources:
         """What is missing from the archive for a window of times in UTC, or for all times."""
@@ -163,6 +181,17 @@ class Archive:
 
 def _midnight(now: float) -> datetime:
     return datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def holds_an_event(source: Source) -> bool:
+    """Whether a file is a log, by its content; its first event is enough."""
+    try:
+        for text in texts(source.read()):
+            if any(True for _ in rows(split(text) if isinstance(text, bytes) else scan(text), Tally())):
+                return True
+    except (NoLog, Unusable):
+        return False
+    return False
 
 
 def _unreadable(found: Found) -> Iterator[tuple[Key, Report]]:

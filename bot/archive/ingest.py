@@ -349,7 +349,7 @@ def _report(source: Source, tally: Tally, first: str, last: str) -> Report:
         outcome = Outcome.REFUSED
     elif not last:
         outcome = Outcome.SKIPPED
-        strange = TEXT_WITHOUT_JSON if tally.bad.keys() == {NO_JSON} else JSON_WITHOUT_EVENTS
+        strange = TEXT_WITHOUT_JSON if NO_JSON in tally.bad else JSON_WITHOUT_EVENTS
         why = next((kind for kind, _ in tally.skipped.most_common(1)), strange)
     bad = {} if outcome is Outcome.SKIPPED else dict(tally.bad)
     return Report(source.name, outcome, why, dict(tally.skipped), bad, first, last)

@@ -12,6 +12,7 @@ import hashlib
 import re
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from bot.archive.events import COLUMNS, Unusable
@@ -31,6 +32,7 @@ from bot.event_schema import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import date, datetime
     from pathlib import Path
 
     import duckdb
@@ -275,6 +277,21 @@ def events_sql(folder: Path, files: Sequence[str] | None) -> str:
     return f"CREATE VIEW events AS {' UNION ALL '.join(selects)}"
 
 
+def extent(folder: Path, files: Sequence[str] | None, *days: date) -> tuple[datetime, datetime] | None:
+    """The moments of the oldest and the newest event of some days; None where they have none."""
+    import duckdb
+
+    with closing(duckdb.connect()) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(events_sql(folder, files))
+        query = "SELECT min(eventTime), max(eventTime) FROM events WHERE day IN (SELECT unnest($1::DATE[]))"
+        found = connection.execute(query, [list(days)]).fetchone()
+    if found is None or found[0] is None:
+        return None
+    oldest, newest = (moment.replace(tzinfo=UTC) for moment in found)
+    return oldest, newest
+
+
 def _copy(spool: Spool, parquet: Path) -> str:
     # Times are read as TIMESTAMPTZ, since read_json drops the offset of a TIMESTAMP; maps as JSON, since it
     # drops the quotes of a string that becomes VARCHAR.
@@ -342,21 +359,40 @@ def _among(field: str, texts: Iterable[str]) -> str:
 
 
 def _said() -> dict[str, str]:
-    """The SQL of each column of `SAID`."""
+    """The SQL of each column of `SAID`. What nearly every event says comes first: that costs no trimming."""
+    version, usual = (
+        "tlsDetails.tlsVersion",
+        f"tlsDetails.tlsVersion IN ({', '.join(map(_quoted, VERSIONS))})",
+    )
     versions = " ".join(
         f"WHEN {_among('tlsVersion', texts)} THEN {_quoted(name)}" for name, texts in VERSIONS.items()
     )
     known = [text for texts in VERSIONS.values() for text in texts]
-    groups = [text for texts in ({**CLASSICAL, **POST_QUANTUM}).values() for text in texts]
+    groups = {**CLASSICAL, **POST_QUANTUM}
+    names = [text for texts in groups.values() for text in texts]
     missing = {
-        "suite": f"coalesce({_among('cipherSuite', NO_SUITE)}, true)",
-        "exchange": f"coalesce(NOT {_among('keyExchange', groups)}, true)",
-        "host": f"coalesce({_among('clientProvidedHostHeader', NO_HOST)}, true)",
+        "suite": (
+            "starts_with(tlsDetails.cipherSuite, 'ECDHE-') "
+            "OR starts_with(tlsDetails.cipherSuite, 'TLS_AES_')",
+            _among("cipherSuite", NO_SUITE),
+        ),
+        "exchange": (
+            f"tlsDetails.keyExchange IN ({', '.join(map(_quoted, groups))})",
+            f"NOT {_among('keyExchange', names)}",
+        ),
+        "host": (
+            "ends_with(tlsDetails.clientProvidedHostHeader, '.amazonaws.com')",
+            _among("clientProvidedHostHeader", NO_HOST),
+        ),
     }
-    unsaid = " + ".join(f"({sql})::INT * {UNSAID[name]}" for name, sql in missing.items())
+    unsaid = " + ".join(
+        f"(CASE WHEN {says} THEN 0 WHEN coalesce({lacks}, true) THEN {UNSAID[name]} ELSE 0 END)"
+        for name, (says, lacks) in missing.items()
+    )
     return {
-        "saidVersion": f"CASE {versions} WHEN tlsDetails.tlsVersion IS NOT NULL THEN '' END",
-        "unreadVersion": f"CASE WHEN NOT {_among('tlsVersion', ['', *known])} THEN tlsDetails.tlsVersion END",
+        "saidVersion": f"CASE WHEN {usual} THEN {version} {versions} WHEN {version} IS NOT NULL THEN '' END",
+        "unreadVersion": f"CASE WHEN {usual} THEN NULL WHEN NOT {_among('tlsVersion', ['', *known])}"
+        f" THEN {version} END",
         "unsaid": f"({unsaid})::UTINYINT",
     }
 

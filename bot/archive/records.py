@@ -232,7 +232,8 @@ def _found(record: Any, number: int, tally: Tally) -> Iterator[Row]:
         events = find(read(line), skipped)
     except (Unusable, RecursionError) as error:
         why = str(error) if isinstance(error, Unusable) else "is nested too deeply"
-        tally.refuse(why, number)
+        named = may_hold_event(line.decode("utf-8", "replace"))
+        tally.refuse(why if named else NO_JSON, number)  # brackets in prose, as in a README
         return
     tally.skipped.update(skipped)
     for event in events:

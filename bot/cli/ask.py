@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
+import shutil
 import sys
 import tempfile
 import time
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -14,16 +17,29 @@ from uuid import uuid4
 
 import typer
 
-from bot.errors import BotError, EngineBusy, UserError
+from bot.cli import FINDINGS, UNSURE
+from bot.errors import BotError, EngineBusy, EngineError, UserError
+from bot.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import tzinfo
 
+    from bot.answers.summary import Summary
     from bot.archive.ingest import Progress as IngestProgress
     from bot.engines import Engine, Progress, Statement
+    from bot.question.views import View
     from bot.question.window import Window
     from bot.table import Table
+
+EXAMPLES: Final = (
+    ("last 7d", "calls over TLS older than 1.2, by service"),
+    ("last 7d service=s3", "who calls S3 with it, in full"),
+    ("who is on tls 1.1 since monday", "the same words, or plain ones"),
+    ("yesterday min=1.3 by=clients", "which clients are not on TLS 1.3 yet"),
+    ("last 30d by=principals cipher=weak", "who also uses weak cipher suites"),
+    ("2026-11-01..2026-11-08 versions", "every TLS version's share"),
+)
 
 BUSY_SECONDS: Final = 5.0
 """How long to wait when the engine has no room."""
@@ -35,20 +51,72 @@ class Format(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
+    ndjson = "ndjson"
+    markdown = "markdown"
+
+
+SUFFIXES: Final = {
+    ".csv": Format.csv,
+    ".json": Format.json,
+    ".ndjson": Format.ndjson,
+    ".jsonl": Format.ndjson,
+    ".md": Format.markdown,
+    ".markdown": Format.markdown,
+    ".txt": Format.table,
+}
+"""The format of a file that says none."""
+
+EXIT_CODES: Final = (
+    "Exit codes: 0 an answer, 1 a failure, 2 a bad question; with --fail-on-findings also 3 for findings, "
+    "and 4 for a zero that is not to be believed."
+)
+
+
+def _words(incomplete: str) -> list[str]:
+    """What can go on in a question, for the shell's completion."""
+    from bot.question.filters import FILTERS
+    from bot.question.views import SHIPPED
+
+    views = sorted(path.stem for path in SHIPPED.glob("*.sql"))
+    windows = ["last", "today", "yesterday", "since", "help"]
+    pairs = [f"{word}=" for word in (*FILTERS, "min", "top", "by")]
+    by = [f"by={view}" for view in views] if incomplete.startswith("by=") else []
+    return [word for word in [*windows, *views, *pairs, *by] if word.startswith(incomplete)]
 
 
 def ask(
     question: Annotated[
         list[str],
-        typer.Argument(help="As in Slack: `last 7d service=s3`. `tls-audit views` lists the views."),
+        typer.Argument(
+            help="As in Slack: `last 7d service=s3`, or in plain words. `-` reads it from stdin; "
+            "`tls-audit ask help` says more.",
+            autocompletion=_words,
+        ),
     ],
     *,
-    format_: Annotated[Format, typer.Option("--format", help="How to write the rows.")] = Format.table,
-    output: Annotated[Path | None, typer.Option(help="Write the rows to this file.")] = None,
+    format_: Annotated[
+        Format | None,
+        typer.Option("--format", "-f", help="How to write the rows; else as the suffix of --output says."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the rows to this file.")
+    ] = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the SQL and ask nothing.")] = False,
     sample: Annotated[bool, typer.Option("--sample", help="Ask built-in sample events.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Write the rows and no words.")] = False,
+    fail_on_findings: Annotated[
+        bool, typer.Option("--fail-on-findings", help="Exit with 3 for findings, 4 for an unsure zero.")
+    ] = False,
 ) -> None:
     """Ask one question. The table goes to stdout, progress to stderr."""
+    typed = " ".join(question)
+    if typed.strip() == "-":
+        typed = sys.stdin.read()
+    if typed.split()[:1] in (["help"], ["HELP"], ["Help"]):
+        typer.echo(_help())
+        return
+    to = None if output == Path("-") else output
+    form = format_ or (SUFFIXES.get(to.suffix.lower(), Format.table) if to else Format.table)
     from bot import bootstrap as parts
     from bot import engines, settings
     from bot.app import answer as answering
@@ -58,7 +126,7 @@ def ask(
 
     started, now, zone = time.monotonic(), datetime.now(UTC), _zone()
     chosen = settings.load()
-    catalogue = views.load(chosen.views)
+    catalogue = views.Lazily(chosen.views)
     with ExitStack() as temporary:
         if sample:
             folder = Path(temporary.enter_context(tempfile.TemporaryDirectory(prefix="tls-audit-sample-")))
@@ -69,7 +137,7 @@ def ask(
         events = parts.archive(chosen)
         available = {name: parts.engine(chosen, name, events) for name in names}
         asked = parse(
-            " ".join(question),
+            typed,
             now=now,
             zone=zone,
             views=catalogue,
@@ -77,11 +145,21 @@ def ask(
             stores=[store for one in available.values() for store in one.stores],
             max_days=chosen.max_window,
         )
+        if fail_on_findings and asked.policy is None:
+            raise UserError(
+                f"`{asked.view.name}` counts calls of every kind, and finds nothing.",
+                "Leave --fail-on-findings out, or ask another view.",
+            )
         engine = available[asked.engine or chosen.engine]
+        # the SQL alone may be shown to who has no connection
+        with suppress(EngineError) if sql else nullcontext():
+            engine.refresh()
         statements = answering.statements(asked, engine, catalogue, cap=chosen.max_rows)
         if sql:
-            typer.echo(statements["answer"].sql)
+            typer.echo(_sql(statements["answer"]))
             return
+        if caution := statements["answer"].caution:
+            typer.echo(f"{caution}.", err=True)
         if sample:
             from bot.sandbox import samples
 
@@ -90,7 +168,7 @@ def ask(
         else:
             _prepare(engine, chosen.logs, asked.window)
         with ExitStack() as kept:
-            with terminal.query_progress() as progress:
+            with terminal.query_progress() if not quiet else nullcontext(_tell_nothing) as progress:
 
                 def run(name: str) -> tuple[Table, int]:
                     table = _patiently(engine, statements[name], progress)
@@ -98,11 +176,51 @@ def ask(
 
                 answer = kept.enter_context(answering.answer(asked, run, engine=engine, cap=chosen.max_rows))
             title = f"{asked.words()[:1].upper()}{asked.words()[1:]} · {asked.window.words(zone, now)}"
+            if asked.read_as:
+                title = f"{title}\nRead as: {asked.read_as}"
             if sample:
                 title = f"SAMPLE DATA, invented for trying things out\n{title}"
             seconds = time.monotonic() - started
             report = terminal.report(answer.table, answer.summary, zone=zone, now=now, seconds=seconds)
-            _write(answer.table, format_, output, title, report, zone, now)
+            said = None if quiet else (title, report)
+            _write(answer.table, asked.view, form, to, said, zone, now)
+            if fail_on_findings and (code := _verdict(answer.summary)):
+                raise typer.Exit(code)
+
+
+def _verdict(summary: Summary) -> int:
+    """The exit code of an answer, for whoever wants it told by that."""
+    from bot.answers.belief import Belief
+
+    return {Belief.FINDINGS: FINDINGS, Belief.PARTIAL: FINDINGS, Belief.DOUBTED: UNSURE}.get(
+        summary.verdict.belief, 0
+    )
+
+
+def _tell_nothing(*_: object) -> None:
+    """Progress that nobody wants to see."""
+
+
+def _help() -> str:
+    """How to ask, by examples."""
+    from bot.question.filters import FILTERS
+
+    lines = [f"    tls-audit ask {example:34} {what}" for example, what in EXAMPLES]
+    return "\n".join(
+        [
+            "Ask which clients still call AWS with old TLS:",
+            *lines,
+            f"Words: {' '.join(FILTERS)}, each with = or !=, several values with commas, * for any "
+            "characters; min=1.3, cipher=weak, kx=classical; by= a view; top=20.",
+            "`tls-audit views` lists the views; `tls-audit ask --help` the options.",
+        ]
+    )
+
+
+def _sql(statement: Statement) -> str:
+    """What an engine is asked, and what is made of its rows here, where it says less than the question."""
+    fold = f"\n\n# whose rows are folded here:\n{statement.fold}" if statement.fold else ""
+    return f"{statement.sql}{fold}"
 
 
 def _patiently(engine: Engine, asked: Statement, progress: Progress) -> Table:
@@ -138,7 +256,7 @@ def _prepare(engine: Engine, logs: str, window: Window) -> None:
     if done is None:
         return
     if done.bad:
-        typer.echo(terminal.ingested(done), err=True)
+        typer.echo("\n".join(terminal.unread(done)), err=True)
     elif not (done.files or done.known):
         typer.echo(f"No log files in {logs}.", err=True)
 
@@ -151,46 +269,94 @@ def _unseen() -> Iterator[Callable[[IngestProgress], None]]:
 
 def _write(
     table: Table,
-    format_: Format,
+    view: View,
+    form: Format,
     output: Path | None,
-    title: str,
-    report: str,
+    said: tuple[str, str] | None,
     zone: tzinfo,
     now: datetime,
 ) -> None:
     """The rows go to the file or to stdout; the words about them to whichever of the two is for people."""
-    from bot.answers.export import to_csv, to_json
     from bot.cli import terminal
 
-    with _plain_errors(), _open(output) as file:
-        words = sys.stdout if format_ is Format.table or output else sys.stderr
-        print(title, end="\n\n", file=words)
-        if format_ is Format.csv:
-            to_csv(table, file)
-        elif format_ is Format.json:
-            to_json(table, file)
-        elif table.row_count:
-            width = terminal.width() if output is None else None
-            print(terminal.render(table, width=width, zone=zone, now=now), file=file)
-        file.flush()
-        print(report, file=words, flush=True)
+    title, report = said or ("", "")
+    with _plain_errors(output):
+        if output is not None:
+            with _whole(output) as file:
+                _rows(table, view, form, file, None, zone, now)
+            if said:
+                rows = f"wrote {counted(table.row_count, 'row')} to {output}"
+                print(title, report, rows, sep="\n")
+            return
+        width = terminal.width()
+        if form is Format.table:
+            text = io.StringIO()
+            _rows(table, view, form, text, width, zone, now)
+            parts = [terminal.wrapped(title, width) + "\n", text.getvalue().rstrip("\n")]
+            whole = [
+                part for part in [*(parts if said else parts[1:]), terminal.wrapped(report, width)] if part
+            ]
+            terminal.page("\n".join(whole))
+            return
+        if said:
+            print(title, end="\n\n", file=sys.stderr)
+        _rows(table, view, form, sys.stdout, width, zone, now)
+        sys.stdout.flush()
+        if said:
+            print(report, file=sys.stderr, flush=True)
+
+
+def _rows(
+    table: Table, view: View, form: Format, file: TextIO, width: int | None, zone: tzinfo, now: datetime
+) -> None:
+    """The rows alone."""
+    from bot.answers import export
+    from bot.cli import terminal
+
+    match form:
+        case Format.csv:
+            export.to_csv(table, file)
+        case Format.json:
+            export.to_json(table, file)
+        case Format.ndjson:
+            export.to_ndjson(table, file)
+        case Format.markdown:
+            export.to_markdown(table, file)
+        case Format.table if table.row_count:
+            print(terminal.render(table, width=width, zone=zone, now=now, view=view), file=file)
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
+def _plain_errors(output: Path | None) -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
-        raise  # whoever read us has read enough, as `head` does: typer ends quietly
+        raise  # whoever read us has read enough, as `head` does: `main` ends quietly
     except OSError as error:
-        sys.stdout = None  # what it still holds would fail again
+        if output is None:
+            sys.stdout = None  # what it still holds would fail again
         raise BotError(f"The answer could not be written: {error.strerror}.") from error
 
 
-def _open(output: Path | None) -> AbstractContextManager[TextIO]:
-    if output is None:
-        return nullcontext(sys.stdout)
+@contextmanager
+def _whole(output: Path) -> Iterator[TextIO]:
+    """The file, there whole or not at all: it is written beside its place, and put there when done."""
+    place = output.resolve()
+    beside = place.with_name(f".{place.name}.{os.getpid()}.part")
+    if place.exists() and not place.is_file():
+        beside = place  # a pipe or a device holds nothing, and takes what it can
     try:
-        return output.open("w", encoding="utf-8", newline="")
+        file = beside.open("w", encoding="utf-8", newline="")
     except OSError as error:
         raise UserError(f"Cannot write {output}: {error.strerror}.") from error
+    try:
+        with file:
+            yield file
+        if beside != place:
+            if place.exists():
+                shutil.copymode(place, beside)
+            beside.replace(place)
+    except BaseException:
+        if beside != place:
+            beside.unlink(missing_ok=True)
+        raise

@@ -16,7 +16,7 @@ from bot.errors import UserError
 def demo(
     *,
     host: Annotated[str, typer.Option(help="Where the page is served.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="On which port; 0 takes a free one.")] = 8765,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="On which port; 0 takes a free one.")] = 8765,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
     script: Annotated[
         Path | None, typer.Option(help="Send this file's commands, print the threads, and end.")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bot.cli import FAILURE
+from bot.secrets import Secrets
 
 
 def doctor(
@@ -18,14 +19,15 @@ def doctor(
     from bot import settings
     from bot.cli import checks
 
-    failed = False
-    for each in checks.run(settings.load()):
+    failed, chosen = False, settings.load()
+    hide = Secrets(chosen.secrets).hide
+    for each in checks.run(chosen):
         if as_json:
-            typer.echo(json.dumps(asdict(each), ensure_ascii=False))
+            typer.echo(hide(json.dumps(asdict(each), ensure_ascii=False)))
         else:
-            typer.echo(f"{'✓' if each.passed else '✗'} {each.what}")
-            if not each.passed:
-                typer.echo(f"  → {each.mend}")
+            typer.echo(hide(f"{'✗' if not each.passed else '!' if each.warns else '✓'} {each.what}"))
+            if each.warns or not each.passed:
+                typer.echo(hide(f"  → {each.mend}"))
         failed = failed or not each.passed
     if failed:
         raise typer.Exit(FAILURE)

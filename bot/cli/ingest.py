@@ -9,6 +9,7 @@ import typer
 
 from bot.cli import FAILURE
 from bot.errors import UserError
+from bot.text import literal
 
 DAY: Final = ["%Y-%m-%d"]
 
@@ -24,6 +25,7 @@ def ingest(
     until: Annotated[
         datetime | None, typer.Option(formats=DAY, help="The last day, of folders that tell theirs.")
     ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Name every file that was not read.")] = False,
 ) -> None:
     """Read CloudTrail log files into the archive that the embedded engine asks."""
     from bot import bootstrap as parts
@@ -39,10 +41,15 @@ def ingest(
         done = archive.ingest(
             sources,
             progress=progress,
+            leave_out=chosen.left_out,
             since=since and since.replace(tzinfo=UTC),
             until=until and until.replace(tzinfo=UTC),
         )
     archive.compact()
-    typer.echo(terminal.ingested(done))
+    if verbose:
+        for report in done.reports:
+            if not report.is_left_out:
+                typer.echo(f"{literal(report.name)}: {literal(report.why)}")
+    typer.echo(terminal.ingested(done, archive.sources().left_out if verbose else ()))
     if done.bad:
         raise typer.Exit(FAILURE)

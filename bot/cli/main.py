@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -13,6 +13,7 @@ from bot.cli import (
     FAILURE,
     INTERRUPTED,
     ask,
+    athena,
     client,
     demo,
     doctor,
@@ -23,21 +24,28 @@ from bot.cli import (
     views,
 )
 from bot.errors import BotError, UserError
+from bot.secrets import Hiding, Secrets, of_environment
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 app = typer.Typer(
     help="Which clients still call AWS with old TLS?",
     no_args_is_help=True,
-    add_completion=False,
+    epilog=ask.EXIT_CODES,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+# what looks like an option is a word of the question: `--service s3`
+app.command(epilog=ask.EXIT_CODES, context_settings={"ignore_unknown_options": True})(ask.ask)
 COMMANDS = (
-    *(ask.ask, ingest.ingest, views.views, client.client),
+    *(ingest.ingest, views.views, client.client),
     *(serve.serve, demo.demo, doctor.doctor, health.health),
 )
 for command in COMMANDS:
     app.command()(command)
 app.add_typer(lake.app, name="lake")
+app.add_typer(athena.app, name="athena")
 
 
 def _tell_version(asked: bool) -> None:
@@ -67,12 +75,17 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    # whatever is raised, here or in a thread, is written there: no token, no password
+    hiding = Secrets(of_environment(os.environ))
+    sys.stderr = cast("TextIO", Hiding(sys.stderr, hiding))
     try:
         app()
     except SystemExit as done:
         # typer makes this of a KeyboardInterrupt
         if done.code == INTERRUPTED:
             typer.echo("Stopped.", err=True)
+        if isinstance(done.__context__, BrokenPipeError):
+            sys.exit(0)  # whoever reads us, as `head` does, has read enough
         raise
     except BotError as error:
         typer.echo(f"{error.message}" + (f"\n{error.hint}" if error.hint else ""), err=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 import sys
 import time
+import unicodedata
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.answers.arrangement import arranged
 from bot.table import readable, text
 from bot.text import literal
 from bot.wording import counted, gigabytes, moment, number, seconds_words
@@ -21,7 +26,9 @@ if TYPE_CHECKING:
     from bot.answers.summary import Summary
     from bot.archive.ingest import Ingested
     from bot.archive.ingest import Progress as IngestProgress
-    from bot.table import Cell, Column, Table
+    from bot.archive.ledger import Report
+    from bot.question.views import View
+    from bot.table import Cell, Column, Row, Table
 
 SCREEN_ROWS: Final = 100
 """More rows than this are read in a file, not on a screen."""
@@ -32,36 +39,42 @@ NARROWEST: Final = 12
 LINE_SECONDS: Final = 10
 """Without a terminal, progress is a line this often."""
 
-_GAP: Final = 2
+_GAP: Final = "  "
 
 
-def render(table: Table, *, width: int | None, zone: tzinfo, now: datetime) -> str:
-    """The table for people: labels, separators, times in `zone`, its lines at most `width` characters long.
+def render(table: Table, *, width: int | None, zone: tzinfo, now: datetime, view: View | None = None) -> str:
+    """The table for people: labels, separators, times in `zone`, its lines at most `width` cells wide.
 
-    Columns that say the same in every row stand above it, once. What is left out is said below.
+    Calls and TLS stand first, and most calls on top, as `arranged` has it. Columns that say the same in
+    every row stand above the table, once. What is left out is said below.
     """
-    from tabulate import tabulate
-
+    shown = arranged(table, view, SCREEN_ROWS)
     constants = table.constants()
-    columns = [
-        _OnScreen.of(table, place, zone, now) for place in range(len(table.columns)) if place not in constants
-    ]
-    kept = columns if width is None else _kept(columns, width)
+    places = [place for place in shown.places if place not in constants]
+    columns = [_OnScreen.of(table, place, shown.rows, zone, now) for place in places]
+    key = columns[places.index(found)] if (found := shown.key(places)) is not None else None
+    kept = columns if width is None else _kept(columns, key, width)
     widths = [column.width for column in kept]
     fitted = widths if width is None else _fit(widths, width)
     lines = []
+    was_cut = fitted != widths
     if constants:
-        same = [(table.columns[place], cell) for place, cell in constants.items()]
-        cells = [f"{column.label} {_shown(column, cell, zone, now)}" for column, cell in same]
-        lines.append(f"All rows: {' · '.join(cells)}\n")
+        same = [
+            (table.columns[place], _shown(table.columns[place], cell, zone, now))
+            for place, cell in constants.items()
+        ]
+        room = None if width is None else max(NARROWEST, 2 * width)
+        cut = [_cut(cell, room) for _, cell in same]
+        was_cut = was_cut or cut != [cell for _, cell in same]
+        cells = [f"{column.label} {cell}" for (column, _), cell in zip(same, cut, strict=True)]
+        lines.append(wrapped(f"All rows: {' · '.join(cells)}", width) + "\n")
     if kept:
-        cut = [[_cut(cell, most) for cell in column.cells] for column, most in zip(kept, fitted, strict=True)]
-        labels = [_cut(column.label, most) for column, most in zip(kept, fitted, strict=True)]
-        align = ["right" if column.is_number else "left" for column in kept]
-        rows = list(zip(*cut, strict=True))
-        lines.append(tabulate(rows, labels, "simple", disable_numparse=True, colalign=align))
+        lines += [_line([column.label for column in kept], kept, fitted)]
+        lines += [_GAP.join("-" * most for most in fitted)]
+        lines += [_line(row, kept, fitted) for row in zip(*(column.cells for column in kept), strict=True)]
     dropped = [column.label for column in columns if column not in kept]
-    return "\n".join([*lines, *_left_out(table, dropped, was_cut=fitted != widths)])
+    left_out = _left_out(table, dropped, by_measure=shown.by_measure, was_cut=was_cut)
+    return "\n".join([*lines, *(wrapped(each, width) for each in left_out)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,27 +84,45 @@ class _OnScreen:
     label: str
     cells: list[str]
     is_number: bool
+    is_time: bool
     width: int
 
     @classmethod
-    def of(cls, table: Table, place: int, zone: tzinfo, now: datetime) -> _OnScreen:
+    def of(cls, table: Table, place: int, rows: Sequence[Row], zone: tzinfo, now: datetime) -> _OnScreen:
         column = table.columns[place]
-        cells = [_shown(column, row[place], zone, now) for row in table.head[:SCREEN_ROWS]]
-        return cls(column.label, cells, _is_number(column), max(map(len, [column.label, *cells])))
+        cells = [_shown(column, row[place], zone, now) for row in rows]
+        is_time = column.type in {"TIME", "DATE"}
+        return cls(column.label, cells, _is_number(column), is_time, max(map(_width, [column.label, *cells])))
 
 
-def _kept(columns: Sequence[_OnScreen], width: int) -> list[_OnScreen]:
-    """As many of `columns` as fit beside each other; what tells the fewest rows apart goes first."""
+def _line(cells: Sequence[str], columns: Sequence[_OnScreen], widths: Sequence[int]) -> str:
+    aligned = []
+    for cell, column, most in zip(cells, columns, widths, strict=True):
+        cut = _cut(cell, most)
+        blank = " " * (most - _width(cut))
+        aligned.append(blank + cut if column.is_number else cut + blank)
+    return _GAP.join(aligned).rstrip()
+
+
+def _kept(columns: Sequence[_OnScreen], key: _OnScreen | None, width: int) -> list[_OnScreen]:
+    """As many of `columns` as fit beside each other, `key` always: moments go first, then what tells
+    fewest rows apart, then numbers, the last one first."""
     kept = list(columns)
-    while len(kept) > 1 and sum(min(column.width, NARROWEST) + _GAP for column in kept) - _GAP > width:
-        kept.remove(min(kept, key=lambda column: (column.is_number, len(set(column.cells)))))
+    while (
+        len(kept) > 1 and sum(min(column.width, NARROWEST) + len(_GAP) for column in kept) - len(_GAP) > width
+    ):
+        others = [column for column in kept if column is not key]
+        words = [column for column in others if not column.is_number]
+        least = min(words, key=lambda column: (not column.is_time, len(set(column.cells))), default=None)
+        kept.remove(least or others[-1])
     return kept
 
 
-def _left_out(table: Table, dropped: Sequence[str], *, was_cut: bool) -> list[str]:
+def _left_out(table: Table, dropped: Sequence[str], *, by_measure: bool, was_cut: bool) -> list[str]:
     sentences = []
     if table.row_count > SCREEN_ROWS:
-        sentences.append(f"Showing the first {SCREEN_ROWS} of {number(table.row_count)} rows.")
+        order = ", most calls first" if by_measure else ""
+        sentences.append(f"Showing {SCREEN_ROWS} of {number(table.row_count)} rows{order}.")
     if dropped:
         sentences.append(f"No room for {', '.join(dropped)}.")
     if was_cut:
@@ -115,30 +146,93 @@ def _shown(column: Column, cell: Cell, zone: tzinfo, now: datetime) -> str:
 
 
 def _fit(widths: Sequence[int], width: int) -> list[int]:
-    """`widths` with the widest made narrower until the line fits, none narrower than `NARROWEST`."""
+    """`widths` with the widest made narrower until the line fits, none narrower than `NARROWEST` where there
+    are two."""
     fitted = list(widths)
-    excess = sum(fitted) + _GAP * (len(fitted) - 1) - width
-    while excess > 0 and (widest := max(fitted)) > NARROWEST:
+    least = NARROWEST if len(fitted) > 1 else 1
+    excess = sum(fitted) + len(_GAP) * (len(fitted) - 1) - width
+    while excess > 0 and fitted and (widest := max(fitted)) > least:
         place = fitted.index(widest)
-        runner_up = max([other for other in fitted if other < widest], default=NARROWEST)
-        step = min(excess, max(1, widest - max(runner_up, NARROWEST)))
+        runner_up = max([other for other in fitted if other < widest], default=least)
+        step = min(excess, max(1, widest - max(runner_up, least)))
         fitted[place] -= step
         excess -= step
     return fitted
 
 
-def _cut(cell: str, most: int) -> str:
-    """The cell in at most `most` characters; both its ends tell more than its middle."""
-    if len(cell) <= most:
+def _width(text: str) -> int:
+    """How many cells of a screen `text` takes (Unicode UAX 11): two for wide characters, none for marks."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        for char in text
+    )
+
+
+def _cut(cell: str, most: int | None) -> str:
+    """The cell in at most `most` cells of the screen; both its ends tell more than its middle."""
+    if most is None or _width(cell) <= most:
         return cell
     tail = (most - 1) // 2
-    return f"{cell[: most - 1 - tail]}…{cell[len(cell) - tail :]}"
+    return f"{_begin(cell, most - 1 - tail)}…{_begin(cell[::-1], tail)[::-1]}"
+
+
+def _begin(text: str, most: int) -> str:
+    """As much of its beginning as takes at most `most` cells of the screen."""
+    taken = 0
+    for at, char in enumerate(text):
+        taken += _width(char)
+        if taken > most:
+            return text[:at]
+    return text
+
+
+def wrapped(prose: str, width: int | None) -> str:
+    """Sentences in lines of at most `width` cells, broken between words, and longer words within."""
+    if width is None:
+        return prose
+    lines = []
+    for paragraph in prose.split("\n"):
+        line = ""
+        for word in paragraph.split(" "):
+            both = f"{line} {word}" if line else word
+            if _width(both) <= width:
+                line = both
+                continue
+            lines += [line] if line else []
+            line = word
+            while _width(line) > width:
+                head = _begin(line, width) or line[:1]
+                lines.append(head)
+                line = line[len(head) :]
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def page(text: str) -> None:
+    """Print `text`; where it is higher than the terminal, in what PAGER names, else in less."""
+    pager = shlex.split(os.environ.get("PAGER", "less"))
+    if (
+        not sys.stdout.isatty()
+        or text.count("\n") < shutil.get_terminal_size().lines
+        or not pager
+        or shutil.which(pager[0]) is None
+    ):
+        print(text, flush=True)
+        return
+    import subprocess
+
+    # -F ends by itself, -R shows colours, -X leaves the answer on the screen; a person's own LESS comes first
+    subprocess.run(  # noqa: S603 - what a person's own PAGER names
+        pager, input=f"{text}\n", text=True, check=False, env={"LESS": "FRX", **os.environ}
+    )
 
 
 def report(table: Table, summary: Summary, *, zone: tzinfo, now: datetime, seconds: float) -> str:
     """The line under a table: totals, what was read, how long it took; for no rows, why to believe it."""
     rows = f"{counted(table.row_count, 'row')}, " if table.row_count else ""
-    sentences = [f"{rows}{summary.headline}."]
+    sentences = [f"{rows}{summary.headline if table.row_count else summary.signed}."]
     if summary.coverage is not None:
         sentences.append(f"{summary.coverage.words(zone, now)}.")
     if summary.proof:
@@ -147,20 +241,38 @@ def report(table: Table, summary: Summary, *, zone: tzinfo, now: datetime, secon
     return " ".join([*sentences, f"{summary.cost} · {seconds:.1f} s" if summary.cost else f"{seconds:.1f} s"])
 
 
-def ingested(done: Ingested) -> str:
-    """What an ingest did, in a line; then a line for each file that could not be read."""
+def ingested(done: Ingested, left_out: Sequence[Report] = ()) -> str:
+    """What an ingest did, in a line; what was passed over, by kind; then a line for each file of which
+    something new could not be read, and for each of `left_out`, which are not in the archive."""
+    if not (done.files or done.bad or done.still_bad or done.skipped or done.records_skipped):
+        before = f"{number(done.known)} known already, {number(done.ignored)} not logs"
+        return f"Nothing new: {before}. {done.seconds:.1f} s"
     lines = [
         f"{counted(done.files, 'file')} read, {number(done.known)} known already, "
         f"{number(done.ignored)} not logs. "
         f"{counted(done.events, 'event')}, {counted(done.duplicates, 'duplicate')} dropped. "
         f"{done.seconds:.1f} s"
     ]
-    if done.bad:
-        lines.append(
-            f"{counted(len(done.bad), 'file')} could not be read, and will be tried again next time:"
-        )
-        lines += [f"    {literal(bad.path)}: {literal(bad.why)}" for bad in done.bad]
+    passed_over = Counter(done.skipped) + Counter(done.records_skipped)
+    if passed_over:
+        kinds = ", ".join(f"{number(count)} {literal(kind)}" for kind, count in passed_over.most_common())
+        lines.append(f"Passed over: {kinds}.")
+    lines += unread(done)
+    told = {each.path for each in done.bad}
+    known = {each.name: each.why or str(each.outcome) for each in left_out if each.name not in told}
+    if done.still_bad:
+        lines.append(f"{counted(done.still_bad, 'file')} could not be read before, and still cannot.")
+        lines += [f"    {literal(name)}: {literal(why)}" for name, why in known.items()]
     return "\n".join(lines)
+
+
+def unread(done: Ingested) -> list[str]:
+    """The files of which something new could not be read, a line each under a line that says so."""
+    bad = {each.path: each.why for each in done.bad}
+    if not bad:
+        return []
+    files = [f"    {literal(path)}: {literal(why)}" for path, why in bad.items()]
+    return [f"{counted(len(bad), 'file')} could not be read, or not all of it:", *files]
 
 
 def width() -> int | None:

@@ -195,7 +195,7 @@ def compare(
         if change is not None:
             day = max(1, (period.end - finding.since).days)
             entries.append(Entry(change, finding, rows.calls, rows.calls_before(was), day, note))
-    return Comparison(tuple(sorted(entries, key=_place)), tuple(findings))
+    return Comparison(tuple(sorted(entries, key=place)), tuple(findings))
 
 
 def _named(remembered: Iterable[Finding], rows: Iterable[Seen]) -> dict[Identity, Finding]:
@@ -320,6 +320,7 @@ def _merged(rows: Iterable[Seen]) -> dict[Identity, Seen]:
     return merged
 
 
-def _place(entry: Entry) -> tuple[int, date, int, Identity]:
+def place(entry: Entry) -> tuple[int, date, int, Identity]:
+    """Where it stands among others, as they are told."""
     age = entry.finding.since if entry.change in _BY_AGE else date.min
     return _ORDER.index(entry.change), age, -entry.calls, entry.finding.identity

@@ -23,6 +23,14 @@ ORDERS: Final = "Say `daily 09:00` or `weekly mon 09:00`."
 USUAL_TIME: Final = "09:00"
 """The time of an order that names none."""
 
+_END: Final = "`pause 3` keeps a digest silent until `resume 3`; `remove 3` ends it; `list` names them."
+_OFTEN: Final = f"A digest is daily or weekly. {ORDERS} A month can be asked at any time: `last month`."
+_INSTEAD: Final = {
+    **dict.fromkeys(("stop", "unsubscribe", "end", "off", "cancel", "disable", "mute", "quit"), _END),
+    **dict.fromkeys(("monthly", "hourly", "quarterly", "yearly", "biweekly", "fortnightly"), _OFTEN),
+}
+"""What there is instead of what people ask for."""
+
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9_]{2,}")
 _MENTIONED_ID = re.compile(r"[SUW][A-Z0-9_]{2,}|here|channel")
 _AREAS = (
@@ -114,6 +122,8 @@ class _OrderParser:
             raise UserError("That does not say when.", ORDERS)
         first = self._tokens[0]
         word = first.text.lower()
+        if instead := _INSTEAD.get(word):
+            raise UserError(f"`{shown(first.text)}` is no word of mine.", instead)
         if first.values or word not in ("daily", "weekly"):
             near = get_close_matches(word[:SHOWN_CHARS], ("daily", "weekly"), 1)
             hint = f"Did you mean `{near[0]}`? {ORDERS}" if near else ORDERS

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from bot.answers.belief import Belief
 from bot.answers.coverage import Coverage
 from bot.digests import changes
 from bot.digests.changes import Entry, Period  # noqa: TC001 - msgspec reads Report's types
@@ -37,6 +38,8 @@ FINDING_COLUMNS: Final = (
 
 WEEKDAY_ALONE: Final = timedelta(days=6)
 """How long ago a day may be to be called by its weekday alone; the seventh has the name of today."""
+
+FINDINGS, BELIEVED, DOUBTED = (Belief[name].sign for name in ("FINDINGS", "BELIEVED", "DOUBTED"))
 
 _STILL_OPEN: Final = ("open", "quiet")
 
@@ -78,6 +81,10 @@ class Report:
     """`Question.subject()`: "calls over TLS older than 1.2 to s3"."""
     history: tuple[Point, ...]
     """The periods to draw, oldest first, this one last."""
+    doubts: tuple[str, ...] = ()
+    """What was not read, or does not say what was asked, in sentences: with them, nothing is all clear."""
+    read: datetime | None = None
+    """When the lake was asked; None in reports of version 2."""
 
 
 def to_json(report: Report) -> str:
@@ -124,22 +131,25 @@ def headline(report: Report, today: date, zone: tzinfo) -> str:
         nothing = "no event at all was read" if report.events == 0 else f"none of {read} carries TLS details"
         before = f" From before: {what}." if what else ""
         again = f" The next digest asks for {_this(report)} again." if report.events == 0 else ""
-        return f"⚠️ {when}: {nothing}, so this says nothing about old TLS.{before}{again}"
+        return f"{DOUBTED} {when}: {nothing}, so this says nothing about old TLS.{before}{again}"
     if report.calls or any(entry.change != "resolved" for entry in report.entries):
-        return f"{when}: {_findings_and_calls(report, what)}"
+        return f"{FINDINGS} {when}: {_findings_and_calls(report, what)}"
     no_call = f"no {report.subject.replace('calls', 'call', 1)} in {read}"
     newest = f"newest {_newest(report, report.newest.astimezone(zone), today)}" if report.newest else ""
     if not report.period.trusted:
         resolved = f" From before: {what}." if what else ""
         early = f"they end early ({newest})" if newest else "they end early"
         again = f"The next digest asks for {_this(report)} again."
-        return f"⚠️ {when}: {no_call}, but {early}, so this is not all clear.{resolved} {again}"
+        return f"{DOUBTED} {when}: {no_call}, but {early}, so this is not all clear.{resolved} {again}"
+    if report.doubts:
+        resolved = f" From before: {what}." if what else ""
+        return f"{DOUBTED} {when}: {no_call}, but this is not all clear.{resolved}"
     clear = f"{what}, none left open" if what else "all clear"
     silent = f"{counted(len(report.silent), 'service')} without TLS details" if report.silent else ""
     proof = ", ".join(filter(None, (no_call[:1].upper() + no_call[1:], newest, silent)))
     if report.is_baseline:
-        return f"{when}: the first digest, {clear}. {proof}. From now on it says what is new."
-    return f"{when}: {clear}. {proof}."
+        return f"{BELIEVED} {when}: the first digest, {clear}. {proof}. From now on it says what is new."
+    return f"{BELIEVED} {when}: {clear}. {proof}."
 
 
 def _findings_and_calls(report: Report, what: str) -> str:
@@ -184,7 +194,7 @@ def _trend(report: Report) -> str:
     calls = report.calls * (before.end - before.start).days
     calls_before = report.calls_before * report.period.days
     percent = (200 * abs(calls - calls_before) + calls_before) // (2 * calls_before)
-    return f" {'▲' if calls > calls_before else '▼'} {number(percent)}\u00a0%" if percent else ""
+    return f" {'▲' if calls > calls_before else '▼'} {number(percent)} %" if percent else ""
 
 
 def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:
@@ -207,7 +217,7 @@ def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:
     if report.late > 0:
         more = counted(report.late, "more call")
         sentences.append(f"{more} for {_before_words(report, today)} arrived since.")
-    return tuple(sentences)
+    return (*sentences, *report.doubts)
 
 
 def coverage(report: Report) -> str:

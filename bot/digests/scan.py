@@ -14,8 +14,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, cast
 from zoneinfo import ZoneInfo
 
-from bot.answers import coverage
-from bot.digests.changes import Period, Seen, compare
+from bot.answers import belief, coverage
+from bot.digests.changes import Entry, Period, Seen, compare, place
 from bot.digests.report import Point, Report
 from bot.question import select
 from bot.question.window import Window
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from bot.digests.changes import Finding
     from bot.digests.digest import Digest
+    from bot.engines import Sources
     from bot.question.question import Question
     from bot.question.views import View
     from bot.table import Table
@@ -35,6 +36,9 @@ VIEW: Final = "findings"
 
 FINDINGS_MOST: Final = 10_000
 """More findings than that are a flood, not a list: the ones with the most calls are told."""
+
+NEWS: Final = frozenset({"new", "back"})
+OPEN: Final = frozenset({"open", "quiet"})
 
 DAYS_DRAWN: Final = 14
 WEEKS_DRAWN: Final = 8
@@ -79,6 +83,8 @@ class Scan:
     """The newest event of the period."""
     newest: datetime | None
     """The newest event of all."""
+    doubts: tuple[str, ...] = ()
+    """Why a zero of it is none that can be believed, but for an early end, in sentences."""
 
 
 def windows(digest: Digest, day: date) -> tuple[Window, Window]:
@@ -105,10 +111,15 @@ def questions(
     return asked
 
 
-def from_tables(asked: datetime, tables: Mapping[str, Table]) -> Scan:
-    """The scan that asked at `asked`, from the answers to `questions`, by step."""
+def from_tables(
+    question: Question, asked: datetime, tables: Mapping[str, Table], sources: Sources | None
+) -> Scan:
+    """The scan of `question` that asked at `asked`, from the answers to `questions`, by step, and what the
+    engine knows of the sources of its period."""
     covered = coverage.from_table(tables["coverage"])
     since = coverage.from_table(tables["since"]) if "since" in tables else None
+    # where no event says anything, the headline does
+    said = covered if covered.events > covered.without_tls else None
     newest = [each.newest for each in (covered, since) if each is not None and each.newest is not None]
     return Scan(
         asked=asked,
@@ -123,17 +134,20 @@ def from_tables(asked: datetime, tables: Mapping[str, Table]) -> Scan:
         silent=covered.silent,
         ended=covered.newest,
         newest=max(newest, default=None),
+        doubts=tuple(each.words for each in belief.doubts(question, said, sources, ends=False)),
     )
 
 
 def _rows(table: Table) -> tuple[Row, ...]:
-    # findings.sql promises these types
+    """The rows of findings.sql. A run that was under way at the update keeps its statement, which did not ask
+    how many of the calls had no name: they are found under the name that their finding has."""
     found = cast(
-        "Iterable[tuple[str | None, str | None, str | None, datetime, datetime, int, int]]", table.rows()
+        "Iterable[tuple[str | None, str | None, str | None, datetime, datetime, int, *tuple[int, ...]]]",
+        table.rows(),
     )
     return tuple(
-        Row(service or "", principal or "", client or "", calls, first, last, unnamed)
-        for service, principal, client, first, last, calls, unnamed in found
+        Row(service or "", principal or "", client or "", calls, first, last, *unnamed)
+        for service, principal, client, first, last, calls, *unnamed in found
     )
 
 
@@ -161,10 +175,12 @@ def report(
     history: Sequence[Point],
     trusted: Collection[date],
     stale_after: timedelta,
+    told: Report | None = None,
 ) -> tuple[Report, tuple[Finding, ...], Point | None]:
     """What the digest of `day` tells, the findings to remember, and the period before as now known;
     None where nothing was told yet, since nobody trusts a day that no digest was there for.
 
+    `told` is what was told of the same period from an older scan: what was news then, still is.
     `history` is what it found before, oldest first; `trusted` the dates on which silence meant something.
     """
     zone = ZoneInfo(digest.schedule.zone)
@@ -181,19 +197,20 @@ def report(
         trusted=trusted,
         complete=scan.complete,
     )
+    entries = _as_told(compared.entries, told)
     earlier = [point for point in history if point.end <= start]
     last = earlier[-1] if earlier else None
     calls, calls_before = (sum(row.calls for row in rows) for rows in (scan.rows, scan.before))
     before = Point(digest.period(start)[0], start, calls_before, last.open if last else 0)
     drawn = [point for point in earlier if point.start != before.start]
     drawn += [before] if last else []
-    still_open = sum(entry.change != "resolved" for entry in compared.entries)
+    still_open = sum(entry.change != "resolved" for entry in entries)
     silence = None if scan.newest is None else scan.asked.astimezone(UTC) - scan.newest
     most = DAYS_DRAWN if digest.schedule.is_daily else WEEKS_DRAWN
     late = calls_before - last.calls if last and last.start == before.start else 0
     report = Report(
         period=period,
-        entries=compared.entries,
+        entries=entries,
         calls=calls,
         calls_before=calls_before if scan.complete else None,
         late=max(0, late),
@@ -208,5 +225,24 @@ def report(
         complete=scan.complete,
         subject=subject,
         history=(*drawn, Point(start, end, calls, still_open))[-most:],
+        doubts=scan.doubts,
+        read=scan.asked,
     )
     return report, compared.findings, before if last else None
+
+
+def _as_told(entries: Sequence[Entry], told: Report | None) -> tuple[Entry, ...]:
+    """The entries of a period that was told before: what was new, back or resolved then is not called old,
+    only because it is told again."""
+    if told is None:
+        return tuple(entries)
+    before = {entry.finding.identity: entry for entry in told.entries}
+    now = {entry.finding.identity for entry in entries}
+    same = [
+        replace(entry, change=was.change, note=was.note)
+        if entry.change in OPEN and (was := before.get(entry.finding.identity)) and was.change in NEWS
+        else entry
+        for entry in entries
+    ]
+    gone = (each for each in told.entries if each.change == "resolved" and each.finding.identity not in now)
+    return tuple(sorted([*same, *gone], key=place))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
@@ -12,18 +12,20 @@ from bot.environment import Section
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from datetime import datetime
+    from datetime import date, datetime
 
     from sqlglot import exp
 
     from bot.archive.archive import Archive
     from bot.archive.ingest import Ingested
     from bot.archive.ingest import Progress as IngestProgress
-    from bot.table import Column, Table
+    from bot.table import Column, Row, Table
 
 ENGINES: Final[dict[str, str]] = {
     "local": "bot.engines.local:Local",
     "lake": "bot.engines.lake.engine:Lake",
+    "athena": "bot.engines.athena.engine:Athena",
+    "cloudwatch": "bot.engines.cloudwatch.engine:CloudWatch",
 }
 """Where each engine is, by its name in `engine=` and `TLS_AUDIT_ENGINE`: a module, and a class in it.
 
@@ -57,6 +59,34 @@ class Statement:
     columns: tuple[Column, ...]
     store: str = ""
     """The store it is for, by its alias, where the engine has several."""
+    caution: str = ""
+    """Why its asker should confirm it first, in words; empty where there is no reason."""
+    fold: str = ""
+    """The SELECT, in Lake's dialect, that makes the answer from what the engine says; nothing: it says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What an engine's events of a window come from, and what of it never became events."""
+
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Files that may hold events of the window and could not be read, by reason: `denied`, `archived`."""
+
+    records: int = 0
+    """Records that could not be read, in files of which the rest was."""
+
+    lost: int = 0
+    """Files of its own that are not there any more, or that it cannot explain and therefore does not read."""
+
+    is_reading: bool = False
+    """Whether more is being read right now."""
+
+    oldest: datetime | None = None
+    newest: datetime | None = None
+    """Between which moments it has events at all, whatever the window; None: it has none."""
+
+    empty_days: tuple[date, ...] = ()
+    """Whole days in UTC, of the window and between `oldest` and `newest`, of which it has no event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +96,24 @@ class Check:
     what: str
     passed: bool
     mend: str = ""
+    warns: bool = False
+    """Whether it passed, and still there is something to know: one stray file is no failure for ever."""
+
+
+class Fold(Protocol):
+    """Answers a SELECT over rows that are at hand, and not over events."""
+
+    def __call__(
+        self, sql: str, columns: Sequence[Column], finer: Sequence[Column], rows: Sequence[Row]
+    ) -> Table:
+        """The rows of `sql`, in Lake's dialect, under `columns`. It reads from one table, whose columns are
+        `finer` and whose rows are `rows`. Raises EngineError where it fails."""
+
+
+def fold(sql: str, columns: Sequence[Column], finer: Sequence[Column], rows: Sequence[Row]) -> Table:
+    """`Fold`, by the embedded engine, which is imported only where something is folded."""
+    folded: Table = import_module("bot.engines.local.fold").fold(sql, columns, finer, rows)
+    return folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +126,14 @@ class Offer:
     logs: tuple[str, ...] = ()
     """Where those log files are, folders or `s3://bucket/prefix`; empty: nowhere that we know."""
 
+    logs_except: tuple[str, ...] = ()
+    """Patterns of what is not to be read there, as the shell's."""
+
     pause: Callable[[float], None] = time.sleep
     """How to wait for some seconds. It raises ShuttingDown where the bot stops meanwhile."""
+
+    fold: Fold = fold
+    """What makes an answer from rows finer than it."""
 
 
 class Engine(Protocol):
@@ -120,6 +174,14 @@ class Engine(Protocol):
         """Whether what it reads is paid for: what was covered is then asked only where it is needed."""
         return self.price is not None
 
+    def refresh(self) -> None:
+        """Look anew at what `translate` goes by, where others may change it, as the columns of a table.
+
+        It is called when the bot starts, and each time before a question is translated in the background.
+        Raises EngineError where it cannot be looked at.
+        """
+        return None  # noqa: RET501 - without it, mypy takes this for a method that engines must have
+
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
         """The engine's own text of `select`, a tree in Lake's dialect. Does no input or output.
 
@@ -135,6 +197,11 @@ class Engine(Protocol):
         there is no room now, EngineError in the engine's own words when it fails, and whatever
         `progress` raised.
         """
+
+    def sources(self, start: datetime | None = None, end: datetime | None = None) -> Sources | None:  # noqa: ARG002
+        """What its events from `start` to before `end` come from, or all of them; None where it does not
+        know. Asked after every answer, and whenever metrics are read: it has to be cheap, and free."""
+        return None
 
     def prepare(
         self,

@@ -60,15 +60,21 @@ def _cell(value: str | None, read: Callable[[str], Cell], name: str) -> Cell:
 
 
 def of_csv(
-    header: Sequence[str], columns: Sequence[Column]
-) -> Callable[[Sequence[Sequence[str]]], list[Row]]:
-    """Reads rows of a CSV with this header. There, NULL and an empty text are the same: nothing."""
+    header: Sequence[str], columns: Sequence[Column], *, tells_null: bool = False
+) -> Callable[[Sequence[Sequence[str | None]]], list[Row]]:
+    """Reads rows of a CSV with this header. NULL is nothing; of text, it is nothing or empty, and nobody
+    knows which, unless the CSV `tells_null` apart."""
     places = {name.lower(): at for at, name in enumerate(header)}
     if missing := [column.name for column in columns if column.name.lower() not in places]:
         raise EngineError(f"The answer lacks the column {missing[0]}.")
     wanted = [(places[column.name.lower()], _READERS[column.type], column.name) for column in columns]
 
-    def read(rows: Sequence[Sequence[str]]) -> list[Row]:
-        return [tuple(_cell(row[at] or None, read_, name) for at, read_, name in wanted) for row in rows]
+    def read(rows: Sequence[Sequence[str | None]]) -> list[Row]:
+        return [
+            tuple(
+                _cell(row[at] if tells_null else row[at] or None, read_, name) for at, read_, name in wanted
+            )
+            for row in rows
+        ]
 
     return read

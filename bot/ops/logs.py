@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Mapping, Sequence, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,33 +15,14 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.secrets import Secrets
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import TextIO
 
-HIDDEN: Final = "…"
-"""What stands where a secret was."""
-
 DEPTH: Final = 4
 """How deep an extra's lists and mappings are kept as such; below, they are text."""
-
-_SHAPES: Final = tuple(
-    re.compile(shape)
-    for shape in (
-        # Slack's tokens (docs.slack.dev/authentication/tokens): xoxb-, xoxp-, xoxe.xoxp-, xapp- and their kin
-        r"()(?:xox[a-z]|xapp)-[0-9A-Za-z-]+",
-        # a response_url lets whoever has it post, and a ticket opens a Socket Mode connection
-        r"(hooks\.slack\.com/)[^\s\"'<>]+",
-        r"([?&]ticket=)[^\s&\"'<>]+",
-        # name:password@ of any URL; bounded, so that no text makes the search slow
-        r"(://[^\s:/@]{0,128}:)\S{1,512}(?=@)",
-        r"(?i)((?:secret_?access_?key|session_?token)[\"']?\s{0,9}[=:]\s{0,9}[\"']?)[^\s\"',}&]+",
-        # AWS's own pattern for a secret key, and with all kinds of characters: a SHA-1 in hex is none
-        r"()(?<![A-Za-z0-9/+=])(?=[^\s]{0,39}[a-z])(?=[^\s]{0,39}[A-Z])(?=[^\s]{0,39}[0-9])"
-        r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])",
-    )
-)
-"""What looks like a secret, whoever's it is; the group is what stays in front of it."""
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """The attributes every record has; any other is an extra."""
@@ -82,9 +62,7 @@ class Lines(logging.Formatter):
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
-        # the longest first, for one may begin another
-        known = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+        self._hide = Secrets(secrets).hide
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as a line, without its end."""
@@ -106,13 +84,6 @@ class Lines(logging.Formatter):
         if record.stack_info:
             said["stack"] = self._hide(self.formatStack(record.stack_info))
         return json.dumps(said)
-
-    def _hide(self, text: str) -> str:
-        if self._known is not None:
-            text = self._known.sub(HIDDEN, text)
-        for shape in _SHAPES:
-            text = shape.sub(rf"\1{HIDDEN}", text)
-        return text
 
     def _plain(self, value: object, depth: int = 0) -> Any:
         """A value as JSON has it, without secrets."""

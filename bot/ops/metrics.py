@@ -18,7 +18,7 @@ Phase = Literal["queued", "asking", "posting"]
 PHASES: Final[tuple[Phase, ...]] = ("queued", "asking", "posting")
 
 SECONDS: Final = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800)
-"""The buckets of a phase: from an embedded query to a big Lake scan behind a long queue."""
+"""The buckets of a phase: from an embedded query to a big scan behind a long queue."""
 
 
 class Metrics:
@@ -59,12 +59,22 @@ class Metrics:
             ["method", "error"],
             registry=self._registry,
         )
+        self._answers = prometheus.Counter(
+            "tls_audit_answers_total",
+            "Answers, by what they may claim: findings, partial, believed zero, doubtful zero, shown.",
+            ["belief"],
+            registry=self._registry,
+        )
         for phase in PHASES:
             self._seconds.labels(phase)  # there from the start, at zero
 
     def ended(self, outcome: str, kind: str) -> None:
         """Count a run that came to its end."""
         self._ended.labels(outcome, kind).inc()
+
+    def answered(self, belief: str) -> None:
+        """Count an answer, by what it may claim."""
+        self._answers.labels(belief).inc()
 
     def took(self, phase: Phase, seconds: float) -> None:
         """Count a phase of a run, and how long it was."""
@@ -84,13 +94,15 @@ class Metrics:
         states: Callable[[], Mapping[str, int]],
         sockets: Callable[[], tuple[int, int]],
         newest: Callable[[], Mapping[str, datetime]],
+        left_out: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         """Ask these whenever the metrics are read; to be said once.
 
         `states` tells how many runs are in each state, the empty ones too; `sockets` how many connections
-        this process holds, and how many Slack knows of; `newest` the time of each engine's newest event.
+        this process holds, and how many Slack knows of; `newest` the time of each engine's newest event;
+        `left_out` how many log files are not in the answers, by reason.
         """
-        self._registry.register(_Watched(states, sockets, newest))
+        self._registry.register(_Watched(states, sockets, newest, left_out))
 
 
 class _Watched:
@@ -101,10 +113,12 @@ class _Watched:
         states: Callable[[], Mapping[str, int]],
         sockets: Callable[[], tuple[int, int]],
         newest: Callable[[], Mapping[str, datetime]],
+        left_out: Callable[[], Mapping[str, int]],
     ) -> None:
         self._states = states
         self._sockets = sockets
         self._newest = newest
+        self._left_out = left_out
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """As prometheus_client asks of a collector."""
@@ -123,6 +137,12 @@ class _Watched:
                 "When the newest event that an engine knows happened, since 1970.",
                 "engine",
                 self._by_engine,
+            ),
+            (
+                "tls_audit_left_out_files",
+                "Log files of which nothing, or not all, could be read, by reason.",
+                "reason",
+                self._left_out,
             ),
         )
         for name, about, label, ask in asked:

@@ -130,9 +130,13 @@ def spelled(value: str) -> str:
 
 def _cipher(value: str) -> str:
     name = value.upper()
+    hint = "They look like `ECDHE-RSA-AES128-SHA`; `*-SHA` is a pattern, `cipher=weak` all weak ones."
     if not re.fullmatch(r"[A-Z0-9_*-]{1,128}", name):
-        hint = "They look like `ECDHE-RSA-AES128-SHA`; `*-SHA` is a pattern, `cipher=weak` all weak ones."
         raise BadValue(f"`{shown(value)}` is not a cipher suite", hint=hint)
+    if not re.search(r"[-_*0-9]", name):
+        # no suite is one plain word: `cipher=week` would find nothing, and that would look like good news
+        instead = "weak" if sorted(name) == sorted("WEAK") or name == "WEEK" else ""
+        raise BadValue(f"`{shown(value)}` is not a cipher suite", instead=instead, hint=hint)
     return name
 
 

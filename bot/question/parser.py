@@ -2,16 +2,18 @@
 
     [view] [window] [word=value …] in any order, as in `last 7d service=s3`
 
-The text is cleaned of what phones make of it, cut into tokens, and interpreted; a mistake is a
-UserError with the word as typed, the reason, and the whole question mended where that can be done.
+The text is cleaned of what phones make of it, cut into tokens, and interpreted. What is not in these words
+may be a plain question, which `plain` puts into them. A mistake is a UserError with the word as typed, the
+reason, and the whole question mended where that can be done; what can be meant in two ways is Unsure.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bot.errors import UserError
+from bot.errors import Unsure, UserError
 from bot.question import filters, window
 from bot.question.filters import FILTERS, BadValue, Filter
 from bot.question.question import Policy, Question, default_floor
@@ -31,6 +33,10 @@ QUESTION_CHARS: Final = 4_000
 """A longer text is no question: Slack itself advises at most 4,000 characters a message."""
 VALUES_MOST: Final = 50
 TOP_MOST: Final = 1_000_000
+SHORT_WORD: Final = 5
+LONG_WORD: Final = 8
+"""Shorter words than the one, and longer ones than the other, take fewer or more slips to be another word."""
+SLIPS_MOST: Final = 2
 WINDOW_DAYS: Final = 7
 """How far back a question without a window goes."""
 
@@ -40,9 +46,9 @@ _SINGLE: Final[Mapping[str, str]] = {
     "by": "clients",
     "top": "10",
     "store": "prod",
-    "engine": "local",
+    "engine": "…",
 }
-"""The words that take one value, with an example."""
+"""The words that take one value, with an example; which engines there are is not known here."""
 _ALIASES: Final = {
     **{alias: word for word, row in FILTERS.items() for alias in row.aliases},
     "key-exchange": "kx",
@@ -74,10 +80,17 @@ def parse(
     if any("\ud800" <= c <= "\udfff" for c in text):
         raise UserError(f"`{shown(text)}` is not text: half a character is missing.", "Type it again.")
     askable = _Askable(now, zone, views, engines, stores, max_days)
+    text = tidied(text)
     try:
-        question = _QuestionParser(tidied(text), askable).question()
-    except _Mistake as mistake:
-        raise UserError(mistake.message, _hint(mistake, askable)) from None
+        question = _QuestionParser(text, askable).question()
+    except (_Mistake, window.NoWindow) as mistake:
+        readings = _readings(text, askable)
+        if len(readings) > 1:
+            raise Unsure("I can read that in two ways.", readings) from None
+        if not readings:
+            hint = _hint(mistake, askable) if isinstance(mistake, _Mistake) else mistake.hint
+            raise UserError(mistake.message, hint) from None
+        question = replace(_QuestionParser(readings[0], askable).question(), read_as=readings[0])
     if len(str(question)) > QUESTION_CHARS:
         raise UserError(
             f"Spelled out, that is over {number(QUESTION_CHARS)} characters.", "Name fewer values; `*` helps."
@@ -102,6 +115,38 @@ class _Askable(NamedTuple):
     engines: Collection[str]
     stores: Collection[str]
     max_days: int
+
+
+def _readings(text: str, askable: _Askable) -> tuple[str, ...]:
+    """A plain question in the words of the grammar, as often as it can be meant; nothing where it is none.
+
+    UserError where it is understood, and cannot be asked.
+    """
+
+    def windows(words: str) -> tuple[str, ...]:
+        try:
+            window.parse(words, now=askable.now, zone=askable.zone, max_days=askable.max_days)
+        except Unsure as unsure:
+            return unsure.readings
+        except window.NoWindow:
+            return ()
+        except UserError:
+            # a window that cannot be asked, as `this weekend` on a Monday, must not be read as a part of it
+            if all(window.belongs(word) and not filters.guess(word) for word in words.split()):
+                raise
+            return ()
+        bare = window.LEADING.sub("", words, count=1)
+        return (words if bare.lower() in window.NO_WINDOWS_ALONE else bare,)
+
+    from bot.question import plain  # most questions are not plain, and its patterns take a while
+
+    readings = plain.read(text, views=askable.views, stores=askable.stores, windows=windows)
+    try:
+        for reading in readings:
+            _QuestionParser(reading, askable).question()
+    except _Mistake:
+        return ()  # a word in it is wrong, and was before
+    return readings
 
 
 def _hint(mistake: _Mistake, askable: _Askable) -> str:
@@ -131,7 +176,7 @@ class _QuestionParser:
 
     def question(self) -> Question:
         found = list(tokens(self._text))
-        spans: list[list[str]] = [[]]
+        spans: list[list[Token]] = [[]]
         for place, token in enumerate(found):
             word = token.text.lower()
             if token.values:
@@ -139,20 +184,20 @@ class _QuestionParser:
             elif word == "private":
                 self._take_once(word, "yes")
             elif window.belongs(word) and not filters.guess(word):
-                spans[-1].append(token.text)
+                spans[-1].append(token)
                 continue
             elif word in self._askable.views:
                 self._take_once("by", word)
             else:
                 raise self._unknown(found, place)
             spans.append([])
-        return self._checked(self._window([" ".join(span) for span in spans if span]))
+        return self._checked(self._window([span for span in spans if span]))
 
     def _take_pair(self, token: Token) -> None:
         word = _ALIASES.get(token.text.lower(), token.text.lower())
         if word not in _PAIR_WORDS:
             raise self._unknown_pair(token)
-        example = f"Say `{word}={FILTERS[word].example if word in FILTERS else _SINGLE[word]}`, for example."
+        example = f"Say `{word}={self._example(word)}`, for example."
         for each in token.values:
             value = literal(each.raw)
             if value is None:
@@ -181,6 +226,11 @@ class _QuestionParser:
             values.add(filters.read(word, value))
             if len(values) > VALUES_MOST:
                 raise UserError(f"`{word}=` has more than {VALUES_MOST} values.", "`*` stands for many.")
+
+    def _example(self, word: str) -> str:
+        if word == "engine":
+            return next(iter(self._askable.engines), _SINGLE[word])
+        return FILTERS[word].example if word in FILTERS else _SINGLE[word]
 
     def _take_once(self, word: str, value: str) -> None:
         before = self._once.setdefault(word, value)
@@ -215,14 +265,30 @@ class _QuestionParser:
             case "engine":
                 return _one_of(self._askable.engines, value, "engine")
             case _:
-                return _one_of(self._askable.views, value, "view")
+                return self._view(value)
 
-    def _window(self, spans: list[str]) -> Window:
+    def _view(self, name: str) -> str:
+        if name in self._askable.views:
+            return name
+        from bot.question import plain
+
+        named = plain.view_named(name, self._askable.views)
+        return named or _one_of(self._askable.views, name, "view")
+
+    def _window(self, spans: list[list[Token]]) -> Window:
         now, zone, max_days = self._askable.now, self._askable.zone, self._askable.max_days
-        spans = spans or [f"last {min(WINDOW_DAYS, max_days)}d"]
-        windows = [window.parse(span, now=now, zone=zone, max_days=max_days) for span in spans]
+        words = [" ".join(token.text for token in span) for span in spans]
+        words = words or [f"last {min(WINDOW_DAYS, max_days)}d"]
+        try:
+            windows = [window.parse(each, now=now, zone=zone, max_days=max_days) for each in words]
+        except Unsure as unsure:
+            if len(spans) > 1:
+                raise UserError(unsure.message, unsure.hint) from None
+            start, end = spans[0][0].start, spans[0][-1].end
+            readings = tuple(self._mended(start, end, reading) for reading in unsure.readings)
+            raise Unsure(unsure.message, readings) from None
         if len(windows) > 1:
-            raise UserError(f"Two windows: `{shown(spans[0])}` and `{shown(spans[1])}`.", "Keep one.")
+            raise UserError(f"Two windows: `{shown(words[0])}` and `{shown(words[1])}`.", "Keep one.")
         return windows[0]
 
     def _checked(self, span: Window) -> Question:
@@ -302,8 +368,10 @@ class _QuestionParser:
         elif split := self._split_value(found, place):
             return split
         else:
+            from bot.question import plain
+
             choices = (*self._askable.views, *_WINDOW_WORDS, "private")
-            instead = _nearest(token.text, choices)
+            instead = "" if plain.means_something(token.text) else _nearest(token.text, choices)
         if not instead:
             return _Mistake(f"I do not know `{shown(token.text)}`.")
         why = f"I do not know `{shown(token.text)}`: did you mean `{shown(instead)}`?"
@@ -334,9 +402,32 @@ class _QuestionParser:
 
 
 def _nearest(word: str, choices: Collection[str]) -> str:
-    from difflib import get_close_matches  # only a mistake needs it
+    """The one of `choices` that `word` is a slip of; nothing where it may well be another word.
 
-    return next(iter(get_close_matches(word.lower(), list(choices), n=1, cutoff=0.7)), "")
+    In a short word, letters may be missing, doubled or swapped, but none be another: `post` is not `past`.
+    """
+    word = word.lower()
+    slips = {choice: _slips(word, choice) for choice in choices if abs(len(choice) - len(word)) <= SLIPS_MOST}
+    near = [
+        choice for choice, slips_ in slips.items() if slips_ <= (1 if len(word) < LONG_WORD else SLIPS_MOST)
+    ]
+    if len(word) < SHORT_WORD:
+        near = [choice for choice in near if len(choice) != len(word) or sorted(choice) == sorted(word)]
+    return min(near, key=lambda choice: slips[choice], default="")
+
+
+def _slips(word: str, other: str) -> int:
+    """How many letters are missing, too many, wrong or swapped with their neighbour."""
+    above: list[int] = []
+    row = list(range(len(other) + 1))
+    for at, letter in enumerate(word, start=1):
+        before, above, row = above, row, [at]
+        for place, meant in enumerate(other, start=1):
+            cost = min(above[place] + 1, row[-1] + 1, above[place - 1] + (letter != meant))
+            if at > 1 and place > 1 and word[at - 2] == meant and letter == other[place - 2]:
+                cost = min(cost, before[place - 2] + 1)
+            row.append(cost)
+    return row[-1]
 
 
 def _one_of(choices: Collection[str], value: str, noun: str) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bot.errors import UserError
@@ -121,6 +121,8 @@ class Question:
     store: str | None
     engine: str | None
     private: bool
+    read_as: str = field(default="", compare=False)
+    """The words of the grammar that it was put into, where it was asked in plain ones."""
 
     def words(self) -> str:
         """The question without its window: `calls over TLS older than 1.2 to s3, by client`."""

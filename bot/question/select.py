@@ -7,6 +7,8 @@ and what an engine sends is generated from the tree.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
+from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp, parse_one
@@ -14,9 +16,10 @@ from sqlglot import exp, parse_one
 from bot.event_schema import ROLE, VERSIONS
 from bot.question import blanks
 from bot.question.filters import FILTERS, Match, spelled
+from bot.question.views import forget_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     from bot.question.filters import Filter
     from bot.question.question import Policy, Question
@@ -44,13 +47,37 @@ def build(question: Question, *, cap: int) -> exp.Select:
         order = select.args.get("order")
         rest = [item for item in order.expressions if item.name != view.measure] if order else []
         select.set("order", exp.Order(expressions=[by_measure, *rest]))
-    return select.limit(min(question.top or cap, cap), copy=False)
+    select.set("limit", exp.Limit(expression=exp.Literal.number(min(question.top or cap, cap))))
+    return select
+
+
+def shape(question: Question) -> Hashable:
+    """Equal for questions whose SELECTs are the same tree, but for the window, the limit, and letters and
+    digits within literals: what an engine cannot say of one, it cannot say of the other."""
+    filters = tuple(
+        (each.word, each.negated, each.values if _is_version(each) else tuple(map(_pattern, each.values)))
+        for each in question.filters
+    )
+    ordered = question.top is not None and bool(question.view.measure)
+    return question.view, question.policy, question.store, ordered, filters
+
+
+def _is_version(filter_: Filter) -> bool:
+    return FILTERS[filter_.word].match is Match.VERSION
+
+
+def _pattern(value: str) -> tuple[str, bool, bool]:
+    """All of a value that `_matches` goes by, and as long as the value."""
+    return value.translate(_ANY_LETTER), value.startswith("arn:"), ":role/" in value
+
+
+_ANY_LETTER: Final = str.maketrans(dict.fromkeys(ascii_letters, "a") | dict.fromkeys(digits, "0"))
 
 
 def narrow(select: exp.Select, *conditions: exp.Expr) -> None:
     """Add `conditions` to the WHERE, which stays one flat AND."""
     where = select.args["where"]
-    where.set("this", exp.and_(*where.this.flatten(), *conditions))
+    where.set("this", exp.and_(*where.this.flatten(), *conditions, copy=False))
 
 
 def coverage(question: Question, views: Mapping[str, View]) -> Question:
@@ -90,7 +117,7 @@ def _outdated(policy: Policy | None) -> exp.Expr:
         clauses.extend(blanks.weaknesses())
     if policy.classical_kx:
         clauses.append(blanks.classical())
-    return exp.paren(exp.or_(*clauses)) if clauses else blanks.version_in(VERSIONS)
+    return exp.paren(exp.or_(*clauses, copy=False), copy=False) if clauses else blanks.version_in(VERSIONS)
 
 
 def _older_than(version: str) -> list[str]:
@@ -103,12 +130,24 @@ def _older_than(version: str) -> list[str]:
 
 def _predicate(filter_: Filter) -> exp.Expr:
     word = FILTERS[filter_.word]
-    column = parse_one(word.column, read="trino")
-    found = exp.or_(*_matches(column, word.match, filter_.values))
+    column = _parsed(word.column).copy()
+    found = exp.or_(*_matches(column, word.match, filter_.values), copy=False)
     if not filter_.negated:
         return found
     # `x != 'a'` alone would also drop the events that have no x
-    return exp.or_(exp.Is(this=column.copy(), expression=exp.null()), exp.Not(this=exp.paren(found)))
+    return exp.or_(
+        exp.Is(this=column.copy(), expression=exp.null()),
+        exp.Not(this=exp.paren(found, copy=False)),
+        copy=False,
+    )
+
+
+@cache
+def _parsed(expression: str) -> exp.Expr:
+    """An expression of ours over Lake's columns. It is shared: copy it before a change."""
+    parsed: exp.Expr = parse_one(expression, read="trino")
+    forget_lines(parsed)
+    return parsed
 
 
 def _matches(column: exp.Expr, match_: Match, values: Sequence[str]) -> Iterable[exp.Expr]:
@@ -141,7 +180,7 @@ def _name_in_path(column: exp.Expr, value: str) -> Iterable[exp.Expr]:
         yield from _whole(column, [value])
         if ":role/" in value:
             # a role stands for its sessions, as in the view `findings`
-            yield from _whole(parse_one(_SESSION_ROLE, read="trino"), [value])
+            yield from _whole(_parsed(_SESSION_ROLE), [value])
         return
     yield from _whole(column, [value, f"{value}/*"])
     for before in (":", "/", "-") if "/" in value else (":", "/"):

@@ -7,7 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SHOWN_CHARS: Final = 60
 
@@ -21,6 +21,16 @@ _LITERAL = re.compile(rf"(?<![^\s=＝,，]){_QUOTED}")
 _COMMAND = re.compile(r"\s*/?tls-audit(?:\s+ask)?(?=\s|$)\s*", re.IGNORECASE)
 _PAIR = re.compile(r"([^\s=!,]+)(\s*)(!=|==?)")
 _VALUE = re.compile(rf"{_QUOTED}|[^\s,]*")
+_BULLET = re.compile(r"\A\s*(?:(?:[>•‣▪●◦·]|&gt;|[-*–](?=\s))\s*)+")
+_BOLD = re.compile(r"(?<!\S)(\*{1,2}|_|~)(?=[^\s*])([^*\n]*?[^\s*])\1(?=[\s,;.?!]|$)")
+_EMOJI = re.compile(r"(?<!\S):[a-z0-9_+'-]+:(?::skin-tone-[2-6]:)?(?!\S)")
+_THANKS = r"(?:please|pls|plz|thanks|thank\s+you|many\s+thanks|thx|ty|cheers|asap)"
+_COURTESY_BEFORE = re.compile(rf"\A(?:(?:{_THANKS}|hi|hey|hello)[\s,;.!:]+)+", re.IGNORECASE)
+_COURTESY_AFTER = re.compile(
+    rf"(?:[,;.!-]*\s+(?:[-–]\s*)?(?:{_THANKS}"
+    r"|cc:?(?:\s+(?:@[\w.-]+|[UWS][A-Z0-9]{6,}),?)+)[.!]*)+$",
+    re.IGNORECASE,
+)
 _PLAIN = re.compile(r"[A-Za-z0-9_.*:/+@-]+")
 _TYPED = str.maketrans(
     {chr(0xFEE0 + code): chr(code) for code in range(ord("!"), ord("~") + 1)}  # full-width forms
@@ -49,19 +59,30 @@ class Token(NamedTuple):
 
 
 def tidied(text: str) -> str:
-    """`text` with one kind of space, dash and `=`, and nothing invisible; quoted values stay as they are."""
+    """`text` with one kind of space, dash and `=`, and nothing invisible; quoted values stay as they are.
+
+    What stands around a question goes: a bullet, bold, emoji by their names, `please`, `thanks`, `cc @bob`.
+    """
+    text = _BULLET.sub("", text)
     text = text[found.end() :] if (found := _COMMAND.match(text)) else text
     whole = text.strip().strip("`")
     text = whole[1:-1] if re.fullmatch(_QUOTED, whole) else whole
+    text = unquoted(text, _retyped).strip(" ")
+    text = text if re.search(rf"{_QUOTED}$", text) else text.rstrip(" ?!,;")
+    return _COURTESY_AFTER.sub("", _COURTESY_BEFORE.sub("", text)).strip(" ")
+
+
+def unquoted(text: str, change: Callable[[str], str]) -> str:
+    """`text` with what stands outside of quotes changed."""
     pieces, at = [], 0
     for kept in _LITERAL.finditer(text):
-        pieces += [_retyped(text[at : kept.start()]), kept[0]]
+        pieces += [change(text[at : kept.start()]), kept[0]]
         at = kept.end()
-    pieces.append(_retyped(text[at:]).rstrip(" ?!,;"))
-    return "".join(pieces).strip(" ")
+    return "".join([*pieces, change(text[at:])])
 
 
 def _retyped(text: str) -> str:
+    text = _EMOJI.sub("", _BOLD.sub(r"\2", text))
     visible = "".join(c for c in text if unicodedata.category(c) != "Cf")
     return re.sub(r"\s+", " ", visible.translate(_TYPED))
 

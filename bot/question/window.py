@@ -3,11 +3,14 @@
     last 15m|12h|7d|4w|3mo|1y    counted back from now; `7d`, `past 7 days` and `past week` likewise
     today  yesterday             and this week|month|year, last week|month|year, 2026-11, Nov 2026
     A  on A                      one local day
+    friday  november  q3         the latest one; last weekend, this quarter, last quarter
     A..B  A – B  from A to B     from A up to B, which is not in it
+    nov 1-5  2026-11-01-05       days of one month, the last one in it; between A and B, A through B likewise
     since A [until B]            without B: up to now
 
 A and B are dates or moments (`2026-11-01`, `1 Nov`, `Nov 1 2026 9am`, `2026-11-01T09:00+02:00`), `now`,
-`3d ago`, or a calendar word. Without a zone they are in the asker's. The minute is the unit.
+`3d ago`, a day of the week, or a calendar word. Without a zone they are in the asker's. The minute is the
+unit.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from bot.errors import UserError
+from bot.errors import Unsure, UserError
 from bot.question.tokens import shown
 from bot.wording import MONTHS, WEEKDAYS, weekday_date
 
@@ -72,12 +75,50 @@ _DAY_FIRST = re.compile(r"\b([0-9]{1,2})[-/.]([0-9]{1,2})[-/.](20[0-9]{2}|[0-9]{
 _ROLLING = re.compile(r"(?:(?:last|past)\s+)?(?P<count>[0-9]+)\s*(?P<unit>[a-z]+)")
 _ROLLING_ONE = re.compile(r"(?:past|last(?=\s+(?:day|hour|minute)))\s+(?P<unit>[a-z]+)")
 _AGO = re.compile(r"(?P<count>[0-9]+)\s*(?P<unit>[a-z]+)(?:\s+ago)?")
-_PERIOD = re.compile(r"(?P<which>this|last|previous)\s+(?P<unit>week|month|year)")
+_PERIOD = re.compile(r"(?P<which>this|last|previous)\s+(?P<unit>week|month|quarter|year)")
+_WEEKEND = re.compile(r"(?:(?P<which>this|last|previous|the|past)\s+)?weekend")
+_QUARTER = re.compile(r"q(?P<quarter>[1-4])(?:[\s/-]*(?P<year>[0-9]{4}))?")
+_DAY_OF_WEEK = re.compile(
+    r"(?:(?P<which>this|last|past|previous)\s+)?"
+    rf"(?P<day>{'|'.join(f'{day[:3]}(?:{day[3:]})?' for day in WEEKDAYS).lower()}|tues|thurs?)"
+)
+_MONTH_ALONE = re.compile(rf"(?:last\s+)?{_NAMED}")
+NO_WINDOWS_ALONE: Final = frozenset({"may", "mar", "march", "sat", "sun"})
+"""Words that mean a month or a day only after another word, as in `since sat` or `in may`."""
+LEADING: Final = re.compile(
+    r"(?:on|in|during|over|for|within|throughout)\s+(?:the\s+)?|the\s+(?=last|past|weekend)"
+)
+_DAYS_OF_MONTH = tuple(
+    re.compile(pattern)
+    for pattern in (
+        _YEAR + r"-(?P<month>[0-9]{2})-(?P<first>[0-9]{2})-(?P<last>[0-9]{2})",
+        _NAMED + r"[\s.]*(?P<first>[0-9]{1,2})(?:st|nd|rd|th)?\s*(?:-|–|—|to|through|thru)\s*"
+        r"(?P<last>[0-9]{1,2})(?:st|nd|rd|th)?(?:[\s,]+(?P<year>[0-9]{4}))?",
+        r"(?P<first>[0-9]{1,2})(?:st|nd|rd|th)?\s*(?:-|–|—|to|through|thru)\s*"
+        r"(?P<last>[0-9]{1,2})(?:st|nd|rd|th)?[\s.]*" + _NAMED + r"(?:[\s,]+(?P<year>[0-9]{4}))?",
+    )
+)
+_INCLUSIVE = re.compile(
+    r"between\s+(?P<first>.+?)\s+and\s+(?P<last>.+)|(?P<start>.+?)\s+(?:through|thru)\s+(?P<end>.+)"
+)
+_LONE_OFFSET = re.compile(r"[+-][0-9]{1,2}")
+"""After a day without a time, this is no zone: `1-5` means days."""
 _BETWEEN = re.compile(r"\s*(?:\.{2,}|…|–|—)\s*|\s+(?:-|to|until|till)\s+")
 _OPEN_START = re.compile(r"(?:until|till|to|-|–|—|…|\.\.+)(?:\s|[0-9])")
 _ZONES = "cet|cest|bst|wet|west|eet|eest|msk|ist|jst|aest|aedt|est|edt|cst|cdt|mst|mdt|pst|pdt"
 _WORDS_OF_WINDOWS = frozenset(
     ["last", "past", "previous", "this", "since", "from", "on", "at", "to", "until", "till"]
+    + [
+        "in",
+        "during",
+        "between",
+        "and",
+        "through",
+        "thru",
+        "weekend",
+        "quarter",
+        *(f"q{n}" for n in range(1, 5)),
+    ]
     + ["ago", "now", "-", "z", "am", "pm"]
     + [*_DAYS, *_UNITS, *_ZONES.split("|")]
     + [name[:end].lower() for name in MONTHS for end in (3, 4, None)]
@@ -137,7 +178,7 @@ def parse(text: str, *, now: datetime, zone: tzinfo, max_days: int) -> Window:
     minute = now.astimezone(UTC).replace(second=0, microsecond=0)
     try:
         return _WindowParser(text, minute, zone, max_days).window()
-    except _NoWindow:
+    except NoWindow:
         words = text.split()
         for cut in range(1, min(len(words), 12)):  # no window is longer, and each cut takes time
             first, second = " ".join(words[:cut]), " ".join(words[cut:])
@@ -150,7 +191,7 @@ def parse(text: str, *, now: datetime, zone: tzinfo, max_days: int) -> Window:
         raise
 
 
-class _NoWindow(UserError):
+class NoWindow(UserError):
     """Not the shape of any window."""
 
 
@@ -187,7 +228,12 @@ class _WindowParser:
         one = _ROLLING_ONE.fullmatch(text)
         if one and one["unit"] in _UNITS:
             return self._ago(1, one["unit"]), self.now
+        text = LEADING.sub("", text, count=1) if LEADING.match(text) else text
+        if (found := self._days_of_month(text)) or (found := self._inclusive(text)):
+            return found
         since = text.removeprefix("since ").removeprefix("from ")
+        if since == text == " ".join(self.label.lower().split()) and text in NO_WINDOWS_ALONE:
+            raise self._no_window()
         if _OPEN_START.match(text):
             raise UserError(f"`{shown(self.label)}` does not say from when.", "Ask `since A until B`.")
         match _BETWEEN.split(since):
@@ -219,15 +265,13 @@ class _WindowParser:
             return self.now, None
         if ago and ago["unit"] in _UNITS:
             return self._ago(int(ago["count"]), ago["unit"]), None
-        if period := _PERIOD.fullmatch(text):
-            return self._period(period["unit"], back=period["which"] != "this")
-        for pattern in _WHOLE_MONTH:
-            if month := pattern.fullmatch(text):
-                first = self._date(int(month["year"]), _month_number(month), 1)
-                return self._utc(first), self._utc(_next_month(first))
+        if named := self._named(text, after):
+            return named
         found = next((match for pattern in _DATES if (match := pattern.match(text))), None)
         clock = _CLOCK.fullmatch(text[found.end() :] if found else text)
         if clock is None or not (found or clock["clock"]):
+            raise self._no_window()
+        if not (clock["clock"] or clock["compact"]) and _LONE_OFFSET.fullmatch(clock["zone"] or ""):
             raise self._no_window()
         zone = self._offset(clock["offset"]) if clock["offset"] else UTC if clock["zone"] else self.zone
         around = (after or self.now).astimezone(zone)
@@ -235,6 +279,105 @@ class _WindowParser:
         if clock["clock"] or clock["compact"]:
             return self._utc(self._at(day, clock), zone), None
         return self._utc(day, zone), self._utc(day + timedelta(days=1), zone)
+
+    def _named(self, text: str, after: datetime | None) -> tuple[datetime, datetime] | None:
+        """The span that has a name: a week, a weekend, a month, a quarter, a year, a day of the week."""
+        if period := _PERIOD.fullmatch(text):
+            return self._period(period["unit"], back=period["which"] != "this")
+        if weekend := _WEEKEND.fullmatch(text):
+            return self._weekend(weekend["which"] or "")
+        if quarter := _QUARTER.fullmatch(text):
+            return self._quarter(int(quarter["quarter"]), quarter["year"])
+        if weekday := _DAY_OF_WEEK.fullmatch(text):
+            return self._day_of_week(weekday["day"], weekday["which"] or "", after)
+        if month := _MONTH_ALONE.fullmatch(text):
+            return self._month_alone(_month_number(month), after, is_past=text.startswith("last"))
+        for pattern in _WHOLE_MONTH:
+            if month := pattern.fullmatch(text):
+                first = self._date(int(month["year"]), _month_number(month), 1)
+                return self._utc(first), self._utc(_next_month(first))
+        return None
+
+    def _days_of_month(self, text: str) -> tuple[datetime, datetime] | None:
+        """From one day of a month to another, both in it, as in `nov 1-5`."""
+        text = text.removeprefix("from ")
+        found = next((match for pattern in _DAYS_OF_MONTH if (match := pattern.fullmatch(text))), None)
+        if found is None:
+            return None
+        today, month = self._today(), _month_number(found)
+        first = self._date(int(found["year"] or today.year), month, int(found["first"]))
+        if not found["year"] and first > today:
+            first = self._date(first.year - 1, month, first.day)
+        last = self._date(first.year, month, int(found["last"]))
+        return self._utc(first), self._utc(last + timedelta(days=1))
+
+    def _inclusive(self, text: str) -> tuple[datetime, datetime] | None:
+        """`between A and B`, with all of B where that is a day: people mean it so."""
+        found = _INCLUSIVE.fullmatch(text)
+        if found is None:
+            return None
+        start, _ = self._moment((found["first"] or found["start"]).removeprefix("from "))
+        moment, end = self._moment(found["last"] or found["end"], after=start)
+        return start, end or moment
+
+    def _weekend(self, which: str) -> tuple[datetime, datetime]:
+        """Saturday and Sunday: the latest that has begun, or, by `last`, that was before this one."""
+        today = self._today()
+        saturday = today - timedelta(days=(today.weekday() - 5) % 7)
+        if which == "this" and today.weekday() < 5:
+            saturday += timedelta(days=7)
+        elif which in ("last", "previous") and today.weekday() >= 5:
+            saturday -= timedelta(days=7)
+        return self._utc(saturday), self._utc(saturday + timedelta(days=2))
+
+    def _quarter(self, quarter: int, year: str | None) -> tuple[datetime, datetime]:
+        today = self._today()
+        first = self._date(int(year or today.year), 3 * quarter - 2, 1)
+        if not year and first > today:
+            first = self._date(first.year - 1, first.month, 1)
+        return self._utc(first), self._utc(_next_month(first, 3))
+
+    def _day_of_week(self, name: str, which: str, after: datetime | None) -> tuple[datetime, datetime]:
+        """The latest day of that name, or the next one `after` the start of a window.
+
+        Unsure where it is today's, and where `last` may or may not pass over one of this week.
+        """
+        wanted = next(at for at, day in enumerate(WEEKDAYS) if day.lower().startswith(name[:3]))
+        if after is not None:
+            around = after.astimezone(self.zone).date()
+            day = around + timedelta(days=(wanted - around.weekday()) % 7)
+            return self._utc(day), self._utc(day + timedelta(days=1))
+        today = self._today()
+        monday = today - timedelta(days=today.weekday())
+        day = today - timedelta(days=(today.weekday() - wanted) % 7)
+        if which == "this":
+            day = monday + timedelta(days=wanted)
+        elif (day == today) or (which and day >= monday):
+            raise self._unsure(day, which)
+        return self._utc(day), self._utc(day + timedelta(days=1))
+
+    def _unsure(self, day: date, which: str) -> UserError:
+        """What to say of a day of the week that may be `day`, or the one a week before."""
+        both = day, day - timedelta(days=7)
+        asked = f"`{shown(self.label)}`: {' or '.join(weekday_date(each, day) for each in both)}?"
+        label = LEADING.sub("", " ".join(self.label.lower().split()), count=1)
+        opens = "since " if label.startswith(("since ", "from ")) else ""
+        if len(label.split()) > 1 + bool(opens) + bool(which):
+            return UserError(asked, f"Say `{both[0]}` or `{both[1]}` instead.")
+        return Unsure(asked, tuple(f"{opens}{each}" for each in both))
+
+    def _month_alone(self, month: int, after: datetime | None, *, is_past: bool) -> tuple[datetime, datetime]:
+        """The latest month of that name that has begun, or has ended; or the next one `after` a start."""
+        around = self._today() if after is None else after.astimezone(self.zone).date()
+        first = date(around.year, month, 1)
+        if after is None and (first > around or (is_past and month == around.month)):
+            first = self._date(around.year - 1, month, 1)
+        elif after is not None and first < around.replace(day=1):
+            first = self._date(around.year + 1, month, 1)
+        return self._utc(first), self._utc(_next_month(first))
+
+    def _today(self) -> date:
+        return self.now.astimezone(self.zone).date()
 
     def _day(self, found: re.Match[str], around: datetime, *, later: bool) -> date:
         parts = found.groupdict()
@@ -286,6 +429,10 @@ class _WindowParser:
         if unit == "week":
             monday = today - timedelta(days=today.weekday() + 7 * back)
             return self._utc(monday), self._utc(monday + timedelta(days=7))
+        if unit == "quarter":
+            first = date(today.year, 3 * ((today.month - 1) // 3) + 1, 1)
+            first = _next_month(first, -3) if back else first
+            return self._utc(first), self._utc(_next_month(first, 3))
         if unit == "month":
             first = today.replace(day=1)
             first = (first - timedelta(days=1)).replace(day=1) if back else first
@@ -340,14 +487,14 @@ class _WindowParser:
                     f"`{two[0]}` can be misread.", f"Write the year first: {' or '.join(dates)}."
                 )
         if zone := re.search(rf"\b(?:{_ZONES})\b", self.label, re.IGNORECASE):
-            return _NoWindow(
+            return NoWindow(
                 f"`{zone[0]}` is more than one zone.",
                 "Say `+02:00` or `UTC`, as in `2026-11-01T09:00+02:00`.",
             )
         ago = _ROLLING.fullmatch(" ".join(self.label.lower().split()))
         if ago and ago["unit"] not in _SHORT_MONTHS:
-            return _NoWindow(f"`{shown(self.label)}`: units are m, h, d, w, mo and y.", WINDOWS)
-        return _NoWindow(f"I cannot read `{shown(self.label)}` as a window.", WINDOWS)
+            return NoWindow(f"`{shown(self.label)}`: units are m, h, d, w, mo and y.", WINDOWS)
+        return NoWindow(f"I cannot read `{shown(self.label)}` as a window.", WINDOWS)
 
 
 def _month_number(found: re.Match[str]) -> int:
@@ -355,8 +502,9 @@ def _month_number(found: re.Match[str]) -> int:
     return _SHORT_MONTHS.index(name[:3]) + 1 if name else int(found["month"])
 
 
-def _next_month(first: date) -> date:
-    return (first + timedelta(days=31)).replace(day=1)
+def _next_month(first: date, months: int = 1) -> date:
+    years, month = divmod(first.month - 1 + months, 12)
+    return date(first.year + years, month + 1, 1)
 
 
 def _day_words(moment: datetime, *, year: bool) -> str:

@@ -241,6 +241,15 @@ class Sandbox:
         self._do(send)
         return self.wait_for(lambda: found[0] if found else None, what="the form's acknowledgement")
 
+    def deliver(self, kind: str, payload: Json) -> Delivery:
+        """Send the app an envelope as it is, such as no honest person causes: `slash_commands`, `interactive`
+        or `events_api`."""
+        return self._do(lambda: self._slack.sockets.send(kind, payload, lambda _: None))
+
+    def event(self, event: Json) -> None:
+        """Tell the app of an event, as it is."""
+        self._do(lambda: self._slack.emit(event))
+
     def close_view(self, user: str, view: View | None = None) -> None:
         """Close a modal with its ✕."""
         shown = view or self.view_of(user)

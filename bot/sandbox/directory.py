@@ -27,6 +27,7 @@ def auth_test(slack: Slack, _arguments: Arguments) -> Json:
         "team_id": TEAM,
         "user_id": BOT,
         "bot_id": BOT_ID,
+        "enterprise_id": slack.options.organization or None,
         "is_enterprise_install": False,
     }
 
@@ -151,9 +152,15 @@ def conversations_list(slack: Slack, arguments: Arguments) -> Json:
 
 
 def users_conversations(slack: Slack, arguments: Arguments) -> Json:
-    """users.conversations: of the kinds asked for, those the bot is in."""
+    """users.conversations: of the kinds asked for, those the bot, or a `user`, is in."""
     told = conversations_list(slack, arguments)
-    told["channels"] = [one for one in told["channels"] if one["is_member"]]
+    user, channels = arguments.text("user"), slack.workspace.channels
+    if user and user not in slack.workspace.users:
+        raise Refused("user_not_found")
+    # of someone else: public ones, and private ones that both are in (docs: users.conversations)
+    told["channels"] = [
+        one for one in told["channels"] if (user in channels[one["id"]].members if user else one["is_member"])
+    ]
     return told
 
 

@@ -106,7 +106,7 @@ class Options:
     `honours_client_msg_id`: a repeated one answers with the first message, which Slack documents and nobody
     has shown. `upload_error`: the policy by which uploads are refused, such as file_uploads_disabled.
     `refused_blocks`: block types this workspace does not know. `share_seconds`: how long after its completion
-    an upload appears. `revoked`: the tokens are.
+    an upload appears. `revoked`: the tokens are. `organization`: that of Enterprise Grid, if any.
     """
 
     scopes: frozenset[str] = SCOPES
@@ -119,6 +119,7 @@ class Options:
     refused_blocks: frozenset[str] = frozenset()
     share_seconds: float = 0.0
     revoked: bool = False
+    organization: str = ""
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,9 @@ class User:
     bot: bool = False
     deleted: bool = False
     team: str = TEAM
+    organization: str = ""
+    teams: tuple[str, ...] = ()
+    """On Enterprise Grid: the organization, and the workspaces of it that they belong to."""
 
     def json(self, now: float, *, met: bool = True) -> Json:
         """The user as `users.info` tells. `met`: the app is in a shared channel with this one."""
@@ -61,8 +64,14 @@ class User:
             "is_ultra_restricted": self.single,
             "is_bot": self.bot,
             "is_app_user": False,
-            "is_stranger": self.team != TEAM and not met,  # docs: user object, is_stranger
+            "is_stranger": self.team != TEAM
+            and not (met or self.organization),  # docs: user object, is_stranger
+            **({"enterprise_user": self._on_grid()} if self.organization else {}),
         }
+
+    def _on_grid(self) -> Json:
+        """What the organization knows of them (docs: user object, enterprise_user)."""
+        return {"id": self.id, "enterprise_id": self.organization, "teams": list(self.teams)}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from weakref import WeakSet
 import sqlalchemy as sa
 
 from bot.errors import StoreDown, UserError
+from bot.secrets import Secrets, of_url
 from bot.store import migrations
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ class Database:
         """UserError for what is no URL of SQLite or PostgreSQL; BotError where a newer version of the bot has
         been at the database; Unavailable. A PostgreSQL that says nothing for `hung_seconds` is given up."""
         parsed = _parsed(url)
-        self.label = parsed.set(drivername=parsed.get_backend_name()).render_as_string(hide_password=True)
+        shown = parsed.set(drivername=parsed.get_backend_name()).render_as_string(hide_password=True)
+        self.label = Secrets(of_url(url)).hide(shown)
         """Its URL as a person may see it."""
         self.is_postgres = parsed.get_backend_name() == "postgresql"
         self._writing = threading.Lock()

@@ -162,7 +162,8 @@ class Digests:
 
     def keep(self, number: int, report: Report, findings: Iterable[Finding], before: Point | None) -> Report:
         """Write down the report of a period, the findings as they are then, and the calls of the period
-        `before`, as now known. Where another worker was first, what that one wrote holds.
+        `before`, as now known. Where another worker was first, what that one wrote holds,
+        unless it knew an older scan.
         """
         start, end, trusted = report.period.start, report.period.end, report.period.trusted
         still_open = sum(entry.change != "resolved" for entry in report.entries)
@@ -172,7 +173,9 @@ class Digests:
             this = _is_period(number, start, end)
             there = connection.execute(sa.select(_periods.c.report).where(this)).scalar_one_or_none()
             if there is not None:
-                return reports.from_json(there)
+                kept = reports.from_json(there)
+                if report.read is None or kept.read is None or report.read <= kept.read:
+                    return kept
             if before is not None:
                 self._put(connection, number, before, {})
             point = Point(start, end, report.calls, still_open)

@@ -165,7 +165,38 @@ def _receipt_3(part: str, ref: str) -> dict[str, str]:
     return {"kind": kind, "ref": ref}
 
 
-_MIGRATIONS: Final[Sequence[Callable[[sa.Connection], None]]] = (_add_digests, _type_runs)
+# --- version 4
+
+
+def _add_belief(connection: sa.Connection) -> None:
+    """Version 4: what an answer may claim. Of older answers nobody wrote that down."""
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN belief VARCHAR")
+
+
+# --- version 5
+
+_version_5 = sa.MetaData()
+sa.Table(
+    "kept_words",
+    _version_5,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("user", sa.String, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
+
+def _add_kept_words(connection: sa.Connection) -> None:
+    """Version 5: words that are too long for a button, which names them by an id."""
+    _version_5.create_all(connection)
+
+
+_MIGRATIONS: Final[Sequence[Callable[[sa.Connection], None]]] = (
+    _add_digests,
+    _type_runs,
+    _add_belief,
+    _add_kept_words,
+)
 """What leads from each version to the next, beginning at version 1: the first, which did not say so."""
 
 VERSION: Final = 1 + len(_MIGRATIONS)

@@ -129,6 +129,8 @@ class Run:
     finished: datetime | None = None
     scanned: int = 0
     rows: int | None = None
+    belief: str | None = None
+    """What its answer may claim, as `bot.answers.belief.Belief` has it; None where it has none."""
     error: str | None = None
 
     @property

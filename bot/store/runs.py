@@ -20,6 +20,7 @@ from bot.store import queue, schema
 from bot.store.queue import EACH_USER, LEASE
 from bot.store.run import Run, from_columns, new_id, to_columns
 from bot.store.schema import ENDED, State
+from bot.store.together import Together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,8 +40,12 @@ once would both find room for the last one."""
 REPEATED: Final = timedelta(minutes=10)
 """How long a request is known when it comes again; Slack repeats events for up to six minutes (docs)."""
 
+WORDS_KEPT: Final = timedelta(days=7)
+"""How long a question that is too long for a button waits to be confirmed."""
+
 
 _runs = schema.runs
+_insert = sa.insert(_runs)
 
 
 class Runs:
@@ -50,13 +55,25 @@ class Runs:
         """No user has more than `each_user` at work at once, nor more than as many being announced."""
         self._database = database
         self._each_user = each_user
+        self._adding = Together(self._insert)
 
     def add(self, run: Run) -> Run:
         """Keep `run`, and return it as it is kept; or the run that came with its key before, as it is now."""
         values = to_columns({field.name: getattr(run, field.name) for field in fields(Run)})
         try:
-            with self._database.write() as connection:
-                connection.execute(sa.insert(_runs).values(values))
+            self._adding.add(values)
+        except sa.exc.IntegrityError:
+            return self._add_alone(run, values)
+        return run
+
+    def _insert(self, runs: list[dict[str, Any]]) -> None:
+        with self._database.write() as connection:
+            connection.execute(_insert, runs)
+
+    def _add_alone(self, run: Run, values: dict[str, Any]) -> Run:
+        """Add a run where one of several could not be added."""
+        try:
+            self._insert([values])
         except sa.exc.IntegrityError:
             with self._database.read() as connection:
                 known = connection.execute(sa.select(_runs).where(_runs.c.key == run.key)).one_or_none()
@@ -202,6 +219,22 @@ class Runs:
             self._database.lock(connection, QUEUE_LOCK)
             connection.execute(sa.delete(schema.requests).where(gone))
             connection.execute(sa.insert(schema.requests).values(key=key, at=now))
+
+    def keep_words(self, text: str, user: str, now: datetime) -> str:
+        """Keep what a person typed; its id. Older words are forgotten."""
+        kept = new_id()
+        gone = schema.kept_words.c.at < now - WORDS_KEPT
+        with self._database.write() as connection:
+            connection.execute(sa.delete(schema.kept_words).where(gone))
+            connection.execute(sa.insert(schema.kept_words).values(id=kept, user=user, text=text, at=now))
+        return kept
+
+    def kept_words(self, kept: str, user: str) -> str | None:
+        """What that person typed, by its id; None where it is gone, or is another's."""
+        words = schema.kept_words
+        this = sa.select(words.c.text).where(words.c.id == kept, words.c.user == user)
+        with self._database.read() as connection:
+            return connection.execute(this).scalar_one_or_none()
 
     def old(self, before: datetime, count: int) -> list[Run]:
         """Runs that ended before then, the oldest first."""

@@ -81,6 +81,7 @@ runs = sa.Table(
     sa.Column("finished", Moment),
     sa.Column("scanned", sa.BigInteger, nullable=False),
     sa.Column("rows", sa.BigInteger),
+    sa.Column("belief", sa.String),
     sa.Column("error", Words),
     sa.Index("runs_by_state", "state", "created"),
     sa.Index("runs_by_user", "user", "created"),
@@ -134,6 +135,16 @@ periods = sa.Table(
     sa.Column("report", Words),
 )
 """What each digest found in each of its periods, by local dates, and its report; JSON."""
+
+kept_words = sa.Table(
+    "kept_words",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("user", sa.String, nullable=False),
+    sa.Column("text", Words, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)
+"""What people typed that is too long for a button to carry, until they have confirmed it."""
 
 requests = sa.Table(
     "requests",

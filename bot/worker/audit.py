@@ -20,14 +20,14 @@ log = logging.getLogger("tls_audit.audit")
 """A logger of its own, so that these lines can be kept apart and longer."""
 
 SQL_CHARS: Final = 10_000
-"""Lake takes no longer statement (user guide, query limits); one that another engine took is cut."""
+"""Statements are seldom longer; a longer one is cut, and Show SQL has all of it."""
 
 PUBLIC_KINDS: Final[Mapping[Kind, str]] = {"question": "question", "scan": "reading", "digest": "digest"}
 """What a kind of run is called in metrics and in these lines, which dashboards and alerts are built on."""
 
 
 def ended(run: Run, metrics: Metrics) -> None:
-    """Write down who asked what where, what was asked of the lake for it, and how it ended."""
+    """Write down who asked what where, what its engine was asked, and how it ended."""
     kind = PUBLIC_KINDS[run.kind]
     log.info(
         kind,
@@ -40,12 +40,15 @@ def ended(run: Run, metrics: Metrics) -> None:
             "sql": [step.statement.sql[:SQL_CHARS] for step in run.steps],
             "bytes": run.scanned,
             "rows": run.rows,
+            "belief": run.belief,
             "outcome": run.state,
             "error": run.error,
             "digest": run.task.digest if isinstance(run.task, DigestTask) else None,
         },
     )
     metrics.ended(run.state, kind)
+    if run.belief is not None:
+        metrics.answered(run.belief)
     if run.scanned:
         metrics.scanned(run.engine, run.scanned)
     marks = (run.created, run.started, run.answered, run.finished)

@@ -42,7 +42,9 @@ class Inquiry:
     def prepare(self, lease: Lease, translate: Callable[[Engine], Mapping[str, Statement]]) -> None:
         """Write down what the run's engine is asked, before it is asked. What stands there stays."""
         if not lease.run.steps:
-            statements = translate(self.engine(lease.run))
+            engine = self.engine(lease.run)
+            engine.refresh()
+            statements = translate(engine)
             lease.save(steps=tuple(Step(name, statement) for name, statement in statements.items()))
 
     def ask(self, lease: Lease, name: str, show: Show = lambda *_: None) -> tuple[Table, int]:

@@ -11,6 +11,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from bot.app.precedence import Precedence
 from bot.errors import EngineBusy, LeaseLost, ShuttingDown, StoreDown, SurfaceDown
 from bot.ops import logs
 from bot.store.queue import LEASE
@@ -75,12 +76,14 @@ class Worker:
         stale_after: timedelta = STALE,
         stopping: threading.Event | None = None,
         ended: Callable[[Run], None] = lambda _: None,
+        precedence: Precedence | None = None,
         keep: timedelta = KEEP,
     ) -> None:
         """`limits` is how many runs each engine may have at once, `cap` the most rows.
 
         `stopping`, which `stop` sets, ends the waits of all parts.
-        `ended` is told of every run that has ended here; runs and findings are kept for `keep`.
+        `ended` is told of every run that has ended here; runs and findings are kept for `keep`. Questions
+        that are being taken have `precedence`.
         """
         self.runs = runs
         self.digests = digests
@@ -98,12 +101,13 @@ class Worker:
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
         self._tell_ended = ended
+        self._precedence = precedence or Precedence()
         self.scheduler = DigestScheduler(runs, digests, grammar, clock=clock, wake=self.wake)
         self.retention = Retention(runs, digests, publisher, keep=keep, clock=clock, stopping=self._stopping)
         self._inquiry = Inquiry(engines, clock=clock)
         self._carrier = Carrier(
             QuestionCarrier(runs, self._inquiry, publisher, grammar, cap=cap, clock=clock),
-            ScanCarrier(digests, self._inquiry, grammar, cap=cap),
+            ScanCarrier(digests, self._inquiry, grammar),
             DigestCarrier(runs, digests, publisher, grammar, stale_after=stale_after, clock=clock),
             self._inquiry,
             grammar,
@@ -168,6 +172,7 @@ class Worker:
         while not self._stopping.is_set():
             with self._ends:
                 self._ends.wait_for(lambda: len(self._leases) < most or self._stopping.is_set())
+            self._give_way()
             # before looking: what comes while nothing is found is looked for again
             self._news.clear()
             lease = None if self._stopping.is_set() else self._safely(self._acquire, "acquiring")
@@ -182,6 +187,11 @@ class Worker:
         with self._ends:
             self._dispatching = False
             self._ends.notify_all()
+
+    def _give_way(self) -> None:
+        """Wait while questions come: who is still to be acknowledged goes first."""
+        while (seconds := self._precedence.seconds()) and not self._stopping.wait(seconds):
+            pass
 
     def _watch(self) -> None:
         while not self._stopping.wait(IDLE_SECONDS):

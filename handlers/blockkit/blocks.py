@@ -1,7 +1,8 @@
 """Values → Block Kit. Numbers of Slack's are named constants, with their sources.
 
 Nothing strangers wrote goes through Slack's markup: text is `rich_text`, cells are `raw_text`, and
-`fallback` escapes what it is given. See facts/slack.md of the project's design for the sources named.
+`fallback` escapes what it is given. Of the sources named, `docs` are pages of docs.slack.dev, and `SDK
+models` the limits that Slack's own SDKs carry; an issue's number says where the live service's was met.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from bot.question.question import Question
     from bot.question.views import View
     from bot.store.run import Run
-    from bot.table import Table
 
 Block = dict[str, Any]
 
@@ -88,6 +88,13 @@ def person(user: str) -> Block:
 def place(channel: str) -> Block:
     """A channel, by its name where the reader may know it."""
     return {"type": "channel", "channel_id": channel}
+
+
+def characters(made: Any) -> int:
+    """How many characters of text Slack counts in blocks: what stands under `text`, at any depth."""
+    if isinstance(made, dict):
+        return len(made["text"]) if isinstance(made.get("text"), str) else characters([*made.values()])
+    return sum(map(characters, made)) if isinstance(made, list) else 0
 
 
 def moment(when: datetime, *, day: bool = True) -> Block:
@@ -209,13 +216,6 @@ def parent_text(question: Question, state: str) -> str:
     )
 
 
-def headline(found: Summary, table: Table) -> str:
-    """What became of it: the last state of a parent message."""
-    believed = table.row_count or found.coverage is None or found.coverage.events
-    sign = "✅ " if believed and not table.is_partial else "⚠️ "
-    return sign + found.headline
-
-
 def trouble(error: BotError, run: Run) -> list[Block]:
     """What went wrong, what to do next, and the run's id."""
     words = " ".join(part for part in (error.message, error.hint) if part)
@@ -235,7 +235,7 @@ def footer(left_out: str, found: Summary, run: Run) -> list[Block]:
     lines = [paragraph(said(left_out))] if left_out else []
     if found.proof:
         lines.append(paragraph(*prose(found.proof)))
-    lines += [paragraph(said(note)) for note in found.notes]
+    lines += [paragraph(*prose(note)) for note in found.notes]
     parts = []
     if found.coverage is not None:
         parts.append(said(f"{found.coverage.read_words()} · "))

@@ -35,7 +35,7 @@ def parent(report: Report, digest: Digest, today: date, late: str) -> tuple[list
     if digest.mention and reports.is_news(report):
         line += [said("  "), mention(digest.mention)]
     rest = [late, *reports.notes(report, today, zone)]
-    made = [paragraph(*line), *(paragraph(said(words)) for words in rest if words)]
+    made = [paragraph(*line), *(paragraph(*prose(words)) for words in rest if words)]
     return made, blocks.fallback(headline, *rest)
 
 

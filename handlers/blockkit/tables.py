@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import heapq
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
+from bot.answers.arrangement import arranged
 from bot.table import readable, text
 from bot.text import literal
 from bot.wording import number, utc
 from handlers.blockkit import blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from bot.question.views import View
-    from bot.table import Cell, Column, Row, Table
+    from bot.table import Cell, Column, Table
     from handlers.blockkit.blocks import Block
 
 TABLE_ROWS: Final = 99
@@ -27,6 +27,10 @@ TABLE_COLUMNS: Final = 20
 TABLE_CHARS: Final = 9_500
 """10,000 characters over all cells of a message refuse all of it (measured: nao#1178); with a margin."""
 
+MESSAGE_CHARS: Final = 12_500
+"""Slack has refused 13,202 characters of text in a message's blocks (bolt-js#2509); with room for
+what is said of rows that are left out, and between what is the same in all rows."""
+
 PAGE_ROWS: Final = 30
 """Rows a page of a data_table, of 100 allowed (docs: data_table block)."""
 
@@ -37,9 +41,10 @@ CELL_CHARS: Final = 250
 class FittedTable:
     """The rows of a table that fit a message, chosen once for every style of table."""
 
-    def __init__(self, table: Table, view: View | None = None) -> None:
-        """Without a view, the rows stay in their order."""
+    def __init__(self, table: Table, view: View | None = None, beside: list[Block] | None = None) -> None:
+        """Without a view, the rows stay in their order. `beside` the table, its message has other blocks."""
         self.was_cut = False
+        arrangement = arranged(table, view, TABLE_ROWS)
         same = table.constants()
         if len(same) == len(table.columns):
             same.popitem()  # a table has a column
@@ -48,21 +53,20 @@ class FittedTable:
             for at, cell in same.items()
             if cell not in (None, "")
         ]
-        places = [at for at in range(len(table.columns)) if at not in same]
+        places = [at for at in arrangement.places if at not in same]
         self.columns_left_out = max(0, len(places) - TABLE_COLUMNS)
         places = places[:TABLE_COLUMNS]
         self.columns = [table.columns[at] for at in places]
         self.total = table.row_count
-        rows: Iterable[Row] = table.head
-        self.by_measure = False
-        if view is not None and view.measure and (view.has_policy or table.row_count > TABLE_ROWS):
-            self.by_measure = True
-            at = table.index(view.measure)
-            rows = heapq.nlargest(TABLE_ROWS, table.rows(), key=lambda row: cast("int", row[at]))
+        self.by_measure = arrangement.by_measure
+        key = arrangement.key(places)
+        self.key = 0 if key is None else places.index(key)
+        """Which of the columns says which row is which."""
         self.rows: list[list[Cell]] = []
         lifted = sum(len(label) + len(words) for label, words in self.constants)
-        room = TABLE_CHARS - lifted - sum(len(column.label) for column in self.columns)
-        for row in list(rows)[:TABLE_ROWS]:
+        room = min(TABLE_CHARS, MESSAGE_CHARS - blocks.characters(beside or [])) - lifted
+        room -= sum(len(column.label) for column in self.columns)
+        for row in arrangement.rows:
             cells = [self._fitted(table.columns[at], row[at]) for at in places]
             room -= sum(len(plain(cell)) for cell in cells)
             if room < 0:
@@ -96,7 +100,7 @@ def data_table(shown: FittedTable, caption: str) -> Block:
         "type": "data_table",
         "caption": caption,
         "page_size": PAGE_ROWS,
-        "row_header_column_index": 0,
+        "row_header_column_index": shown.key,
         "rows": [[_raw(column.label) for column in shown.columns], *map(_data_cells, shown.rows)],
     }
 
@@ -122,7 +126,7 @@ def code_table(shown: FittedTable) -> Block:
     rows = [[plain(cell) for cell in row] for row in shown.rows]
     while True:
         drawn = tabulate(rows, labels, "simple", disable_numparse=True, colalign=align)
-        if len(drawn) <= blocks.CODE_CHARS or len(rows) == 1:
+        if len(drawn) <= blocks.CODE_CHARS or len(rows) <= 1:
             more = shown.total - len(rows)
             left_out = f"\n… {number(more)} more rows in the file" if more else ""
             return blocks.code(drawn[: blocks.CODE_CHARS] + left_out)

@@ -52,6 +52,16 @@ class Confirmed:
     text: str
     fresh: bool
     reply_to: str | None
+    kept: str = ""
+    """The id of its words, where they are too long for a button; then `text` is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One of the questions that may have been meant, and the thread in which it is to be answered."""
+
+    text: str
+    reply_to: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class _Commands:
         word, _, rest = text.partition(" ")
         word = word.lower()
         answers: dict[str, Callable[[], list[Block]]] = {
-            "help": shown.help_,
+            "help": shown.help_,  # tells nothing that the manual does not
             "list": lambda: shown.listed(self._context, user, channel),
             "show": lambda: shown.digest(self._context, self._find(rest, user, channel)),
         }
@@ -70,10 +70,13 @@ class _Commands:
             "pause": self._pause,
             "resume": self._resume,
             "remove": self._remove,
+            "delete": self._remove,
             "now": lambda digest: self._now(digest, body["trigger_id"]),
         }
+        self._context.questions.limits.check_length(text)
         if not text or word == "edit":
-            digest = self._find(rest, user, channel) if text else None
+            self._context.admit_to_form(user)
+            digest = self._find_to_change(rest, user, channel) if text else None
             acknowledgement.say(None)
             view = forms.order(self._context, digest, channel, user)
             client.views_open(trigger_id=body["trigger_id"], view=view)
@@ -81,7 +84,8 @@ class _Commands:
             acknowledgement.say(answers[word]())
         elif word in changes:
             self._context.access.admit(user, channel)
-            digest = self._find(rest, user, channel)
+            find = self._find if word == "now" else self._find_to_change
+            digest = find(rest, user, channel)
             what = changes[word](digest)
             acknowledgement.say(None)
             self._announcements.changed(client, digest, user, what, respond)
@@ -93,6 +97,9 @@ class _Commands:
 
     def _find(self, number: str, user: str, channel: str) -> Digest:
         return shown.find(self._context, number, user, channel)
+
+    def _find_to_change(self, number: str, user: str, channel: str) -> Digest:
+        return shown.find_to_change(self._context, number, user, channel)
 
     # --- changes, in words that go on after a name
 
@@ -119,7 +126,8 @@ class _Commands:
         ack()
         user, there = body["user"]["id"], AskPlace(place_of(body).channel)
         try:
-            digest = self._find(str(of_action(OfDigest, action).digest), user, there.channel)
+            self._context.admit_to_form(user)
+            digest = self._find_to_change(str(of_action(OfDigest, action).digest), user, there.channel)
         except BotError as error:
             whisper(client, user, str(error), there=there)
             return
@@ -133,7 +141,8 @@ class _Commands:
         ack()
         user, there = body["user"]["id"], AskPlace(place_of(body).channel)
         try:
-            run = self._context.questions.run(of_action(OfRun, action).run)
+            self._context.admit_to_form(user)
+            run = self._context.questions.seen_by(user, of_action(OfRun, action).run, here=there.channel)
             if run is None:
                 raise UserError("That run is no longer kept.")
             words = self._digests.words_of(run)

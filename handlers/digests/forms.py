@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.app.digests import Draft, WhichDigest
-from bot.errors import BotError
+from bot.errors import BotError, UserError
 from handlers.blockkit import blocks
 from handlers.blockkit import digest as digest_blocks
 from handlers.blockkit.blocks import paragraph, person, prose, said
 from handlers.blockkit.values import DigestForm, OfFinding, SnoozeForm, decode, encode, of_action
 from handlers.digests.announcements import Announcements
-from handlers.digests.shown import find
+from handlers.digests.shown import find, find_to_change
 from handlers.questions.form import error_line
 from handlers.replies import place_of, whisper
 
@@ -29,6 +30,9 @@ SNOOZE: Final = "snooze_form"
 
 SNOOZES: Final = (7, 14, 30)
 """Days for which a finding may rest."""
+
+ELSEWHERE: Final = ""
+"""Where someone is who sends a form: Slack does not say."""
 
 REASON_CHARS: Final = 300
 """A reason is shown in a table's cell."""
@@ -106,21 +110,26 @@ class _Forms:
     def ordered(self, ack: Ack, body: dict[str, Any], client: WebClient) -> None:
         """Order or change a digest."""
         shown, user = body["view"], body["user"]["id"]
-        about = decode(DigestForm, shown["private_metadata"])
         fields = _read(shown)
         draft = Draft(
-            when=self._context.order(fields["when"]),
-            channel=fields["channel"] or about.channel,
-            question=self._context.order(fields["question"]),
-            mention=self._context.order(f"mention={fields['mention']}").removeprefix("mention="),
+            when=self._context.order(fields.get("when", "")),
+            channel=fields.get("channel", ""),
+            question=self._context.order(fields.get("question", "")),
+            mention=self._context.order(f"mention={fields.get('mention', '')}").removeprefix("mention="),
         )
         try:
+            about = decode(DigestForm, shown["private_metadata"])
+            draft = replace(draft, channel=draft.channel or about.channel)
+            self._context.questions.limits.check_length(str(draft))
+            # what a form carries is checked as if anyone had written it: it says of nobody where they are
             if about.digest is None:
                 zone = self._context.directory.zone_of(user)
-                digest = self._digests.order(str(draft), user=user, channel=draft.channel, zone=zone)
+                digest = self._digests.order(
+                    str(draft), user=user, channel=draft.channel, zone=zone, here=ELSEWHERE
+                )
             else:
-                before = find(self._context, str(about.digest), user, about.channel)
-                digest = self._digests.edit(before, str(draft))
+                before = find_to_change(self._context, str(about.digest), user, ELSEWHERE)
+                digest = self._digests.edit(before, str(draft), user=user)
         except BotError as error:
             ack(response_action="errors", errors={self._digests.fault(draft): error_line(error)})
             return
@@ -136,6 +145,7 @@ class _Forms:
         ack()
         user, there = body["user"]["id"], place_of(body)
         try:
+            self._context.admit_to_form(user)
             chosen = of_action(OfFinding, action)
             digest = find(self._context, str(chosen.digest), user, there.channel)
             finding = self._digests.finding(digest, chosen.finding)
@@ -148,15 +158,21 @@ class _Forms:
     def snoozed(self, ack: Ack, body: dict[str, Any], client: WebClient) -> None:
         """Have a finding rest, and say so in the digest's thread."""
         shown, user = body["view"], body["user"]["id"]
-        about, values = decode(SnoozeForm, shown["private_metadata"]), shown["state"]["values"]
-        days = int(values["days"]["days"]["selected_option"]["value"])
+        values = shown["state"]["values"]
+        chosen = values["days"]["days"]["selected_option"]["value"]
         why = (values["reason"]["reason"]["value"] or "").strip()
         if not why:
             ack(response_action="errors", errors={"reason": "A word on why helps whoever is on call next."})
             return
         name = self._context.directory.name_of(user)
         try:
-            digest = self._digests.find(str(about.digest), user=user, channel=about.channel)
+            about = decode(SnoozeForm, shown["private_metadata"])
+            days = next((days for days in SNOOZES if str(days) == chosen), None)
+            if days is None or len(why) > REASON_CHARS:
+                raise UserError(
+                    f"A finding rests for one of {SNOOZES} days, with a reason of {REASON_CHARS} characters."
+                )
+            digest = self._digests.find(str(about.digest), user=user, channel=ELSEWHERE)
             finding = self._digests.finding(digest, about.finding)
             snooze = self._digests.snooze(digest, about.finding, by=name, why=why, days=days)
         except WhichDigest:
@@ -168,8 +184,8 @@ class _Forms:
         ack()
         made = [_snoozed(user, finding, snooze)]
         client.chat_postMessage(
-            channel=about.channel,
-            thread_ts=about.thread,
+            channel=digest.channel,
+            thread_ts=about.thread if about.channel == digest.channel else None,
             blocks=made,
             text=blocks.words_of(made),
             mrkdwn=False,

@@ -12,6 +12,8 @@ from handlers.blockkit.blocks import actions, button, moment, paragraph, place, 
 from handlers.blockkit.values import OfDigest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bot.digests.digest import Digest
     from handlers.blockkit.blocks import Block
     from handlers.context import Context
@@ -49,8 +51,17 @@ def help_() -> list[Block]:
 
 def find(context: Context, number: str, user: str, channel: str) -> Digest:
     """The digest that was named, as `DigestOrders.find`; BotError says how to find out which there are."""
+    return _found(context.digests.find, number, user, channel)
+
+
+def find_to_change(context: Context, number: str, user: str, channel: str) -> Digest:
+    """The same, for `user` to change, as `DigestOrders.find_to_change`."""
+    return _found(context.digests.find_to_change, number, user, channel)
+
+
+def _found(find: Callable[..., Digest], number: str, user: str, channel: str) -> Digest:
     try:
-        return context.digests.find(number, user=user, channel=channel)
+        return find(number, user=user, channel=channel)
     except WhichDigest as error:
         hint = f"`{COMMAND} list` shows this channel's, and yours."
         if not number.strip():

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from slack_sdk.errors import SlackApiError
 
+from bot.answers.belief import Belief
 from bot.app.access import AccessPolicy, NotAllowed
 from bot.digests import report as reports
 from bot.digests.digest import Digest
@@ -140,7 +141,7 @@ class SlackPublisher:
                 _part("chart", lambda: self._thread.chart(delivery, charts.chart(table, question.view))),
                 _part("file", lambda: self._thread.file(delivery, table, name)),
             ]
-        headline = _part("headline", lambda: self._edit(delivery, question, blocks.headline(summary, table)))
+        headline = _part("headline", lambda: self._edit(delivery, question, summary.signed))
         # edits are the scarcest of all: where one has to wait, nothing else does
         yield from [headline, *rest] if self._posting.can_edit() else [*rest, headline]
 
@@ -205,8 +206,9 @@ class SlackPublisher:
         if not report.entries:
             return
         table = reports.table(report)
-        shown = tables.FittedTable(table)
-        header, footer = tables.header(shown), digest_blocks.footer(report, digest, delivery.run)
+        footer = digest_blocks.footer(report, digest, delivery.run)
+        shown = tables.FittedTable(table, beside=footer)
+        header = tables.header(shown)
         name = f"tls-audit_digest-{digest.id}_{report.period.start}_{report.period.end}.csv"
         yield _part(
             "table", lambda: self._thread.table(delivery, shown, "Findings, new first", header, footer)
@@ -219,7 +221,7 @@ class SlackPublisher:
         made, words = digest_blocks.parent(report, digest, today, late)
         drawn = charts.line(reports.chart(report))
         try:
-            self._access.admit_channel(digest.channel)
+            self._access.admit_target(digest.owner, digest.channel)
             with_chart = [*made, drawn[0]] if drawn else made
             try:
                 sent = self._posting.post(delivery, PARENT, with_chart, words, digest.channel, None)
@@ -240,7 +242,7 @@ class SlackPublisher:
 
     def _post_no_digest(self, delivery: Delivery, part: str, digest: Digest, error: BotError) -> Receipt:
         made = digest_blocks.failed(digest, error, delivery.run)
-        self._access.admit_channel(digest.channel)
+        self._access.admit_target(digest.owner, digest.channel)
         words = blocks.fallback(f"No digest: {error}")
         return message(self._posting.post(delivery, part, made, words, digest.channel, None))
 
@@ -277,13 +279,13 @@ class SlackPublisher:
     def _post_answer(self, delivery: Delivery, question: Question, table: Table, found: Summary) -> Receipt:
         run = delivery.run
         named = _told(run, "your answer:")
-        read = found.coverage is None or found.coverage.events > 0
-        empty = read and not table.row_count
+        empty = found.verdict.belief is Belief.BELIEVED
         buttons = blocks.follow_ups(run, question, self._views.values(), empty=empty)
         if not table.row_count:
             made = [*named, *blocks.footer("", found, run), buttons]
-            return self._thread.reply(delivery, "table", made, blocks.fallback(found.headline, found.proof))
-        shown = tables.FittedTable(table, question.view)
+            return self._thread.reply(delivery, "table", made, blocks.fallback(found.signed, found.proof))
+        beside = [*named, *blocks.footer("", found, run), buttons]
+        shown = tables.FittedTable(table, question.view, beside)
         caption = f"{question.words()[:1].upper()}{question.words()[1:]}"
         footer = [*blocks.footer(shown.left_out, found, run), buttons]
         return self._thread.table(delivery, shown, caption, [*named, *tables.header(shown)], footer)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from slack_sdk.errors import SlackApiError
 
 from bot.app.reuse import NeedsConfirmation
-from bot.errors import StoreDown, UserError
+from bot.errors import BotError, UserError
 from bot.store.run import SEEN, Receipt
 from handlers.blockkit import blocks
-from handlers.blockkit.values import AskPlace, AsView, Confirmed, OfRun, Words, of_action
+from handlers.blockkit.values import AskPlace, AsView, Confirmed, OfRun, Reading, Words, of_action
 from handlers.errors import code_of
 from handlers.questions import commands, form
 from handlers.replies import place_of, whisper
@@ -42,11 +42,13 @@ def register(app: App, context: Context) -> None:
     app.action("ask_stricter")(buttons.asks(questions.stricter))
     app.action("share")(buttons.asks(questions.in_public, where_asked=True))
     app.action("run_sure")(buttons.confirmed)
+    for action in commands.READINGS:
+        app.action(action)(buttons.chosen)
     app.action("cancel")(buttons.cancel)
     app.action("delete")(buttons.delete)
     app.action("show_sql")(buttons.show_sql)
     app.action("edit_run")(buttons.opens(buttons.as_asked))
-    app.action("edit_text")(buttons.opens(lambda action, _: {"more": of_action(Words, action).text}))
+    app.action("edit_text")(buttons.opens(lambda action, *_: {"more": of_action(Words, action).text}))
     app.action("ask")(buttons.opens(lambda *_: {}))
 
 
@@ -66,9 +68,9 @@ class _Buttons:
 
         def handle(ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
             with _telling(client, body, ack):
-                run = self._kept(of_action(OfRun, action).run)
+                run = self._seen(of_action(OfRun, action).run, body)
                 there = AskPlace(run.channel) if where_asked else place_of(body)
-                self._ask(ack, body, client, text(run), there, fresh=fresh)
+                self._ask(ack, body, client, text(run), there, fresh=fresh, vouched=not where_asked)
 
         return handle
 
@@ -76,15 +78,23 @@ class _Buttons:
         """Ask the same as another view shows it."""
         with _telling(client, body, ack):
             chosen = of_action(AsView, action)
-            text = self._questions.as_view(self._kept(chosen.run), chosen.view)
+            text = self._questions.as_view(self._seen(chosen.run, body), chosen.view)
             self._ask(ack, body, client, text, place_of(body))
+
+    def chosen(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
+        """Ask what was meant, where it was to be asked."""
+        with _telling(client, body, ack):
+            asked = of_action(Reading, action)
+            there = AskPlace(place_of(body).channel, asked.reply_to)
+            self._ask(ack, body, client, asked.text, there)
 
     def confirmed(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
         """Ask what its asker has confirmed, where it was to be asked."""
         with _telling(client, body, ack):
             asked = of_action(Confirmed, action)
             there = AskPlace(place_of(body).channel, asked.reply_to)
-            self._ask(ack, body, client, asked.text, there, fresh=asked.fresh, confirmed=True)
+            text = self._questions.kept_words(asked.kept, body["user"]["id"]) if asked.kept else asked.text
+            self._ask(ack, body, client, text, there, fresh=asked.fresh, confirmed=True)
 
     def _ask(
         self,
@@ -94,6 +104,7 @@ class _Buttons:
         text: str,
         there: AskPlace,
         *,
+        vouched: bool = True,
         fresh: bool = False,
         confirmed: bool = False,
     ) -> None:
@@ -106,33 +117,36 @@ class _Buttons:
                 channel=there.channel,
                 key=body["trigger_id"],
                 reply_to=there.reply_to,
+                vouched=vouched,
                 fresh=fresh,
                 confirmed=confirmed,
             )
         except NeedsConfirmation as error:
             ack()
-            refusal = commands.refusal(error, text, reply_to=there.reply_to, fresh=fresh)
+            refusal = commands.refused(self._context, error, text, user, reply_to=there.reply_to, fresh=fresh)
             whisper(client, user, refusal, there=place_of(body))
         else:
             ack()
 
     # --- the form
 
-    def opens(self, fields: Callable[[dict[str, Any], str], form.Fields]) -> Callable[..., None]:
-        """A button that opens the form, with `fields` of the action and the user filled in."""
+    def opens(self, fields: Callable[[dict[str, Any], dict[str, Any]], form.Fields]) -> Callable[..., None]:
+        """A button that opens the form, with `fields` of the action and the body filled in."""
 
         def handle(ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
             user = body["user"]["id"]
             ack()
             with _telling(client, body):
-                view = form.modal(self._context, fields(action, user), user=user, place=place_of(body))
+                self._context.admit_to_form(user)
+                view = form.modal(self._context, fields(action, body), user=user, place=place_of(body))
                 client.views_open(trigger_id=body["trigger_id"], view=view)
 
         return handle
 
-    def as_asked(self, action: dict[str, Any], user: str) -> form.Fields:
+    def as_asked(self, action: dict[str, Any], body: dict[str, Any]) -> form.Fields:
         """The fields of the run that a button stands under; none where it is gone."""
-        run = self._questions.run(of_action(OfRun, action).run)
+        user = body["user"]["id"]
+        run = self._questions.seen_by(user, of_action(OfRun, action).run, here=place_of(body).channel)
         if run is None:
             return {}
         zone = self._context.directory.zone_of(user)
@@ -144,15 +158,19 @@ class _Buttons:
         """Have the run cancelled."""
         ack()
         with _telling(client, body):
-            if self._questions.cancel(of_action(OfRun, action).run, by=body["user"]["id"]) is None:
+            run_id, user = of_action(OfRun, action).run, body["user"]["id"]
+            self._questions.run_of(run_id, user, "cancel a run")
+            self._context.access.admit_person(user)
+            if self._questions.cancel(run_id, by=user) is None:
                 raise UserError("That run has ended already.")
 
     def delete(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
         """Take the answer away for everyone."""
         ack()
         with _telling(client, body):
-            run_id = of_action(OfRun, action).run
-            run = self._questions.run_of(run_id, body["user"]["id"], "delete an answer")
+            run_id, user = of_action(OfRun, action).run, body["user"]["id"]
+            run = self._questions.run_of(run_id, user, "delete an answer")
+            self._context.access.admit_person(user)
             if run is None:
                 raise UserError(GONE)
             _delete(client, run)
@@ -161,7 +179,8 @@ class _Buttons:
         """Show what the engine was asked."""
         ack()
         with _telling(client, body):
-            run = self._kept(of_action(OfRun, action).run)
+            self._context.admit_to_form(body["user"]["id"])
+            run = self._seen(of_action(OfRun, action).run, body)
             if not run.steps:
                 raise UserError("That run has not asked anything yet.")
             sql = run.steps[0].statement.sql
@@ -174,8 +193,9 @@ class _Buttons:
             }
             client.views_open(trigger_id=body["trigger_id"], view=view)
 
-    def _kept(self, run_id: str) -> Run:
-        run = self._questions.run(run_id)
+    def _seen(self, run_id: str, body: dict[str, Any]) -> Run:
+        """The run that a button names, where it is for who pressed it to see: any id may stand in one."""
+        run = self._questions.seen_by(body["user"]["id"], run_id, here=place_of(body).channel)
         if run is None:
             raise UserError(GONE)
         return run
@@ -188,7 +208,7 @@ def _telling(
     """What goes wrong is told to who pressed a button, alone, once that is acknowledged by `ack`."""
     try:
         yield
-    except (UserError, StoreDown) as error:
+    except BotError as error:
         ack()
         whisper(client, body["user"]["id"], str(error), there=place_of(body))
 

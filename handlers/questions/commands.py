@@ -6,14 +6,16 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.answers.belief import Belief
 from bot.app.access import NotAllowed
+from bot.app.limits import TooMuch
 from bot.app.reuse import NeedsConfirmation
-from bot.errors import BotError, StoreDown, UserError
+from bot.errors import BotError, StoreDown, Unsure, UserError
 from bot.question.filters import FILTERS
 from bot.question.tokens import shown
 from bot.wording import counted
 from handlers.blockkit import blocks
-from handlers.blockkit.values import AskPlace, Confirmed, OfRun, Words
+from handlers.blockkit.values import AskPlace, OfRun, Reading, Words
 from handlers.context import as_typed
 from handlers.questions import form
 from handlers.replies import TimelyAck, mistake, plain, whisper
@@ -48,7 +50,18 @@ EXAMPLES: Final = (
     ("private today agent=boto", "answered only to you"),
 )
 
-STATES: Final = {"done": "✅", "failed": "⚠️", "cancelled": "⚠️"}
+SAID: Final = frozenset({None, "file_share", "thread_broadcast", "me_message"})
+"""The subtypes of what people say themselves (docs: message events)."""
+
+SYSTEM: Final = frozenset({"USLACKBOT", "USLACK"})
+"""Slack's own senders: reminders come from them."""
+READINGS: Final = ("reading_1", "reading_2")
+"""The buttons of a question that can be meant in two ways: no two of a message may have one id."""
+
+BUTTON_CHARS: Final = 75
+"""Characters of a button's label (docs: button element)."""
+
+STATES: Final = {"done": "", "failed": "⚠️", "cancelled": "⚠️"}
 
 
 def register(app: App, context: Context) -> None:
@@ -59,6 +72,11 @@ def register(app: App, context: Context) -> None:
         user, channel = body["user_id"], body["channel_id"]
         if not text:
             ack()
+            try:
+                context.admit_to_form(user)
+            except BotError as error:
+                whisper(client, user, mistake(error), respond=respond)
+                return
             view = form.modal(context, {}, user=user, place=AskPlace(channel))
             client.views_open(trigger_id=body["trigger_id"], view=view)
             return
@@ -70,22 +88,24 @@ def register(app: App, context: Context) -> None:
                     context.replies.keep(run.id, respond)
                     if context.questions.is_private(run):
                         answer = plain("The answer comes to your messages with me.")
-            except (UserError, StoreDown) as error:
-                answer = refusal(error, text)
+            except BotError as error:
+                answer = refused(context, error, text, user)
             acknowledgement.say(answer)
 
     def mentioned(
         body: dict[str, Any], event: dict[str, Any], client: WebClient, next_: Callable[[], None]
     ) -> None:
-        text = as_typed(re.sub(r"^\s*<@[^>]+>", "", event["text"])).strip()
-        _asked_in_words(context, client, body["event_id"], event, text)
+        if _is_a_persons(event):
+            _asked_in_words(context, client, body, event)
         next_()
 
     def messaged(
         body: dict[str, Any], event: dict[str, Any], client: WebClient, next_: Callable[[], None]
     ) -> None:
-        if event.get("channel_type") == "im" and "subtype" not in event and "bot_id" not in event:
-            _asked_in_words(context, client, body["event_id"], event, as_typed(event["text"]).strip())
+        # edits, and what else only says that a message changed, ask nothing: what they hold is not what its
+        # author sends now
+        if event.get("channel_type") == "im" and event.get("subtype") in SAID and _is_a_persons(event):
+            _asked_in_words(context, client, body, event)
         next_()
 
     # Bolt acknowledges an event before its listener runs, and after the listener's middleware: what is
@@ -99,17 +119,34 @@ def _done() -> None:
     """Nothing is left to do."""
 
 
-def _asked_in_words(context: Context, client: WebClient, key: str, event: dict[str, Any], text: str) -> None:
-    user, channel = event["user"], event["channel"]
+def _is_a_persons(event: dict[str, Any]) -> bool:
+    """Whether a person says it. Apps, workflows and reminders are not answered: two bots that answer each
+    other would never end, and nobody reads what a workflow is told alone."""
+    apps = [event.get(name) for name in ("bot_id", "bot_profile", "app_id")]
+    if event.get("user") and event["user"] not in SYSTEM and not any(apps):
+        return True
+    who = event.get("bot_id") or event.get("user") or "nobody"
+    log.info("ignored, since no person says it: %s by %s in %s", event["type"], who, event.get("channel"))
+    return False
+
+
+def _asked_in_words(context: Context, client: WebClient, body: dict[str, Any], event: dict[str, Any]) -> None:
+    user, channel, key = event["user"], event["channel"], body["event_id"]
     thread = event.get("thread_ts") or event["ts"]
+    text = _said_to_us(body, event.get("text") or "")
     text = re.sub(r"^/?tls-audit\s+", "", text)
     try:
+        if not text and event.get("files"):
+            context.access.admit_person(user)
+            raise UserError("I read words, and no files.", f"`{COMMAND} help` says how to ask.")
         answer = _answer(context, text or "help", user, channel)
         if answer is None:
             context.ask(text, user=user, channel=channel, key=key, reply_to=thread)
             return
-    except UserError as error:
-        answer = refusal(error, text, reply_to=thread)
+    except StoreDown:
+        raise  # it is not acknowledged, and comes again
+    except BotError as error:
+        answer = refused(context, error, text, user, reply_to=thread)
     if context.questions.is_known(key):
         return
     whisper(client, user, answer, there=AskPlace(channel, event.get("thread_ts")))
@@ -117,8 +154,16 @@ def _asked_in_words(context: Context, client: WebClient, key: str, event: dict[s
     context.questions.know(key)
 
 
+def _said_to_us(body: dict[str, Any], text: str) -> str:
+    """What was said, without our name, wherever that stands."""
+    for us in {each["user_id"] for each in body.get("authorizations", ()) if each.get("is_bot")}:
+        text = re.sub(rf"\s*<@{re.escape(us)}(?:\|[^<>]*)?>[,:]?", " ", text)
+    # where Slack does not say who we are, we are whom it begins with
+    return as_typed(re.sub(r"^\s*<@[^>]+>[,:]?", "", text)).strip()
+
+
 def _answer(context: Context, text: str, user: str, channel: str) -> list[Block] | None:
-    """What the words other than questions get; None for a question. UserError."""
+    """What the words other than questions get; None for a question. BotError."""
     word, _, rest = text.partition(" ")
     answers: dict[str, Callable[[], list[Block]]] = {
         "help": lambda: [*help_(), *plain(context.access.words(user, channel))],
@@ -127,7 +172,11 @@ def _answer(context: Context, text: str, user: str, channel: str) -> list[Block]
         "cancel": lambda: _cancel(context, user, rest.strip()),
     }
     answer = answers.get(word.lower())
-    return None if answer is None else answer()
+    if answer is None:
+        return None
+    if word.lower() != "help":
+        context.access.admit_person(user)
+    return answer()
 
 
 def help_() -> list[Block]:
@@ -174,12 +223,15 @@ def runs(context: Context, user: str) -> list[Block]:
 
 def _listed(run: Run, cost: str) -> list[Block]:
     count = "" if run.rows is None else f" · {counted(run.rows, 'row')}"
+    belief = None if run.belief is None or run.state != "done" else Belief(run.belief)
+    sign = STATES.get(run.state, "⏳") if belief is None else belief.sign
+    word = run.state if belief in {None, Belief.SHOWN} else belief
     paragraph = blocks.paragraph(
-        blocks.said(f"{STATES.get(run.state, '⏳')} "),
+        *([blocks.said(f"{sign} ")] if sign else []),
         blocks.said(blocks.cut(run.typed or run.text, TYPED_SHOWN)),
         blocks.said(" · "),
         blocks.moment(run.created),
-        blocks.said(f" · {run.state}{count}{f' · {cost}' if cost else ''} · "),
+        blocks.said(f" · {word}{count}{f' · {cost}' if cost else ''} · "),
         blocks.said(f"run {run.id}", code=True),
     )
     return [paragraph, blocks.actions(blocks.button("Rerun", "rerun", OfRun(run.id)))]
@@ -201,18 +253,36 @@ def _cancel(context: Context, user: str, typed_id: str) -> list[Block]:
     return [blocks.paragraph(blocks.said(f"Run {run.id} is being cancelled."))]
 
 
-def refusal(error: BotError, text: str, *, reply_to: str | None = None, fresh: bool = False) -> list[Block]:
-    """What is wrong with a question, what would be right, and a way to mend it. Only the asker sees it.
+def refused(
+    context: Context,
+    error: BotError,
+    text: str,
+    user: str,
+    *,
+    reply_to: str | None = None,
+    fresh: bool = False,
+) -> list[Block]:
+    """What is wrong with a question, and a way to mend it. Only the asker sees it.
 
     What is only dear can be confirmed: it then goes on to be asked in the thread `reply_to`, and `fresh`.
     """
+    if isinstance(error, NeedsConfirmation):
+        return refusal(error, text, form.run_it(context, text, user, reply_to=reply_to, fresh=fresh))
+    readings = error.readings if isinstance(error, Unsure) else ()
+    each = zip(READINGS, (Reading(reading, reply_to) for reading in readings), strict=False)
+    meant = [
+        blocks.button(blocks.cut(reading.text, BUTTON_CHARS), action, reading)
+        for action, reading in each
+        if blocks.fits(reading)
+    ]
+    return refusal(error, text, *meant)
+
+
+def refusal(error: BotError, text: str, *buttons: Block) -> list[Block]:
+    """What is wrong, what would be right, and `buttons` that go on from there; Edit where words mend it."""
     made = mistake(error)
-    if isinstance(error, NotAllowed):
+    if isinstance(error, (NotAllowed, TooMuch)):
         return made
-    buttons = []
-    confirmed = Confirmed(text, fresh, reply_to)
-    if isinstance(error, NeedsConfirmation) and blocks.fits(confirmed):
-        buttons.append(blocks.button("Run it", "run_sure", confirmed, style="primary"))
     if blocks.fits(Words(text)):
-        buttons.append(blocks.button("Edit", "edit_text", Words(text)))
+        buttons = (*buttons, blocks.button("Edit", "edit_text", Words(text)))
     return [*made, blocks.actions(*buttons)] if buttons else made

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.app.reuse import NeedsConfirmation
-from bot.errors import BotError, StoreDown, UserError
+from bot.errors import BotError, UserError
 from handlers.blockkit import blocks
 from handlers.blockkit.values import AskPlace, Confirmed, decode, encode
-from handlers.replies import plain, whisper
+from handlers.replies import mistake, whisper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,30 +40,51 @@ def register(app: App, context: Context) -> None:
 
     def changed(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
         ack()
-        shown = body["view"]
-        view = modal(context, read(shown), user=body["user"]["id"], place=_place(shown))
+        shown, user = body["view"], body["user"]["id"]
+        try:
+            context.access.admit_person(user)
+            view = modal(context, read(shown), user=user, place=_place(shown))
+        except BotError as error:
+            whisper(client, user, mistake(error))
+            return
         client.views_update(view_id=shown["id"], hash=shown["hash"], view=view)
 
     def submitted(ack: Ack, body: dict[str, Any], client: WebClient) -> None:
         shown, user = body["view"], body["user"]["id"]
-        fields, place = read(shown), _place(shown)
+        fields, place = read(shown), AskPlace("")
         text = words(fields)
-        if not place.channel and "private" not in text.split():
-            text = f"{text} private"
         try:
-            context.ask(text, user=user, channel=place.channel, key=shown["id"], reply_to=place.reply_to)
+            place = _place(shown)
+            if not place.channel and "private" not in text.split():
+                text = f"{text} private"
+            context.ask(
+                text,
+                user=user,
+                channel=place.channel,
+                key=shown["id"],
+                reply_to=place.reply_to,
+                # what a form carries is checked as if anyone had written it
+                vouched=False,
+            )
         except NeedsConfirmation as error:
             ack()
-            confirmed = Confirmed(text, fresh=False, reply_to=place.reply_to)
-            button = blocks.button("Run it", "run_sure", confirmed, style="primary")
-            whisper(client, user, [*plain(str(error)), blocks.actions(button)], there=place)
-        except (UserError, StoreDown) as error:
+            button = run_it(context, text, user, reply_to=place.reply_to, fresh=False)
+            whisper(client, user, [*mistake(error), blocks.actions(button)], there=place)
+        except BotError as error:
             ack(response_action="errors", errors={_at_fault(fields, error): error_line(error)})
         else:
             ack()
 
     app.action(CHANGED)(changed)
     app.view(CALLBACK)(submitted)
+
+
+def run_it(context: Context, text: str, user: str, *, reply_to: str | None, fresh: bool) -> Block:
+    """The button that asks exactly `text`, once `user` has confirmed what it costs."""
+    confirmed = Confirmed(text, fresh, reply_to)
+    if not blocks.fits(confirmed):
+        confirmed = Confirmed("", fresh, reply_to, context.questions.keep_words(text, user))
+    return blocks.button("Run it", "run_sure", confirmed, style="primary")
 
 
 ERROR_CHARS: Final = 150

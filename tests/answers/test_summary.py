@@ -26,6 +26,9 @@ COVERAGE = (
     Column("numWithoutTls", "INTEGER"),
     Column("oldestEvent", "TIME"),
     Column("newestEvent", "TIME"),
+    Column("numWithoutSuite", "INTEGER"),
+    Column("numWithoutKeyExchange", "INTEGER"),
+    Column("numWithoutHost", "INTEGER"),
 )
 OLDEST = datetime(2026, 11, 16, 9, 0, tzinfo=UTC)
 NEWEST = datetime(2026, 11, 23, 8, 2, tzinfo=UTC)
@@ -44,8 +47,11 @@ def _covering(rows: list[Row] | None) -> Table | None:
     return None if rows is None else Table(COVERAGE, [rows])
 
 
-def events(service: str | None, count: int, without_tls: int = 0) -> Row:
-    return (service, count, without_tls, OLDEST, NEWEST)
+def events(
+    service: str | None, count: int, without_tls: int = 0, *, suite: int = 0, exchange: int = 0, host: int = 0
+) -> Row:
+    """A row of the coverage: how many events, and how many of them do not say what."""
+    return (service, count, without_tls, OLDEST, NEWEST, suite, exchange, host)
 
 
 # --- the headline
@@ -115,10 +121,12 @@ def test_a_total_of_some_rows_only_says_so(
 
 
 def test_no_rows_is_no_call_in_the_questions_own_words(ask: Callable[[str], Question]) -> None:
-    assert found(ask("last 7d service=s3 by=clients"), []).headline == (
+    covered = [events("s3.amazonaws.com", 9)]
+    assert found(ask("last 7d service=s3 by=clients"), [], covered).headline == (
         "No call over TLS older than 1.2 to s3"
     )
-    assert found(ask("last 7d by=versions"), []).headline == "Nothing found: TLS versions per service"
+    nothing = found(ask("last 7d by=versions"), [], covered)
+    assert nothing.headline == "Nothing found: TLS versions per service"
 
 
 def test_a_zero_proves_itself_by_what_was_read_and_what_cannot_be_seen(
@@ -170,12 +178,16 @@ def test_one_silent_service_carries_and_many_are_cut_short(ask: Callable[[str], 
 
 
 def test_a_zero_over_nothing_proves_nothing(ask: Callable[[str], Question]) -> None:
-    assert found(ask("last 7d"), [], []).proof == (
-        "No event at all was read for this window and these filters, so this zero proves nothing."
+    nothing = found(ask("last 7d"), [], [])
+    silent = found(ask("last 7d"), [], [events("tax.amazonaws.com", 4, 4)])
+
+    assert (
+        nothing.signed
+        == silent.signed
+        == ("⚠️ No call over TLS older than 1.2 found, but this proves nothing")
     )
-    assert found(ask("last 7d"), [], [events("tax.amazonaws.com", 4, 4)]).proof == (
-        "None of these events carries TLS details, so this zero proves nothing."
-    )
+    assert nothing.proof == "No event at all was read for this window and these filters."
+    assert silent.proof == "None of these events says its TLS version."
 
 
 def test_rows_need_no_proof(ask: Callable[[str], Question]) -> None:
@@ -186,6 +198,7 @@ def test_without_coverage_nothing_is_claimed(ask: Callable[[str], Question]) -> 
     zero = found(ask("last 7d"), [])
 
     assert (zero.proof, zero.coverage) == ("", None)
+    assert zero.signed == "⚠️ No call over TLS older than 1.2 found, but this proves nothing"
 
 
 def test_an_event_without_a_source_and_one_with_a_hostile_source_are_named_harmlessly(
@@ -221,7 +234,9 @@ def test_coverage_of_nothing_is_zero_events() -> None:
 def test_coverage_adds_up_the_services(ask: Callable[[str], Question]) -> None:
     covered = [events("a.amazonaws.com", 10, 1), events("b.amazonaws.com", 5, 5)]
 
-    assert found(ask("last 7d"), [], covered).coverage == Coverage(15, 6, ("b",), OLDEST, NEWEST)
+    assert found(ask("last 7d"), [], covered).coverage == Coverage(
+        15, 6, ("b",), OLDEST, NEWEST, {"cipher suite": 0, "key exchange": 0, "host": 0}
+    )
 
 
 @pytest.mark.parametrize(

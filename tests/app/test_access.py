@@ -39,6 +39,9 @@ class Town:
     def is_among(self, user: str, named: Collection[str]) -> bool:
         return user in named or ("group" in named and user == "bob")
 
+    def is_in(self, user: str, channel: str) -> bool:
+        return channel in {"square", "border"} or channel == f"{user}'s own"
+
 
 def verdict(policy: AccessPolicy, user: str, channel: str = "square", *, private: bool = False) -> str:
     try:
@@ -103,3 +106,59 @@ def test_whoever_cannot_be_known_now_is_neither_admitted_nor_refused() -> None:
     with pytest.raises(SurfaceDown):
         policy.admit("bob", "square")
     assert policy.words("bob", "square") == "Whether you may ask here is not known: The town is away."
+
+
+def aimed(policy: AccessPolicy, user: str, channel: str, here: str = "") -> str:
+    try:
+        policy.admit_target(user, channel, here=here)
+    except NotAllowed as error:
+        return error.message
+    return "yes"
+
+
+AWAY = "I answer only where both you and I are, and in your own messages with me."
+
+
+@pytest.mark.parametrize(
+    ("user", "channel", "here", "said"),
+    [
+        ("bob", "square", "", "yes"),
+        ("bob", "cellar", "", AWAY),
+        ("bob", "cellar", "cellar", "yes"),
+        ("bob", "bob's own", "", "yes"),
+        ("bob", "gus's own", "", AWAY),
+        ("amy", "gus's own", "", AWAY),
+        ("amy", "cellar", "square", AWAY),
+        ("amy", "border", "border", SHARED),
+        ("gus", "square", "square", GUESTS),
+        ("sam", "square", "square", OURS),
+    ],
+)
+def test_a_digest_goes_only_where_one_is_for_admins_too(
+    user: str, channel: str, here: str, said: str
+) -> None:
+    assert aimed(AccessPolicy(Town(), admins=["amy"]), user, channel, here) == said
+
+
+def test_what_a_form_says_of_where_someone_is_is_looked_up() -> None:
+    policy = AccessPolicy(Town())
+    with pytest.raises(NotAllowed, match="only where both you and I are"):
+        policy.admit("bob", "cellar", vouched=False)
+    policy.admit("bob", "cellar", private=True, vouched=False)
+    policy.admit("bob", "cellar")
+
+
+def test_what_was_asked_is_for_its_asker_and_whoever_is_there() -> None:
+    policy = AccessPolicy(Town())
+    assert policy.is_for("bob", "bob", "cellar", here="")
+    assert policy.is_for("amy", "bob", "cellar", here="cellar")
+    assert policy.is_for("amy", "bob", "square", here="")
+    assert not policy.is_for("amy", "bob", "cellar", here="square")
+    assert not policy.is_for("amy", "bob", "", here=""), "at Home nobody else reads"
+
+
+def test_who_bears_the_id_of_another_as_a_name_is_not_them() -> None:
+    town = Town()
+    town.people["mallory"] = Person("bob", UTC, is_guest=False, is_ours=True)
+    assert verdict(AccessPolicy(town, users=["bob"]), "mallory") == NAMED
+    assert verdict(AccessPolicy(town, users=["bob"], admins=["bob"]), "mallory") == NAMED

@@ -10,6 +10,7 @@ import pytest
 from bot.app.access import AccessPolicy, NotAllowed
 from bot.app.ask import Questions
 from bot.app.grammar import Grammar
+from bot.app.reuse import NeedsConfirmation
 from bot.engines import Engine, Statement
 from bot.errors import UserError
 from bot.store.database import Database
@@ -36,12 +37,13 @@ class Terse(Engine):
 
     def __init__(self) -> None:
         self.translated = 0
+        self.caution = ""
 
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
         self.translated += 1
         if "NOT " in select.sql("trino"):
             raise UserError("The engine `terse` cannot say `!=`.", "Ask another engine.")
-        return Statement(select.sql("trino"), tuple(columns))
+        return Statement(select.sql("trino"), tuple(columns), caution=self.caution)
 
     def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
         del statement, token, resume, progress
@@ -68,10 +70,15 @@ class Counter:
     def _wake(self) -> None:
         self.woken += 1
 
-    def ask(self, text: str, user: str = "bob", channel: str = "square") -> Run:
+    def ask(self, text: str, user: str = "bob", channel: str = "square", *, confirmed: bool = False) -> Run:
         self._count += 1
         return self.questions.ask(
-            text, user=user, channel=channel, key=f"key {self._count}", zone=lambda: UTC
+            text,
+            user=user,
+            channel=channel,
+            key=f"key {self._count}",
+            zone=lambda: UTC,
+            confirmed=confirmed,
         )
 
 
@@ -101,12 +108,23 @@ def test_what_the_engine_cannot_say_is_refused_before_it_is_promised(counter: Co
     assert "cannot say" in refused(counter, lambda: counter.ask("last 7d service!=s3")).message
 
 
+def test_what_an_engine_cautions_against_is_confirmed_first(counter: Counter) -> None:
+    counter.engine.caution = "This reads all of it"
+    error = refused(counter, lambda: counter.ask("last 7d"))
+    assert isinstance(error, NeedsConfirmation)
+    assert error.message == "This reads all of it: run it?"
+
+    assert counter.ask("last 7d", confirmed=True).state == "queued"
+
+
 def test_of_questions_that_differ_in_when_and_how_many_only_the_first_is_tried(counter: Counter) -> None:
-    for text in ("last 7d service=s3", "yesterday service=s3 by=calls", "last 7d service=s3 top=5 private"):
+    for text in ("last 7d service=s3", "yesterday service=s3 by=calls", "last 7d service=m2 private"):
         counter.ask(text)
     assert counter.engine.translated == 1
-    counter.ask("last 7d service=kms")
-    assert counter.engine.translated == 2
+    # these are other SELECTs: in another order, or with a longer value
+    for number, text in enumerate(("last 7d service=s3 top=5", "last 7d service=kms"), start=2):
+        counter.ask(text)
+        assert counter.engine.translated == number
 
 
 def test_who_may_not_ask_is_refused_before_it_is_promised(counter: Counter) -> None:

@@ -390,6 +390,8 @@ SHAPES = [
     Shape(OTHERS, "SNS asking for a confirmation", lambda _: {"Type": "SubscriptionConfirmation"}, "skipped: control message"),
     Shape(OTHERS, "Logs export's test of the bucket", lambda _: "Permission Check Successful", "skipped: text without JSON"),
     Shape(OTHERS, "a README", lambda _: "# Logs\n\nSee the wiki.\n", "skipped: text without JSON"),
+    Shape(OTHERS, "a README that shows a log", lambda _: '# Logs\n\n{"Records": [...]}\n', "skipped: text without JSON"),
+    Shape(OTHERS, "a licence", lambda _: '1. "Terms"\n[yyyy] [name of owner]\n{brackets}\n', "skipped: text without JSON"),
     Shape(OTHERS, "JSON of something else", lambda _: {"name": "left-pad"}, "skipped: JSON without events"),
     Shape(OTHERS, "another program's lines", lambda _: lines([{"level": "info", "msg": "x"}] * 3), "skipped: JSON without events"),
     Shape(OTHERS, "an empty log", lambda _: {"Records": []}),

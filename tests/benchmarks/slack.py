@@ -1,7 +1,8 @@
 """How fast the bot is in Slack, against the sandbox: `python -m tests.benchmarks.slack`.
 
-Acknowledgements of 200 commands at once beside a bare Bolt app that only acknowledges; from an
-engine's last row to the posted table; memory; from start to the first `hello`.
+Acknowledgements of 200 commands at once, in one channel, with other filters each, and in forty channels,
+beside a bare Bolt app that only acknowledges; from an engine's last row to the posted table; memory; from
+start to the first `hello`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from operator import attrgetter
@@ -25,23 +26,23 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 
 from bot import bootstrap, settings
-from bot.engines import Engine
-from bot.sandbox import Command, Options, Sandbox, samples
+from bot.engines import ENGINES
+from bot.engines.local import Local
+from bot.sandbox import Channel, Command, Options, Sandbox, User, samples, state
 from handlers import connection
 from handlers.questions.commands import COMMAND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from sqlglot import exp
+    from collections.abc import Callable, Iterator
 
     from bot.engines import Progress, Statement
-    from bot.table import Column, Table
+    from bot.table import Table
 
 TLS_AUDIT = Path(sys.executable).with_name("tls-audit")
 COMMANDS = 200
 ROUNDS = 3
 ANSWERED = 5
+ROOMS = 40
 ALICE, SECURITY = "U_ALICE", "C_SECURITY"
 
 
@@ -56,17 +57,45 @@ def sandbox() -> Sandbox:
     options = Options(
         scopes=frozenset(connection.SCOPES), events=frozenset(connection.EVENTS), commands=(Command(COMMAND),)
     )
-    return Sandbox(options=options, rate_limits=False)
+    staff = [User(f"U_{number}", f"user-{number}", f"User {number}") for number in range(ROOMS)]
+    everyone = frozenset({state.BOT, *(one.id for one in staff)})
+    rooms = [Channel(f"C_{number}", f"channel-{number}", members=everyone) for number in range(ROOMS)]
+    return Sandbox(
+        options=options,
+        users=[*state.users(), *staff],
+        channels=[*state.channels(), *rooms],
+        rate_limits=False,
+    )
 
 
-def acknowledged(slack: Sandbox) -> list[float]:
+Asked = tuple[str, str, str]
+"""Who asks, where, and what."""
+
+
+def in_one_channel(number: int) -> Asked:
+    """Always Alice, in one channel."""
+    return ALICE, SECURITY, f"last 7d top={number + 1}"
+
+
+def in_forty_channels(number: int) -> Asked:
+    """Forty people, each in a channel of their own."""
+    return f"U_{number % ROOMS}", f"C_{number % ROOMS}", f"last 7d top={number + 1}"
+
+
+def by_other_filters(number: int) -> Asked:
+    """Alice again, but no question has the filters of another."""
+    return ALICE, SECURITY, f"last 7d principal=app-{number}"
+
+
+def acknowledged(slack: Sandbox, asked: Callable[[int], Asked]) -> list[float]:
     """Seconds until each of `COMMANDS` commands, sent at once, was acknowledged."""
     start = threading.Barrier(16)
 
     def send(number: int) -> Any:
         if number < 16:
             start.wait()
-        return slack.command(ALICE, SECURITY, COMMAND, f"last 7d top={number + 1}")
+        user, channel, words = asked(number)
+        return slack.command(user, channel, COMMAND, words)
 
     with ThreadPoolExecutor(16) as senders:
         sent = list(senders.map(send, range(COMMANDS)))
@@ -77,7 +106,7 @@ def acknowledged(slack: Sandbox) -> list[float]:
     return sorted(each.seconds for each in sent)
 
 
-def bare() -> list[float]:
+def bare(asked: Callable[[int], Asked]) -> list[float]:
     """The same of an app that only acknowledges."""
     with sandbox() as slack:
         client = connection.connect("xoxb-sandbox", slack.api_url)
@@ -86,30 +115,25 @@ def bare() -> list[float]:
         handler = SocketModeHandler(bolt, "xapp-sandbox")
         handler.connect()  # type: ignore[no-untyped-call]  # slack_bolt leaves it untyped
         try:
-            return acknowledged(slack)
+            return acknowledged(slack, asked)
         finally:
             handler.close()  # type: ignore[no-untyped-call]  # as above
 
 
-class Waiting(Engine):
+class Waiting(Local):
     """The embedded engine, but nothing is answered before `free` is set; it notes when rows were ready."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.name, self.price = engine.name, engine.price
-        self._engine = engine
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.free = threading.Event()
         self.ready: list[float] = []
-
-    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
-        """As Engine.translate."""
-        return self._engine.translate(select, columns)
 
     def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
         """As Engine.run."""
         progress(None, "running", 0)
         while not self.free.wait(0.25):
             progress(None, "running", 0)
-        table = self._engine.run(statement, token=token, resume=resume, progress=progress)
+        table = super().run(statement, token=token, resume=resume, progress=progress)
         self.ready.append(time.time())
         return table
 
@@ -151,12 +175,10 @@ def started() -> Iterator[tuple[float, float]]:
             bot.wait()
 
 
-def main() -> None:
-    """Measure everything and print it."""
-    seconds, idle = min(started())
-    print(f"from start to the first hello: {seconds:.2f} s (best of {ROUNDS})")
-    print(f"memory of `tls-audit serve` when idle: {idle:.0f} MB")
-    with sandbox() as slack, TemporaryDirectory() as folder:
+@contextmanager
+def running(slack: Sandbox, *, waits: bool) -> Iterator[tuple[bootstrap.Bot, Waiting]]:
+    """A bot with sample events; if it `waits`, it answers nothing before its engine's `free` is set."""
+    with TemporaryDirectory() as folder:
         data = Path(folder)
         samples.write(data / "logs", datetime.now(UTC))
         subprocess.run(
@@ -167,22 +189,64 @@ def main() -> None:
         )  # in a process of its own, so that its memory is not counted here
         os.environ.update(environment(slack, folder))
         with bootstrap.bot(settings.load()) as bot:
-            engine = Waiting(bot.runner.engines["local"])
-            bot.runner.engines = {"local": engine}
-            print(f"acknowledgement of {COMMANDS} commands at once:")
-            line("a bare Bolt app", bare())
-            before = memory()
-            line("the bot", acknowledged(slack))
-            print(f"memory that {COMMANDS} waiting runs add, sandbox included: {memory() - before:.0f} MB")
-            before = memory()
-            engine.free.set()
-            for number, run in enumerate(reversed(bot.runner.runs.latest(ALICE, COMMANDS))):
-                if number >= ANSWERED:
-                    bot.questions.cancel(run.id)  # a channel takes one message a second
-            for run in bot.runner.runs.latest(ALICE, COMMANDS):
-                bot.runner.wait(run.id, 600)
-            print(f"memory that {ANSWERED} embedded queries add: {memory() - before:.0f} MB")
-            one_by_one(slack, bot, engine)
+            engine: Any = bot.runner.engines[Waiting.name]
+            if not waits:
+                engine.free.set()
+            yield bot, engine
+
+
+def ours(asked: Callable[[int], Asked], *, waits: bool, strangers: bool) -> list[float]:
+    """As `bare`, of the bot; if they are `strangers`, Slack has yet to say who they are."""
+    with sandbox() as slack, running(slack, waits=waits):
+        if not strangers:
+            for user, channel in sorted({asked(number)[:2] for number in range(COMMANDS)}):
+                command = slack.command(user, channel, COMMAND, "help")
+                slack.wait_for(partial(attrgetter("over"), command))
+        return acknowledged(slack, asked)
+
+
+def beside(what: str, asked: Callable[[int], Asked], *, waits: bool, strangers: bool = False) -> None:
+    """Print the acknowledgements of a bare app and of the bot, the middle of `ROUNDS`, taken in turns."""
+    theirs, own = zip(
+        *((bare(asked), ours(asked, waits=waits, strangers=strangers)) for _ in range(ROUNDS)), strict=True
+    )
+    print(f"acknowledgement of {COMMANDS} commands at once {what}:")
+    for name, rounds in (("a bare Bolt app", theirs), ("the bot", own)):
+        line(name, sorted(rounds, key=statistics.median)[ROUNDS // 2])
+    for name, share in (("p50", 0.5), ("p99", 0.99)):
+        times = [statistics.median(percentile(one, share) for one in rounds) for rounds in (own, theirs)]
+        print(f"  {name}: {times[0] / times[1]:.1f} times the bare one's")
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    ENGINES[Waiting.name] = f"{__name__}:{Waiting.__qualname__}"
+    seconds, idle = min(started())
+    print(f"from start to the first hello: {seconds:.2f} s (best of {ROUNDS})")
+    print(f"memory of `tls-audit serve` when idle: {idle:.0f} MB")
+    with sandbox() as slack, running(slack, waits=True) as (bot, engine):
+        waiting(slack, bot, engine)
+    beside("in one channel", in_one_channel, waits=True)
+    beside("in one channel, with other filters each", by_other_filters, waits=True)
+    beside(f"in {ROOMS} channels, whose runs begin at once", in_forty_channels, waits=False)
+    beside(f"in {ROOMS} channels, by people new to the bot", in_forty_channels, waits=False, strangers=True)
+    with sandbox() as slack, running(slack, waits=True) as (bot, engine):
+        one_by_one(slack, bot, engine)
+
+
+def waiting(slack: Sandbox, bot: bootstrap.Bot, engine: Waiting) -> None:
+    """The memory of runs that wait, and of a few that are answered."""
+    before = memory()
+    acknowledged(slack, in_one_channel)
+    print(f"memory that {COMMANDS} waiting runs add, sandbox included: {memory() - before:.0f} MB")
+    before = memory()
+    engine.free.set()
+    for number, run in enumerate(reversed(bot.runner.runs.latest(ALICE, COMMANDS))):
+        if number >= ANSWERED:
+            bot.questions.cancel(run.id)  # a channel takes one message a second
+    for run in bot.runner.runs.latest(ALICE, COMMANDS):
+        bot.runner.wait(run.id, 600)
+    print(f"memory that {ANSWERED} embedded queries add: {memory() - before:.0f} MB")
 
 
 def posted(slack: Sandbox, seen: int) -> bool:

@@ -10,15 +10,19 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from bot import engines
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from selenium.webdriver import Chrome
     from selenium.webdriver.remote.webelement import WebElement
+    from sqlglot import exp
 
-    from bot.engines import Progress, Statement
+    from bot.engines import Progress, Sources, Statement
     from bot.sandbox import Sandbox
-    from bot.table import Table
+    from bot.table import Column, Table
 
 T = TypeVar("T")
 
@@ -26,23 +30,26 @@ PATIENCE: Final = 10.0
 LOOK_SECONDS: Final = 0.05
 
 
-class Engine:
+class Engine(engines.Engine):
     """An engine that answers while `go` is set, and else waits for it."""
 
-    metered = False
-
-    def __init__(self, engine: Any) -> None:
+    def __init__(self, engine: engines.Engine) -> None:
         self.wrapped = engine
-        self.name, self.translate = engine.name, engine.translate
+        self.name = engine.name
         self.go = threading.Event()
         self.go.set()
+
+    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
+        return self.wrapped.translate(select, columns)
+
+    def sources(self, start: datetime | None = None, end: datetime | None = None) -> Sources | None:
+        return self.wrapped.sources(start, end)
 
     def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
         progress(None, "running", 0)
         while not self.go.wait(0.05):
             progress(None, "running", 0)
-        table: Table = self.wrapped.run(statement, token=token, resume=resume, progress=progress)
-        return table
+        return self.wrapped.run(statement, token=token, resume=resume, progress=progress)
 
 
 class Screen:

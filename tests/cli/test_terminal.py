@@ -1,20 +1,31 @@
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from dateutil import tz
+from rich.cells import cell_len
 
+from bot.answers.arrangement import arranged
 from bot.answers.coverage import Coverage
 from bot.answers.summary import Summary
+from bot.app import answer as answering
+from bot.archive.archive import Archive
 from bot.archive.ingest import BadFile, Ingested, Progress
 from bot.cli import terminal
+from bot.engines.local import Local
 from bot.table import Cell, Column, Row, Table
 from tests.conftest import NOW
 from tests.support.clock import Clock
+from tests.support.logs import odd_records, quietly, write_logs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bot.question.question import Question
+    from bot.question.views import View
     from bot.table import ColumnType
 
 CLIENTS = (
@@ -45,10 +56,10 @@ def test_a_table_is_labels_a_rule_and_rows_with_numbers_to_the_right() -> None:
     table = table_of(CLIENTS, ("Boto/2.38.0", "TLSv1", 1812), ("aws-cli/1.2.9", "TLSv1.1", 7))
 
     assert rendered(table) == [
-        "Client         TLS      Calls",
-        "-------------  -----  -------",
-        "Boto/2.38.0    1.0      1,812",
-        "aws-cli/1.2.9  1.1          7",
+        "Client         TLS  Calls",
+        "-------------  ---  -----",
+        "Boto/2.38.0    1.0  1,812",
+        "aws-cli/1.2.9  1.1      7",
     ]
 
 
@@ -58,9 +69,9 @@ def test_a_column_that_says_the_same_in_every_row_is_said_once_above() -> None:
     assert rendered(table) == [
         "All rows: TLS 1.0",
         "",
-        "Client      Calls",
-        "--------  -------",
-        *["a               1", "b               1"],
+        "Client  Calls",
+        "------  -----",
+        *["a           1", "b           1"],
     ]
 
 
@@ -78,10 +89,10 @@ def test_every_line_fits_the_screen_whatever_its_width(width: int) -> None:
     rows: list[Row] = [(*(f"{BOTO} {row} {place}" for place in range(9)), 1_234_567) for row in range(5)]
     table = table_of((*columns, Column("n", "INTEGER")), *rows)
 
-    grid = [line for line in rendered(table, width) if not line.endswith("all of it.")]
+    lines = rendered(table, width)
 
-    assert max(map(len, grid)) <= width
-    assert all(line.endswith("1,234,567") for line in grid[2:])
+    assert max(map(len, lines)) <= width
+    assert all("Boto" in line for line in lines[2:7])
 
 
 def test_what_was_cut_keeps_both_its_ends_and_is_admitted() -> None:
@@ -90,7 +101,7 @@ def test_what_was_cut_keeps_both_its_ends_and_is_admitted() -> None:
     assert lines[2].startswith("Boto/2.38")
     assert "…" in lines[2]
     assert "x86_64  1.0" in lines[2]
-    assert lines[-1] == "Cells with … are cut to fit the screen. `--format csv` has all of it."
+    assert " ".join(lines[-2:]) == "Cells with … are cut to fit the screen. `--format csv` has all of it."
 
 
 def test_a_column_there_is_no_room_for_is_named_and_tells_least() -> None:
@@ -104,7 +115,7 @@ def test_a_column_there_is_no_room_for_is_named_and_tells_least() -> None:
     lines = rendered(table_of(columns, *rows), width=20)
 
     assert lines[0].split() == ["Client", "Calls"]
-    assert lines[-1] == "No room for Region, TLS. `--format csv` has all of it."
+    assert " ".join(lines[-4:]).endswith("No room for Region, TLS. `--format csv` has all of it.")
 
 
 def test_a_screen_of_rows_is_shown_and_the_rest_is_counted() -> None:
@@ -113,7 +124,7 @@ def test_a_screen_of_rows_is_shown_and_the_rest_is_counted() -> None:
         lines = rendered(table)
 
     assert len(lines) == 2 + terminal.SCREEN_ROWS + 1
-    assert lines[-1] == "Showing the first 100 of 1,234 rows. `--format csv` has all of it."
+    assert lines[-1] == "Showing 100 of 1,234 rows. `--format csv` has all of it."
 
 
 def test_nothing_is_cut_where_there_is_no_screen() -> None:
@@ -124,7 +135,7 @@ def test_nothing_is_cut_where_there_is_no_screen() -> None:
 
 
 def test_a_table_without_rows_is_its_labels() -> None:
-    assert rendered(table_of(CLIENTS)) == ["Client    TLS    Calls", "--------  -----  -------"]
+    assert rendered(table_of(CLIENTS)) == ["Client  TLS  Calls", "------  ---  -----"]
 
 
 def test_cells_are_shown_for_people() -> None:
@@ -149,6 +160,119 @@ def test_what_strangers_wrote_only_shows() -> None:
     assert lines[2].startswith("a\\u001b[2J\\u202eb\\nc\\td")
     assert lines[3].startswith("1e5 ")
     assert not any(character in "\n".join(lines) for character in "\x1b\u202e\t")
+
+
+def screen_width(line: str) -> int:
+    """How many cells of a screen a line takes, counted by another than the terminal's own."""
+    return cell_len(line)
+
+
+@pytest.fixture(scope="module")
+def odd_archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
+    """Events whose agents are in wide characters, with marks, and as long as CloudTrail lets them be."""
+    records = [
+        {**record, "userAgent": agent}
+        for record in odd_records()
+        for agent in (
+            "监控客户端/2.1 (東京リージョン) " * 3,
+            "e\u0301" * 40,
+            "x" * 1_024,
+            "短い",
+            "Boto/2.38.0",
+        )
+    ]
+    for number, record in enumerate(records):
+        record["eventID"] = f"odd-{number}"
+    folder = tmp_path_factory.mktemp("odd")
+    filled = Archive(folder / "archive")
+    filled.ingest([str(write_logs(folder / "logs", records))], progress=quietly)
+    return filled
+
+
+@pytest.mark.parametrize("width", range(40, 301, 7))
+def test_no_line_of_any_view_is_too_long_and_the_key_column_is_always_there(
+    width: int, answers: dict[str, tuple[Question, Table, Summary]]
+) -> None:
+    for name, (question, table, summary) in answers.items():
+        view = question.view
+        lines = terminal.render(table, width=width, zone=BERLIN, now=NOW, view=view).splitlines()
+        below = terminal.report(table, summary, zone=BERLIN, now=NOW, seconds=0.2)
+        title = f"{question.words()} · {question.window.words(BERLIN, NOW)}"
+        said = f"{terminal.wrapped(title, width)}\n{terminal.wrapped(below, width)}".splitlines()
+
+        assert max(map(screen_width, [*lines, *said])) <= width, name
+        shown = arranged(table, view, terminal.SCREEN_ROWS)
+        among = [at for at in shown.places if at not in table.constants()]
+        key = shown.key(among)
+        if key is not None:
+            labels = next(
+                line for before, line in zip(["", *lines], lines, strict=False) if _is_header(line, lines)
+            )
+            label = table.columns[key].label
+            assert label in labels or "…" in labels, (name, labels)
+
+
+def _is_header(line: str, lines: list[str]) -> bool:
+    after = lines[lines.index(line) + 1 :]
+    return bool(after) and "-" in after[0] and set(after[0]) <= {"-", " "}
+
+
+@pytest.fixture(scope="module")
+def answers(
+    odd_archive: Archive, catalogue: dict[str, View], ask: Callable[[str], Question]
+) -> Iterator[dict[str, tuple[Question, Table, Summary]]]:
+    """What every view answers about the odd events."""
+    engine = Local(odd_archive, memory="1GB", seconds=60, at_once=2)
+    with ExitStack() as kept:
+        made = {}
+        for name, view in catalogue.items():
+            policy = "min=1.3" if view.has_policy else ""
+            question = ask(f"2026-11-01..2026-11-23 by={name} {policy}")
+            statements = answering.statements(question, engine, catalogue, cap=10_000)
+
+            def run(which: str, statements: Any = statements) -> tuple[Table, int]:
+                table = engine.run(statements[which], token="0", resume=None, progress=lambda *_: None)  # noqa: S106 - of no secret
+                return table, table.scanned
+
+            answer = kept.enter_context(answering.answer(question, run, engine=engine, cap=10_000))
+            assert answer.table.row_count, name
+            made[name] = question, answer.table, answer.summary
+        yield made
+
+
+def test_calls_and_tls_stand_first_and_most_calls_on_top(catalogue: dict[str, View]) -> None:
+    table = table_of(CLIENTS, ("few", "TLSv1", 1), ("most", "TLSv1.1", 1_000), ("some", "TLSv1", 20))
+
+    shown = terminal.render(table, width=80, zone=BERLIN, now=NOW, view=catalogue["clients"])
+
+    assert shown.splitlines() == [
+        "Calls  TLS  Client",
+        "-----  ---  ------",
+        "1,000  1.1  most",
+        "   20  1.0  some",
+        "    1  1.0  few",
+    ]
+
+
+def test_the_key_column_goes_after_every_other(catalogue: dict[str, View]) -> None:
+    columns = (
+        Column("principal", "TEXT"),
+        *(Column(f"num{name}", "INTEGER") for name in ("Services", "Clients")),
+    )
+    table = table_of(
+        (*columns, Column("numOutdatedTlsCalls", "INTEGER")), ("a" * 90, 1, 2, 3), ("b", 4, 5, 6)
+    )
+
+    lines = terminal.render(table, width=20, zone=BERLIN, now=NOW, view=catalogue["principals"]).splitlines()
+
+    assert "Principal" in lines[0]
+    assert "Services" not in lines[0]
+
+
+def test_prose_wraps_at_words_and_a_longer_word_within_it() -> None:
+    assert terminal.wrapped("one two three", 7) == "one two\nthree"
+    assert terminal.wrapped("a 東京東京東京", 6) == "a\n東京東\n京東京"
+    assert terminal.wrapped("one two three", None) == "one two three"
 
 
 # --- the line below
@@ -179,8 +303,23 @@ def test_an_ingest_is_told_in_a_line_and_its_bad_files_after_it() -> None:
 
     assert terminal.ingested(done).splitlines() == [
         "2 files read, 1,000 known already, 3 not logs. 1 event, 0 duplicates dropped. 1.3 s",
-        "1 file could not be read, and will be tried again next time:",
+        "1 file could not be read, or not all of it:",
         "    a\\u001b.json: it is\\nno JSON",
+    ]
+
+
+def test_an_ingest_of_nothing_new_says_so_in_words() -> None:
+    assert terminal.ingested(Ingested(0, 1_000, 3, 0, 0, (), 0.1)) == (
+        "Nothing new: 1,000 known already, 3 not logs. 0.1 s"
+    )
+
+
+def test_of_an_ingest_that_read_nothing_only_the_bad_files_are_told() -> None:
+    done = Ingested(0, 1_000, 3, 0, 0, (BadFile("a.json", "it is no JSON"),), 0.1)
+
+    assert terminal.unread(done) == [
+        "1 file could not be read, or not all of it:",
+        "    a.json: it is no JSON",
     ]
 
 

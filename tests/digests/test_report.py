@@ -65,6 +65,11 @@ def report(*entries: Entry, start: int = 22, end: int = 23, trusted: bool = True
 
 
 def headline(told: Report) -> str:
+    """Without the sign of findings, or of a zero that is believed."""
+    return signed(told).removeprefix("🔴 ").removeprefix("✅ ")
+
+
+def signed(told: Report) -> str:
     return reports.headline(told, TODAY, BERLIN)
 
 
@@ -75,12 +80,32 @@ def notes(told: Report) -> tuple[str, ...]:
 # --- the headline
 
 
+def test_it_opens_with_a_sign() -> None:
+    assert signed(report(entry("new"))).startswith("🔴 Yesterday")
+    assert signed(report(entry("open", calls=0))).startswith("🔴 Yesterday")
+    assert signed(report()).startswith("✅ Yesterday (Sun 22 Nov): all clear.")
+    assert signed(report(entry("resolved", calls=0))).startswith("✅ Yesterday (Sun 22 Nov): 1 resolved")
+    assert signed(report(trusted=False)).startswith("⚠️ Yesterday")
+
+
+def test_what_was_not_read_is_said_and_is_not_all_clear() -> None:
+    doubts = ("2 files of this window could not be read: `tls-audit doctor` names them.",)
+
+    zero, found = report(doubts=doubts), report(entry("new"), doubts=doubts)
+
+    assert signed(zero) == (
+        "⚠️ Yesterday (Sun 22 Nov): no call over TLS older than 1.2 in 5,912,004 events, "
+        "but this is not all clear."
+    )
+    assert signed(found).startswith("🔴 ")
+    assert notes(zero) == notes(found) == doubts
+
+
 def test_the_headline_counts_what_changed_and_what_is_open() -> None:
     entries = [entry("new")] * 2 + [entry("open", open_days=12)] + [entry("quiet", calls=0)] * 4
     told = report(*entries, *[entry("resolved", calls=0)] * 3, calls=1_234, calls_before=1_143)
     assert headline(told) == (
-        "Yesterday (Sun 22 Nov): 2 new, 5 still open (oldest 12 days), 3 resolved "
-        "· 1,234 calls ▲ 8\N{NO-BREAK SPACE}%"
+        "Yesterday (Sun 22 Nov): 2 new, 5 still open (oldest 12 days), 3 resolved · 1,234 calls ▲ 8 %"
     )
 
 
@@ -114,11 +139,11 @@ def test_the_period_is_said_as_people_say_it(start: int, end: int, weekly: bool,
     ("calls", "before", "trend"),
     [
         (100, 100, ""),
-        (108, 100, " ▲ 8\N{NO-BREAK SPACE}%"),
-        (92, 100, " ▼ 8\N{NO-BREAK SPACE}%"),
-        (1, 3, " ▼ 67\N{NO-BREAK SPACE}%"),
+        (108, 100, " ▲ 8 %"),
+        (92, 100, " ▼ 8 %"),
+        (1, 3, " ▼ 67 %"),
         (1_000, 1_001, ""),
-        (2_600, 100, " ▲ 2,500\N{NO-BREAK SPACE}%"),
+        (2_600, 100, " ▲ 2,500 %"),
         (5, 0, ""),
         (5, None, ""),
     ],
@@ -132,8 +157,8 @@ def test_the_trend_is_against_the_period_before(calls: int, before: int | None, 
 def test_three_days_compare_with_one_by_the_day() -> None:
     history = (Point(day(19), day(20), 100, 1), Point(day(20), day(23), 330, 1))
     told = report(entry("open"), start=20, calls=330, calls_before=100, history=history)
-    assert headline(told).endswith("330 calls ▲ 10\N{NO-BREAK SPACE}%")
-    assert headline(replace(told, history=())).endswith("330 calls ▲ 230\N{NO-BREAK SPACE}%")
+    assert headline(told).endswith("330 calls ▲ 10 %")
+    assert headline(replace(told, history=())).endswith("330 calls ▲ 230 %")
 
 
 def test_what_is_not_all_there_has_no_trend() -> None:

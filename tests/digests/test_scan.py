@@ -33,6 +33,7 @@ WORKING_DAYS: Final = EVERY_DAY[:5]
 MONDAY: Final = date(2026, 11, 23)
 DAY: Final = timedelta(days=1)
 STALE: Final = timedelta(hours=6)
+DIGEST: Final = f"yesterday by={scan.VIEW}"
 BERLIN: Final = ZoneInfo("Europe/Berlin")
 
 
@@ -128,30 +129,42 @@ def test_what_came_since_is_not_asked_where_there_is_no_since(
 # --- reading the answers
 
 
+def covered(
+    service: str, events: int, without_tls: int, oldest: datetime, newest: datetime
+) -> tuple[Any, ...]:
+    """A row of the coverage, of events that say all but their version."""
+    return (service, events, without_tls, oldest, newest, 0, 0, 0, None, None)
+
+
 def tables(views: dict[str, View], **rows: Sequence[Any]) -> dict[str, Table]:
     names = {"answer": "findings", "before": "findings", "coverage": "coverage", "since": "coverage"}
     return {step: Table(views[names[step]].columns, [list(each)]) for step, each in rows.items()}
 
 
-def test_the_answers_become_one_reading(catalogue: dict[str, View]) -> None:
+def test_the_answers_become_one_reading(ask: Callable[..., Question], catalogue: dict[str, View]) -> None:
     first, last = NOW - 2 * DAY, NOW - DAY
     read = scan.from_tables(
+        ask(DIGEST),
         NOW,
         tables(
             catalogue,
             answer=[
-                ("s3.amazonaws.com", "role/export", "boto", first, last, 7),
-                (None, None, None, first, last, 1),
+                ("s3.amazonaws.com", "role/export", "boto", first, last, 7, 2),
+                (None, None, None, first, last, 1, 0),
             ],
-            before=[("s3.amazonaws.com", "role/export", "boto", first, first, 3)],
-            coverage=[("s3.amazonaws.com", 90, 1, first, last), ("tax.amazonaws.com", 10, 10, first, first)],
-            since=[("s3.amazonaws.com", 5, 0, last, NOW)],
+            before=[("s3.amazonaws.com", "role/export", "boto", first, first, 3, 0)],
+            coverage=[
+                covered("s3.amazonaws.com", 90, 1, first, last),
+                covered("tax.amazonaws.com", 10, 10, first, first),
+            ],
+            since=[covered("s3.amazonaws.com", 5, 0, last, NOW)],
         ),
+        None,
     )
     assert read == Scan(
         asked=NOW,
         rows=(
-            Row("s3.amazonaws.com", "role/export", "boto", 7, first, last),
+            Row("s3.amazonaws.com", "role/export", "boto", 7, first, last, unnamed=2),
             Row("", "", "", 1, first, last),
         ),
         before=(Row("s3.amazonaws.com", "role/export", "boto", 3, first, first),),
@@ -165,21 +178,23 @@ def test_the_answers_become_one_reading(catalogue: dict[str, View]) -> None:
     assert scan.from_json(scan.to_json(read)) == read
 
 
-def test_nothing_read_is_a_reading_too(catalogue: dict[str, View]) -> None:
-    read = scan.from_tables(NOW, tables(catalogue, answer=[], before=[], coverage=[]))
+def test_nothing_read_is_a_reading_too(ask: Callable[..., Question], catalogue: dict[str, View]) -> None:
+    read = scan.from_tables(ask(DIGEST), NOW, tables(catalogue, answer=[], before=[], coverage=[]), None)
     assert (read.rows, read.events, read.ended, read.newest) == ((), 0, None, None)
     assert read.complete
     assert scan.from_json(scan.to_json(read)) == read
 
 
-def test_as_many_rows_as_there_may_be_are_not_all(catalogue: dict[str, View]) -> None:
-    many = [("s3", "role", str(number), NOW, NOW, 1) for number in range(FINDINGS_MOST)]
+def test_as_many_rows_as_there_may_be_are_not_all(
+    ask: Callable[..., Question], catalogue: dict[str, View]
+) -> None:
+    many = [("s3", "role", str(number), NOW, NOW, 1, 0) for number in range(FINDINGS_MOST)]
     for answer, before, complete in ((many, [], False), ([], many, False), (many[1:], [], True)):
         answers = tables(catalogue, answer=answer, before=before, coverage=[])
         with ExitStack() as stack:
             for table in answers.values():
                 stack.enter_context(table)
-            assert scan.from_tables(NOW, answers).complete is complete
+            assert scan.from_tables(ask(DIGEST), NOW, answers, None).complete is complete
 
 
 def test_strangers_names_survive_being_written_down() -> None:

@@ -146,6 +146,12 @@ def test_a_mention_is_a_person_a_group_or_everyone_there(text: str, mention: str
     [
         ("", "That does not say when. Say `daily 09:00` or `weekly mon 09:00`."),
         ("services last 7d", "`services` does not say how often. Say `daily 09:00` or `weekly mon 09:00`."),
+        (
+            "stop",
+            "`stop` is no word of mine. `pause 3` keeps a digest silent until `resume 3`; `remove 3` ends",
+        ),
+        ("unsubscribe 3", "`remove 3` ends it"),
+        ("monthly 09:00", "A digest is daily or weekly. Say `daily 09:00` or `weekly mon 09:00`."),
         ("dayly 9", "`dayly` does not say how often. Did you mean `daily`?"),
         ("weakly mon", "Did you mean `weekly`?"),
         ("daily=9", "`daily` does not say how often."),

@@ -34,7 +34,7 @@ TOLD: Final = date(2026, 11, 23)
 """The day whose digest tells of Sunday 22 November, the first that version 2 had not told."""
 
 SPELLED_OTHERWISE: Final = {"PHP/5.3", "aws-sdk-cpp/1.2"}
-"""Clients whose version is written `tlsv1.1` and `1.0`, which version 2 did not read: nobody was told of them."""
+"""Clients that write `tlsv1.1` and `1.0`, which version 2 did not read: nobody was told of them."""
 
 
 @pytest.fixture
@@ -58,14 +58,15 @@ def told(
     digest = digests.get(number)
     assert digest is not None
     period, before = scan.windows(digest, TOLD)
-    asked = scan.questions(digest.scope.asked(catalogue[scan.VIEW], period), before, ASKED, catalogue)
+    about = digest.scope.asked(catalogue[scan.VIEW], period)
+    asked = scan.questions(about, before, ASKED, catalogue)
     tables = {}
     for name, question in asked.items():
         statement = engine.translate(select.build(question, cap=100_000), question.view.columns)
         tables[name] = engine.run(statement, token=name, resume=None, progress=quietly)
     remembered = digests.findings(number)
     report, findings, _ = scan.report(
-        scan.from_tables(ASKED, tables),
+        scan.from_tables(about, ASKED, tables, None),
         digest,
         TOLD,
         "",

@@ -11,46 +11,35 @@ empty pages. Time is the test's: a query's states follow `now`, and nothing here
 from __future__ import annotations
 
 import csv
-import functools
 import gzip
 import io
 import itertools
 import json
-import os
 import re
-import sys
 import tempfile
-import threading
-import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.parse import parse_qs
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from uuid import UUID, uuid5
 
-import botocore.session
 import duckdb
 import sqlglot
-from botocore.validate import ParamValidator
 from sqlglot import exp
 
 from bot.event_schema import COLUMNS, FLAG, MAP, TIME, Type
+from tests.doubles.aws import ACCOUNT, Caller, Refusal, Service
+from tests.doubles.aws import KEY as KEY
+from tests.doubles.aws import REGION as REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
-    import pytest
+    from collections.abc import Callable, Iterable, Sequence
 
     from tests.oracle import Record
 
-ACCOUNT: Final = "111122223333"
-REGION: Final = "us-east-1"
 STORE_ID: Final = "7e5d2c1a-9b3f-4e6d-8a70-0c1d2e3f4a5b"
 OTHER_ID: Final = "0fbb1e37-11aa-42cc-9d3e-5a6b7c8d9e0f"
-KEY: Final = "AKIATESTTESTTESTTEST"
 
 LIVE: Final = 10
 """Queries queued and running, per account and Region (CloudTrail quotas)."""
@@ -67,63 +56,6 @@ _SPACE: Final = UUID("11111111-2222-3333-4444-555555555555")
 _STARTING: Final = frozenset({"StartQuery", "CancelQuery"})
 
 Null = Literal["missing", "null", "empty"]
-
-
-class Refusal(Exception):
-    """An error of AWS's: its code, and its words."""
-
-    def __init__(self, code: str, message: str = "", status: int = 400) -> None:
-        super().__init__(message or code)
-        self.code = code
-        self.message = message or f"An error of the kind {code}."
-        self.status = status
-
-
-class Hold:
-    """A call that is kept waiting: `arrived` tells that it is, `release` lets it go on, `drop` cuts it."""
-
-    def __init__(self) -> None:
-        self._arrived, self._open = threading.Event(), threading.Event()
-        self._dropped = False
-
-    def arrived(self, seconds: float = 10.0) -> None:
-        """Return once a call waits here."""
-        if not self._arrived.wait(seconds):
-            raise TimeoutError("no call came to be held")
-
-    def release(self) -> None:
-        """Let those that wait, and all later ones, go on."""
-        self._open.set()
-
-    def drop(self) -> None:
-        """Break the connection of those that wait, and of all later ones: nothing more comes of them."""
-        self._dropped = True
-        self._open.set()
-
-    def wait(self) -> bool:
-        """What a held call does; False where it was dropped."""
-        self._arrived.set()
-        self._open.wait()
-        return not self._dropped
-
-
-@dataclass
-class Fault:
-    """What goes wrong in a call: a refusal, or a connection that breaks before or after the call is done.
-
-    With a `hold` it waits there first. `where` looks at what was given.
-    """
-
-    operation: str
-    refusal: Refusal | None = None
-    breaks: Literal["", "before", "after"] = ""
-    times: int = 1
-    hold: Hold | None = None
-    where: Callable[[dict[str, Any]], bool] = lambda _given: True
-
-    def is_lost(self, when: Literal["before", "after"]) -> bool:
-        """Whether the connection breaks then, having waited where it is held."""
-        return self.breaks == when and not (self.hold is not None and self.hold.wait())
 
 
 @dataclass
@@ -206,8 +138,12 @@ class Query:
         return self.started + timedelta(seconds=self.plan.queued + self.plan.running)
 
 
-class Lake:
+class Lake(Service):
     """The double. `now` is its clock; `s3`, a boto3 client, is where it delivers."""
+
+    name = "cloudtrail"
+    rates: ClassVar = {_STARTING: STARTS, frozenset[str](): READS}
+    unchecked = frozenset({"QueryResultRows"})
 
     def __init__(
         self,
@@ -216,22 +152,16 @@ class Lake:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         s3: Any = None,
     ) -> None:
+        super().__init__(now)
         self.stores = {STORE_ID: Store(STORE_ID, "tls-audit")}
         self.plan = Plan()
         """How the next queries go."""
         self.queries: dict[str, Query] = {}
-        self.calls: list[tuple[str, dict[str, Any]]] = []
-        self.roles: list[dict[str, str]] = []
-        self.faults: list[Fault] = []
-        self.denied: set[str] = set()
-        """IAM actions that the caller lacks."""
-        self.expired = False
         self.closed_to_new = False
         self.null: Null = "missing"
         self.lower_names = False
         self.empty_pages = False
         """Whether an empty page comes before each that has rows."""
-        self.limits = True
         self.page_rows = PAGE
         self.missing = 0
         """Rows that are announced, and come on no page."""
@@ -241,87 +171,15 @@ class Lake:
         """The most queries a page of ListQueries has."""
         self.delivers: Callable[[bytes], bytes] = lambda body: body
         """What becomes of a file on its way to the bucket."""
-        self._now = now
         self.s3 = s3
-        self._lock = threading.RLock()
         self._numbers = itertools.count(1)
-        self._left: dict[str, tuple[float, datetime]] = {}
         self._owns = not isinstance(records, Events)
         self._lake = records if isinstance(records, Events) else Events(records)
-        self._model = _model()
 
-    # --- for tests
-
-    def __enter__(self) -> Lake:
-        handler = type("Handler", (_Handler,), {"lake": self})
-        self._server = _Server(("127.0.0.1", 0), handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def close(self) -> None:
+        """As in the base: the events, unless they are shared."""
         if self._owns:
             self._lake.close()
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables by which boto3 finds it."""
-        return {
-            "AWS_ENDPOINT_URL_CLOUDTRAIL": self.url,
-            "AWS_ENDPOINT_URL_STS": self.url,
-            "AWS_ACCESS_KEY_ID": KEY,
-            "AWS_SECRET_ACCESS_KEY": "secret",
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": "/nonexistent",
-            "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
-        }
-
-    def set_environment(self, env: pytest.MonkeyPatch) -> None:
-        """What boto3 needs to find it, and nothing else of AWS's."""
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            env.delenv(name)
-        for name, value in self.environment.items():
-            env.setenv(name, value)
-
-    def count(self, operation: str) -> int:
-        """How often `operation` was called."""
-        return Counter(name for name, _ in self.calls)[operation]
-
-    def fail(self, operation: str, code: str, message: str = "", *, times: int = 1) -> None:
-        """Refuse the next calls of `operation`."""
-        self.faults.append(Fault(operation, Refusal(code, message), times=times))
-
-    def cut(
-        self,
-        operation: str,
-        when: Literal["before", "after"],
-        *,
-        times: int = 1,
-        where: Callable[[dict[str, Any]], bool] = lambda _given: True,
-    ) -> None:
-        """Break the connection of the next calls of `operation`."""
-        self.faults.append(Fault(operation, breaks=when, times=times, where=where))
-
-    def hold(
-        self,
-        operation: str,
-        when: Literal["before", "after"],
-        *,
-        where: Callable[[dict[str, Any]], bool] = lambda _given: True,
-    ) -> Hold:
-        """Keep the next call of `operation` waiting, before anything is done or with its answer ready."""
-        hold = Hold()
-        self.faults.append(Fault(operation, breaks=when, hold=hold, where=where))
-        return hold
 
     def asked(self) -> Counter[str]:
         """How often each asking was started, and so paid for, by the mark that opens its statement."""
@@ -339,102 +197,17 @@ class Lake:
         # of two at the same moment, the end comes first
         return max(itertools.accumulate(step for _, step in sorted(moments)), default=0)
 
-    # --- the protocol
-
-    def answer(
-        self, operation: str, given: dict[str, Any], *, key: str, region: str
-    ) -> dict[str, Any] | None:
-        """What AWS answers; None where the connection breaks. Refusal."""
-        with self._lock:
-            self.calls.append((operation, given))
-            fault = self._fault(operation, given)
-        # whoever is held must not hold up others
-        if fault is not None and fault.is_lost("before"):
-            return None
-        made = self._done(operation, given, fault, key=key, region=region)
-        return None if fault is not None and fault.is_lost("after") else made
-
-    def _done(
-        self, operation: str, given: dict[str, Any], fault: Fault | None, *, key: str, region: str
-    ) -> dict[str, Any]:
-        with self._lock:
-            if self.expired:
-                raise Refusal(
-                    "ExpiredTokenException", "The security token included in the request is expired"
-                )
-            if operation in self.denied:
-                who = f"arn:aws:iam::{ACCOUNT}:user/bot"
-                raise Refusal(
-                    "AccessDeniedException",
-                    f"User: {who} is not authorized to perform: cloudtrail:{operation} because no "
-                    "identity-based policy allows the action",
-                )
-            self._throttle(operation)
-            if fault is not None and fault.refusal is not None:
-                raise fault.refusal
-            self._check_input(operation, given)
-            caller = _Caller(ACCOUNT if key == KEY else key[-12:], region)
-            handler = getattr(self, "_" + botocore.xform_name(operation))
-            made: dict[str, Any] = handler(caller, given)
-            self._check_output(operation, made)
-            return made
-
-    def assume(self, form: Mapping[str, str]) -> str:
-        """STS AssumeRole, whose key ends in the role's account."""
-        if "AssumeRole" in self.denied:
-            raise Refusal("AccessDenied", "not authorized to perform: sts:AssumeRole", 403)
-        self.roles.append(dict(form))
-        account = form["RoleArn"].split(":")[4]
-        until = (self._now() + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return (
-            '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>'
-            f"<AssumedRoleUser><Arn>{form['RoleArn']}</Arn><AssumedRoleId>A:b</AssumedRoleId></AssumedRoleUser>"
-            f"<Credentials><AccessKeyId>ASIATEST{account}</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"
-            f"<SessionToken>t</SessionToken><Expiration>{until}</Expiration></Credentials>"
-            "</AssumeRoleResult></AssumeRoleResponse>"
-        )
-
-    def _fault(self, operation: str, given: dict[str, Any]) -> Fault | None:
-        fault = next(
-            (each for each in self.faults if each.operation == operation and each.where(given)), None
-        )
-        if fault is not None:
-            fault.times -= 1
-            if fault.times == 0:
-                self.faults.remove(fault)
-        return fault
-
-    def _throttle(self, operation: str) -> None:
-        if not self.limits:
-            return
-        kind, rate = ("starts", STARTS) if operation in _STARTING else ("reads", READS)
-        left, then = self._left.get(kind, (float(rate), self._now()))
-        left = min(float(rate), left + (self._now() - then).total_seconds() * rate)
-        if left < 1 - 1e-6:
-            raise Refusal("ThrottlingException", "Rate exceeded")
-        self._left[kind] = left - 1, self._now()
-
-    def _check_input(self, operation: str, given: dict[str, Any]) -> None:
-        shape = self._model.operation_model(operation).input_shape
-        problems = [*_validated(given, shape), *_limits(given, shape, "")]
-        given.update(_times(given, shape))
-        if problems:
-            code = {
-                "NextToken": "InvalidNextTokenException",
-                "MaxQueryResults": "InvalidMaxResultsException",
-                "MaxResults": "InvalidMaxResultsException",
-            }.get(problems[0].split(":")[0], "InvalidParameterException")
-            raise Refusal(code, "; ".join(problems))
-
-    def _check_output(self, operation: str, made: dict[str, Any]) -> None:
-        shape = self._model.operation_model(operation).output_shape
-        problems = [] if shape is None else [*_validated(made, shape), *_limits(made, shape, "")]
-        if problems:
-            raise AssertionError(f"the double's {operation} breaks AWS's model: {problems}")
+    def _invalid(self, problems: list[str]) -> Refusal:
+        code = {
+            "NextToken": "InvalidNextTokenException",
+            "MaxQueryResults": "InvalidMaxResultsException",
+            "MaxResults": "InvalidMaxResultsException",
+        }.get(problems[0].split(":")[0], "InvalidParameterException")
+        return Refusal(code, "; ".join(problems))
 
     # --- queries
 
-    def _start_query(self, caller: _Caller, given: dict[str, Any]) -> dict[str, Any]:
+    def _start_query(self, caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
         text, uri = given["QueryStatement"], given.get("DeliveryS3Uri", "")
         live = [query for query in self.queries.values() if self._status(query) in {"QUEUED", "RUNNING"}]
         if self.limits and len(live) >= LIVE:
@@ -478,7 +251,7 @@ class Lake:
         age = (end - query.started).total_seconds() - query.plan.queued
         return int(query.events * BYTES_PER_EVENT * max(0.0, min(1.0, age / query.plan.running)))
 
-    def _describe_query(self, caller: _Caller, given: dict[str, Any]) -> dict[str, Any]:
+    def _describe_query(self, caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
         query = self._query(caller, given)
         status = self._status(query)
         made: dict[str, Any] = {
@@ -527,7 +300,7 @@ class Lake:
         self.s3.put_object(Bucket=bucket, Key=f"{folder}/result_1.csv.gz", Body=self.delivers(body))
         self.s3.put_object(Bucket=bucket, Key=f"{folder}/result_sign.json", Body=b"{}")
 
-    def _get_query_results(self, caller: _Caller, given: dict[str, Any]) -> dict[str, Any]:
+    def _get_query_results(self, caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
         query = self._query(caller, given)
         status, plan = self._status(query), query.plan
         whole = status == "FINISHED"
@@ -571,14 +344,14 @@ class Lake:
             cells.append({name.lower() if self.lower_names else name: said})
         return cells
 
-    def _cancel_query(self, caller: _Caller, given: dict[str, Any]) -> dict[str, Any]:
+    def _cancel_query(self, caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
         query = self._query(caller, given)
         if self._status(query) not in {"QUEUED", "RUNNING"}:
             raise Refusal("InactiveQueryException", "The query has already ended.")
         query.cancelled = self._now()
         return {"QueryId": query.id, "QueryStatus": "CANCELLED"}
 
-    def _list_queries(self, caller: _Caller, given: dict[str, Any]) -> dict[str, Any]:
+    def _list_queries(self, caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
         store = self._store(caller, given["EventDataStore"].rpartition("/")[2], None)
         since = max(given.get("StartTime", _ALWAYS), self._now() - timedelta(days=SHOWN_DAYS))
         found = [
@@ -598,7 +371,7 @@ class Lake:
         more = {"NextToken": f"list/{at + size}"} if at + size < len(found) else {}
         return {"Queries": listed, **more}
 
-    def _query(self, caller: _Caller, given: dict[str, Any]) -> Query:
+    def _query(self, caller: Caller, given: dict[str, Any]) -> Query:
         query = self.queries.get(given.get("QueryId", ""))
         if query is None or query.store.region != caller.region:
             raise Refusal(
@@ -608,13 +381,13 @@ class Lake:
 
     # --- stores
 
-    def _store(self, caller: _Caller, store_id: str, owner: str | None) -> Store:
+    def _store(self, caller: Caller, store_id: str, owner: str | None) -> Store:
         store = self._found(caller, store_id, owner)
         if store.status == "PENDING_DELETION":
             raise Refusal("InactiveEventDataStoreException", "The event data store is inactive.")
         return store
 
-    def _found(self, caller: _Caller, name: str, owner: str | None = None) -> Store:
+    def _found(self, caller: Caller, name: str, owner: str | None = None) -> Store:
         store = self.stores.get(name.rpartition("/")[2])
         mine = store is not None and (
             store.account == caller.account or (store.shared and owner == store.account)
@@ -623,7 +396,7 @@ class Lake:
             raise Refusal("EventDataStoreNotFoundException", "The specified event data store was not found.")
         return store
 
-    def _create_event_data_store(self, caller: _Caller, given: dict[str, Any]) -> dict[str, Any]:
+    def _create_event_data_store(self, caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
         if self.closed_to_new:
             raise Refusal(
                 "OperationNotPermittedException", "CloudTrail Lake is no longer open to new customers."
@@ -657,27 +430,27 @@ class Lake:
         self.stores[store_id] = store
         return store.about() | {"Status": "CREATED"}
 
-    def _get_event_data_store(self, caller: _Caller, given: dict[str, Any]) -> dict[str, Any]:
+    def _get_event_data_store(self, caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
         return self._found(caller, given["EventDataStore"], None).about()
 
-    def _list_event_data_stores(self, caller: _Caller, given: dict[str, Any]) -> dict[str, Any]:
+    def _list_event_data_stores(self, caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
         # only these two are still filled in (the API reference says of the others: no longer returned)
         mine = [
             {"EventDataStoreArn": store.arn, "Name": store.name}
             for store in self.stores.values()
-            if (store.account, store.region) == caller
+            if (store.account, store.region) == (caller.account, caller.region)
         ]
         at = int(given.get("NextToken", "/0").rpartition("/")[2])
         size = given.get("MaxResults", 5)
         more = {"NextToken": f"list/{at + size}"} if at + size < len(mine) else {}
         return {"EventDataStores": mine[at : at + size], **more}
 
-    def _update_event_data_store(self, caller: _Caller, given: dict[str, Any]) -> dict[str, Any]:
+    def _update_event_data_store(self, caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
         store = self._store(caller, given["EventDataStore"], None)
         store.protected = given.get("TerminationProtectionEnabled", store.protected)
         return store.about()
 
-    def _delete_event_data_store(self, caller: _Caller, given: dict[str, Any]) -> dict[str, Any]:
+    def _delete_event_data_store(self, caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
         store = self._store(caller, given["EventDataStore"], None)
         if store.protected:
             raise Refusal(
@@ -687,7 +460,7 @@ class Lake:
         store.status, store.updated = "PENDING_DELETION", self._now()
         return {}
 
-    def _restore_event_data_store(self, caller: _Caller, given: dict[str, Any]) -> dict[str, Any]:
+    def _restore_event_data_store(self, caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
         store = self._found(caller, given["EventDataStore"])
         if store.status != "PENDING_DELETION":
             raise Refusal(
@@ -696,34 +469,16 @@ class Lake:
         store.status, store.updated = "ENABLED", self._now()
         return store.about()
 
-    def _start_event_data_store_ingestion(self, caller: _Caller, given: dict[str, Any]) -> dict[str, Any]:
+    def _start_event_data_store_ingestion(self, caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
         self._store(caller, given["EventDataStore"], None).status = "ENABLED"
         return {}
 
-    def _stop_event_data_store_ingestion(self, caller: _Caller, given: dict[str, Any]) -> dict[str, Any]:
+    def _stop_event_data_store_ingestion(self, caller: Caller, given: dict[str, Any]) -> dict[str, Any]:
         self._store(caller, given["EventDataStore"], None).status = "STOPPED_INGESTION"
         return {}
 
 
-@functools.cache
-def _model() -> Any:
-    """AWS's own model of the service."""
-    return botocore.session.get_session().get_service_model("cloudtrail")
-
-
 _ALWAYS: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class _Caller:
-    account: str
-    region: str
-
-    def __eq__(self, other: object) -> bool:
-        return (self.account, self.region) == other
-
-    def __hash__(self) -> int:
-        return hash((self.account, self.region))
 
 
 # --- the statement, as Trino
@@ -844,113 +599,6 @@ def _text(value: Any) -> str | None:
     if isinstance(value, float) and abs(value) >= 1e7:
         return f"{value:E}"
     return str(value)
-
-
-# --- botocore's model
-
-
-def _validated(given: Any, shape: Any) -> list[str]:
-    report = ParamValidator().validate(given, shape)
-    unknown = sorted(set(given) - set(shape.members)) if isinstance(given, dict) else []
-    lines = [line for line in report.generate_report().splitlines() if "QueryResultRows" not in line]
-    return [*(f"{name}: unknown" for name in unknown), *lines]
-
-
-def _limits(given: Any, shape: Any, name: str) -> Iterator[str]:
-    """What of `given` breaks the model's lengths, ranges, patterns and words."""
-    if shape.type_name == "structure" and isinstance(given, dict):
-        for key, value in given.items():
-            if key in shape.members:
-                yield from _limits(value, shape.members[key], key)
-        return
-    if shape.type_name == "list" and isinstance(given, list) and name != "QueryResultRows":
-        for value in given:
-            yield from _limits(value, shape.member, name)
-    rules = shape.metadata
-    size = len(given) if isinstance(given, (str, list)) else given
-    if "max" in rules and size > rules["max"]:
-        yield f"{name}: at most {rules['max']}"
-    if "min" in rules and size < rules["min"]:
-        yield f"{name}: at least {rules['min']}"
-    if isinstance(given, str):
-        # the model's patterns are Java's
-        if "pattern" in rules and "\\u" not in rules["pattern"] and not re.fullmatch(rules["pattern"], given):
-            yield f"{name}: must match {rules['pattern']}"
-        if shape.enum and given not in shape.enum:
-            yield f"{name}: must be one of {', '.join(shape.enum)}"
-
-
-def _times(given: dict[str, Any], shape: Any) -> dict[str, datetime]:
-    return {
-        name: datetime.fromtimestamp(given[name], UTC)
-        for name, member in shape.members.items()
-        if member.type_name == "timestamp" and name in given
-    }
-
-
-class _Server(ThreadingHTTPServer):
-    """Whoever asks may be killed meanwhile: that is no failure of ours."""
-
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One connection."""
-
-    protocol_version = "HTTP/1.1"
-    lake: Lake
-
-    def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length", 0))
-        body = self.rfile.read(length)
-        if len(body) < length:
-            return  # whoever asked has died over it
-        try:
-            if "X-Amz-Target" not in self.headers:
-                form = {key: values[0] for key, values in parse_qs(body.decode()).items()}
-                self._send(200, self.lake.assume(form).encode(), "text/xml")
-                return
-            target, _, operation = self.headers["X-Amz-Target"].rpartition(".")
-            assert target == "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101", target
-            assert self.headers["Content-Type"] == "application/x-amz-json-1.1"
-            signed = self.headers.get("Authorization", "")
-            scope = re.search(r"Credential=(\w+)/\d+/([\w-]+)/cloudtrail/", signed)
-            assert scope is not None, "boto3 signs every call"
-            made = self.lake.answer(operation, json.loads(body), key=scope[1], region=scope[2])
-            if made is None:
-                self.close_connection = True
-                self.connection.close()
-                return
-            self._send(200, json.dumps(made, default=_wire_time).encode())
-        except Refusal as refusal:
-            if "X-Amz-Target" in self.headers:
-                said = {"__type": refusal.code, "message": refusal.message}
-                self._send(refusal.status, json.dumps(said).encode())
-            else:
-                words = f"<Code>{refusal.code}</Code><Message>{refusal.message}</Message>"
-                answer = f"<ErrorResponse><Error><Type>Sender</Type>{words}</Error></ErrorResponse>"
-                self._send(refusal.status, answer.encode(), "text/xml")
-
-    def _send(self, status: int, body: bytes, kind: str = "application/x-amz-json-1.1") -> None:
-        head = (
-            f"HTTP/1.1 {status} Answer\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
-            f"x-amzn-RequestId: {time.monotonic_ns()}\r\n\r\n"
-        )
-        # in one piece: two would wait for each other's acknowledgement
-        self.wfile.write(head.encode() + body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the base class
-        """Say nothing."""
-
-
-def _wire_time(value: Any) -> float:
-    if isinstance(value, datetime):
-        return value.timestamp()
-    raise TypeError(value)
 
 
 def planned(lake: Lake, **changes: Any) -> None:

@@ -155,7 +155,7 @@ def test_hostile_values_are_plain_values(
 ) -> None:
     if any("\ud800" <= character <= "\udfff" for character in value):
         return  # question.parse refuses half a character
-    asked = ask("last 14d by=requests min=1.3")
+    asked = ask("last 3d by=requests min=1.3")
     question = type(asked)(
         view=asked.view,
         window=asked.window,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+from contextlib import ExitStack, closing
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -85,24 +86,16 @@ def test_any_question_over_hostile_events_answers_as_a_plain_loop_does(
 
 @pytest.fixture
 def lake_over(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[list[Record]], Lake]]:
-    opened = []
+    """Lake over some events."""
+    with ExitStack() as opened:
 
-    def over(records: list[Record]) -> Lake:
-        events, clock = double.Events(records), Clock(NOW)
-        opened.append(events)
-        served = double.Lake(events, now=clock)
-        opened.append(served)
-        served.__enter__()
-        served.set_environment(monkeypatch)
-        aws = CloudTrail(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
-        return Lake(stores.read(double.STORE_ID), aws)
+        def over(records: list[Record]) -> Lake:
+            events, clock = opened.enter_context(closing(double.Events(records))), Clock(NOW)
+            opened.enter_context(double.Lake(events, now=clock)).set_environment(monkeypatch)
+            aws = CloudTrail(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
+            return Lake(stores.read(double.STORE_ID), aws)
 
-    yield over
-    for each in reversed(opened):
-        if isinstance(each, double.Lake):
-            each.__exit__(None, None, None)
-        else:
-            each.close()
+        yield over
 
 
 texts = st.one_of(

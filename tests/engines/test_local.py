@@ -278,7 +278,7 @@ def test_a_role_is_one_finding_however_its_sessions_are_named(
     found = rows(engine, engine.translate(select.build(question, cap=5), question.view.columns))
 
     first, last = (datetime(2026, 11, 10, hour, tzinfo=UTC) for hour in (10, 12))
-    assert found == [("s3.amazonaws.com", role, event["userAgent"], first, last, 3)]
+    assert found == [("s3.amazonaws.com", role, event["userAgent"], first, last, 3, 0)]
 
 
 def test_an_archive_of_nothing_but_broken_files_is_a_plain_error(tmp_path: Path) -> None:

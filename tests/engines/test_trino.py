@@ -1,4 +1,4 @@
-"""Every SQL text that Lake is sent is Trino to a second parser too, which shares nothing with sqlglot.
+"""Every SQL text that Lake or Athena is sent is Trino to a second parser, which shares nothing with sqlglot.
 
 That parser is npm's dt-sql-parser, a port of Trino's own grammar: `npm install --prefix tests/trino`.
 """
@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.engines.athena import client, tables
+from bot.engines.athena.engine import Athena
 from bot.engines.lake import stores
 from bot.engines.lake.cloudtrail import CloudTrail
 from bot.engines.lake.engine import Lake
@@ -25,6 +27,7 @@ from tests.engines.test_contract import QUESTIONS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bot.engines import Engine
     from bot.question.question import Question
 
 FOLDER = Path(__file__).parents[1] / "trino"
@@ -54,10 +57,18 @@ def complaints(statements: list[str]) -> list[list[str]]:
     return found
 
 
+@pytest.mark.parametrize(
+    "engine",
+    [
+        Lake(stores.read(STORE_ID), CloudTrail()),
+        Athena(tables.read("security.cloudtrail_logs"), client.Athena()),
+        Athena(tables.read(f'"aws:cloudtrail"."{STORE_ID}"'), client.Athena()),
+    ],
+    ids=["lake", "athena", "federated"],
+)
 def test_every_statement_is_trino_to_a_second_parser(
-    ask: Callable[[str], Question], catalogue: dict[str, views.View]
+    engine: Engine, ask: Callable[[str], Question], catalogue: dict[str, views.View]
 ) -> None:
-    engine = Lake(stores.read(STORE_ID), CloudTrail())
     asked = [ask(text) for text in (*QUESTIONS, *(f"last 14d by={name}" for name in catalogue))]
     asked += [select.coverage(question, catalogue) for question in asked]
     hostile = [

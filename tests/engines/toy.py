@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from bot.engines import Offer, Progress
     from bot.table import Cell, Column
 
-COLUMNS: Final = ("eventTime", "eventSource", "tlsVersion")
+COLUMNS: Final = (
+    *("eventTime", "eventSource", "tlsVersion", "cipherSuite"),
+    *("eventJson", "clientProvidedHostHeader"),
+)
 
 EVENTS: Final = (
     ("2026-11-20 08:00:00", "s3.amazonaws.com", "TLSv1.1"),
@@ -74,7 +77,7 @@ class Toy(Engine):
     def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
         del resume
         progress(token, "playing", BYTES)
-        events = [dict(zip(COLUMNS, event, strict=True)) for event in EVENTS]
+        events = [dict.fromkeys(COLUMNS) | dict(zip(COLUMNS, event, strict=False)) for event in EVENTS]
         answer = execute(
             statement.sql, schema={"events": dict.fromkeys(COLUMNS, "TEXT")}, tables={"events": events}
         )

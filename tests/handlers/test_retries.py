@@ -7,12 +7,15 @@ from urllib.error import URLError
 
 import pytest
 from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.request import HttpRequest
+from slack_sdk.http_retry.response import HttpResponse
+from slack_sdk.http_retry.state import RetryState
 
 from bot.errors import ShuttingDown, SurfaceDown
 from bot.sandbox import Options, Sandbox
 from handlers import connection
 from handlers.errors import translated
-from handlers.retries import ONCE, RETRIES
+from handlers.retries import ONCE, RETRIES, RetryLater
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -144,3 +147,44 @@ def test_a_process_that_stops_while_it_waits_out_a_limit_posts_nothing_more(sand
     with pytest.raises(ShuttingDown):
         post(client)
     assert sandbox.messages("C_SECURITY") == []
+
+
+@pytest.mark.parametrize(
+    ("after", "least", "most"),
+    [
+        ("3", 3, 4),
+        ("2.5", 2.5, 3.5),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 1, 2),
+        ("", 1, 2),
+        ("-5", 1, 2),
+        ("nan", 1, 2),
+        ("inf", 300, 301),
+        ("1e9", 300, 301),
+        ("x" * 9_000, 1, 2),
+    ],
+)
+def test_a_retry_after_that_is_no_whole_number_is_borne(after: str, least: float, most: float) -> None:
+    waits: list[float] = []
+    retry = RetryLater(waits.append, lambda *_: None)
+    request = HttpRequest(method="POST", url="https://slack.com/api/auth.test", headers={})
+    response = HttpResponse(status_code=429, headers={"Retry-After": [after]})
+
+    retry.prepare_for_next_attempt(state=RetryState(), request=request, response=response)
+
+    assert least <= waits[0] <= most
+
+
+@pytest.mark.parametrize(
+    "error", ["<html>503 of a proxy</html>", "Received a response in a non-JSON format: x"]
+)
+def test_an_answer_that_is_no_json_is_a_slack_that_is_away(error: str) -> None:
+    refused = translated(SlackApiError("no", SimpleAnswer({"ok": False, "error": error})))  # type: ignore[no-untyped-call]  # slack_sdk leaves it untyped
+
+    assert isinstance(refused, SurfaceDown)
+    assert "html" not in str(refused)
+
+
+class SimpleAnswer(dict[str, object]):
+    """An answer, as far as errors are read."""
+
+    status_code = 200

@@ -146,6 +146,8 @@ def test_a_gauge_that_cannot_be_asked_is_left_out_and_the_rest_is_told(
 def test_everything_has_its_name_and_its_kind(watched: Metrics) -> None:
     assert kinds(watched) == {
         "tls_audit_runs_ended": "counter",
+        "tls_audit_answers": "counter",
+        "tls_audit_left_out_files": "gauge",
         "tls_audit_run_seconds": "histogram",
         "tls_audit_scanned_bytes": "counter",
         "tls_audit_slack_refusals": "counter",

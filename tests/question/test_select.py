@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlglot
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlglot import exp
 
 from bot.event_schema import CLASSICAL, NO_SUITE, PRINCIPAL, VERSIONS
 from bot.question import select, views
-from bot.question.filters import FILTERS
+from bot.question.filters import FILTERS, Filter, Match
 from bot.question.parser import parse
 from tests.conftest import NOW
 
@@ -61,7 +64,7 @@ def test_the_default_question_is_aws_own_sample_query(ask: Callable[[str], Quest
     asked = select.build(ask("2026-11-01..2026-11-08 by=services"), cap=CAP).sql("trino")
 
     assert asked == (
-        "SELECT eventSource, COUNT(*) AS numOutdatedTlsCalls FROM $EDS_ID "
+        "SELECT eventSource, COUNT(*) AS numOutdatedTlsCalls FROM $EDS_ID "  # noqa: S608 - what is expected
         f"WHERE {OLDER_THAN_1_2} AND eventTime >= '2026-11-01 00:00:00' "
         "AND eventTime < '2026-11-08 00:00:00' "
         "GROUP BY eventSource ORDER BY numOutdatedTlsCalls DESC, eventSource LIMIT 1000"
@@ -72,7 +75,7 @@ def test_filters_are_added_to_the_views_own_conditions(ask: Callable[[str], Ques
     question = ask("2026-11-01T06:30Z..2026-11-02 service=s3 service=kms,s*t agent!=boto top=5 by=accounts")
 
     assert select.build(question, cap=CAP).sql("trino") == (
-        f"SELECT recipientAccountId, COUNT(DISTINCT {PRINCIPAL}) AS numPrincipals, "
+        f"SELECT recipientAccountId, COUNT(DISTINCT {PRINCIPAL}) AS numPrincipals, "  # noqa: S608 - what is expected
         "COUNT(DISTINCT eventSource) AS numServices, COUNT(*) AS numOutdatedTlsCalls FROM $EDS_ID "
         f"WHERE {OLDER_THAN_1_2} AND eventTime >= '2026-11-01 06:30:00' "
         "AND eventTime < '2026-11-02 00:00:00' "
@@ -284,3 +287,55 @@ def test_no_blank_is_left_in_any_view(name: str, ask: Callable[[str], Question])
 
     assert not list(tree.find_all(exp.Placeholder))
     assert sqlglot.parse_one(tree.sql("trino"), read="trino").sql("trino") == tree.sql("trino")
+
+
+# --- the shape
+
+
+VALUES = st.text("aB1*/:_-%'\\é", min_size=1, max_size=12)
+SHIPPED = views.load()
+STARTS = st.sampled_from(["", "arn:", "arn:aws:iam::1:role/"])
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from(sorted(FILTERS)), st.booleans(), st.lists(st.tuples(STARTS, VALUES), min_size=1))
+def test_questions_of_one_shape_differ_in_letters_of_literals_only(
+    word: str, negated: bool, parts: list[tuple[str, str]]
+) -> None:
+    question = parse("last 7d by=services", now=NOW, zone=UTC, views=SHIPPED, engines=())
+    one, other = (
+        replace(question, filters=(Filter(word, tuple(each for each in values), negated),))
+        for values in (
+            [start + value for start, value in parts],
+            [start + value.translate(str.maketrans("aB1", "Qz7")) for start, value in parts],
+        )
+    )
+    if FILTERS[word].match is Match.VERSION:
+        one = other = replace(question, filters=(Filter(word, ("1.0", "1.3"), negated),))
+
+    assert select.shape(one) == select.shape(other)
+    assert _without_letters(one) == _without_letters(other)
+
+
+def _without_letters(question: Question) -> str:
+    tree = select.build(question, cap=CAP)
+    for literal in tree.find_all(exp.Literal):
+        literal.set("this", "x" * len(literal.name))
+    return tree.sql("trino")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("service=s3", "service=s3*"),
+        ("service=s3", "service!=s3"),
+        ("service=s3", "agent=s3"),
+        ("version=1.0", "version=1.1"),
+        ("min=1.2", "min=1.3"),
+        ("principal=role/x", "principal=role-x"),
+        ("by=services", "by=clients"),
+        ("by=services", "by=services top=5"),
+    ],
+)
+def test_other_trees_have_other_shapes(one: str, other: str, ask: Callable[[str], Question]) -> None:
+    assert select.shape(ask(f"last 7d {one}")) != select.shape(ask(f"last 7d {other}"))

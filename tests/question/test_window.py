@@ -9,7 +9,7 @@ from dateutil import tz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.errors import UserError
+from bot.errors import Unsure, UserError
 from bot.question import window
 
 if TYPE_CHECKING:
@@ -87,6 +87,31 @@ def refusal(text: str, max_days: int = 366) -> str:
         ("yesterday 09:00..today 9am", "2026-11-22T08:00Z..2026-11-23T08:00Z"),
         ("since 3d", "2026-11-20T08:14Z..2026-11-23T08:14Z"),
         ("2w ago..1w ago", "2026-11-09T08:14Z..2026-11-16T08:14Z"),
+        ("friday", "2026-11-19T23:00Z..2026-11-20T23:00Z"),
+        ("on friday", "2026-11-19T23:00Z..2026-11-20T23:00Z"),
+        ("since friday", "2026-11-19T23:00Z..2026-11-23T08:14Z"),
+        ("since sat", "2026-11-20T23:00Z..2026-11-23T08:14Z"),
+        ("last friday", "2026-11-19T23:00Z..2026-11-20T23:00Z"),
+        ("this monday", "2026-11-22T23:00Z..2026-11-23T08:14Z"),
+        ("since friday until sunday", "2026-11-19T23:00Z..2026-11-21T23:00Z"),
+        ("last weekend", "2026-11-20T23:00Z..2026-11-22T23:00Z"),
+        ("over the weekend", "2026-11-20T23:00Z..2026-11-22T23:00Z"),
+        ("november", "2026-10-31T23:00Z..2026-11-23T08:14Z"),
+        ("in may", "2026-04-30T22:00Z..2026-05-31T22:00Z"),
+        ("december", "2025-11-30T23:00Z..2025-12-31T23:00Z"),
+        ("last november", "2025-10-31T23:00Z..2025-11-30T23:00Z"),
+        ("this quarter", "2026-09-30T22:00Z..2026-11-23T08:14Z"),
+        ("last quarter", "2026-06-30T22:00Z..2026-09-30T22:00Z"),
+        ("q3", "2026-06-30T22:00Z..2026-09-30T22:00Z"),
+        ("Q4 2025", "2025-09-30T22:00Z..2025-12-31T23:00Z"),
+        ("nov 1-5", "2026-10-31T23:00Z..2026-11-05T23:00Z"),
+        ("Nov 1st – 5th", "2026-10-31T23:00Z..2026-11-05T23:00Z"),
+        ("1-5 Nov 2025", "2025-10-31T23:00Z..2025-11-05T23:00Z"),
+        ("2026-11-01-05", "2026-10-31T23:00Z..2026-11-05T23:00Z"),
+        ("dec 1-5", "2025-11-30T23:00Z..2025-12-05T23:00Z"),
+        ("between 1 nov and 5 nov", "2026-10-31T23:00Z..2026-11-05T23:00Z"),
+        ("1 nov through 5 nov", "2026-10-31T23:00Z..2026-11-05T23:00Z"),
+        ("between 9am and 9:10am", "2026-11-23T08:00Z..2026-11-23T08:10Z"),
         ("2012-05-01", "2012-04-30T22:00Z..2012-05-01T22:00Z"),
     ],
 )
@@ -113,6 +138,9 @@ def test_a_date_without_a_year_is_the_latest_one_and_an_end_the_next_one(text: s
         ("10", "I cannot read `10`"),
         ("sat", "I cannot read `sat`"),
         ("2026", "I cannot read `2026`"),
+        ("2026-11-01 -5", "cannot read"),
+        ("this weekend", "has not begun"),
+        ("nov 5-1", "ends before it starts"),
         ("last", "I cannot read `last`"),
         ("since", "I cannot read `since`"),
         ("on ..", "I cannot read `on ..`"),
@@ -157,6 +185,23 @@ def test_a_date_without_a_year_is_the_latest_one_and_an_end_the_next_one(text: s
 )
 def test_what_is_no_window_is_refused_with_a_reason(text: str, says: str) -> None:
     assert says in refusal(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "readings"),
+    [
+        ("monday", ("2026-11-23", "2026-11-16")),
+        ("since monday", ("since 2026-11-23", "since 2026-11-16")),
+        ("last monday", ("2026-11-23", "2026-11-16")),
+    ],
+)
+def test_a_day_that_may_be_today_or_a_week_ago_is_asked_back(text: str, readings: tuple[str, ...]) -> None:
+    with pytest.raises(Unsure) as unsure:
+        read(text)
+    assert unsure.value.readings == readings
+    assert "Mon 23 Nov or Mon 16 Nov?" in unsure.value.message
+    for reading in readings:
+        read(reading)
 
 
 def test_the_maximum_is_a_setting() -> None:

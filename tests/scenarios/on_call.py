@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
-    from bot.engines import Progress
+    from bot.engines import Progress, Sources
     from bot.errors import EngineError
     from bot.sandbox import Message, Submission, View
     from bot.store.run import Run
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from tests.scenarios.office import Office
 
 ONCALL: Final = "C_ONCALL"
+SAYS_ALL: Final = (0, 0, 0, None, None)
+"""The columns of a coverage for events that say all there is to say but their version."""
+
 EXPORT: Final = "arn:aws:iam::111122223333:role/nightly-export"
 
 
@@ -46,6 +49,8 @@ class Trail(Engine):
         self.events = 5_912_004
         self.newest: datetime | None = None
         """None: shortly before it is asked."""
+        self.known: Sources | None = None
+        """What it knows of its sources."""
         self.error: EngineError | None = None
         self.asked: list[str] = []
         self.clock: Callable[[], datetime] = lambda: NOW
@@ -61,13 +66,18 @@ class Trail(Engine):
         if self.error is not None:
             raise self.error
         newest = self.newest or self.clock() - timedelta(minutes=2)
+        oldest = newest - timedelta(days=30)
         answers: dict[str, list[Row]] = {
             "answer": self._rows(self.calls),
             "before": self._rows(self.late),
-            "coverage": [("s3.amazonaws.com", self.events, self.events // 48, newest, newest)],
-            "since": [("s3.amazonaws.com", 9, 0, newest, newest)],
+            "coverage": [("s3.amazonaws.com", self.events, self.events // 48, oldest, newest, *SAYS_ALL)],
+            "since": [("s3.amazonaws.com", 9, 0, newest, newest, *SAYS_ALL)],
         }
         return Table(statement.columns, [answers[step] if self.events else []])
+
+    def sources(self, start: datetime | None = None, end: datetime | None = None) -> Sources | None:
+        del start, end
+        return self.known
 
     def _rows(self, calls: dict[str, int]) -> list[Row]:
         when = self.clock() - timedelta(hours=12)

@@ -20,7 +20,7 @@ def test_a_question_is_answered_in_its_thread_with_table_chart_file_and_buttons(
 
     parent = office.parent(run)
     assert words(parent).startswith("@U_ALICE asks: calls over TLS older than 1.2, by client")
-    assert "✅ " in words(parent)
+    assert "🔴 " in words(parent)
     assert "[Cancel]" not in words(parent)
     table, chart, file = office.thread(run)
     assert "data_table" in kinds(table)
@@ -49,6 +49,18 @@ def test_a_typo_is_answered_only_to_the_asker_with_what_was_meant(office: Office
     assert "[Edit]" in told
     assert office.sandbox.messages(SECURITY) == []
     assert office.sandbox.ephemerals(BOB) == []
+
+
+def test_what_can_be_meant_in_two_ways_is_asked_back_and_a_button_asks_what_was_meant(office: Office) -> None:
+    office.type("by service and region")
+
+    asked_back = office.whisper()
+    assert "[by=services] [by=regions] [Edit]" in words(asked_back)
+    assert office.sandbox.messages(SECURITY) == []
+
+    run = office.clicked_run(asked_back, "reading_2")
+    assert run.typed == "by=regions"
+    assert "by region" in words(office.parent(run))
 
 
 def test_an_unknown_view_is_answered_with_the_views_there_are(office: Office) -> None:
@@ -218,5 +230,5 @@ def test_a_window_without_any_event_is_not_called_safe(office: Office) -> None:
     run = office.answered("2025-12-01..2025-12-02")
 
     assert "⚠️ " in words(office.parent(run))
-    assert "this zero proves nothing" in words(office.thread(run)[0])
+    assert "No event at all was read" in words(office.thread(run)[0])
     assert "min=1.3" not in words(office.thread(run)[0])

@@ -245,7 +245,7 @@ def test_a_private_question_is_answered_in_direct_messages_and_can_be_shared(off
     shared = office.clicked_run(answer, "share")
     assert shared.home == SECURITY
     assert "[Share in the channel]" not in words(office.table(shared))
-    assert "✅" in words(office.parent(shared))
+    assert "🔴" in words(office.parent(shared))
 
 
 # --- other places
@@ -260,7 +260,7 @@ def test_a_mention_in_a_thread_is_answered_in_that_thread(office: Office) -> Non
     assert (run.channel, run.reply_to) == (SECURITY, root.ts)
     parent, *answer = [one for one in office.thread(run) if one.user == BOT]
     assert "@U_BOB asks" in words(parent)
-    assert "✅" in words(parent)
+    assert "🔴" in words(parent)
     assert len(answer) == 2, "a table and a file; one row makes no chart"
     assert office.sandbox.messages(SECURITY) == [office.sandbox.message(SECURITY, root.ts)]
 
@@ -308,7 +308,7 @@ def test_home_says_how_to_ask_and_lists_my_runs_which_can_be_asked_again(office:
 
     assert again.state == "done"
     assert again.home == TO_ALICE
-    assert "✅" in words(office.parent(again))
+    assert "🔴" in words(office.parent(again))
 
 
 def test_home_opens_a_form_whose_answer_comes_as_a_direct_message(office: Office) -> None:

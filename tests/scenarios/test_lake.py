@@ -312,7 +312,7 @@ def test_a_partial_answer_says_so_first(office: Office, served: double.Lake) -> 
 
     run = office.answered("last 14d min=1.3 by=clients")
 
-    assert "⚠️ Partial: at least" in words(office.parent(run))
+    assert "🔴 Partial: at least" in words(office.parent(run))
     assert "Lake stopped this after its time limit. These rows are only a part." in answer(office, run)
 
 

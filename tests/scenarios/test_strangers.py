@@ -91,7 +91,8 @@ def test_what_strangers_wrote_into_events_is_literal_in_the_answer(
         shown = SHOWN.get(name, text)
         if name != "long" and "table" not in ladder:
             assert shown in shown_words
-        assert any(each.lstrip("'") == shown for each in in_file), name
+        # a file has an apostrophe more before whatever a spreadsheet might run, at whichever sign it splits
+        assert any(each.replace("'", "") == shown.replace("'", "") for each in in_file), name
     assert not [each for each in in_file if each[:1] in "=+-@"]
     if not ladder:
         assert "Cells with … are cut." in words(table)

@@ -11,6 +11,7 @@ import pytest
 from bot.app.access import AccessPolicy
 from bot.errors import EngineError
 from bot.sandbox import User
+from bot.sandbox.state import TEAM
 from handlers.access import KNOWN_SECONDS
 from handlers.blockkit.values import OfFinding, encode
 from tests.scenarios.office import ALICE, BOB, HIDDEN, SECURITY, TO_ALICE, words
@@ -97,10 +98,21 @@ def test_a_guest_may_not_ask_by_mention_or_by_button(office: Office) -> None:
 
 def test_a_guest_may_not_ask_by_the_form_either(office: Office) -> None:
     office.type("", user=GUEST)
-    office.sandbox.wait_for(lambda: office.sandbox.view_of(GUEST), what="the form")
-    sent = office.sandbox.submit(GUEST, {"window": "last 7d"})
+    assert "Guests may not ask here." in words(office.whisper(GUEST))
+    assert office.sandbox.view_of(GUEST) is None
+
+
+def test_who_became_a_guest_over_a_form_may_not_send_it(opened: Callable[..., Office]) -> None:
+    seconds = 0.0
+    office = opened(monotonic=lambda: seconds)
+    office.type("", user=BOB)
+    office.sandbox.wait_for(lambda: office.sandbox.view_of(BOB), what="the form")
+    known = office.sandbox.workspace.users[BOB]
+    office.sandbox.workspace.users[BOB] = replace(known, guest=True)
+    seconds = KNOWN_SECONDS + 1
+    sent = office.sandbox.submit(BOB, {"window": "last 7d"})
     assert "Guests may not ask here." in " ".join(sent.errors.values())
-    assert office.runner.runs.latest(GUEST, 9) == []
+    assert office.runner.runs.latest(BOB, 9) == []
 
 
 def test_someone_of_another_organization_may_not_ask(opened: Callable[..., Office]) -> None:
@@ -310,3 +322,46 @@ def test_in_such_a_channel_not_even_a_failure_is_told(hired: Callable[..., Offic
 def test_help_in_a_channel_the_bot_cannot_see_says_that_one_may_ask(office: Office) -> None:
     # it cannot post there either, and says so when asked
     assert helped(office, ALICE, HIDDEN) == "You may ask here."
+
+
+def test_a_digest_whose_owner_left_its_channel_is_paused_and_they_are_told(
+    hired: Callable[..., Office],
+) -> None:
+    seconds = 0.0
+    office = hired(monotonic=lambda: seconds)
+    ordered(office)
+    channel = office.sandbox.workspace.channels[ONCALL]
+    office.sandbox.workspace.put_channel(replace(channel, members=channel.members - {ALICE}))
+    seconds += KNOWN_SECONDS + 1
+    before = office.sandbox.workspace.in_channel(ONCALL)
+
+    assert office.ended(due(office)).state == "failed"
+
+    word = words(said(office, "A digest could not be posted in", TO_ALICE))
+    assert "I answer only where both you and I are" in word
+    assert "The digest is paused until someone resumes it." in word
+    assert office.runner.digests.all()[0].paused
+    assert office.sandbox.workspace.in_channel(ONCALL) == before
+
+
+@pytest.mark.parametrize(
+    ("team", "teams", "asked"),
+    [
+        ("E0ORG", (TEAM,), True),
+        ("T0SISTER", (TEAM, "T0SISTER"), True),
+        ("T0SISTER", ("T0SISTER",), True),
+        ("T0OTHER", (), False),
+    ],
+)
+def test_on_enterprise_grid_everyone_of_the_organization_is_one_of_us(
+    opened: Callable[..., Office], team: str, teams: tuple[str, ...], *, asked: bool
+) -> None:
+    def with_sister(sandbox: Sandbox) -> None:
+        sue = User("W_SUE", "sue", "Sue", team=team, organization="E0ORG" if teams else "", teams=teams)
+        sandbox.workspace.users["W_SUE"] = sue
+        sandbox.workspace.join(SECURITY, "W_SUE")
+
+    office = opened(while_opening=with_sister, organization="E0ORG")
+    office.type("help", user="W_SUE")
+    word = words(office.whisper("W_SUE")).splitlines()[-1]
+    assert ("You may ask here." in word) == asked

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handlers import connection
 from handlers.digests.shown import COMMAND as DIGEST_COMMAND
-from handlers.questions.commands import COMMAND
+from handlers.questions.commands import COMMAND, READINGS
 from tests.scenarios.office import ALICE, BOT, SECURITY, TO_ALICE, words
 
 if TYPE_CHECKING:
@@ -188,6 +188,7 @@ BUTTONS: Final = (
     "ask_stricter",
     "share",
     "run_sure",
+    *READINGS,
     "cancel",
     "delete",
     "show_sql",
@@ -361,7 +362,7 @@ def printable(text: str, most: int = 110) -> str:
 def _escape(character: str) -> str:
     if character == "\n":
         return " / "
-    if character in "…–·⏳✅⚠️“”’→":
+    if character in "…–·⏳🔴✅⚠️“”’→":
         return character
     return character.encode("unicode_escape").decode()
 

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
-TABLES = {"runs", "answers", "digests", "findings", "periods", "requests", "schema_version"}
+TABLES = {
+    *("runs", "answers", "digests", "findings", "periods", "requests", "kept_words"),
+    "schema_version",
+}
 
 
 def plain(url: str) -> sa.Engine:

@@ -126,6 +126,14 @@ def test_the_same_key_is_the_same_run_as_it_is_now(runs: Runs) -> None:
     assert runs.get("b") is None
 
 
+def test_a_key_that_is_known_costs_those_who_come_at_the_same_time_nothing(runs: Runs) -> None:
+    runs.add(run("known"))
+    keys = ["key-known" if number % 3 == 0 else f"key-{number}" for number in range(30)]
+    kept: list[str] = []
+    all_at_once(lambda number: kept.append(runs.add(replace(run(f"r{number}"), key=keys[number])).id), 30)
+    assert sorted(set(kept)) == sorted({"known"} | {f"r{number}" for number in range(30) if number % 3 != 0})
+
+
 def test_many_at_once_with_one_key_make_one_run(runs: Runs, elsewhere: Runs) -> None:
     seen: list[str] = []
 

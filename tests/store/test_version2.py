@@ -191,7 +191,9 @@ def every(database: Database) -> dict[str, Run]:
 def test_all_of_it_is_there_and_is_of_the_newest_version(database: Database) -> None:
     assert rows(database, "schema_version") == [{"version": migrations.VERSION}]
     tables = [table.name for table in schema.metadata.sorted_tables]
-    assert {name: len(rows(database, name)) for name in tables} == EXPECTED["rows"]
+    counts = {name: len(rows(database, name)) for name in tables}
+    assert counts.pop("kept_words") == 0  # a table of a later version
+    assert counts == EXPECTED["rows"]
     by_kind = Counter(f"{run.kind} {run.state}" for run in every(database).values())
     expected = {
         " ".join(KINDS.get(word, word) for word in name.split()): count

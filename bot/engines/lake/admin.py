@@ -252,7 +252,7 @@ class Admin:
             more = {"NextToken": page["NextToken"]}
 
 
-def policy(command: str, stores: Mapping[str, Store], deliver_to: str) -> dict[str, Any]:
+def policy(command: str, stores: Mapping[str, Store], deliver_to: str = "") -> dict[str, Any]:
     """The least IAM policy for `tls-audit lake` commands, or for asking. What a role that is taken on does
     at AWS, the caller need not be allowed."""
     every = [f"{_STORES}/*"]

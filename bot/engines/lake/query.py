@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.engines import cells
-from bot.engines.lake.cloudtrail import UNKNOWN_QUERY, Refused, is_transient
+from bot.engines.aws import Refused
+from bot.engines.lake.cloudtrail import UNKNOWN_QUERY
+from bot.engines.patience import Patience
 from bot.errors import EngineError
 
 if TYPE_CHECKING:
@@ -27,18 +29,6 @@ log = logging.getLogger(__name__)
 PAGE_ROWS: Final = 1_000
 """The most rows a page (API reference, GetQueryResults)."""
 
-FIRST_LOOK_SECONDS: Final = 0.5
-LOOK_SHARE: Final = 0.05
-LONGEST_LOOK_SECONDS: Final = 5.0
-"""Seconds between two looks at a query: a twentieth of its age, so that a long one costs few calls and
-a short one's end is seen soon."""
-
-TELL_SECONDS: Final = 1.0
-"""How often progress is told, and so how soon a query can be stopped."""
-
-LONGEST_AWAY: Final = timedelta(hours=1)
-"""How long AWS may not answer before a query is given up: as long as a query may run (user guide)."""
-
 SKEW: Final = timedelta(minutes=1)
 """How far AWS's clock may be from ours."""
 
@@ -49,17 +39,14 @@ _STATES: Final = {"QUEUED": "queued", "RUNNING": "running"}
 """AWS's states in which a query has not ended, in words."""
 
 
-class Query:
+class Query(Patience):
     """A statement at one store, and what AWS made of it. `progress` hears of every step."""
 
     def __init__(self, aws: CloudTrail, store: Store, statement: Statement, progress: Progress) -> None:
-        self.ref = ""
+        super().__init__(aws, progress)
         self.store = store
         self.columns = statement.columns
-        self.progress = progress
-        self.scanned = 0
         self.notes: list[str] = []
-        self._aws = aws
         self._sql = statement.sql
         self._owner = {"EventDataStoreOwnerAccountId": store.owner} if store.owner else {}
 
@@ -131,34 +118,13 @@ class Query:
             pending = described.get("DeliveryStatus") == "PENDING" if delivered else status in _STATES
             if not pending:
                 return described
-            age = self._aws.monotonic() - began
-            self._pause(min(max(FIRST_LOOK_SECONDS, age * LOOK_SHARE), LONGEST_LOOK_SECONDS), state)
+            self.until_next_look(began, state)
 
     def _read(self, operation: str, **given: Any) -> dict[str, Any]:
-        """What AWS tells of this query. It is paid for already, so AWS is waited for where it is away."""
-        began, seconds = self._aws.monotonic(), FIRST_LOOK_SECONDS
-        while True:
-            try:
-                return self._aws.call(self.store, operation, QueryId=self.ref, **given, **self._owner)
-            except EngineError as error:
-                if not is_transient(error):
-                    raise
-                if self._aws.monotonic() - began > LONGEST_AWAY.total_seconds():
-                    message = f"AWS did not answer for an hour: {error.message}"
-                    raise EngineError(message, error.hint) from error
-                log.info("query %s waits for AWS: %s", self.ref, error)
-            state = "AWS does not answer, waiting"
-            self.progress(self.ref, state, self.scanned)
-            self._pause(seconds, state)
-            seconds = min(2 * seconds, LONGEST_LOOK_SECONDS)
-
-    def _pause(self, seconds: float, state: str) -> None:
-        """Wait, and tell of `state` meanwhile."""
-        while seconds > 0:
-            self._aws.sleep(min(seconds, TELL_SECONDS))
-            seconds -= TELL_SECONDS
-            if seconds > 0:
-                self.progress(self.ref, state, self.scanned)
+        """What AWS tells of this query."""
+        return self.ask(
+            lambda: self._aws.call(self.store, operation, QueryId=self.ref, **given, **self._owner)
+        )
 
     def page(self, **token: str) -> dict[str, Any]:
         """One page of the answer."""

@@ -10,22 +10,25 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from threading import Semaphore
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field
 
-from bot.engines import ENGINES, Check, Engine, Statement
+from bot.engines import ENGINES, Check, Engine, Sources, Statement
 from bot.environment import Section
 from bot.errors import EngineError, UserError
 from bot.table import Cell, Row, Table
+from bot.text import literal
+from bot.wording import counted, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
+    from datetime import date
 
     import duckdb
     from sqlglot import exp
@@ -38,6 +41,15 @@ if TYPE_CHECKING:
 
 BATCH_ROWS: Final = 2_048
 """DuckDB's own vector size: what one step of a query yields."""
+
+DAY: Final = timedelta(days=1)
+ANEW: Final = "`tls-audit ingest PATH` with another TLS_AUDIT_ARCHIVE"
+
+NAMED: Final = 10
+"""Files that `doctor` names; of more it says how many. `ingest --verbose` names all."""
+
+TRIED: Final = 10
+"""Files that `doctor` opens to find a log: a README or two beside the logs are no reason for doubt."""
 
 POLL_SECONDS: Final = 0.25
 """How often a query tells its progress, running or waiting, and so how soon it can be stopped."""
@@ -74,6 +86,7 @@ class Local(Engine):
         seconds: float,
         at_once: int,
         logs: Sequence[str] = (),
+        logs_except: Sequence[str] = (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.concurrency = at_once
@@ -81,6 +94,7 @@ class Local(Engine):
         self._memory = memory
         self._seconds = seconds
         self._logs = logs
+        self._logs_except = logs_except
         self._slots = Semaphore(at_once)
         self._monotonic = monotonic
 
@@ -92,6 +106,7 @@ class Local(Engine):
             seconds=settings.local_seconds,
             at_once=settings.local_concurrency,
             logs=offer.logs,
+            logs_except=offer.logs_except,
         )
 
     def prepare(
@@ -104,7 +119,9 @@ class Local(Engine):
         events."""
         if self._logs:
             with progress() as tell:
-                return self._archive.ingest(self._logs, progress=tell, since=since, until=until)
+                return self._archive.ingest(
+                    self._logs, progress=tell, leave_out=self._logs_except, since=since, until=until
+                )
         if not self._archive.has_events():
             raise UserError(
                 "There are no events to ask yet.",
@@ -113,6 +130,29 @@ class Local(Engine):
             )
         return None
 
+    def sources(self, start: datetime | None = None, end: datetime | None = None) -> Sources:
+        known = self._archive.sources(start, end)
+        oldest, newest = self._archive.extent() or (None, None)
+        return Sources(
+            left_out={str(outcome): count for outcome, count in known.outcomes.items()},
+            records=known.records,
+            lost=len(known.missing) + len(known.strays),
+            is_reading=known.is_reading,
+            oldest=oldest,
+            newest=newest,
+            empty_days=self._empty_days(start, end),
+        )
+
+    def _empty_days(self, start: datetime | None, end: datetime | None) -> tuple[date, ...]:
+        """Whole days of a window, between the first and the last that have events, that have none."""
+        if start is None or end is None or not (days := self._archive.days()):
+            return ()
+        held = set(days)
+        first = max(days[0], (start + DAY - timedelta.resolution).date())
+        last = min(days[-1], end.date())
+        between = (first + n * DAY for n in range((last - first).days))
+        return tuple(day for day in between if day not in held)
+
     def checks(self, *, is_default: bool) -> Iterator[Check]:
         if not is_default:
             return
@@ -120,28 +160,53 @@ class Local(Engine):
             yield self._check_logs()
         has_events = self._archive.has_events()
         if has_events or not self._logs:
+            yield from self._check_sources()
             yield Check(
                 f"the embedded engine has {'' if has_events else 'no '}events in {self._archive.folder}",
                 has_events,
                 "Read some log files: `tls-audit ingest PATH`, or set TLS_AUDIT_LOGS.",
             )
 
+    def _check_sources(self) -> Iterator[Check]:
+        """What the archive does not have, with its names and reasons."""
+        known = self._archive.sources()
+        named = [f"{literal(each.name)}: {literal(each.why) or each.outcome}" for each in known.left_out]
+        if named:
+            what = f"{counted(len(named), 'file')} could not be read, or not all of it"
+            mend = "Mend them, or leave them out: TLS_AUDIT_LOGS_EXCEPT. `ingest --verbose` names all."
+            yield Check(_with_names(what, named), True, mend, warns=True)
+        if known.missing:
+            what = f"{counted(len(known.missing), 'file')} of the archive {_are(known.missing)} gone"
+            mend = f"Bring them back, or read the logs anew into an empty folder: {ANEW}."
+            yield Check(_with_names(what, known.missing), False, mend)
+        if known.strays:
+            strays = counted(len(known.strays), "file")
+            what = f"{strays} {_are(known.strays)} not in the archive's ledger: kept, not read"
+            mend = (
+                f"Bring back the ledger that knows them; or move them away, and read the logs anew: {ANEW}."
+            )
+            yield Check(_with_names(what, known.strays), True, mend, warns=True)
+
     def _check_logs(self) -> Check:
-        """Whether the log files are there and the newest of them can be read; there may be millions."""
+        """Whether the newest files hold events and can be read; there may be millions, so these must do."""
+        from bot.archive.archive import holds_an_event
         from bot.archive.events import Unusable
         from bot.archive.sources import find
 
-        found = find(self._logs, but=self._archive.folder)
+        found = find(self._logs, but=self._archive.folder, leave_out=self._logs_except)
         mend = "Check the path, and who may read it: TLS_AUDIT_LOGS."
         if found.unreadable:
             return Check(": ".join(found.unreadable[0]), False, mend)
-        if not found.sources:
-            return Check(f"there are no log files in {', '.join(self._logs)}", False, mend)
-        newest = found.sources[-1]
-        try:
-            next(newest.read(), b"")
-        except Unusable as error:
-            return Check(f"{newest.name}: {error}", False, mend)
+        for source in reversed(found.sources[-TRIED:]):
+            try:
+                next(source.read(), b"")
+            except Unusable as error:
+                return Check(f"{source.name}: {error}", False, mend)
+            if holds_an_event(source):
+                break
+        else:
+            only = f" among the newest {TRIED} files" if len(found.sources) > TRIED else ""
+            return Check(f"there are no log files{only} in {', '.join(self._logs)}", False, mend)
         then = "" if self._archive.has_events() else "; `serve` and `ask` read them in"
         return Check(f"the logs in {', '.join(self._logs)} can be read{then}", passed=True)
 
@@ -231,6 +296,15 @@ class Local(Engine):
         return connection
 
 
+def _with_names(what: str, names: Sequence[str]) -> str:
+    more = [f"and {number(len(names) - NAMED)} more"] if len(names) > NAMED else []
+    return "\n    ".join([f"{what}:", *names[:NAMED], *more])
+
+
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
 def _fetch(connection: duckdb.DuckDBPyConnection, statement: Statement) -> Table:
     import duckdb
 
@@ -239,10 +313,11 @@ def _fetch(connection: duckdb.DuckDBPyConnection, statement: Statement) -> Table
     if [each.type for each in parsed] != [duckdb.StatementType.SELECT]:
         raise EngineError("The embedded engine runs a single SELECT and nothing else.")
     result = connection.execute(parsed[0])
-    return Table(statement.columns, _batches(result, statement.columns))
+    return Table(statement.columns, read(result, statement.columns))
 
 
-def _batches(result: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> Iterator[list[Row]]:
+def read(result: duckdb.DuckDBPyConnection, columns: Sequence[Column]) -> Iterator[list[Row]]:
+    """What DuckDB answers, as a Table has it, in handfuls."""
     converted = [position for position, column in enumerate(columns) if column.type in {"TIME", "NUMBER"}]
     while batch := result.fetchmany(BATCH_ROWS):
         yield [_with_cells(row, converted) for row in batch] if converted else batch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
 
 from bot.archive.parquet import UNSAID
 from bot.errors import UserError
@@ -25,11 +26,11 @@ def translate(select: exp.Select, elsewhere: str) -> str:
     tree = select.copy()
     if (store := tree.args["from_"].this.name) != STORE:
         raise UserError(f"The embedded engine has no store `{store}`.", elsewhere)
-    tree.set("from_", exp.From(this=exp.to_table(EVENTS)))
+    tree.set("from_", exp.From(this=exp.Table(this=exp.to_identifier(EVENTS))))
     _to_said(tree)
     _narrow_days(tree)
-    _to_duckdb(tree)
-    return tree.sql("duckdb", pretty=True)
+    to_duckdb(tree)
+    return tree.sql(DuckDB, copy=False, pretty=True)
 
 
 def _narrow_days(tree: exp.Select) -> None:
@@ -42,7 +43,8 @@ def _narrow_days(tree: exp.Select) -> None:
             date, _, clock = node.right.name.partition(" ")
             upto = exp.LT if clock == "00:00:00" else exp.LTE
             kind = exp.GTE if isinstance(node, exp.GTE) else upto
-            days.append(kind(this=exp.column("day"), expression=exp.cast(exp.Literal.string(date), "DATE")))
+            day = exp.Cast(this=exp.Literal.string(date), to=exp.DataType(this=exp.DType.DATE))
+            days.append(kind(this=exp.column("day"), expression=day))
     narrow(tree, *days)
 
 
@@ -53,7 +55,8 @@ def _to_said(tree: exp.Select) -> None:
             texts = {each.name for each in node.expressions}
             names = [name for name, spellings in VERSIONS.items() if texts.issuperset(spellings)]
             if texts == {text for name in names for text in VERSIONS[name]}:
-                node.replace(exp.column("saidVersion").isin(*names))
+                said = exp.column("saidVersion")
+                node.replace(said.eq(names[0]) if len(names) == 1 else said.isin(*names))
         elif node in _SAID:
             node.replace(_SAID[node].copy())
 
@@ -78,7 +81,8 @@ _SAID: Final[dict[exp.Expr, exp.Expr]] = {
 """What a tree of `blanks` is where the archive keeps it."""
 
 
-def _to_duckdb(tree: exp.Select) -> None:
+def to_duckdb(tree: exp.Select) -> None:
+    """What the tree says, as DuckDB says it."""
     # Lake names a nested column by its last part, so that ORDER BY may say that
     for projection in list(tree.expressions):
         if isinstance(projection, exp.Column) and projection.table:
@@ -137,7 +141,7 @@ def _json_scalar(node: exp.JSONExtractScalar) -> exp.Expr:
     if detail := _tls_detail(node):
         return exp.column(detail, table="tlsDetails")
     # Trino answers NULL for text that is no JSON, and for an object or an array
-    path = exp.Literal.string(node.expression.sql("duckdb").strip("'"))
+    path = exp.Literal.string(node.expression.sql(DuckDB).strip("'"))
     kind = _try(exp.func("JSON_TYPE", node.this.copy(), path))
     scalar = exp.func("JSON_EXTRACT_STRING", node.this.copy(), path.copy())
     return exp.Case().when(kind.isin("OBJECT", "ARRAY").not_(), scalar)  # TRY(CASE …) would not catch

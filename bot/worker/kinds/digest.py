@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from bot import wording
+from bot.app.access import NotAllowed
 from bot.digests import scan
 from bot.digests.digest import LATE
 from bot.errors import BotError, ChannelGone, EngineError
@@ -69,10 +70,12 @@ class DigestCarrier:
         if asked.state != "done" or body is None:
             self._retry(lease, task, digest, asked)
             return
+        found = scan.from_json(body)
         report = self._digests.report(digest.id, *digest.period(task.day))
-        if report is None:
+        # what was told of an older scan is not told again for what is there now
+        if report is None or (report.read is not None and report.read < found.asked):
             subject = self._grammar.question(asked).subject()
-            report = self._report(digest, task.day, scan.from_json(body), subject)
+            report = self._report(digest, task.day, found, subject, report)
         lease.save(state="posting", rows=len(report.entries), answered=self._clock())
         due = digest.schedule.moment(task.day)
         now, zone = self._clock(), ZoneInfo(digest.schedule.zone)
@@ -82,16 +85,19 @@ class DigestCarrier:
         lease.finish("done")
 
     def fail(self, lease: Lease, task: DigestTask, error: BotError) -> None:
-        """Tell its owner what went wrong, and post it no more where its channel is gone."""
+        """Tell its owner what went wrong, and post it no more where its channel is gone, or is no longer one
+        in which its owner may have it told."""
         digest = self._digests.get(task.digest)
         if digest is None:
             return
-        if isinstance(error, ChannelGone):
+        if isinstance(error, (ChannelGone, NotAllowed)):
             self._digests.pause(digest.id)
             error = BotError(error.message, f"{error.hint} The digest is paused until someone resumes it.")
         lease.deliver(self._publisher.tell(lease, digest.owner, error))
 
-    def _report(self, digest: Digest, day: date, found: scan.Scan, subject: str) -> Report:
+    def _report(
+        self, digest: Digest, day: date, found: scan.Scan, subject: str, told: Report | None
+    ) -> Report:
         start, _ = digest.period(day)
         made, remembered, before = scan.report(
             found,
@@ -102,6 +108,7 @@ class DigestCarrier:
             history=self._digests.points(digest.id, start, PERIODS_KEPT_IN_MIND),
             trusted=self._digests.trusted(digest.id, start, PERIODS_KEPT_IN_MIND),
             stale_after=self._stale_after,
+            told=told,
         )
         return self._digests.keep(digest.id, made, remembered, before)
 

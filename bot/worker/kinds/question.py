@@ -73,7 +73,12 @@ class QuestionCarrier:
         with answer(question, ask, engine=engine, cap=self._cap) as found:
             coverage = found.summary.coverage
             self._inquiry.met(lease.run.engine, None if coverage is None else coverage.newest)
-            run = lease.save(state="posting", rows=found.table.row_count, answered=self._clock())
+            run = lease.save(
+                state="posting",
+                rows=found.table.row_count,
+                belief=found.summary.verdict.belief,
+                answered=self._clock(),
+            )
             notes = (*found.summary.notes, *from_another(run, self._clock()))
             summary = replace(found.summary, notes=notes)
             lease.deliver(self._publisher.answer(lease, question, found.table, summary))

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bot.app.answer import translate
+from bot.app.answer import COVERAGE_ROWS, translate
 from bot.digests import scan
 
 if TYPE_CHECKING:
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 class ScanCarrier:
     """Carries runs that nobody asked for, and that nobody is told of: the digests that await them tell."""
 
-    def __init__(self, digests: Digests, inquiry: Inquiry, grammar: Grammar, *, cap: int) -> None:
+    def __init__(self, digests: Digests, inquiry: Inquiry, grammar: Grammar) -> None:
         self._digests = digests
         self._inquiry = inquiry
         self._grammar = grammar
-        self._cap = cap
 
     def carry(self, lease: Lease, task: ScanTask) -> None:
         """Ask, and keep what was found."""
         run, question = lease.run, self._grammar.question(lease.run)
         before = self._grammar.question(replace(run, text=f"{task.previous} by={scan.VIEW}")).window
         asked = scan.questions(question, before, run.created, self._grammar.views)
-        self._inquiry.prepare(lease, lambda engine: translate(asked, engine, cap=self._cap))
+        self._inquiry.prepare(lease, lambda engine: translate(asked, engine, cap=COVERAGE_ROWS))
         with ExitStack() as tables:
             answers = {}
             for step in lease.run.steps:
                 table, _ = self._inquiry.ask(lease, step.name)
                 answers[step.name] = tables.enter_context(table)
-            found = scan.from_tables(run.created, answers)
+            sources = self._inquiry.engine(run).sources(question.window.start, question.window.end)
+            found = scan.from_tables(question, run.created, answers, sources)
         self._inquiry.met(run.engine, found.newest)
         self._digests.put_answer(run.id, scan.to_json(found))
         lease.finish("done", rows=len(found.rows))

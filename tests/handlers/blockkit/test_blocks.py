@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import slackblocks
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.answers.coverage import Coverage
 from bot.answers.summary import Summary
 from bot.errors import BotError
+from bot.question.parser import parse
 from bot.question.views import Chart, View, load
 from bot.sandbox import check_blocks, check_view
 from bot.store.run import QuestionTask
@@ -87,8 +88,6 @@ def _unique(count: int) -> st.SearchStrategy[list[str]]:
 
 @st.composite
 def questions(draw: st.DrawFn) -> Question:
-    from bot.question.parser import parse
-
     words = [
         f"agent={json.dumps(each)}"
         for each in draw(st.lists(st.from_regex(r"\w{1,70}", fullmatch=True), max_size=40))
@@ -200,15 +199,27 @@ def _element(element: dict[str, Any]) -> Any:
     return slackblocks.StaticSelectMenu(element["action_id"], options)
 
 
+def wordy(rows: int, proof: int) -> tuple[tuple[Table, View], Question, Summary, Run]:
+    """An answer with much to say, in its table and beside it."""
+    columns = [Column("userAgent", "TEXT"), Column("numOutdatedTlsCalls", "INTEGER")]
+    table = Table(columns, [[(f"{number} {'a' * 200}", number) for number in range(rows)]])
+    view = replace(VIEWS["clients"], columns=tuple(columns))
+    question = parse("last 7d by=clients", now=NOW, zone=UTC, views=VIEWS, engines=())
+    return (table, view), question, Summary("1 call", "b" * proof, None), asked(NOW)
+
+
 @FEW
+@example(*wordy(99, 3_600))  # 13,038 characters
+@example(*wordy(99, 9_000))
 @given(answers(), questions(), findings, runs())
 def test_every_answer_can_be_posted_in_every_style_of_table(
     made: tuple[Table, View], question: Question, found: Summary, run: Run
 ) -> None:
     table, view = made
-    shown = tables.FittedTable(table, view) if table.row_count else None
+    buttons = blocks.follow_ups(run, question, VIEWS.values(), empty=not table.row_count)
+    beside = [*blocks.footer("", found, run), buttons]
+    shown = tables.FittedTable(table, view, beside) if table.row_count else None
     header = tables.header(shown) if shown else []
-    buttons = blocks.follow_ups(run, question, VIEWS.values(), empty=shown is None)
     footer = [*blocks.footer(shown.left_out if shown else "", found, run), buttons]
     if shown is None:
         taken(footer)
@@ -298,13 +309,19 @@ def shown(rows: Sequence[Row], columns: Sequence[Column] = CALLS) -> tables.Fitt
 def test_the_rows_with_most_calls_are_shown_and_how_many_are_not_is_said() -> None:
     made = shown([(f"c{n}", "1.1" if n % 2 else "1.0", n) for n in range(312)])
     assert made.left_out == "Showing 99 of 312 rows, most calls first. All 312 rows are in the file."
-    assert [row[-1] for row in made.rows] == list(range(311, 212, -1))
+    assert [row[0] for row in made.rows] == list(range(311, 212, -1))
 
 
 def test_a_table_that_fits_says_nothing_of_what_is_left_out() -> None:
     made = shown([(f"c{n}", "1.1" if n % 2 else "1.0", n) for n in range(99)])
     assert made.left_out == ""
-    assert [row[-1] for row in made.rows] == list(range(98, -1, -1)), "most calls first"
+    assert [row[0] for row in made.rows] == list(range(98, -1, -1)), "most calls first"
+
+
+def test_calls_and_tls_stand_first_and_the_key_is_the_header_of_its_row() -> None:
+    made = shown([("a", "1.1", 1), ("b", "1.0", 2)])
+    assert [column.label for column in made.columns] == ["Calls", "TLS", "Client"]
+    assert tables.data_table(made, "x")["row_header_column_index"] == 2
 
 
 def test_a_view_without_a_policy_keeps_its_own_order() -> None:
@@ -321,7 +338,7 @@ def test_long_rows_leave_fewer_of_them_and_that_is_said_too() -> None:
 
 def test_a_long_cell_keeps_both_its_ends() -> None:
     made = shown([("start" + "x" * 1_000 + "end", "1.1", 1), ("y", "1.0", 1)])
-    (long, *_), _ = made.rows
+    (_, _, long), _ = made.rows
     assert isinstance(long, str)
     assert long.startswith("start")
     assert long.endswith("end")
@@ -331,14 +348,14 @@ def test_a_long_cell_keeps_both_its_ends() -> None:
 def test_what_is_the_same_in_every_row_is_said_once_above_the_table() -> None:
     made = shown([("a", "1.1", 1), ("b", "1.1", 2)])
     assert made.constants == [("TLS", "1.1")]
-    assert [column.label for column in made.columns] == ["Client", "Calls"]
+    assert [column.label for column in made.columns] == ["Calls", "Client"]
 
 
 def test_two_columns_of_one_name_are_not_mixed_up() -> None:
     columns = (Column("arn", "TEXT"), Column("principal", "TEXT"), CALLS[-1])
     made = shown([("same", "one", 1), ("same", "two", 2)], columns)
     assert made.constants == [("Principal", "same")]
-    assert made.rows == [["two", 2], ["one", 1]]
+    assert made.rows == [[2, "two"], [1, "one"]]
 
 
 def test_a_table_in_which_everything_is_the_same_is_still_a_table() -> None:

@@ -1,0 +1,55 @@
+"""How an answer is looked at, in Slack and in a terminal alike: calls and TLS in front, most calls on top."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from heapq import nlargest
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.question.views import View
+    from bot.table import Column, Row, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """A table as it is looked at, in Slack and in a terminal; files keep the view's own order."""
+
+    columns: tuple[Column, ...]
+    """The table's own."""
+    places: tuple[int, ...]
+    """Where the columns stand in the table, in the order in which they are shown."""
+    rows: list[Row]
+    by_measure: bool
+    """Whether the rows are those with most calls, the most first."""
+    by: str
+    """What one row is, in a word, as in "by client"; perhaps nothing."""
+
+    def key(self, among: Sequence[int]) -> int | None:
+        """The one of `among` that says which row is which: what the view is by, else what differs most."""
+        words = [at for at in among if self.columns[at].type not in {"INTEGER", "NUMBER"}]
+        named = [at for at in words if self.by and self.columns[at].label.lower() == self.by]
+        texts = [at for at in words if self.columns[at].type == "TEXT"]  # no moment says what a row is about
+        apart = sorted(texts or words, key=lambda at: -len({row[at] for row in self.rows}))
+        return next(iter([*named, *apart, *among]), None)
+
+
+def arranged(table: Table, view: View | None, most: int) -> Arrangement:
+    """At most `most` rows of `table`, with calls and TLS in front, and with most calls on top.
+
+    Views of every call keep their order while all of their rows are shown. Without a view, all stays.
+    """
+    measure = table.index(view.measure) if view is not None and view.measure else None
+    names = [column.name for column in table.columns]
+    first = [] if measure is None or view is None or not view.has_policy else [measure]
+    first += [names.index("tlsVersion")] if first and "tlsVersion" in names else []
+    places = (*first, *(at for at in range(len(names)) if at not in first))
+    by_measure = measure is not None and view is not None and (view.has_policy or table.row_count > most)
+    rows = (
+        nlargest(most, table.rows(), key=lambda row: cast("int", row[cast("int", measure)]))
+        if by_measure
+        else table.head[:most]
+    )
+    return Arrangement(table.columns, places, rows, by_measure, view.by if view is not None else "")

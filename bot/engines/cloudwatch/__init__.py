@@ -1,0 +1,1 @@
+"""AWS CloudWatch Logs: a trail's log groups, asked in the Logs Insights language."""

@@ -1,0 +1,469 @@
+"""Plain questions, as `who is still on tls 1.1 last week`, put into the words of the grammar by rules.
+
+Every word must mean something here, or be known to mean nothing (`FILLERS`): a question of which a word is
+not understood is not read at all, for the word may have been the one that mattered, as `not` or `first`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from bot.question import filters
+from bot.question.filters import FILTERS, BadValue
+from bot.question.tokens import quoted, tokens, unquoted
+from bot.question.window import belongs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+MOST_WORDS: Final = 60
+"""A longer text is no question that somebody typed into one line."""
+WINDOW_WORDS: Final = 10
+"""No window is longer."""
+USUAL_NEW: Final = ("today", "last 7d", "last 30d")
+"""What is new shows only beside what was there before: the days of a question, or more of them."""
+
+VIEW_NAMES: Final = {
+    name: view
+    for view, names in {
+        "principals": "principal user users role roles who identity identities person people caller"
+        " anyone anybody everyone everybody someone somebody team teams",
+        "clients": "client agent agents sdk sdks app apps application applications tool tools library"
+        " libraries software useragent user-agent user-agents",
+        "services": "service api apis",
+        "addresses": "address ip ips where source-ip host-address from-where",
+        "accounts": "account",
+        "regions": "region",
+        "ciphers": "cipher suite suites cipher-suite cipher-suites",
+        "versions": "version",
+        "trend": "day days date daily time timeline",
+        "findings": "finding",
+        "requests": "request event events",
+        "calls": "call",
+        "key-exchange": "kx key-exchanges",
+        "callers": "access-key access-keys accesskey key keys",
+        "coverage": "covered",
+    }.items()
+    for name in names.split()
+}
+"""What people call the views; each goes by its own name as well."""
+
+_FILLERS = (
+    "a an the and or of to in on at for from with via over using use uses used user's still "
+    "please thanks thank you hi hey hello show me us list give tell find get gets got see sees "
+    "seen look looks which what what's that those these this is are was were am be been being do "
+    "does did have has had there any anything everything all we i our my ours want need needs "
+    "know can could should talk come comes came call calls called calling make makes made making "
+    "hit hits hitting access accesses accessing run runs running affected clean ok okay fine old "
+    "outdated legacy deprecated obsolete outdated-tls insecure ancient tls ssl aws api traffic "
+    "request requests how many number ever yet currently now only just in-use it they them their "
+    "receive receives connect connects connecting ask asks asked people's across against into as"
+)
+FILLERS: Final = frozenset(_FILLERS.split())
+"""Words that may stand anywhere and change nothing: what is counted is calls over old TLS anyhow."""
+_UNLESS_NAMED: Final = frozenset({"logs", "states", "monitoring", "organizations"})
+"""Services whose names are ordinary words."""
+_SPOKEN: Final = {
+    "secrets manager": "secretsmanager",
+    "step functions": "states",
+    "dynamo": "dynamodb",
+    "api gateway": "apigateway",
+    "parameter store": "ssm",
+    "route 53": "route53",
+}
+_AGENTS: Final = frozenset({"python", "java", "curl", "ruby", "golang", "php", "dotnet", "nodejs", "awscli"})
+_COUNTS: Final = {
+    word: count
+    for count, word in enumerate(
+        ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), start=1
+    )
+} | {"twenty": 20}
+_NEGATIONS: Final = frozenset(
+    {"not", "no", "nor", "but", "except", "without", "never", "neither", "excluding", "unless", "isn't"}
+)
+_OF_ALL_CALLS: Final = frozenset({"versions", "ciphers", "trend", "coverage", "key-exchange", "findings"})
+"""Views that no other view can stand in for."""
+_ORDINARY: Final = frozenset(
+    {"least", "lost", "list", "post", "count", "weekend", "most", "host", "cost", "best", "test", "next"}
+)
+"""Words that are near one of ours and are none."""
+_VERSIONS: Final = ("1.0", "1.1", "1.2", "1.3")
+
+_V = r"(?:(?:tls|ssl)[\s-]*)?v?1\.[0-3]|tls[\s-]*v?1(?![.0-9])"
+_VS = rf"(?:{_V})(?:\s+(?:(?:or|and|/)\s+)?(?:{_V}))*"
+_NOT = r"(?:not|isn't|isnt|aren't|arent|wasn't|weren't|cannot|can't|doesn't|don't)"
+_BETWEEN_NOT = r"(?:\s+(?:yet|still|on|at|with|over|using|use|be|do|does|speak|speaking))*\s+"
+_EXCEPT = (
+    r"(?:(?:(?:all|everything|everyone)\s+(?:but|except))|except(?:\s+for)?|excluding|without"
+    r"|(?:but\s+)?not(?:\s+(?:to|in|from|on))?|other\s+than"
+    r"|besides|apart\s+from|outside(?:\s+of)?|ignoring)"
+)
+_NUMBER = rf"(?:[0-9]{{1,7}}|{'|'.join(_COUNTS)})"
+_COMPARED = re.compile(
+    r"(?<!\S)(?:-{1,2})?(?:tls|version|ssl)\s*(<=|>=|<|>)\s*(?:tls)?v?(1\.[0-3])(?!\S)", re.IGNORECASE
+)
+_SPELLED_COUNT = re.compile(
+    rf"\b(?:{'|'.join(_COUNTS)})(?=\s+(?:minute|hour|day|week|month|year)s\b)", re.IGNORECASE
+)
+_SIGNS: Final = {"<": "older than {}", "<=": "{} or older", ">": "newer than {}", ">=": "{} or newer"}
+_OPTION = re.compile(r"(?<!\S)--?(?=[A-Za-z])")
+
+
+def read(
+    text: str,
+    *,
+    views: Collection[str],
+    stores: Collection[str],
+    windows: Callable[[str], tuple[str, ...]],
+) -> tuple[str, ...]:
+    """`text`, tidied, in the words of the grammar: once, or as often as it can be meant; nothing if it is not
+    understood. `windows` gives the windows that some words name, likewise.
+    """
+    text = _SPELLED_COUNT.sub(lambda found: str(_COUNTS[found[0].lower()]), text)
+    text = unquoted(text, lambda piece: _OPTION.sub("", _COMPARED.sub(_in_words, piece)))
+    pairs: list[str] = []
+    words: list[str] = []
+    for token in tokens(text.replace("’", "'")):
+        if token.values:
+            words.append(f"\x00{len(pairs)}")
+            pairs.append(text[token.start : token.end])
+        else:
+            words.append(token.text)
+    if not words or len(words) > MOST_WORDS:
+        return ()
+    reader = _Reader(" ".join(words), pairs, views, stores, windows)
+    return reader.readings() if reader.understands() else ()
+
+
+def view_named(name: str, views: Collection[str]) -> str:
+    """The view that people call `name`; nothing where that is none."""
+    lower = name.lower()
+    return lower if lower in views else next(iter({VIEW_NAMES.get(lower, "")} & set(views)), "")
+
+
+def means_something(word: str) -> bool:
+    """Whether a word is one of ours, so that it is no slip of another one."""
+    return any(word.lower() in known for known in (FILLERS, VIEW_NAMES, _ORDINARY))
+
+
+def _in_words(compared: re.Match[str]) -> str:
+    return _SIGNS[compared[1]].format(f"tls {compared[2]}")
+
+
+@dataclass(slots=True)
+class _Reader:
+    """One text on its way, from left to right."""
+
+    text: str
+    pairs: list[str]
+    views: Collection[str]
+    stores: Collection[str]
+    windows: Callable[[str], tuple[str, ...]]
+    at: int = 0
+    said: list[str] = field(default_factory=list)
+    """Words of the grammar."""
+    grouped: list[str] = field(default_factory=list)
+    """Views asked for by `by` or `per`."""
+    named: list[str] = field(default_factory=list)
+    """Views that are only named."""
+    spans: list[tuple[str, ...]] = field(default_factory=list)
+    either: list[tuple[str, ...]] = field(default_factory=list)
+    """What may be meant in more than one way."""
+    last: str = ""
+    """The word of the last filter, as `service=` or `service!=`, which `or kms` goes on with."""
+    is_new: bool = False
+
+    def understands(self) -> bool:
+        """Whether every word has its meaning."""
+        while self.at < len(self.text):
+            for rule in (
+                self._pair,
+                self._versions,
+                self._window,
+                self._weak,
+                self._top,
+                self._filter,
+                self._store,
+                self._view,
+                self._filler,
+            ):
+                if rule():
+                    break
+            else:
+                return False
+            if rule not in (self._pair, self._filter):
+                self.last = ""
+            self._skip()
+        return len(self.spans) < 2
+
+    def readings(self) -> tuple[str, ...]:
+        """What was understood, in the grammar's words: one text, or two."""
+        alone = [view for view in self.named if view in _OF_ALL_CALLS]
+        views = tuple(dict.fromkeys([*self.grouped, *alone] if self.grouped else self.named))
+        either = [tuple(f"by={view}" for view in views)] if views else []
+        if self.is_new:
+            if views:
+                return ()
+            (span,) = self.spans[0] if self.spans else USUAL_NEW[:1]
+            longer = next(each for each in USUAL_NEW[1:] if each != span)
+            either += [(f"{span} by=findings", f"{longer} by=findings")]
+        elif self.spans:
+            either += [self.spans[0]]
+        either += self.either
+        if sum(len(each) > 1 for each in either) > 1 or any(len(each) > 2 for each in either):
+            return ()
+        made = [""]
+        for each in [*either, *((word,) for word in dict.fromkeys(self.said))]:
+            made = [f"{text} {way}".strip() for text in made for way in each]
+        return tuple(made)
+
+    # --- rules: each takes what it understands from `at` on, or nothing
+
+    def _take(self, pattern: str) -> re.Match[str] | None:
+        found = re.compile(rf"(?:{pattern})(?=\s|$)", re.IGNORECASE).match(self.text, self.at)
+        if found:
+            self.at = found.end()
+        return found
+
+    def _pair(self) -> bool:
+        found = self._take(r"\x00([0-9]+)")
+        if found:
+            raw = self.pairs[int(found[1])]
+            self.said.append(raw)
+            word = re.match(r"([^=!\s]+)\s*(!?)=", raw)
+            self.last = f"{word[1].lower()}{word[2]}=" if word else ""
+            return True
+        more = self.last and self._take(r"(?:or|and)\s+((?!and\b|or\b)[^\x00\s]+)(?!\s+(?:or|and)\s+older)")
+        if more and self.last.rstrip("!=") in FILTERS and not self._is_known(more[1]):
+            try:
+                filters.read(self.last.rstrip("!="), more[1])
+            except BadValue:
+                pass
+            else:
+                self.said.append(f"{self.last}{quoted(more[1])}")
+                return True
+        if more:
+            self.at = more.start()
+        return False
+
+    def _is_known(self, word: str) -> bool:
+        lower, guessed = word.lower(), filters.guess(word)
+        if guessed:
+            return guessed != self.last.rstrip("!=")
+        return (
+            bool(view_named(word, self.views))
+            or belongs(word)
+            or any(lower in known for known in (FILLERS, _NEGATIONS, _ORDINARY))
+        )
+
+    def _versions(self) -> bool:
+        if found := self._take(rf"{_NOT}{_BETWEEN_NOT}({_V})(?:\s+yet)?"):
+            return self._not_on(_versions(found[1])[0])
+        if found := self._take(
+            rf"(?:is|are|was|were)?\s*(?:older\s+than|below|under|lower\s+than|less\s+than|earlier\s+than|before"
+            rf"|worse\s+than)\s+({_V})"
+        ):
+            return self._older(_VERSIONS.index(_versions(found[1])[0]))
+        if found := self._take(
+            rf"({_V})\s+(?:or|and)\s+(?:older|lower|below|less|earlier|under|worse|down)"
+        ) or self._take(rf"(?:at\s+most|up\s+to)\s+({_V})"):
+            return self._older(_VERSIONS.index(_versions(found[1])[0]) + 1)
+        if found := self._take(
+            rf"({_V})\s+(?:or|and)\s+(?:newer|higher|above|later|better|up)"
+        ) or self._take(rf"at\s+least\s+({_V})"):
+            return self._only(_VERSIONS[_VERSIONS.index(_versions(found[1])[0]) :])
+        if found := self._take(rf"(?:newer\s+than|above|higher\s+than|later\s+than)\s+({_V})"):
+            return self._only(_VERSIONS[_VERSIONS.index(_versions(found[1])[0]) + 1 :])
+        found = self._take(rf"(?:(?:version|tls)[\s:]+)?({_VS})")
+        return found is not None and self._only(_versions(found[1]))
+
+    def _older(self, floor: int) -> bool:
+        if not 0 < floor < len(_VERSIONS):
+            return False
+        self.said.append(f"min={_VERSIONS[floor]}")
+        return True
+
+    def _only(self, versions: Collection[str]) -> bool:
+        if versions:
+            self.said.append(f"version={','.join(versions)}")
+        return bool(versions)
+
+    def _not_on(self, version: str) -> bool:
+        """`not on 1.2` may be meant of those behind only, or of those ahead as well."""
+        behind = f"min={version}"
+        if version == _VERSIONS[-1]:
+            self.said.append(behind)
+            return True
+        others = f"version={','.join(each for each in _VERSIONS if each != version)}"
+        self.either.append((behind, others) if version != _VERSIONS[0] else (others,))
+        return True
+
+    def _window(self) -> bool:
+        words = self.text[self.at :].split()[:WINDOW_WORDS]
+        for count in range(len(words), 0, -1):
+            span = " ".join(words[:count])
+            if found := self.windows(span):
+                self.spans.append(found)
+                self.at += len(span)
+                return True
+        return False
+
+    def _weak(self) -> bool:
+        if self._take(r"weak\s+(?:tls\s+)?(?:cipher[\s-]?suites?|ciphers?|suites?)"):
+            self.said.append("cipher=weak")
+            return True
+        quantum = r"(?:post[\s-]quantum|pqc?|quantum[\s-]safe)(?:\s+(?:tls|crypto|key\s+exchange))?"
+        if self._take(rf"(?:{_NOT}|without|no){_BETWEEN_NOT}{quantum}(?:\s+yet)?") or self._take(
+            r"classical\s+(?:kx|key[\s-]exchange)"
+        ):
+            self.said.append("kx=classical")
+            return True
+        if self._take(r"(?:is\s+|anything\s+|what's\s+|who's\s+)?new"):
+            self.is_new = True
+            return True
+        if self._take(r"private(?:ly)?"):
+            self.said.append("private")
+            return True
+        return False
+
+    def _top(self) -> bool:
+        worst = "worst|biggest|busiest|largest|noisiest"
+        found = self._take(rf"(?:the\s+)?(?:top|{worst})[\s:]+({_NUMBER})") or self._take(
+            rf"(?:the\s+)?({_NUMBER})\s+(?:top|{worst})"
+        )
+        if found:
+            count = found[1].lower()
+            self.said.append(f"top={_COUNTS.get(count, count)}")
+            return True
+        return self._take(rf"(?:the\s+)?(?:{worst}|top)(?=\s+[a-z]+s\b)") is not None  # `top clients`
+
+    def _filter(self) -> bool:
+        start = self.at
+        excluded = self._take(_EXCEPT) is not None
+        if excluded:
+            self._skip()
+        taken = 0
+        while True:
+            # `service s3`, `service:s3`, and what tells by itself which filter it is
+            word = self._take(rf"({'|'.join((*FILTERS, 'source', 'acct'))})(?:\s*:\s*|\s+)([^\x00\s]+)")
+            value = (
+                word
+                or self._take(r"(" + "|".join(name.replace(" ", r"\s+") for name in _SPOKEN) + r")")
+                or self._take(r"([^\x00\s]+)")
+            )
+            if value is None or not self._say(value, excluded=excluded):
+                self.at = value.start() if value else self.at
+                break
+            taken += 1
+            after = self.at
+            self._skip()
+            if excluded and self._take("or|and|nor"):
+                self._skip()
+                continue
+            self.at = after
+            if not excluded:
+                break
+            self._skip()
+        if not taken:
+            self.at = start
+        return taken > 0
+
+    def _skip(self) -> None:
+        while self.text[self.at : self.at + 1] == " ":
+            self.at += 1
+
+    def _say(self, value: re.Match[str], *, excluded: bool) -> bool:
+        is_named = value.re.groups == 2
+        text = value[2] if is_named else value[1]
+        lower = " ".join(text.lower().split())
+        text = _SPOKEN.get(lower, text)
+        if is_named:
+            word = {"source": "service", "acct": "account"}.get(value[1].lower(), value[1].lower())
+            if FILTERS[word].is_free_text or view_named(text, self.views) or lower in FILLERS:
+                return False
+        elif lower in _SPOKEN:
+            word = "service"
+        elif lower in _AGENTS:
+            word, text = "agent", lower
+        elif lower in _UNLESS_NAMED or not (word := filters.guess(text)):
+            return False
+        if excluded and word == "version":
+            return False  # `used 1.0 but not 1.1` is about people; a filter is about calls
+        try:
+            filters.read(word, text)
+        except BadValue:
+            return False
+        self.last = f"{word}{'!' if excluded else ''}="
+        self.said.append(f"{self.last}{quoted(text)}")
+        return True
+
+    def _store(self) -> bool:
+        names = [re.escape(name) for name in self.stores]
+        found = self._take(f"({'|'.join(names)})") if names else None
+        if found:
+            self.said.append(f"store={quoted(found[1])}")
+        return found is not None
+
+    def _view(self) -> bool:
+        if self._take(
+            r"what\s+(?:should|must|do|does)\s+(?:i|we)\s+(?:have\s+to\s+|need\s+to\s+)?"
+            r"(?:upgrade|fix|update|patch)(?:\s+first)?"
+        ) or self._take(
+            r"what\s+(?:needs|has)\s+(?:upgrading|fixing|updating|patching|to\s+be\s+(?:upgraded|fixed|updated))"
+        ):
+            return self._show("clients")
+        if self._take(r"(?:tls\s+)?versions(?:\s+(?:per|by)\s+service)?") and "versions" in self.views:
+            return self._show("versions")
+        if self._take(r"user[\s-]?agents?"):
+            return self._show("clients")
+        if self._take(r"over\s+time|each\s+day|every\s+day|day\s+by\s+day"):
+            return self._show("trend")
+        start = self.at
+        if found := self._take(
+            r"(?:(?:grouped?|split|broken\s+down|sorted|listed)\s+)?(?:by|per|for\s+each|view[\s:]+)\s*(?:the\s+)?([a-z-]+)"
+        ):
+            view = view_named(found[1], self.views)
+            if view:
+                self.grouped.append(view)
+                before = self.at
+                more = self._take(r"\s+(?:and|,|/|then)\s+(?:by\s+)?([a-z-]+)")
+                other = view_named(more[1], self.views) if more else ""
+                if other:
+                    self.grouped.append(other)  # one answer has one view: its asker chooses
+                else:
+                    self.at = before
+                return True
+            self.at = start
+        if found := self._take(r"where(?:\s+from)?|from\s+where|from\s+which\s+(?:ips|addresses)"):
+            return self._show("addresses")
+        found = self._take(r"[a-z][a-z-]*(?:'s)?")
+        if found is None:
+            return False
+        word = found[0].lower().removesuffix("'s")
+        view = view_named(word, self.views)
+        if view and (word not in FILLERS and word not in {"calls", "time", "key", "keys", "day", "days"}):
+            return self._show(view)
+        self.at = start
+        return False
+
+    def _show(self, view: str) -> bool:
+        if view not in self.views:
+            return False
+        self.named.append(view)
+        return True
+
+    def _filler(self) -> bool:
+        found = self._take(r"[a-z'&/-]+")
+        if found is None:
+            return False
+        is_filler = found[0].lower() in FILLERS or found[0] in {"&", "/", "-"}
+        self.at = self.at if is_filler else found.start()
+        return is_filler
+
+
+def _versions(text: str) -> tuple[str, ...]:
+    """The versions that are named, each once, the oldest first."""
+    found: Any = re.findall(r"1\.[0-3]|1(?![.0-9])", text)
+    return tuple(sorted({"1.0" if each == "1" else each for each in found}))

@@ -1,0 +1,114 @@
+"""Secrets: what must not be written anywhere, by what is known of it and by how it looks."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any, TextIO
+
+HIDDEN: Final = "…"
+"""What stands where a secret was."""
+
+NAMED: Final = (
+    "SLACK_BOT_TOKEN",
+    "SLACK_APP_TOKEN",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "PGPASSWORD",
+)
+"""What is a secret in the environment, whatever it looks like: ours, boto3's (its configuration guide) and
+libpq's (its docs, environment variables)."""
+
+_PASSWORD: Final = re.compile(r"[^:]*://[^:/@]*:(.*)@")
+"""The password in a URL: up to the last @, since it may hold any characters."""
+
+_WORD: Final = r"(?:pass(?:word|wd|phrase)?|pwd|(?:ssl|pg)password|token|secret)"
+
+_PARAMETER: Final = re.compile(rf"(?i)[?&;\s]{_WORD}=([^&;\s]+)")
+
+_SHAPES: Final = tuple(
+    re.compile(shape)
+    for shape in (
+        # Slack's tokens (docs.slack.dev/authentication/tokens): xoxb-, xoxp-, xoxe.xoxp-, xapp- and their kin
+        r"()(?:xox[a-z]|xapp)-[0-9A-Za-z-]+",
+        # a response_url lets whoever has it post, an upload_url send a file, a ticket open a connection, a
+        # trigger_id a form
+        r"(hooks\.slack(?:-gov)?\.com/)[^\s\"'<>]+",
+        r"(files\.slack(?:-gov)?\.com/upload/)[^\s\"'<>]+",
+        r"([?&]ticket=)[^\s&\"'<>]+",
+        r"((?:response_url|upload_url|trigger_id)[\"']?\s{0,9}[=:]\s{0,9}[\"']?)[^\s\"',}]+",
+        r"()(?<![\d.])\d{6,20}\.\d{6,20}\.[0-9a-f]{16,64}(?![0-9a-f])",
+        # name:password@ of any URL, and what is called a password; bounded, so that no text makes this slow
+        r"(://[^\s:/@]{0,128}:)\S{1,512}(?=@)",
+        rf"(?i)((?:\b|_){_WORD}[\"']?=[\"']?)[^\s\"',}}&;]+",
+        r"(?i)((?:secret_?access_?key|session_?token|x-amz-(?:signature|security-token|credential))"
+        r"[\"']?\s{0,9}[=:]\s{0,9}[\"']?)[^\s\"',}&]+",
+        # AWS's own patterns: an access key's id, and its secret, with all kinds of characters: a SHA-1 in hex
+        # is none
+        r"()(?<![A-Z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])",
+        r"()(?<![A-Za-z0-9/+=])(?=[^\s]{0,39}[a-z])(?=[^\s]{0,39}[A-Z])(?=[^\s]{0,39}[0-9])"
+        r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])",
+    )
+)
+"""What looks like a secret, whoever's it is; the group is what stays in front of it."""
+
+
+def of_url(url: str) -> list[str]:
+    """The secrets that a URL holds, as they stand in it and as they are meant: its password, anywhere."""
+    # not by urlsplit, which refuses some that a database takes, and then nothing would be kept back
+    found = _PASSWORD.match(url)
+    held = [*([found[1]] if found else []), *_PARAMETER.findall(url)]
+    return [form for each in held if each for form in (each, unquote(each))]
+
+
+def of_environment(environment: Mapping[str, str]) -> list[str]:
+    """The secrets that stand in an environment."""
+    named = [environment[name].strip() for name in NAMED if environment.get(name, "").strip()]
+    values = [value.strip() for value in environment.values()]
+    looks = [value for value in values if any(shape.fullmatch(value) for shape in _SHAPES)]
+    urls = [secret for value in values if "://" in value for secret in of_url(value)]
+    return [*named, *looks, *urls]
+
+
+class Secrets:
+    """Those that are `known`, and whatever looks like one. Safe from any thread."""
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        forms = {form for each in known if each for form in (each, repr(each)[1:-1], quote(each, safe=""))}
+        # the longest first, for one may begin another
+        longest = sorted(forms, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, longest))) if longest else None
+
+    def hide(self, text: str) -> str:
+        """`text` without secrets."""
+        if self._known is not None:
+            text = self._known.sub(HIDDEN, text)
+        for shape in _SHAPES:
+            text = shape.sub(rf"\1{HIDDEN}", text)
+        return text
+
+
+class Hiding:
+    """A stream of text that lets no secret through; in all else the stream it writes to."""
+
+    def __init__(self, stream: TextIO, secrets: Secrets) -> None:
+        self._stream = stream
+        self._secrets = secrets
+
+    def write(self, text: str) -> int:
+        """Write `text` without its secrets; how many characters of it were taken: all."""
+        self._stream.write(self._secrets.hide(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each, likewise."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
