@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,14 +21,16 @@ from typing import TYPE_CHECKING, Final
 from bot.archive import ledger as ledgers
 from bot.archive import parquet
 from bot.archive.compaction import Compacted, compact
-from bot.archive.content import NoLog, texts
+from bot.archive.content import BLOCK_BYTES, NoLog, texts
 from bot.archive.days import Days
+from bot.archive.disk import plain_errors
 from bot.archive.events import Unusable
-from bot.archive.ingest import BadFile, Ingest, Ingested, Limits, Progress, plain_errors
-from bot.archive.ledger import LEDGER, LOCK, PARQUET, Key, Ledger, Outcome, Report, Sources
+from bot.archive.ingest import BadFile, Ingest, Ingested, Limits, Progress
+from bot.archive.ledger import LEDGER, LOCK, PARQUET, Ledger
 from bot.archive.records import Tally, rows, scan, split
+from bot.archive.reports import Key, Outcome, Report, Sources
 from bot.archive.sources import Found, Source, check, find
-from bot.errors import UserError
+from bot.errors import EngineError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,8 +52,7 @@ class Archive:
         self._limits = limits or Limits()
 
     def has_events(self) -> bool:
-        files = self._files()
-        return files is None or bool(files)
+        return bool(self._files())
 
     def events_sql(self) -> str:
         """The statement that makes `events`, with the folders' `day` as a DATE, in an embedded engine."""
@@ -59,30 +60,34 @@ class Archive:
 
     def days(self) -> list[date]:
         """The days in UTC of which it has events, oldest first."""
-        files = self._files()
-        names = [path.parent.name for path in self.folder.glob(PARQUET)] if files is None else files
-        return sorted({date.fromisoformat(name[len("day=") :][:10]) for name in names})
+        return sorted({date.fromisoformat(_day(name)) for name in self._files()})
 
     def extent(self) -> tuple[datetime, datetime] | None:
-        """The moments of its oldest and its newest event; None where it has none. Cheap: of the first and the
-        last day, Parquet's own statistics are read."""
-        days = self.days()
-        if not days:
-            return None
+        """The moments of its oldest and its newest event; None where it has none. Cheap: ingests write them
+        down; where one is under way, the files of the first and the last day are looked at."""
+        ends = _ends(self._files())
         with plain_errors(self.folder, "read"):
-            return parquet.extent(self.folder, self._files(), days[0], days[-1])
+            return (ledgers.extent(self.folder, ends) or parquet.extent(self.folder, ends)) if ends else None
 
-    def sources(self, start: datetime | None = None, end: datetime | None = None) -> Sources:
-        """What is missing from the archive for a window of times in UTC, or for all times."""
+    def sources(
+        self,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        places: Sequence[str] | None = None,
+    ) -> Sources:
+        """What is missing from the archive for a window of times in UTC, or for all times. `places` are those
+        of which all days should have been looked at; None: all that ever were."""
+        named = None if places is None else _named(places)
         with plain_errors(self.folder, "read"):
-            return ledgers.sources(self.folder, start, end)
+            return ledgers.sources(self.folder, start, end, named)
 
-    def _files(self) -> list[str] | None:
-        """The archive's files; None for all that are there, where no ledger of ours says which."""
+    def _files(self) -> list[str]:
+        """The archive's files, by their names within its folder: all that are there where no ledger of ours
+        says which."""
         with plain_errors(self.folder, "read"):
             files = ledgers.files(self.folder)
-            if files is None and next(self.folder.glob(PARQUET), None) is None:
-                return []
+            if files is None:
+                return sorted(str(path.relative_to(self.folder)) for path in self.folder.glob(PARQUET))
             return files
 
     def ingest(
@@ -145,9 +150,10 @@ class Archive:
                 ledger.note(passed_over, again=False)
                 reports += passed_over
                 ledger.look(_named(sources), days)
-                self._drop(ledger, now())
+                self._keep_to(ledger, now())
                 if work.events:
                     compact(self.folder, ledger, spool, limits=self._limits, now=now)
+            self._measure(ledger)
         return _ingested(work, found, before, known, reports, clock() - began)
 
     def compact(
@@ -164,8 +170,10 @@ class Archive:
             _spool_folder(self.folder) as spool,
             plain_errors(self.folder),
         ):
-            self._drop(ledger, now())
-            return compact(self.folder, ledger, spool, limits=self._limits, now=now, today=today, heed=heed)
+            self._keep_to(ledger, now())
+            done = compact(self.folder, ledger, spool, limits=self._limits, now=now, today=today, heed=heed)
+            self._measure(ledger)
+            return done
 
     def _from(self, since: datetime | None, now: float) -> datetime | None:
         """The first moment that is wanted and kept."""
@@ -174,19 +182,38 @@ class Archive:
         kept = _midnight(now) - self._keep
         return max(since, kept) if since else kept
 
-    def _drop(self, ledger: Ledger, now: float) -> None:
-        if self._keep is not None:
-            ledger.drop((_midnight(now) - self._keep).date(), now)
+    def _keep_to(self, ledger: Ledger, now: float) -> None:
+        ledger.keep(None if self._keep is None else (_midnight(now) - self._keep).date(), now)
+
+    def _measure(self, ledger: Ledger) -> None:
+        """Write down the extent. Of a damaged file whoever asks it tells."""
+        ends = _ends(self._files())
+        if not ends or ledgers.extent(self.folder, ends):
+            return
+        with suppress(EngineError), plain_errors(self.folder, "read"):
+            if extent := parquet.extent(self.folder, ends):
+                ledger.measure(ends, extent)
 
 
 def _midnight(now: float) -> datetime:
     return datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+def _day(name: str) -> str:
+    """The day of one of the archive's files, an ISO date."""
+    return name.removeprefix("day=").partition("/")[0]
+
+
+def _ends(files: Sequence[str]) -> list[str]:
+    """Those of the first and the last day."""
+    days = {_day(name) for name in files}
+    return [name for name in files if _day(name) in {min(days), max(days)}]
+
+
 def holds_an_event(source: Source) -> bool:
     """Whether a file is a log, by its content; its first event is enough."""
     try:
-        for text in texts(source.read()):
+        for text in texts(source.read(BLOCK_BYTES)):
             if any(True for _ in rows(split(text) if isinstance(text, bytes) else scan(text), Tally())):
                 return True
     except (NoLog, Unusable):

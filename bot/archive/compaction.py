@@ -19,7 +19,9 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from bot.archive import parquet
-from bot.archive.ingest import HASH_CHARACTERS, MB, Limits, Step, sync
+from bot.archive.disk import sync
+from bot.archive.ingest import HASH_CHARACTERS, MB, Limits, Step
+from bot.archive.said import SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -85,7 +87,7 @@ def compact(
                     failed.append(day)
                     break
                 batch = hashlib.sha256(repr(group).encode()).hexdigest()[:HASH_CHARACTERS]
-                name = f"day={day}/{batch}-{ORDERED}{parquet.SUFFIX}"
+                name = f"day={day}/{batch}-{ORDERED}{SUFFIX}"
                 sync(merged)
                 ledger.announce(batch)
                 limits.on_step(Step.KEEP)

@@ -63,6 +63,9 @@ class Days:
         return key
 
 
+EVER: Final = Days()
+
+
 def _day(moment: datetime | None, slack: timedelta) -> str:
     try:
         return f"{moment.astimezone(UTC) + slack:%Y/%m/%d}" if moment else ""

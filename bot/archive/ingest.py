@@ -7,30 +7,31 @@ another loads the batch before.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import sqlite3
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.archive import parquet
-from bot.archive.content import NoLog
+from bot.archive.content import PIECES, NoLog, Pieces
+from bot.archive.disk import plain_errors, sync
 from bot.archive.events import Row, Unusable
-from bot.archive.ledger import Key, Ledger, Outcome, Report
 from bot.archive.parquet import Spool
 from bot.archive.records import Tally, rows, scan, split
+from bot.archive.reports import Key, Outcome, Report
+from bot.archive.said import SUFFIX
 from bot.archive.scanner import NO_JSON
 from bot.archive.sources import Archived, Denied, Gone, Source, read_ahead
-from bot.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from bot.archive.content import Text
+    from bot.archive.ledger import Ledger
 
 MB: Final = 1 << 20
 BATCH_BYTES: Final = (
@@ -57,6 +58,7 @@ class Limits:
     """How much is taken at once, and who hears of each step just before it is taken, in whichever thread."""
 
     batch_bytes: int = BATCH_BYTES
+    pieces: Pieces = PIECES
     on_step: Callable[[Step], None] = lambda _: None
 
 
@@ -186,7 +188,7 @@ class Ingest:
 
     def _pass(self, sources: Sequence[Source], batch_bytes: int) -> None:
         batch = self._batch()
-        for source, content in read_ahead(sources):
+        for source, content in read_ahead(sources, self.limits.pieces):
             try:
                 data = content.result()
                 if isinstance(data, bytes):
@@ -284,13 +286,19 @@ class Ingest:
 
     def _load(self, batch: _Batch, spool: Spool, chunk: int) -> None:
         """Spool → Parquet beside the archive, without what the archive or an earlier chunk holds already."""
-        names = [name for name in self.ledger.day(spool.day) if name not in batch.replaced]
-        held = [path for name in names if (path := self.folder / name).exists()]
-        earlier = [*batch.folder.glob(f"{spool.day}.*.parquet")]
+        held = {
+            path: day
+            for day in _near(spool.day)
+            for path in (
+                *(self.folder / name for name in self.ledger.day(day) if name not in batch.replaced),
+                *batch.folder.glob(f"{day}.*.parquet"),
+            )
+            if path.exists()
+        }
         file = batch.folder / f"{spool.day}.{chunk}.parquet"
         self.limits.on_step(Step.LOAD)
         written = parquet.write(self.duck, spool, file)
-        merged = parquet.merge(self.duck, file, [*held, *earlier], spool)
+        merged = parquet.merge(self.duck, file, held, spool)
         if written == merged.doubles:
             file.unlink()
         for old, fuller in merged.replaced.items():
@@ -311,7 +319,7 @@ class Ingest:
             folder = self.folder / f"day={day}"
             folder.mkdir(exist_ok=True)
             sync(file)
-            kept = folder / f"{name}-{chunk}{parquet.SUFFIX}"
+            kept = folder / f"{name}-{chunk}{SUFFIX}"
             self.limits.on_step(Step.KEEP)
             file.replace(kept)
             sync(folder)
@@ -327,6 +335,13 @@ class Ingest:
         self.files += len(batch.sources)
         self.events += batch.events
         self.duplicates += batch.duplicates
+
+
+def _near(day: str) -> Iterator[str]:
+    """A day, and the two beside it: what another clock stamped is at most that far away."""
+    for days in (-1, 0, 1):
+        with suppress(OverflowError):
+            yield (date.fromisoformat(day) + timedelta(days)).isoformat()
 
 
 def _span(new: Sequence[Row]) -> tuple[str, str]:
@@ -353,31 +368,3 @@ def _report(source: Source, tally: Tally, first: str, last: str) -> Report:
         why = next((kind for kind, _ in tally.skipped.most_common(1)), strange)
     bad = {} if outcome is Outcome.SKIPPED else dict(tally.bad)
     return Report(source.name, outcome, why, dict(tally.skipped), bad, first, last)
-
-
-# --- the archive's own files
-
-
-@contextmanager
-def plain_errors(folder: Path, done: str = "written") -> Iterator[None]:
-    """What the disk, SQLite and DuckDB raise, in plain words."""
-    import duckdb
-
-    hint = f"See that {folder} can be written and its disk has room (TLS_AUDIT_ARCHIVE), then ingest again."
-    try:
-        yield
-    except (OSError, sqlite3.Error, duckdb.Error) as error:
-        raise EngineError(f"The archive could not be {done}: {_first_line(error)}.", hint) from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
-
-
-def sync(path: Path) -> None:
-    """Have what is at `path` be on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

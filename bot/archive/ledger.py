@@ -8,22 +8,19 @@ is ever removed. Parquet that the ledger cannot explain is kept, not read, and t
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import sqlite3
-from collections import Counter
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from bot.archive.days import SLACK, Days
-from bot.archive.sources import delivery_day
+from bot.archive.days import Days
+from bot.archive.reports import Key, Outcome, Report, Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import date
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from bot.archive.sources import Source
@@ -45,6 +42,7 @@ CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY, batch TEXT);
 CREATE TABLE IF NOT EXISTS pending (batch TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS replaced (name TEXT PRIMARY KEY, at REAL);
 CREATE TABLE IF NOT EXISTS dropped (day TEXT);
+CREATE TABLE IF NOT EXISTS extent (files TEXT, oldest TEXT, newest TEXT);
 CREATE TABLE IF NOT EXISTS looked (place TEXT, first TEXT, last TEXT);
 CREATE TABLE IF NOT EXISTS reports (
     name TEXT PRIMARY KEY, size INTEGER, stamp TEXT, reader INTEGER, outcome TEXT, why TEXT,
@@ -59,103 +57,8 @@ CREATE VIEW IF NOT EXISTS batches AS SELECT name FROM "an archive of a later ver
 """The code before asks `batches` first of all. It would take what was replaced for events, and delete what it
 does not know: so it is refused, in SQLite's words."""
 
-Key = tuple[str, int, str]
-"""What a source is known by: its name, size and stamp."""
-
-
-class Outcome(StrEnum):
-    """What became of a source."""
-
-    READ = "read"
-    SKIPPED = "skipped"
-    """It is no log; nobody misses it."""
-    REFUSED = "refused"
-    """It may hold events, and cannot be read; it is not tried again until it changes."""
-    ARCHIVED = "archived"
-    """It lies in a storage class from which it must be restored first."""
-    DENIED = "denied"
-    GONE = "gone"
-    """It was listed, and vanished before it was read."""
-
-
 FINAL: Final = (Outcome.SKIPPED, Outcome.REFUSED)
 """Outcomes that only another content changes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What became of one source; of one that was read, what in it was not.
-
-    `why` is the kind of what was skipped, or ends a sentence about what could not be read. `skipped` counts
-    records by kind, `bad` by reason. `first` and `last` are the eventTimes of its events, empty if unknown.
-    """
-
-    name: str
-    outcome: Outcome
-    why: str = ""
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    bad: Mapping[str, int] = field(default_factory=dict)
-    first: str = ""
-    last: str = ""
-
-    @property
-    def is_left_out(self) -> bool:
-        """Whether there may be events in it that the archive does not have."""
-        return bool(self.bad) or self.outcome not in {Outcome.READ, Outcome.SKIPPED}
-
-    def concerns(self, start: datetime, end: datetime) -> bool:
-        """Whether its events may lie in a window: by their times, else by the day that its name tells; True
-        where neither is known."""
-        if self.first and self.last:
-            first, last = (datetime.fromisoformat(moment) for moment in (self.first, self.last))
-            return first < end and last >= start
-        try:
-            day = datetime.strptime(delivery_day(self.name), "%Y%m%d").replace(tzinfo=UTC)
-        except ValueError:
-            return True
-        return day - SLACK < end and day + timedelta(days=1) > start
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What the answer to a question about a window rests on, and what is missing from it.
-
-    `left_out` are the sources of which all or a part could not be read and which may concern the window;
-    `skipped` and `records_skipped` count, whatever the window, what is no log and no call, by kind; `strays`
-    are Parquet files in the archive's folder that its ledger cannot explain, `missing` such as it lists and
-    that are not there; `unlooked` are the places of which some of the window's days were never looked at;
-    `kept_since` is the first day that is still kept, as an ISO date, where the window begins before it;
-    `is_reading` says that an ingest is under way.
-    """
-
-    left_out: tuple[Report, ...] = ()
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    records_skipped: Mapping[str, int] = field(default_factory=dict)
-    strays: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    unlooked: tuple[str, ...] = ()
-    kept_since: str = ""
-    is_reading: bool = False
-
-    @property
-    def files(self) -> int:
-        """How many files were left out as a whole."""
-        return sum(report.outcome is not Outcome.READ for report in self.left_out)
-
-    @property
-    def records(self) -> int:
-        """How many records could not be read in files of which the rest was."""
-        return sum(sum(each.bad.values()) for each in self.left_out if each.outcome is Outcome.READ)
-
-    @property
-    def outcomes(self) -> Mapping[Outcome, int]:
-        """How many files were left out as a whole, by what became of them."""
-        return Counter(each.outcome for each in self.left_out if each.outcome is not Outcome.READ)
-
-    @property
-    def are_whole(self) -> bool:
-        """Whether nothing is known to be missing, but for what an ingest is about to bring."""
-        return not (self.left_out or self.missing or self.unlooked or self.kept_since)
 
 
 class Ledger:
@@ -220,11 +123,19 @@ class Ledger:
                 for each in _looked(self.db).get(place, []):
                     if each.touch(whole):
                         whole = Days(min(each.first, whole.first), max(each.last, whole.last))
-                        self.db.execute(
-                            "DELETE FROM looked WHERE place = ? AND first = ? AND last = ?",
-                            [place, each.first, each.last],
-                        )
+                        self._unlook(place, each)
                 self.db.execute("INSERT INTO looked VALUES (?, ?, ?)", [place, whole.first, whole.last])
+
+    def _unlook(self, place: str, days: Days) -> None:
+        gone = [place, days.first, days.last]
+        self.db.execute("DELETE FROM looked WHERE place = ? AND first = ? AND last = ?", gone)
+
+    def measure(self, files: Sequence[str], extent: tuple[datetime, datetime]) -> None:
+        """Write down the moments of the oldest and the newest event in these files."""
+        with self.db:
+            self.db.execute("DELETE FROM extent")
+            moments = [each.isoformat() for each in extent]
+            self.db.execute("INSERT INTO extent VALUES (?, ?, ?)", [_hash(files), *moments])
 
     def day(self, day: str) -> list[str]:
         """The files of a day, by their names within the archive's folder."""
@@ -281,20 +192,29 @@ class Ledger:
         self.db.execute("DELETE FROM files WHERE name = ?", [name])
         self.db.execute("INSERT OR REPLACE INTO replaced VALUES (?, ?)", [name, now])
 
-    def drop(self, before: date, now: float) -> None:
+    def keep(self, since: date | None, now: float) -> None:
         """Let go of all days before this one: their files, which go later, and what is known of sources that
-        are not looked at any more."""
+        are not looked at any more. None: of nothing; and what was let go of may be read again."""
         with self.db:
-            old = self._names_of(f"day={before.isoformat()}/")
+            self.db.execute("DELETE FROM dropped")
+            if since is None:
+                return
+            self.db.execute("INSERT INTO dropped VALUES (?)", [since.isoformat()])
+            kept = Days.of(_midnight(since), None)
+            for place, days in _looked(self.db).items():
+                for each in days:
+                    if each.first < kept.first:
+                        self._unlook(place, each)
+                        if each.touch(kept):
+                            clipped = [place, kept.first, each.last]
+                            self.db.execute("INSERT INTO looked VALUES (?, ?, ?)", clipped)
+            old = self._names_of(f"day={since.isoformat()}/")
             for name in old:
                 self._replace(name, now)
-            if old:
-                self.db.execute("INSERT INTO dropped VALUES (?)", [before.isoformat()])
-                kept = Days.of(datetime.combine(before, datetime.min.time(), UTC), None)
-                for table in ("sources", "reports"):
-                    names = self.db.execute(f"SELECT name FROM {table}")  # noqa: S608 - a constant
-                    gone = [(name,) for (name,) in names if not kept.hold(name)]
-                    self.db.executemany(f"DELETE FROM {table} WHERE name = ?", gone)  # noqa: S608
+            for table in ("sources", "reports") if old else ():
+                names = self.db.execute(f"SELECT name FROM {table}")  # noqa: S608 - a constant
+                gone = [(name,) for (name,) in names if not kept.hold(name)]
+                self.db.executemany(f"DELETE FROM {table} WHERE name = ?", gone)  # noqa: S608
 
     def _names_of(self, before: str) -> list[str]:
         return [name for (name,) in self.db.execute("SELECT name FROM files WHERE name < ?", [before])]
@@ -351,8 +271,20 @@ def files(folder: Path) -> list[str] | None:
     return [name for name in names if (folder / name).exists()]
 
 
-def sources(folder: Path, start: datetime | None, end: datetime | None) -> Sources:
-    """What is missing from the archive for a window, or for all times."""
+def extent(folder: Path, files: Sequence[str]) -> tuple[datetime, datetime] | None:
+    """The moments of the oldest and the newest event in these files; None where nobody measured them."""
+    with _reader(folder) as db:
+        if db is None:
+            return None
+        query = "SELECT oldest, newest FROM extent WHERE files = ?"
+        found = db.execute(query, [_hash(files)]).fetchone()
+    return (datetime.fromisoformat(found[0]), datetime.fromisoformat(found[1])) if found else None
+
+
+def sources(
+    folder: Path, start: datetime | None, end: datetime | None, places: Sequence[str] | None
+) -> Sources:
+    """What is missing from the archive for a window, or for all times, as `Archive.sources`."""
     with _reader(folder) as db:
         if db is None:
             return Sources()
@@ -367,8 +299,10 @@ def sources(folder: Path, start: datetime | None, end: datetime | None) -> Sourc
             )
         )
         looked = _looked(db)
-        (dropped,) = db.execute("SELECT coalesce(max(day), '') FROM dropped").fetchone()
-        wanted = Days.of(start, end)
+        (dropped,) = db.execute("SELECT max(day) FROM dropped").fetchone()
+        kept = date.fromisoformat(dropped) if dropped else None
+        is_kept = kept is None or (start is not None and start >= _midnight(kept))
+        wanted = Days.of(_midnight(kept) if kept and not is_kept else start, end)
         ours = {name for (name,) in db.execute("SELECT name FROM files")}
         old = {name for (name,) in db.execute("SELECT name FROM replaced")}
         batches = {name for (name,) in db.execute("SELECT name FROM stored UNION SELECT batch FROM pending")}
@@ -381,9 +315,11 @@ def sources(folder: Path, start: datetime | None, end: datetime | None) -> Sourc
         records_skipped=records,
         strays=tuple(sorted(name for name in there.keys() - ours - old if there[name] not in batches)),
         missing=tuple(sorted(ours - there.keys())),
-        kept_since="" if start and start.date().isoformat() >= dropped else dropped,
+        kept_since=None if is_kept else kept,
         unlooked=tuple(
-            place for place, days in looked.items() if not any(each.contain(wanted) for each in days)
+            place
+            for place in (looked if places is None or not looked else places)
+            if not any(each.contain(wanted) for each in looked.get(place, ()))
         ),
         is_reading=_is_locked(folder),
     )
@@ -438,3 +374,11 @@ def _is_locked(folder: Path) -> bool:
 
 def _name(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time(), UTC)
+
+
+def _hash(files: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(files)).encode()).hexdigest()

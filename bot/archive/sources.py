@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.archive import content
-from bot.archive.days import Days
+from bot.archive.days import EVER, Days
 from bot.archive.events import Unusable
 from bot.errors import EngineError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from bot.archive.content import Text
+    from bot.archive.content import Pieces, Text
 
     Content = bytes | Iterator[Text]  # a short text; or the texts of what is long or holds several
 
@@ -41,8 +41,6 @@ DELIVERY_DAY: Final = re.compile(
 ARCHIVED_CLASSES: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """S3 storage classes of which an object must be restored before it can be read.
 Source: the S3 API reference, InvalidObjectState."""
-
-EVER: Final = Days()
 
 NOT_REGULAR: Final = "not a regular file"
 FOLDER: Final = "folder marker"
@@ -63,12 +61,13 @@ class Gone(Unusable):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file or an object; `stamp` changes when its content does. `read` gives its bytes as stored."""
+    """A file or an object; `stamp` changes when its content does. `read` gives its bytes as stored,
+    in blocks of so many at most."""
 
     name: str
     size: int
     stamp: str
-    read: Callable[[], Iterator[bytes]]
+    read: Callable[[int], Iterator[bytes]]
 
     @property
     def key(self) -> tuple[str, int, str]:
@@ -204,21 +203,21 @@ def _add_file(path: str, within: str, found: Found, leave_out: Sequence[str]) ->
     if not stat.S_ISREG(about.st_mode):
         found.skipped[name] = NOT_REGULAR
         return
-    found.add(Source(name, about.st_size, str(about.st_mtime_ns), lambda: _read(Path(path))))
+    found.add(Source(name, about.st_size, str(about.st_mtime_ns), lambda most: _read(Path(path), most)))
 
 
 def _text(path: str | Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _read(path: Path) -> Iterator[bytes]:
+def _read(path: Path, most: int) -> Iterator[bytes]:
     try:
         # what became a pipe meanwhile must not be waited for
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise Unusable("it is not a regular file any more")
-            while block := file.read(content.BLOCK_BYTES):
+            while block := file.read(most):
                 yield block
     except FileNotFoundError as error:
         raise Gone("it was deleted meanwhile") from error
@@ -290,14 +289,14 @@ def _object(client: Any, bucket: str, item: dict[str, Any]) -> Source:
     restored = bool(item.get("RestoreStatus", {}).get("RestoreExpiryDate"))
     is_archived = kind in ARCHIVED_CLASSES and not restored
 
-    def read() -> Iterator[bytes]:
+    def read(most: int) -> Iterator[bytes]:
         if is_archived:
             raise Archived(f"it is archived ({kind})")
         with (
             _s3_errors(name, "s3:GetObject (and kms:Decrypt where the trail is encrypted)", one=True),
             closing(client.get_object(Bucket=bucket, Key=item["Key"])["Body"]) as body,
         ):
-            yield from body.iter_chunks(content.BLOCK_BYTES)
+            yield from body.iter_chunks(most)
 
     stamp = f"{item['ETag']} restored" if restored else item["ETag"]
     return Source(name, item["Size"], stamp, read)
@@ -344,7 +343,7 @@ def _of_one_object(code: str | None, message: str, action: str) -> Unusable | No
 # --- content
 
 
-def read_ahead(sources: Sequence[Source]) -> Iterator[tuple[Source, Future[Content]]]:
+def read_ahead(sources: Sequence[Source], pieces: Pieces) -> Iterator[tuple[Source, Future[Content]]]:
     """Every source in turn, with its content being read in other threads. `result()` may raise Unusable or
     NoLog, and so may the texts when they are read."""
     remote = any(source.name.startswith("s3://") for source in sources)
@@ -357,7 +356,7 @@ def read_ahead(sources: Sequence[Source]) -> Iterator[tuple[Source, Future[Conte
             while waiting and (len(waiting) > readers or weight + source.size > AHEAD_BYTES):
                 weight -= waiting[0][0].size
                 yield waiting.popleft()
-            waiting.append((source, pool.submit(_content, source)))
+            waiting.append((source, pool.submit(_content, source, pieces)))
             weight += source.size
         while waiting:
             yield waiting.popleft()
@@ -365,8 +364,8 @@ def read_ahead(sources: Sequence[Source]) -> Iterator[tuple[Source, Future[Conte
         pool.shutdown(cancel_futures=True)
 
 
-def _content(source: Source) -> Content:
-    texts = content.texts(source.read())
+def _content(source: Source, pieces: Pieces) -> Content:
+    texts = content.texts(source.read(pieces.block), pieces)
     first = next(texts, b"")
     if not isinstance(first, bytes):
         return chain([first], texts)

@@ -85,6 +85,12 @@ class Sources:
     newest: datetime | None = None
     """Between which moments it has events at all, whatever the window; None: it has none."""
 
+    unlooked: tuple[str, ...] = ()
+    """Places of its log files of which some of the window's days were never looked at."""
+
+    kept_since: date | None = None
+    """The first day that is still kept, where the window begins before it."""
+
     empty_days: tuple[date, ...] = ()
     """Whole days in UTC, of the window and between `oldest` and `newest`, of which it has no event."""
 

@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.archive import archive as archives
-from bot.archive import content
 from bot.archive.archive import Archive
-from bot.archive.ingest import BATCH_BYTES, Ingested, Limits, Progress, Step
+from bot.archive.content import Pieces
+from bot.archive.ingest import Ingested, Limits, Progress, Step
 from bot.errors import BotError, EngineError, UserError
 from bot.event_schema import COLUMNS, MAP
 
@@ -104,10 +104,15 @@ def logs(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def archive(tmp_path: Path, request: pytest.FixtureRequest) -> Archive:
-    return Archive(tmp_path / "archive", Limits(batch_bytes=getattr(request, "param", BATCH_BYTES)))
+    return Archive(tmp_path / "archive", getattr(request, "param", None))
 
 
-small_batches = pytest.mark.parametrize("archive", [5_000], indirect=True, ids=["small batches"])
+def limited(limits: Limits, name: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("archive", [limits], indirect=True, ids=[name])
+
+
+small_batches = limited(Limits(batch_bytes=5_000), "small batches")
+streamed = limited(Limits(batch_bytes=5_000, pieces=Pieces(whole=3_000, block=700)), "streamed")
 
 
 # --- what goes in comes out
@@ -514,27 +519,18 @@ def test_whatever_the_fields_hold_every_event_is_kept(fields: list[Event]) -> No
 # --- long files
 
 
-@pytest.fixture
-def streamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content, "WHOLE_BYTES", 3_000)
-    monkeypatch.setattr(content, "BLOCK_BYTES", 700)
-
-
-@small_batches
-@pytest.mark.usefixtures("streamed")
+@limited(Limits(batch_bytes=5_000, pieces=Pieces(whole=300, block=700)), "streamed")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("pack", [gzip.compress, bytes])
 def test_a_long_file_is_streamed(
-    shape: str, pack: Callable[[bytes], bytes], logs: Path, archive: Archive, monkeypatch: pytest.MonkeyPatch
+    shape: str, pack: Callable[[bytes], bytes], logs: Path, archive: Archive
 ) -> None:
-    monkeypatch.setattr(content, "WHOLE_BYTES", 300)
     put(logs / "a.json", pack(SHAPES[shape].encode()))
     assert ingest(archive, logs).bad == ()
     assert ids(archive) == [e["eventID"] for e in EVENTS]
 
 
-@small_batches
-@pytest.mark.usefixtures("streamed")
+@streamed
 def test_duplicates_are_found_within_a_long_file(logs: Path, archive: Archive) -> None:
     events = [event(n) for n in range(200)]
     put(logs / "a.jsonl", "\n".join(map(json.dumps, events + events)))
@@ -543,8 +539,7 @@ def test_duplicates_are_found_within_a_long_file(logs: Path, archive: Archive) -
     assert ids(archive) == [e["eventID"] for e in events]
 
 
-@small_batches
-@pytest.mark.usefixtures("streamed")
+@streamed
 @pytest.mark.parametrize("end", ['{"eventTime":', '{"eventTime": "never"}', "nonsense"])
 def test_of_a_long_file_with_a_bad_end_the_rest_is_stored(end: str, logs: Path, archive: Archive) -> None:
     put(logs / "a.jsonl", "\n".join([*(json.dumps(event(n)) for n in range(100)), end]))
@@ -559,8 +554,7 @@ def test_of_a_long_file_with_a_bad_end_the_rest_is_stored(end: str, logs: Path, 
     )
 
 
-@small_batches
-@pytest.mark.usefixtures("streamed")
+@streamed
 def test_of_a_long_file_whose_packing_is_cut_nothing_is_stored(logs: Path, archive: Archive) -> None:
     put(logs / "a.json.gz", log([event(n) for n in range(100)])[:-20])
     put(logs / "b.json", json.dumps([event(900)]))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.archive.archive import Archive
-from bot.archive.ledger import Outcome
+from bot.archive.reports import Outcome
 from tests.archive.bucket import Bucket, Object, serving
 
 if TYPE_CHECKING:

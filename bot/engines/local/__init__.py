@@ -48,6 +48,9 @@ ANEW: Final = "`tls-audit ingest PATH` with another TLS_AUDIT_ARCHIVE"
 NAMED: Final = 10
 """Files that `doctor` names; of more it says how many. `ingest --verbose` names all."""
 
+RECENT: Final = timedelta(days=2)
+"""How old the days are that `doctor` looks for log files in first: a trail delivers every hour."""
+
 TRIED: Final = 10
 """Files that `doctor` opens to find a log: a README or two beside the logs are no reason for doubt."""
 
@@ -88,6 +91,7 @@ class Local(Engine):
         logs: Sequence[str] = (),
         logs_except: Sequence[str] = (),
         monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.concurrency = at_once
         self._archive = archive
@@ -97,6 +101,7 @@ class Local(Engine):
         self._logs_except = logs_except
         self._slots = Semaphore(at_once)
         self._monotonic = monotonic
+        self._now = now
 
     @classmethod
     def make(cls, settings: LocalSettings, offer: Offer) -> Local:
@@ -131,7 +136,7 @@ class Local(Engine):
         return None
 
     def sources(self, start: datetime | None = None, end: datetime | None = None) -> Sources:
-        known = self._archive.sources(start, end)
+        known = self._archive.sources(start, end, self._logs or None)
         oldest, newest = self._archive.extent() or (None, None)
         return Sources(
             left_out={str(outcome): count for outcome, count in known.outcomes.items()},
@@ -140,6 +145,8 @@ class Local(Engine):
             is_reading=known.is_reading,
             oldest=oldest,
             newest=newest,
+            unlooked=known.unlooked,
+            kept_since=known.kept_since,
             empty_days=self._empty_days(start, end),
         )
 
@@ -188,27 +195,30 @@ class Local(Engine):
             yield Check(_with_names(what, known.strays), True, mend, warns=True)
 
     def _check_logs(self) -> Check:
-        """Whether the newest files hold events and can be read; there may be millions, so these must do."""
+        """Whether the newest files hold events and can be read. There may be millions: those of the last days
+        are listed first, and of any only the newest opened."""
         from bot.archive.archive import holds_an_event
+        from bot.archive.content import BLOCK_BYTES
+        from bot.archive.days import EVER, Days
         from bot.archive.events import Unusable
         from bot.archive.sources import find
 
-        found = find(self._logs, but=self._archive.folder, leave_out=self._logs_except)
+        places, only = ", ".join(self._logs), ""
         mend = "Check the path, and who may read it: TLS_AUDIT_LOGS."
-        if found.unreadable:
-            return Check(": ".join(found.unreadable[0]), False, mend)
-        for source in reversed(found.sources[-TRIED:]):
-            try:
-                next(source.read(), b"")
-            except Unusable as error:
-                return Check(f"{source.name}: {error}", False, mend)
-            if holds_an_event(source):
-                break
-        else:
+        for days in (Days.of(datetime.fromtimestamp(self._now(), UTC) - RECENT, None), EVER):
+            found = find(self._logs, but=self._archive.folder, leave_out=self._logs_except, days=days)
+            if found.unreadable:
+                return Check(": ".join(found.unreadable[0]), False, mend)
+            for source in reversed(found.sources[-TRIED:]):
+                try:
+                    next(source.read(BLOCK_BYTES), b"")
+                except Unusable as error:
+                    return Check(f"{source.name}: {error}", False, mend)
+                if holds_an_event(source):
+                    then = "" if self._archive.has_events() else "; `serve` and `ask` read them in"
+                    return Check(f"the logs in {places} can be read{then}", passed=True)
             only = f" among the newest {TRIED} files" if len(found.sources) > TRIED else ""
-            return Check(f"there are no log files{only} in {', '.join(self._logs)}", False, mend)
-        then = "" if self._archive.has_events() else "; `serve` and `ask` read them in"
-        return Check(f"the logs in {', '.join(self._logs)} can be read{then}", passed=True)
+        return Check(f"there are no log files{only} in {places}", False, mend)
 
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
         from bot.engines.local import dialect

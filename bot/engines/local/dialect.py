@@ -7,7 +7,7 @@ from typing import Final
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 
-from bot.archive.parquet import UNSAID
+from bot.archive.said import UNSAID
 from bot.errors import UserError
 from bot.event_schema import COLUMNS, KEY_EXCHANGE_PATH, MAP, VERSIONS, WHITESPACE
 from bot.question import blanks
