@@ -38,8 +38,8 @@ SMALLEST_TIER_BYTES: Final = MB >> 4
 FULL_BYTES: Final = 128 * MB
 """What is as large is not merged any more: a million events or more, in some ten row groups."""
 
-WORTH_ORDERING_BYTES: Final = 4 * MB
-"""Below, a file is a row group or two, and no order lets much be skipped."""
+WORTH_ORDERING_BYTES: Final = 16 * MB
+"""Below, a file is a row group, or little more, and no order lets much be skipped."""
 
 ORDERED: Final = "o"
 """In place of a chunk's number in the name of a file that is ordered for questions."""
@@ -81,7 +81,7 @@ def compact(
                 limits.on_step(Step.MERGE)
                 merged = spool / f"{day}.parquet"
                 try:
-                    parquet.join(duck, [folder / each for each in group], merged)
+                    parquet.join(duck, [folder / each for each in group], merged, sort_rows=limits.sort_rows)
                 except parquet.Unmergeable as error:
                     log.warning("the files of %s could not be merged: %s", day, error)
                     failed.append(day)

@@ -37,6 +37,7 @@ MB: Final = 1 << 20
 BATCH_BYTES: Final = (
     128 * MB
 )  # of JSON; two of them, one being split and one loaded, and DuckDB stay below 1 GB
+SORT_ROWS: Final = 60_000  # as long as events are, that takes some 100 MB: a sort of DuckDB's spills nothing
 JOIN_LINES: Final = 200  # per write: longer joins cost more in fresh memory than they save in calls
 HASH_CHARACTERS: Final = 32
 TEXT_WITHOUT_JSON: Final = "text without JSON"
@@ -59,6 +60,7 @@ class Limits:
 
     batch_bytes: int = BATCH_BYTES
     pieces: Pieces = PIECES
+    sort_rows: int = SORT_ROWS
     on_step: Callable[[Step], None] = lambda _: None
 
 
@@ -146,8 +148,8 @@ class _Batch:
         self.chunks += 1
         self.folder.mkdir(exist_ok=True)
         days: dict[str, list[Any]] = {}
-        for index in sorted(range(len(self.lines)), key=self.moments.__getitem__):
-            days.setdefault(self.moments[index][:10], []).append(self.lines[index])
+        for moment, line in zip(self.moments, self.lines, strict=True):
+            days.setdefault(moment[:10], []).append(line)
         spools = []
         for day, lines in days.items():
             path = self.folder / f"{day}.{self.chunks}.ndjson"

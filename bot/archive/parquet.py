@@ -12,23 +12,18 @@ import re
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bot.archive.events import COLUMNS, Unusable
 from bot.archive.records import fits, mend
 from bot.archive.said import SAID, SUFFIX, quoted
 from bot.archive.said import SQL as SAID_SQL
-from bot.event_schema import (
-    MAP,
-    TEXT,
-    TIME,
-    Type,
-)
+from bot.event_schema import MAP, TEXT, TIME, VERSIONS, Type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     import duckdb
 
@@ -40,13 +35,15 @@ JSON_BUFFER: Final = 8 << 20  # DuckDB reads twice this, or twice the longest re
 WRITE: Final = "(FORMAT parquet, COMPRESSION zstd)"
 ROWS_AT_ONCE: Final = 1_000
 TLS: Final = "tlsDetails"
+ORDER: Final = "saidVersion NULLS LAST, eventSource, userIdentity.arn, eventTime"
+"""Of the events of a batch: of what is alike, less is stored, and less read."""
 READ: Final = "read_parquet({}, hive_partitioning=false, union_by_name=true)"
 
 
 @dataclass(slots=True)
 class Spool:
-    """Events of one UTC day, a line of JSON each, sorted by time; `longest` in bytes; whether some of them
-    bear the same eventID, and whether some bear none."""
+    """Events of one UTC day, a line of JSON each; `longest` in bytes; whether some of them bear the same
+    eventID, and whether some bear none."""
 
     day: str
     path: Path
@@ -84,7 +81,7 @@ def write(connection: duckdb.DuckDBPyConnection, spool: Spool, parquet: Path) ->
         if is_fine:
             _mend_all_but(is_fine, spool)
         try:
-            count = _count(connection.execute(_copy(spool, parquet), {"spool": _literal(spool.path)}))
+            count = _write(connection, _loaded(spool), parquet, {"spool": _literal(spool.path)})
         except (duckdb.DataError, duckdb.ProgrammingError) as error:
             why = str(error).splitlines()[0]
         else:
@@ -216,43 +213,51 @@ def _write(
     to: Path,
     files: Mapping[str, str | list[str]],
 ) -> int:
-    return _count(
-        connection.execute(
-            f"COPY (SELECT *, {SAID_SQL} FROM ({rows}) ORDER BY eventTime) TO {quoted(to)} {WRITE}", files
-        )
-    )
+    """Write events with what they say, in `ORDER` if they can be sorted in memory, and count them."""
+    import duckdb
+
+    query, target = f"SELECT *, {SAID_SQL} FROM ({rows})", f"{quoted(to)} {WRITE}"
+    try:
+        return _count(connection.execute(f"COPY ({query} ORDER BY {ORDER}) TO {target}", files))
+    except duckdb.OutOfMemoryException:  # unsorted, it needs little more than a row group
+        return _count(connection.execute(f"COPY ({query}) TO {target}", files))
 
 
 class Unmergeable(Exception):
     """Files that cannot be made one, and stay as they are."""
 
 
-def join(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], to: Path) -> None:
-    """Make one file of others that share no event, in the order of questions: what is told of TLS first, so
-    that the row groups in which nothing is old are skipped by their statistics."""
+def join(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], to: Path, *, sort_rows: int) -> None:
+    """Make one file of others that share no event. What is old comes first, so that a question about it skips
+    the other row groups by their statistics; and what is near in time stays together. Up to `sort_rows` of
+    events are sorted anew; more, which would fill the memory, stay in the order of their files."""
     import duckdb
 
-    selects = []
-    for path in files:
-        said = ", ".join(f'"{name}"' for name in SAID) if path.name.endswith(SUFFIX) else SAID_SQL
-        one = f"read_parquet({quoted(_literal(path))}, hive_partitioning = false)"
-        selects.append(f"SELECT {_COLUMNS}, {said} FROM {one}")
-    rows = " UNION ALL ".join(selects)
-    order = "saidVersion NULLS LAST, eventSource, userIdentity.arn, eventTime"
     try:
-        written = _count(
-            connection.execute(f"COPY (SELECT * FROM ({rows}) ORDER BY {order}) TO {quoted(to)} {WRITE}")
-        )
-        wanted = sum(
-            _count(
-                connection.execute(f"SELECT num_rows FROM parquet_file_metadata({quoted(_literal(path))})")
-            )
-            for path in files
-        )
+        about = connection.execute(
+            "SELECT file_name, sum(row_group_num_rows) FROM parquet_metadata($files)"
+            " WHERE path_in_schema = 'eventTime' GROUP BY file_name ORDER BY min(stats_min_value)",
+            {"files": _literals(files)},
+        ).fetchall()
+        wanted = sum(int(rows) for _, rows in about)
+        events = [_told(Path(name)) for name, _ in about]
+        if wanted <= sort_rows:
+            rows = f"SELECT * FROM ({' UNION ALL '.join(events)}) ORDER BY {ORDER}"
+        else:
+            halves = [f"{each} WHERE {which}" for which in (_OLD, f"NOT {_OLD}") for each in events]
+            rows = " UNION ALL ".join(halves)
+        written = _count(connection.execute(f"COPY ({rows}) TO {quoted(to)} {WRITE}"))
     except duckdb.Error as error:
         raise Unmergeable(str(error).partition("\n")[0]) from error
     if written != wanted:
         raise Unmergeable(f"of {wanted} events {written} were written")
+
+
+def _told(file: Path) -> str:
+    """The events of a file, with what they say: that is found anew where other tables found it."""
+    said = ", ".join(f'"{name}"' for name in SAID) if file.name.endswith(SUFFIX) else SAID_SQL
+    one = f"read_parquet({quoted(_literal(file))}, hive_partitioning = false)"
+    return f"SELECT * FROM (SELECT {_COLUMNS}, {said} FROM {one})"
 
 
 def as_json(file: Path, folder: Path) -> Iterator[list[bytes]]:
@@ -306,15 +311,14 @@ def extent(folder: Path, files: Sequence[str]) -> tuple[datetime, datetime] | No
     return oldest, newest
 
 
-def _copy(spool: Spool, parquet: Path) -> str:
+def _loaded(spool: Spool) -> str:
     # Times are read as TIMESTAMPTZ, since read_json drops the offset of a TIMESTAMP; maps as JSON, since it
     # drops the quotes of a string that becomes VARCHAR.
     read = ", ".join(f"\"{name}\": '{_type(kind, 'TIMESTAMPTZ', 'JSON')}'" for name, kind in COLUMNS.items())
     keep = ", ".join(f'"{name}"::{_type(kind, TIME, TEXT)} AS "{name}"' for name, kind in COLUMNS.items())
     longest = max(JSON_BUFFER, spool.longest + 1)
     options = f"format='newline_delimited', maximum_object_size={longest}, columns={{{read}}}"
-    query = f"SELECT {keep} FROM read_json($spool, {options})"
-    return f"COPY (SELECT *, {SAID_SQL} FROM ({query})) TO {quoted(parquet)} {WRITE}"
+    return f"SELECT {keep} FROM read_json($spool, {options})"
 
 
 def _type(kind: Type, moment: str, any_json: str) -> str:
@@ -357,6 +361,9 @@ _ON_ITS_DAY: Final = ", ".join(
     if name == "eventTime"
     else f'"{name}"'
     for name in COLUMNS
+)
+_OLD: Final = (
+    f"coalesce(saidVersion IN ({', '.join(quoted(each) for each in VERSIONS if each < 'TLSv1.2')}), false)"
 )
 _NAMELESS: Final = "coalesce(eventID, '') = ''"
 

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.archive.archive import Archive
-from bot.archive.compaction import FULL_BYTES, TIER, due, is_ordered
-from bot.archive.ingest import Step
+from bot.archive.compaction import FULL_BYTES, TIER, WORTH_ORDERING_BYTES, due, is_ordered
+from bot.archive.ingest import Limits, Step
 from bot.archive.ledger import REPLACED_SECONDS
 
 REPO = Path(__file__).parents[2]
@@ -79,6 +79,16 @@ def test_what_is_old_lies_together(archive: Archive, tmp_path: Path) -> None:
     archive.compact(now=lambda: NOW)
     said = ask(archive, "SELECT saidVersion FROM events")
     assert said == sorted(said, key=lambda row: row[0] or "~")
+
+
+def test_of_more_than_memory_sorts_the_old_comes_first_and_the_rest_in_time(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive", Limits(sort_rows=5))
+    for number in (20, 0, 30, 10):
+        ingest(archive, tmp_path / "logs", *range(number, number + 10))
+    assert archive.compact(now=lambda: NOW).failed == ()
+    said = ask(archive, "SELECT coalesce(saidVersion = 'TLSv1', false), second(eventTime) // 10 FROM events")
+    assert said == sorted(said, key=lambda row: (not row[0], row[1]))
+    assert ids(archive) == [f"id-{number:03}" for number in range(40)]
 
 
 def test_a_day_that_goes_on_is_left_to_its_tiers(archive: Archive, tmp_path: Path) -> None:
@@ -164,4 +174,4 @@ def test_merging_what_is_due_comes_to_an_end(sizes: list[int], is_over: bool) ->
     assert sum(files.values()) == sum(sizes)
     small = [size for size in files.values() if size < FULL_BYTES]
     assert len(small) <= (1 if is_over else TIER * 8)
-    assert all(is_ordered(name) or size < 4 << 20 for name, size in files.items() if is_over)
+    assert all(is_ordered(name) or size < WORTH_ORDERING_BYTES for name, size in files.items() if is_over)
