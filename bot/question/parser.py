@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from bot.errors import Unsure, UserError
 from bot.question import filters, window
 from bot.question.filters import FILTERS, BadValue, Filter
+from bot.question.moments import LEADING, NoWindow
 from bot.question.question import Policy, Question, default_floor
+from bot.question.slips import nearest, one_of
 from bot.question.tokens import Token, literal, quoted, shown, tidied, tokens
+from bot.question.vocabulary import means_something, view_named
 from bot.question.window import Window
 from bot.wording import number
 
@@ -33,10 +36,6 @@ QUESTION_CHARS: Final = 4_000
 """A longer text is no question: Slack itself advises at most 4,000 characters a message."""
 VALUES_MOST: Final = 50
 TOP_MOST: Final = 1_000_000
-SHORT_WORD: Final = 5
-LONG_WORD: Final = 8
-"""Shorter words than the one, and longer ones than the other, take fewer or more slips to be another word."""
-SLIPS_MOST: Final = 2
 WINDOW_DAYS: Final = 7
 """How far back a question without a window goes."""
 
@@ -83,7 +82,7 @@ def parse(
     text = tidied(text)
     try:
         question = _QuestionParser(text, askable).question()
-    except (_Mistake, window.NoWindow) as mistake:
+    except (_Mistake, NoWindow) as mistake:
         readings = _readings(text, askable)
         if len(readings) > 1:
             raise Unsure("I can read that in two ways.", readings) from None
@@ -128,14 +127,14 @@ def _readings(text: str, askable: _Askable) -> tuple[str, ...]:
             window.parse(words, now=askable.now, zone=askable.zone, max_days=askable.max_days)
         except Unsure as unsure:
             return unsure.readings
-        except window.NoWindow:
+        except NoWindow:
             return ()
         except UserError:
             # a window that cannot be asked, as `this weekend` on a Monday, must not be read as a part of it
             if all(window.belongs(word) and not filters.guess(word) for word in words.split()):
                 raise
             return ()
-        bare = window.LEADING.sub("", words, count=1)
+        bare = LEADING.sub("", words, count=1)
         return (words if bare.lower() in window.NO_WINDOWS_ALONE else bare,)
 
     from bot.question import plain  # most questions are not plain, and its patterns take a while
@@ -261,19 +260,17 @@ class _QuestionParser:
                 hint = "`TLS_AUDIT_EVENT_DATA_STORE` names them."
                 raise BadValue(f"No store `{shown(value)}`: no stores are configured", hint=hint)
             case "store":
-                return _one_of(self._askable.stores, value, "store")
+                return one_of(self._askable.stores, value, "store")
             case "engine":
-                return _one_of(self._askable.engines, value, "engine")
+                return one_of(self._askable.engines, value, "engine")
             case _:
                 return self._view(value)
 
     def _view(self, name: str) -> str:
         if name in self._askable.views:
             return name
-        from bot.question import plain
-
-        named = plain.view_named(name, self._askable.views)
-        return named or _one_of(self._askable.views, name, "view")
+        named = view_named(name, self._askable.views)
+        return named or one_of(self._askable.views, name, "view")
 
     def _window(self, spans: list[list[Token]]) -> Window:
         now, zone, max_days = self._askable.now, self._askable.zone, self._askable.max_days
@@ -348,7 +345,7 @@ class _QuestionParser:
             instead = "private" if word == "private" else f"{word} {rest}"
             why = f"No `{word}=`: did you mean `{shown(instead)}`?"
             return _Mistake(why, mended=self._mended(token.start, token.end, instead))
-        near = _nearest(word, _PAIR_WORDS)
+        near = nearest(word, _PAIR_WORDS)
         if not near:
             return _Mistake(f"No `{shown(token.text)}=`.")
         mended = self._mended(token.start, token.start + len(token.text), near)
@@ -368,10 +365,8 @@ class _QuestionParser:
         elif split := self._split_value(found, place):
             return split
         else:
-            from bot.question import plain
-
             choices = (*self._askable.views, *_WINDOW_WORDS, "private")
-            instead = "" if plain.means_something(token.text) else _nearest(token.text, choices)
+            instead = "" if means_something(token.text) else nearest(token.text, choices)
         if not instead:
             return _Mistake(f"I do not know `{shown(token.text)}`.")
         why = f"I do not know `{shown(token.text)}`: did you mean `{shown(instead)}`?"
@@ -399,40 +394,3 @@ class _QuestionParser:
         instead = quoted(self._text[last.start : end])
         why = f"I do not know `{shown(found[place].text)}`: a value with spaces wants quotes."
         return _Mistake(why, f"Say `{word}={shown(instead)}`.", mended=self._mended(last.start, end, instead))
-
-
-def _nearest(word: str, choices: Collection[str]) -> str:
-    """The one of `choices` that `word` is a slip of; nothing where it may well be another word.
-
-    In a short word, letters may be missing, doubled or swapped, but none be another: `post` is not `past`.
-    """
-    word = word.lower()
-    slips = {choice: _slips(word, choice) for choice in choices if abs(len(choice) - len(word)) <= SLIPS_MOST}
-    near = [
-        choice for choice, slips_ in slips.items() if slips_ <= (1 if len(word) < LONG_WORD else SLIPS_MOST)
-    ]
-    if len(word) < SHORT_WORD:
-        near = [choice for choice in near if len(choice) != len(word) or sorted(choice) == sorted(word)]
-    return min(near, key=lambda choice: slips[choice], default="")
-
-
-def _slips(word: str, other: str) -> int:
-    """How many letters are missing, too many, wrong or swapped with their neighbour."""
-    above: list[int] = []
-    row = list(range(len(other) + 1))
-    for at, letter in enumerate(word, start=1):
-        before, above, row = above, row, [at]
-        for place, meant in enumerate(other, start=1):
-            cost = min(above[place] + 1, row[-1] + 1, above[place - 1] + (letter != meant))
-            if at > 1 and place > 1 and word[at - 2] == meant and letter == other[place - 2]:
-                cost = min(cost, before[place - 2] + 1)
-            row.append(cost)
-    return row[-1]
-
-
-def _one_of(choices: Collection[str], value: str, noun: str) -> str:
-    for choice in choices:
-        if choice.lower() == value.lower():
-            return choice
-    hint = f"{noun.capitalize()}s: {', '.join(choices)}"
-    raise BadValue(f"No {noun} `{shown(value)}`", instead=_nearest(value, choices), hint=hint)

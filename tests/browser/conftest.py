@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot import bootstrap, settings
+from bot import demo as playground
+from bot import settings
 from tests.browser.chromium import CHROMIUM, DRIVER, chromium
 from tests.browser.screen import Engine, Screen
 
@@ -45,7 +46,7 @@ def browser(downloads: Path) -> Iterator[Chrome]:
 def demo(browser: Chrome) -> Iterator[tuple[Sandbox, Bot]]:
     """What `tls-audit demo` starts."""
     del browser  # it was only asked for first, so that nothing starts where it is skipped
-    with bootstrap.demo(settings.load(), "127.0.0.1", 0) as (slack, bot):
+    with playground.running(settings.load(), "127.0.0.1", 0) as (slack, bot):
         yield slack, bot
 
 
