@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-READ_SECONDS: Final = 300.0
+NEW_LOGS_SECONDS: Final = 300.0
 """How often new log files are looked for: CloudTrail delivers about every five minutes (user guide)."""
 
 READ_GRACE_SECONDS: Final = 0.5
@@ -296,7 +296,7 @@ def _left_out(available: Mapping[str, Engine]) -> dict[str, int]:
 
 
 def _read(events: Archive, settings: Settings, stopping: threading.Event) -> None:
-    """Read what is new in the logs into the archive, at once and every `READ_SECONDS`, until `stopping`."""
+    """Read what is new in the logs into the archive, now and every `NEW_LOGS_SECONDS` until `stopping`."""
 
     def heed(_: object) -> None:
         if stopping.is_set():
@@ -313,4 +313,4 @@ def _read(events: Archive, settings: Settings, stopping: threading.Event) -> Non
             return
         except BotError as error:
             log.error("the logs could not be read: %s", error)  # noqa: TRY400 - it says what to do
-        stopping.wait(READ_SECONDS)
+        stopping.wait(NEW_LOGS_SECONDS)

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from bot.settings import Settings
     from bot.worker.worker import Worker
 
-ALICE: Final = "U_ALICE"
+PLAYER: Final = "U_ALICE"
 SECURITY: Final = "C_SECURITY"
 """Who types a demo's script, and where, as the sandbox knows them."""
 
 PLAY_SECONDS: Final = 60.0
 """How long the runs of a script's line may take."""
 
-LOOK_SECONDS: Final = 0.05
+RUNS_LOOK_SECONDS: Final = 0.05
 """How long before one looks again whether they have ended."""
 
 
@@ -64,7 +64,7 @@ def running(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox,
             "data": data,
             "archive": None,
             "logs": "",
-            "engine": engines.DEFAULT,
+            "engine": engines.DEFAULT_ENGINE,
             "database_url": "",
             "users": "",
             "channels": "",
@@ -74,7 +74,7 @@ def running(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox,
             "slack_api_url": sandbox.api_url,
         }
         try:
-            with bootstrap.bot(settings.model_copy(update=here), (engines.DEFAULT,)) as at_work:
+            with bootstrap.bot(settings.model_copy(update=here), (engines.DEFAULT_ENGINE,)) as at_work:
                 yield sandbox, at_work
         finally:
             sandbox.stop()
@@ -86,12 +86,14 @@ def play(sandbox: Sandbox, runner: Worker, line: str) -> str:
     from bot.store.schema import ENDED
 
     def asked() -> set[str]:
-        return {run.id for run in runner.runs.latest(ALICE, 1)}
+        return {run.id for run in runner.runs.latest(PLAYER, 1)}
 
     def seen() -> list[Message]:
-        channels = [channel.id for channel in sandbox.workspace.channels.values() if ALICE in channel.members]
+        channels = [
+            channel.id for channel in sandbox.workspace.channels.values() if PLAYER in channel.members
+        ]
         said = [message for channel in channels for message in sandbox.messages(channel)]
-        return sorted([*said, *sandbox.ephemerals(ALICE)], key=lambda message: float(message.ts))
+        return sorted([*said, *sandbox.ephemerals(PLAYER)], key=lambda message: float(message.ts))
 
     def under_way() -> bool:
         return any(count for state, count in runner.runs.states().items() if state not in ENDED)
@@ -99,7 +101,7 @@ def play(sandbox: Sandbox, runner: Worker, line: str) -> str:
     name, _, text = line.partition(" ")
     asked_before, seen_before = asked(), {(message.channel, message.ts) for message in seen()}
     sent_before = max((each.number for each in sandbox.traffic), default=0)
-    delivery = sandbox.acknowledged(sandbox.command(ALICE, SECURITY, name, text))
+    delivery = sandbox.acknowledged(sandbox.command(PLAYER, SECURITY, name, text))
     if not delivery.words and not delivery.answer and asked() == asked_before:
         # neither an answer nor a question: the words, or a form, come after the acknowledgement
         with suppress(TimeoutError):
@@ -108,7 +110,7 @@ def play(sandbox: Sandbox, runner: Worker, line: str) -> str:
             )
     until = time.monotonic() + PLAY_SECONDS
     while under_way() and time.monotonic() < until:
-        time.sleep(LOOK_SECONDS)
+        time.sleep(RUNS_LOOK_SECONDS)
     shown = [message for message in seen() if (message.channel, message.ts) not in seen_before]
     said = ("\n".join(threaded(message, sandbox.workspace)) for message in shown)
     return "\n".join([f"> {line}", *said, ""])

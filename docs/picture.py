@@ -49,14 +49,14 @@ def draw_thread(screen: Screen, bot: Bot) -> None:
     for line in LINES:
         demo.play(screen.slack, bot.runner, line)
     thread = screen.slack.messages(demo.SECURITY)[-1].ts
-    screen.open(f"{demo.SECURITY}/{thread}?as={demo.ALICE}&theme=light")
+    screen.open(f"{demo.SECURITY}/{thread}?as={demo.PLAYER}&theme=light")
     screen.see("#thread [data-hook=csv]")
     screen.browser.save_screenshot(str(THREAD))
 
 
 def draw_digest(screen: Screen, bot: Bot) -> None:
     """Have a digest told for two weeks, and take a picture of the last day, as Bob on call sees it."""
-    screen.open(f"{ON_CALL}?as={demo.ALICE}&theme=light")
+    screen.open(f"{ON_CALL}?as={demo.PLAYER}&theme=light")
     screen.say(ORDER)
     screen.see("#main [data-action=tell_now]")
     (digest,) = bot.runner.digests.all()

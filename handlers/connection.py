@@ -69,7 +69,7 @@ OPTIONAL_SCOPES: Final = ("channels:history", "groups:history")
 
 COMMANDS: Final = (
     (commands.COMMAND, commands.DESCRIPTION, commands.USAGE),
-    (shown.COMMAND, digest_commands.DESCRIPTION, digest_commands.USAGE),
+    (shown.DIGEST_COMMAND, digest_commands.DIGEST_DESCRIPTION, digest_commands.DIGEST_USAGE),
 )
 """The slash commands: each with its description, and the hint on how to use it."""
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import typer
 
-from bot.cli import FINDINGS, UNSURE
+from bot.cli import EXIT_FINDINGS, EXIT_UNSURE
 from bot.errors import BotError, EngineBusy, EngineError, UserError
 from bot.wording import counted
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bot.question.views import View
     from bot.table import Table
 
-EXAMPLES: Final = (
+TERMINAL_EXAMPLES: Final = (
     ("last 7d", "calls over TLS older than 1.2, by service"),
     ("last 7d service=s3", "who calls S3 with it, in full"),
     ("who is on tls 1.1 since monday", "the same words, or plain ones"),
@@ -130,9 +130,9 @@ def ask(
         if sample:
             folder = Path(temporary.enter_context(tempfile.TemporaryDirectory(prefix="tls-audit-sample-")))
             logs, archive = folder / "logs", folder / "archive"
-            here = {"engine": engines.DEFAULT, "logs": str(logs), "archive": archive}
+            here = {"engine": engines.DEFAULT_ENGINE, "logs": str(logs), "archive": archive}
             chosen = chosen.model_copy(update=here)
-        names = (engines.DEFAULT,) if sample else tuple(engines.ENGINES)
+        names = (engines.DEFAULT_ENGINE,) if sample else tuple(engines.ENGINES)
         events = parts.archive(chosen)
         available = {name: parts.engine(chosen, name, events) for name in names}
         asked = parse(
@@ -191,7 +191,7 @@ def _verdict(summary: Summary) -> int:
     """The exit code of an answer, for whoever wants it told by that."""
     from bot.answers.belief import Belief
 
-    return {Belief.FINDINGS: FINDINGS, Belief.PARTIAL: FINDINGS, Belief.DOUBTED: UNSURE}.get(
+    return {Belief.FINDINGS: EXIT_FINDINGS, Belief.PARTIAL: EXIT_FINDINGS, Belief.DOUBTED: EXIT_UNSURE}.get(
         summary.verdict.belief, 0
     )
 
@@ -204,7 +204,7 @@ def _help() -> str:
     """How to ask, by examples."""
     from bot.question.filters import FILTERS
 
-    lines = [f"    tls-audit ask {example:34} {what}" for example, what in EXAMPLES]
+    lines = [f"    tls-audit ask {example:34} {what}" for example, what in TERMINAL_EXAMPLES]
     return "\n".join(
         [
             "Ask which clients still call AWS with old TLS:",

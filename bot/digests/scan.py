@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from bot.question.views import View
     from bot.table import Table
 
-VIEW: Final = "findings"
+FINDINGS_VIEW: Final = "findings"
 """The view that digests ask."""
 
 FINDINGS_MOST: Final = 10_000
 """More findings than that are a flood, not a list: the ones with the most calls are told."""
 
 NEWS: Final = frozenset({"new", "back"})
-OPEN: Final = frozenset({"open", "quiet"})
+STILL_OPEN: Final = frozenset({"open", "quiet"})
 
 DAYS_DRAWN: Final = 14
 WEEKS_DRAWN: Final = 8
@@ -240,7 +240,7 @@ def _as_told(entries: Sequence[Entry], told: Report | None) -> tuple[Entry, ...]
     now = {entry.finding.identity for entry in entries}
     same = [
         replace(entry, change=was.change, note=was.note)
-        if entry.change in OPEN and (was := before.get(entry.finding.identity)) and was.change in NEWS
+        if entry.change in STILL_OPEN and (was := before.get(entry.finding.identity)) and was.change in NEWS
         else entry
         for entry in entries
     ]

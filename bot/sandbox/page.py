@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bot.sandbox.shapes import Json
     from bot.sandbox.slack import Slack
 
-FOLDER = Path(__file__).parent / "page"
+PAGE_FOLDER = Path(__file__).parent / "page"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TRAFFIC_SHOWN = 200
 PREVIEW_BYTES = 200_000
@@ -84,7 +84,7 @@ class Page:
 
     @staticmethod
     def _serve(name: str) -> web.StreamResponse:
-        known = {one.name: one for one in FOLDER.iterdir() if one.suffix in TYPES}
+        known = {one.name: one for one in PAGE_FOLDER.iterdir() if one.suffix in TYPES}
         if name not in known:
             return web.Response(status=404, text="There is no such file.")
         path = known[name]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.sandbox.shapes import Json, Problem
     from bot.sandbox.sockets import Sockets
 
-SCOPES = frozenset(
+DEFAULT_SCOPES = frozenset(
     [
         "app_mentions:read",
         "channels:history",
@@ -38,7 +38,7 @@ SCOPES = frozenset(
         "users:read",
     ]
 )
-EVENTS = frozenset({"app_mention", "app_home_opened"})
+DEFAULT_EVENTS = frozenset({"app_mention", "app_home_opened"})
 UPLOADS_DISABLED = "file_uploads_disabled"
 
 # What can happen to an app that does nothing wrong; anything else refused is a rule broken
@@ -75,11 +75,11 @@ CIRCUMSTANCES = frozenset(
 )
 
 
-REMEMBERED = 20_000  # triggers and response_urls; older ones are long over
+TRIGGERS_REMEMBERED = 20_000  # triggers and response_urls; older ones are long over
 
 
 def _trim(known: dict[str, Any]) -> None:
-    while len(known) > REMEMBERED:
+    while len(known) > TRIGGERS_REMEMBERED:
         known.pop(next(iter(known)))
 
 
@@ -109,8 +109,8 @@ class Options:
     an upload appears. `revoked`: the tokens are. `organization`: that of Enterprise Grid, if any.
     """
 
-    scopes: frozenset[str] = SCOPES
-    events: frozenset[str] = EVENTS
+    scopes: frozenset[str] = DEFAULT_SCOPES
+    events: frozenset[str] = DEFAULT_EVENTS
     commands: tuple[Command, ...] = ()
     bot_token: str = "xoxb-sandbox"  # noqa: S105 - opens nothing but this sandbox, on loopback
     app_token: str = "xapp-sandbox"  # noqa: S105 - likewise

@@ -36,7 +36,7 @@ CODE_CHARS: Final = 2_900
 OPTION_CHARS: Final = 75
 """An option's text (SDK models)."""
 
-OPTIONS: Final = 30
+MENU_OPTIONS: Final = 30
 """Of the 100 options a menu may have (SDK models): their text counts among a message's 13,000 characters."""
 
 VALUE_CHARS: Final = 2_000
@@ -258,7 +258,7 @@ def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bo
             "type": "static_select",
             "action_id": "view_as",
             "placeholder": {"type": "plain_text", "text": "View as…"},
-            "options": [option(AsView(run.id, view.name), view.title) for view in others[:OPTIONS]],
+            "options": [option(AsView(run.id, view.name), view.title) for view in others[:MENU_OPTIONS]],
         },
     ]
     policy = None if question.view.narrows else question.policy

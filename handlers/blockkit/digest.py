@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from bot.digests import report as reports
 from bot.text import literal
 from bot.wording import short_service
-from handlers.access import GROUP
+from handlers.access import GROUP_PREFIX
 from handlers.blockkit import blocks
 from handlers.blockkit.blocks import actions, button, paragraph, prose, said
 from handlers.blockkit.values import OfDigest, OfFinding
@@ -43,7 +43,7 @@ def mention(who: str) -> Block:
     """Whoever is told of news: a person, a user group, or who is in the channel."""
     if who in ("here", "channel"):
         return {"type": "broadcast", "range": who}
-    if who.startswith(GROUP):
+    if who.startswith(GROUP_PREFIX):
         return {"type": "usergroup", "usergroup_id": who}
     return blocks.person(who)
 
@@ -66,7 +66,7 @@ def _snooze(digest: Digest, findings: list[Finding]) -> Block:
             blocks.option(
                 OfFinding(digest.id, finding.id), blocks.cut(label(finding), blocks.OPTION_CHARS - 1)
             )
-            for finding in findings[: blocks.OPTIONS]
+            for finding in findings[: blocks.MENU_OPTIONS]
         ],
     }
 

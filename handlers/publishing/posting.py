@@ -32,7 +32,7 @@ T = TypeVar("T")
 UPLOAD_SECONDS: Final = 300
 """How long an upload of the file may take before it counts as refused."""
 
-PAGE: Final = 200
+MESSAGES_A_PAGE: Final = 200
 """Messages a page, as Slack advises (docs: conversations.history)."""
 
 BEFORE: Final = timedelta(minutes=1)
@@ -198,11 +198,11 @@ class Posting:
         oldest = f"{(run.created - BEFORE).timestamp():.6f}"
         if thread is None:
             pages = self._client.conversations_history(
-                channel=channel, oldest=oldest, limit=PAGE, include_all_metadata=True
+                channel=channel, oldest=oldest, limit=MESSAGES_A_PAGE, include_all_metadata=True
             )
         else:
             pages = self._client.conversations_replies(
-                channel=channel, ts=thread, oldest=oldest, limit=PAGE, include_all_metadata=True
+                channel=channel, ts=thread, oldest=oldest, limit=MESSAGES_A_PAGE, include_all_metadata=True
             )
         for page in pages:
             yield from page["messages"]

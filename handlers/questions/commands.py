@@ -50,7 +50,7 @@ EXAMPLES: Final = (
     ("private today agent=boto", "answered only to you"),
 )
 
-SAID: Final = frozenset({None, "file_share", "thread_broadcast", "me_message"})
+SPOKEN_SUBTYPES: Final = frozenset({None, "file_share", "thread_broadcast", "me_message"})
 """The subtypes of what people say themselves (docs: message events)."""
 
 SYSTEM: Final = frozenset({"USLACKBOT", "USLACK"})
@@ -104,7 +104,11 @@ def register(app: App, context: Context) -> None:
     ) -> None:
         # edits, and what else only says that a message changed, ask nothing: what they hold is not what its
         # author sends now
-        if event.get("channel_type") == "im" and event.get("subtype") in SAID and _is_a_persons(event):
+        if (
+            event.get("channel_type") == "im"
+            and event.get("subtype") in SPOKEN_SUBTYPES
+            and _is_a_persons(event)
+        ):
             _asked_in_words(context, client, body, event)
         next_()
 

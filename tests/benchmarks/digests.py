@@ -33,7 +33,7 @@ from bot.table import Table
 from bot.worker.worker import Worker
 from handlers import connection
 from handlers.access import Directory
-from handlers.publishing.budget import FILES, MINUTE, Budget
+from handlers.publishing.budget import FILES, SLACK_MINUTE, Budget
 from handlers.publishing.publisher import SlackPublisher
 
 if TYPE_CHECKING:
@@ -151,10 +151,10 @@ def main(count: int, *, named: bool) -> None:
         print(f"  429s: {dict(refused) or 'none'}; rules broken: {len(sandbox.broken)}")
         print(f"  runs: {runner.runs.states()}")
     allowed = (count - 1) // TIERS[4] * 60
-    paced = (count - 1) // FILES * MINUTE
+    paced = (count - 1) // FILES * SLACK_MINUTE
     posts = max(0, POSTS - POST_BURST) / POSTS_A_SECOND
     print(f"  the limits alone: files {allowed} s ({TIERS[4]} a minute), posts {posts:.0f} s")
-    print(f"  the bot's own budget for files: {paced:.0f} s ({FILES} in {MINUTE:.0f} s)")
+    print(f"  the bot's own budget for files: {paced:.0f} s ({FILES} in {SLACK_MINUTE:.0f} s)")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bot.engines import Engine, Statement
 from bot.store.run import DigestTask
 from bot.table import Table
-from handlers.digests.shown import COMMAND
+from handlers.digests.shown import DIGEST_COMMAND
 from tests.conftest import NOW
 from tests.scenarios.office import ALICE, words
 
@@ -88,7 +88,7 @@ class Trail(Engine):
 
 
 def type_(office: Office, text: str, *, user: str = ALICE, channel: str = ONCALL) -> None:
-    office.sandbox.acknowledged(office.sandbox.command(user, channel, COMMAND, text))
+    office.sandbox.acknowledged(office.sandbox.command(user, channel, DIGEST_COMMAND, text))
 
 
 def said(office: Office, text: str, channel: str = ONCALL) -> Message:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.question.question import Scope
-from handlers.digests.shown import COMMAND, EXAMPLES
+from handlers.digests.shown import DIGEST_COMMAND, DIGEST_EXAMPLES
 from tests.conftest import NOW
 from tests.scenarios.office import ALICE, BOB, HIDDEN, OLD, SECURITY, open_office, words
 from tests.scenarios.on_call import (
@@ -195,9 +195,9 @@ def test_hostile_words_are_shown_as_typed_and_alert_nobody(office: Office) -> No
 def test_help_names_examples_that_work(office: Office) -> None:
     type_(office, "help")
     shown = words(office.whisper())
-    for example, _ in EXAMPLES:
-        assert f"{COMMAND} {example}" in shown
-    for example, _ in EXAMPLES[:3]:
+    for example, _ in DIGEST_EXAMPLES:
+        assert f"{DIGEST_COMMAND} {example}" in shown
+    for example, _ in DIGEST_EXAMPLES[:3]:
         ordered(office, example)
     assert len(office.runner.digests.all()) == 3
 

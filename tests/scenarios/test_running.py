@@ -24,7 +24,7 @@ from bot.ops import logs
 from bot.sandbox import Command, ManualClock, Options, Sandbox
 from bot.settings import Settings
 from handlers import connection
-from handlers.digests.shown import COMMAND as DIGESTS
+from handlers.digests.shown import DIGEST_COMMAND as DIGESTS
 from handlers.questions.commands import COMMAND
 from handlers.replies import SLOW
 from tests.crash.proxy import Proxy

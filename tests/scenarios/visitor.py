@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from handlers import connection
-from handlers.digests.shown import COMMAND as DIGEST_COMMAND
+from handlers.digests.shown import DIGEST_COMMAND as DIGEST_COMMAND
 from handlers.questions.commands import COMMAND, READINGS
 from tests.scenarios.office import ALICE, BOT, SECURITY, TO_ALICE, words
 

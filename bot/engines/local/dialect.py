@@ -14,7 +14,7 @@ from bot.question import blanks
 from bot.question.select import STORE, narrow
 from bot.question.views import find_type, infer_type
 
-EVENTS: Final = "events"
+EVENTS_TABLE: Final = "events"
 """What the archive's statement calls its events."""
 
 _NOT_KEPT: Final = frozenset({"eventjson", "eventjsonchecksum"})
@@ -22,11 +22,11 @@ _TLS_DETAILS: Final = frozenset({*COLUMNS["tlsDetails"], KEY_EXCHANGE_PATH.rpart
 
 
 def translate(select: exp.Select, elsewhere: str) -> str:
-    """The SQL over `EVENTS`. UserError where it cannot be said; `elsewhere` is where stores are."""
+    """The SQL over `EVENTS_TABLE`. UserError where it cannot be said; `elsewhere` is where stores are."""
     tree = select.copy()
     if (store := tree.args["from_"].this.name) != STORE:
         raise UserError(f"The embedded engine has no store `{store}`.", elsewhere)
-    tree.set("from_", exp.From(this=exp.Table(this=exp.to_identifier(EVENTS))))
+    tree.set("from_", exp.From(this=exp.Table(this=exp.to_identifier(EVENTS_TABLE))))
     _to_said(tree)
     _narrow_days(tree)
     to_duckdb(tree)

@@ -21,7 +21,7 @@ from handlers import connection
 from handlers.blockkit.blocks import paragraph, said
 from handlers.errors import SLACK_ERRORS, translated
 from handlers.publishing.budget import Budget
-from handlers.publishing.posting import PAGE, Posting
+from handlers.publishing.posting import MESSAGES_A_PAGE, Posting
 from tests.support.runs import asked
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ def test_a_part_that_is_refused_leaves_the_doubt_to_the_word_that_says_so(bench:
 def test_a_look_finds_a_part_behind_everything_that_was_said_since(bench: Bench) -> None:
     allow_looking(bench)
     first = bench.post(bench.ask(), "parent")
-    for number in range(PAGE + 5):
+    for number in range(MESSAGES_A_PAGE + 5):
         bench.sandbox.say("U_BOB", CHANNEL, f"chatter {number}")
     assert bench.post(bench.died(), "parent") == first
     assert bench.said("parent") == 1
