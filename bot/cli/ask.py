@@ -170,7 +170,7 @@ def ask(
             with terminal.query_progress() if not quiet else nullcontext(_tell_nothing) as progress:
 
                 def run(name: str) -> tuple[Table, int]:
-                    table = _patiently(engine, statements[name], progress)
+                    table = patiently(engine, statements[name], progress)
                     return table, table.scanned
 
                 answer = kept.enter_context(answering.answer(asked, run, engine=engine, cap=chosen.max_rows))
@@ -222,8 +222,13 @@ def _sql(statement: Statement) -> str:
     return f"{statement.sql}{fold}"
 
 
-def _patiently(engine: Engine, asked: Statement, progress: Progress) -> Table:
-    """The answer, however often the engine has no room first. What Ctrl-C leaves running is cancelled."""
+def patiently(
+    engine: Engine, asked: Statement, progress: Progress, pause: Callable[[float], None] = time.sleep
+) -> Table:
+    """The answer, however often the engine has no room first; `pause` is how that is waited for, in seconds.
+
+    What Ctrl-C leaves running is cancelled.
+    """
     ref: str | None = None
 
     def keep(ref_: str | None, state: str, scanned: int) -> None:
@@ -237,7 +242,7 @@ def _patiently(engine: Engine, asked: Statement, progress: Progress) -> Table:
             return engine.run(asked, token=token, resume=ref, progress=keep)
         except EngineBusy:
             progress(ref, "waiting for its turn", 0)
-            time.sleep(BUSY_SECONDS)
+            pause(BUSY_SECONDS)
 
 
 def _zone() -> tzinfo:
