@@ -64,7 +64,7 @@ class Bot:
     """The bot at work."""
 
     questions: Questions
-    runner: Worker
+    worker: Worker
     listening: Connection
 
     def problems(self) -> list[str]:
@@ -72,17 +72,17 @@ class Bot:
         problems = []
         if not self.listening.is_connected():
             problems.append("Slack cannot reach it.")
-        if not self.runner.is_alive():
+        if not self.worker.is_alive():
             problems.append("A worker has ended.")
         try:
-            self.runner.runs.states()
+            self.worker.runs.states()
         except BotError as error:
             problems.append(error.message)
         return problems
 
     def is_well(self) -> bool:
         """Whether Slack reaches it and its workers are alive; a new start would not bring a database back."""
-        return self.listening.is_connected() and self.runner.is_alive()
+        return self.listening.is_connected() and self.worker.is_alive()
 
 
 @contextmanager
@@ -157,7 +157,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
         limits = Limits(
             questions=settings.max_questions, forms=settings.max_forms, characters=settings.max_characters
         )
-        runner = Worker(
+        worker = Worker(
             runs,
             digests,
             available,
@@ -177,7 +177,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
         questions = Questions(
             runs,
             grammar,
-            wake=runner.wake,
+            wake=worker.wake,
             engines=available,
             access=quick,
             costs=costs,
@@ -189,19 +189,19 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             runs,
             grammar,
             access=quick,
-            wake=runner.wake,
+            wake=worker.wake,
             by_channel=settings.digests_by == "channel",
             most=settings.max_digests,
         )
         context = connection.Context(questions, orders, quick, at_once, replies)
         listening = connection.listen(client, app_token, context)
-        stack.callback(_stop, runner, listening)
-        runner.start()
-        at_work = Bot(questions, runner, listening)
+        stack.callback(_stop, worker, listening)
+        worker.start()
+        at_work = Bot(questions, worker, listening)
         metrics.watch(
-            states=runner.runs.states,
+            states=worker.runs.states,
             sockets=lambda: listening.sockets,
-            newest=lambda: _newest(available, runner),
+            newest=lambda: _newest(available, worker),
             left_out=lambda: _left_out(available),
         )
         if settings.status_port is not None:
@@ -232,13 +232,13 @@ def _refresh(available: Mapping[str, Engine]) -> None:
             log.warning("what %s asks could not be looked at yet: %s", name, error)
 
 
-def _stop(runner: Worker, listening: Connection) -> None:
+def _stop(worker: Worker, listening: Connection) -> None:
     """Hand over what is under way, and hang up at Slack meanwhile, for as long as there is time."""
     until = time.monotonic() + HANG_UP_SECONDS
     # a daemon: a handler that hangs, as in a database, must keep neither the runs nor the process
     hanging_up = threading.Thread(target=listening.close, name="hanging up", daemon=True)
     hanging_up.start()
-    runner.stop()
+    worker.stop()
     hanging_up.join(max(0.0, until - time.monotonic()))
     if hanging_up.is_alive():
         log.warning("hanging up at Slack takes too long: a handler hangs")
@@ -274,9 +274,9 @@ def owners_file(data: Path) -> TextIO:
         ) from error
 
 
-def _newest(available: Mapping[str, Engine], runner: Worker) -> dict[str, datetime]:
+def _newest(available: Mapping[str, Engine], worker: Worker) -> dict[str, datetime]:
     """When the newest event of each engine happened: as it knows itself, else as answers have shown."""
-    newest = dict(runner.newest)
+    newest = dict(worker.newest)
     for name, one in available.items():
         known = one.sources()
         if known is not None and known.newest is not None:

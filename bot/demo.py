@@ -80,13 +80,13 @@ def running(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox,
             sandbox.stop()
 
 
-def play(sandbox: Sandbox, runner: Worker, line: str) -> str:
+def play(sandbox: Sandbox, worker: Worker, line: str) -> str:
     """Type `line` as Alice in #security of a demo, wait for all that comes of it, and return it as text."""
     from bot.sandbox.transcript import threaded
     from bot.store.schema import ENDED
 
     def asked() -> set[str]:
-        return {run.id for run in runner.runs.latest(PLAYER, 1)}
+        return {run.id for run in worker.runs.latest(PLAYER, 1)}
 
     def seen() -> list[Message]:
         channels = [
@@ -96,7 +96,7 @@ def play(sandbox: Sandbox, runner: Worker, line: str) -> str:
         return sorted([*said, *sandbox.ephemerals(PLAYER)], key=lambda message: float(message.ts))
 
     def under_way() -> bool:
-        return any(count for state, count in runner.runs.states().items() if state not in ENDED)
+        return any(count for state, count in worker.runs.states().items() if state not in ENDED)
 
     name, _, text = line.partition(" ")
     asked_before, seen_before = asked(), {(message.channel, message.ts) for message in seen()}

@@ -47,7 +47,7 @@ def main() -> None:
 def draw_thread(screen: Screen, bot: Bot) -> None:
     """Ask a few questions and take a picture of the answer."""
     for line in LINES:
-        demo.play(screen.slack, bot.runner, line)
+        demo.play(screen.slack, bot.worker, line)
     thread = screen.slack.messages(demo.SECURITY)[-1].ts
     screen.open(f"{demo.SECURITY}/{thread}?as={demo.PLAYER}&theme=light")
     screen.see("#thread [data-hook=csv]")
@@ -59,7 +59,7 @@ def draw_digest(screen: Screen, bot: Bot) -> None:
     screen.open(f"{ON_CALL}?as={demo.PLAYER}&theme=light")
     screen.say(ORDER)
     screen.see("#main [data-action=tell_now]")
-    (digest,) = bot.runner.digests.all()
+    (digest,) = bot.worker.digests.all()
     give_past(bot, digest, DAYS)
     screen.press("#main [data-action=tell_now]")
     screen.see("#main [data-hook=open-thread]", "2 replies")

@@ -31,7 +31,7 @@ def demo(
     with playground.running(chosen, host, port if lines is None else 0) as (sandbox, bot):
         if lines is not None:
             for line in lines:
-                typer.echo(playground.play(sandbox, bot.runner, line))
+                typer.echo(playground.play(sandbox, bot.worker, line))
             return
         with until_stopped() as stopped:
             typer.echo(f"A Slack to try TLS Audit in: {sandbox.page_url}  (SAMPLE DATA; Ctrl-C stops)")

@@ -39,7 +39,6 @@ DEFAULT_SCOPES = frozenset(
     ]
 )
 DEFAULT_EVENTS = frozenset({"app_mention", "app_home_opened"})
-UPLOADS_DISABLED = "file_uploads_disabled"
 
 # What can happen to an app that does nothing wrong; anything else refused is a rule broken
 CIRCUMSTANCES = frozenset(

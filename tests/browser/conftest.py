@@ -54,9 +54,9 @@ def demo(browser: Chrome) -> Iterator[tuple[Sandbox, Bot]]:
 def engine(demo: tuple[Sandbox, Bot]) -> Engine:
     """The demo's engine, which can be told to wait."""
     _, bot = demo
-    engine = Engine(bot.runner.engines["local"])
-    assert isinstance(bot.runner.engines, dict)
-    bot.runner.engines[engine.name] = engine  # all parts of the bot hold this same one
+    engine = Engine(bot.worker.engines["local"])
+    assert isinstance(bot.worker.engines, dict)
+    bot.worker.engines[engine.name] = engine  # all parts of the bot hold this same one
     return engine
 
 

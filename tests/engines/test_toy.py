@@ -15,6 +15,7 @@ from bot.sandbox import Command, Options, Sandbox
 from handlers import connection
 from handlers.questions.commands import COMMAND
 from tests.scenarios.office import ALICE, SECURITY, words
+from tests.support.workers import ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,10 +129,10 @@ def test_the_doctor_looks_at_it(
 def test_people_ask_it_in_slack(slack: Sandbox) -> None:
     with bootstrap.bot(settings.load()) as bot:
         slack.acknowledged(slack.command(ALICE, SECURITY, COMMAND, f"{DAYS} engine=toy"))
-        (run,) = bot.runner.runs.latest(ALICE, 1)
-        ended = bot.runner.wait(run.id, 30)
-        assert ended is not None
-        assert (ended.state, ended.engine) == ("done", "toy")
+        (run,) = bot.worker.runs.latest(ALICE, 1)
+        done = ended(bot.worker, run.id, 30)
+        assert done is not None
+        assert (done.state, done.engine) == ("done", "toy")
         (parent,) = slack.messages(SECURITY)
         told = "\n".join(words(message) for message in slack.thread(SECURITY, parent.ts))
 
