@@ -78,8 +78,8 @@ def of_environment(environment: Mapping[str, str]) -> list[str]:
 class Secrets:
     """Those that are `known`, and whatever looks like one. Safe from any thread."""
 
-    def __init__(self, known: Iterable[str] = ()) -> None:
-        forms = {form for each in known if each for form in (each, repr(each)[1:-1], quote(each, safe=""))}
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        forms = {form for each in values if each for form in (each, repr(each)[1:-1], quote(each, safe=""))}
         # the longest first, for one may begin another
         longest = sorted(forms, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, longest))) if longest else None

@@ -49,7 +49,7 @@ class _Facts:
     """What Slack has said, and when. Whoever asks for the same at once waits for the first one's answer."""
 
     monotonic: Callable[[], float]
-    said: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    facts: dict[str, tuple[float, Any]] = field(default_factory=dict)
     asking: dict[str, threading.Lock] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -66,17 +66,17 @@ class _Facts:
             answer = fetch() if known is None else known[1]
             if known is None:
                 with self.lock:
-                    self.said[what] = self.monotonic(), answer
+                    self.facts[what] = self.monotonic(), answer
             return answer
 
-    def known(self, what: str) -> Any:
+    def remembered(self, what: str) -> Any:
         """What is known of `what` without asking; None: nothing."""
         with self.lock:
             fact = self._fresh(what)
         return None if fact is None else fact[1]
 
     def _fresh(self, what: str) -> tuple[float, Any] | None:
-        fact = self.said.get(what)
+        fact = self.facts.get(what)
         return None if fact is None or self.monotonic() - fact[0] >= KNOWN_SECONDS else fact
 
 
@@ -201,7 +201,7 @@ class Directory:
         if self._is_patient:
             ours = self._facts.get("channels", self._ours)
         else:
-            ours = self._facts.known("channels") or {}
+            ours = self._facts.remembered("channels") or {}
         if channel in ours:
             return ours[channel]
         try:

@@ -276,19 +276,19 @@ def _write(
     view: View,
     form: Format,
     output: Path | None,
-    said: tuple[str, str] | None,
+    words: tuple[str, str] | None,
     zone: tzinfo,
     now: datetime,
 ) -> None:
     """The rows go to the file or to stdout; the words about them to whichever of the two is for people."""
     from bot.cli import terminal
 
-    title, report = said or ("", "")
+    title, report = words or ("", "")
     with _plain_errors(output):
         if output is not None:
             with _whole(output) as file:
                 _rows(table, view, form, file, None, zone, now)
-            if said:
+            if words:
                 rows = f"wrote {counted(table.row_count, 'row')} to {output}"
                 print(title, report, rows, sep="\n")
             return
@@ -298,15 +298,15 @@ def _write(
             _rows(table, view, form, text, width, zone, now)
             parts = [terminal.wrapped(title, width) + "\n", text.getvalue().rstrip("\n")]
             whole = [
-                part for part in [*(parts if said else parts[1:]), terminal.wrapped(report, width)] if part
+                part for part in [*(parts if words else parts[1:]), terminal.wrapped(report, width)] if part
             ]
             terminal.page("\n".join(whole))
             return
-        if said:
+        if words:
             print(title, end="\n\n", file=sys.stderr)
         _rows(table, view, form, sys.stdout, width, zone, now)
         sys.stdout.flush()
-        if said:
+        if words:
             print(report, file=sys.stderr, flush=True)
 
 

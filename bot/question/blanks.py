@@ -54,8 +54,8 @@ def _upper(texts: Iterable[str]) -> list[str]:
     return [text.upper() for text in texts]
 
 
-def _missing(text: exp.Expr, known: Iterable[str]) -> exp.Expr:
-    unknown = exp.Not(this=text.isin(*known))
+def _missing(text: exp.Expr, spellings: Iterable[str]) -> exp.Expr:
+    unknown = exp.Not(this=text.isin(*spellings))
     return exp.paren(exp.or_(exp.Is(this=text, expression=exp.null()), unknown))
 
 

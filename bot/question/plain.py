@@ -89,7 +89,7 @@ class _Reader:
     stores: Collection[str]
     windows: Callable[[str], tuple[str, ...]]
     at: int = 0
-    said: list[str] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
     """Words of the grammar."""
     grouped: list[str] = field(default_factory=list)
     """Views asked for by `by` or `per`."""
@@ -142,7 +142,7 @@ class _Reader:
         if sum(len(each) > 1 for each in either) > 1 or any(len(each) > 2 for each in either):
             return ()
         made = [""]
-        for each in [*either, *((word,) for word in dict.fromkeys(self.said))]:
+        for each in [*either, *((word,) for word in dict.fromkeys(self.words))]:
             made = [f"{text} {way}".strip() for text in made for way in each]
         return tuple(made)
 
@@ -158,7 +158,7 @@ class _Reader:
         found = self._take(r"\x00([0-9]+)")
         if found:
             raw = self.pairs[int(found[1])]
-            self.said.append(raw)
+            self.words.append(raw)
             word = re.match(r"([^=!\s]+)\s*(!?)=", raw)
             self.last = f"{word[1].lower()}{word[2]}=" if word else ""
             return True
@@ -169,7 +169,7 @@ class _Reader:
             except BadValue:
                 pass
             else:
-                self.said.append(f"{self.last}{quoted(more[1])}")
+                self.words.append(f"{self.last}{quoted(more[1])}")
                 return True
         if more:
             self.at = more.start()
@@ -209,19 +209,19 @@ class _Reader:
     def _older(self, floor: int) -> bool:
         if not 0 < floor < len(_VERSIONS):
             return False
-        self.said.append(f"min={_VERSIONS[floor]}")
+        self.words.append(f"min={_VERSIONS[floor]}")
         return True
 
     def _only(self, versions: Collection[str]) -> bool:
         if versions:
-            self.said.append(f"version={','.join(versions)}")
+            self.words.append(f"version={','.join(versions)}")
         return bool(versions)
 
     def _not_on(self, version: str) -> bool:
         """`not on 1.2` may be meant of those behind only, or of those ahead as well."""
         behind = f"min={version}"
         if version == _VERSIONS[-1]:
-            self.said.append(behind)
+            self.words.append(behind)
             return True
         others = f"version={','.join(each for each in _VERSIONS if each != version)}"
         self.either.append((behind, others) if version != _VERSIONS[0] else (others,))
@@ -239,19 +239,19 @@ class _Reader:
 
     def _weak(self) -> bool:
         if self._take(r"weak\s+(?:tls\s+)?(?:cipher[\s-]?suites?|ciphers?|suites?)"):
-            self.said.append("cipher=weak")
+            self.words.append("cipher=weak")
             return True
         quantum = r"(?:post[\s-]quantum|pqc?|quantum[\s-]safe)(?:\s+(?:tls|crypto|key\s+exchange))?"
         if self._take(rf"(?:{_NOT}|without|no){_BETWEEN_NOT}{quantum}(?:\s+yet)?") or self._take(
             r"classical\s+(?:kx|key[\s-]exchange)"
         ):
-            self.said.append("kx=classical")
+            self.words.append("kx=classical")
             return True
         if self._take(r"(?:is\s+|anything\s+|what's\s+|who's\s+)?new"):
             self.is_new = True
             return True
         if self._take(r"private(?:ly)?"):
-            self.said.append("private")
+            self.words.append("private")
             return True
         return False
 
@@ -262,7 +262,7 @@ class _Reader:
         )
         if found:
             count = found[1].lower()
-            self.said.append(f"top={COUNTS.get(count, count)}")
+            self.words.append(f"top={COUNTS.get(count, count)}")
             return True
         return self._take(rf"(?:the\s+)?(?:{worst}|top)(?=\s+[a-z]+s\b)") is not None  # `top clients`
 
@@ -325,14 +325,14 @@ class _Reader:
         except BadValue:
             return False
         self.last = f"{word}{'!' if excluded else ''}="
-        self.said.append(f"{self.last}{quoted(text)}")
+        self.words.append(f"{self.last}{quoted(text)}")
         return True
 
     def _store(self) -> bool:
         names = [re.escape(name) for name in self.stores]
         found = self._take(f"({'|'.join(names)})") if names else None
         if found:
-            self.said.append(f"store={quoted(found[1])}")
+            self.words.append(f"store={quoted(found[1])}")
         return found is not None
 
     def _view(self) -> bool:

@@ -259,10 +259,10 @@ def _links(arguments: Arguments) -> bool:
     return arguments.flag("link_names") or arguments.text("parse") == "full"
 
 
-def alerted(slack: Slack, channel: Channel, said: Content, *, link_names: bool = False) -> frozenset[str]:
+def alerted(slack: Slack, channel: Channel, content: Content, *, link_names: bool = False) -> frozenset[str]:
     """Whom these words notify."""
-    blocks = [*said.blocks, *said.attachments]
-    return notified(slack.workspace, channel, said.text, blocks, link_names=link_names) - {BOT}
+    blocks = [*content.blocks, *content.attachments]
+    return notified(slack.workspace, channel, content.text, blocks, link_names=link_names) - {BOT}
 
 
 def _own(slack: Slack, arguments: Arguments, refusal: str) -> Message:
@@ -324,11 +324,13 @@ def post_ephemeral(slack: Slack, arguments: Arguments) -> Json:
 
 
 def whisper(
-    slack: Slack, channel: str, user: str, said: Content, *, thread: str | None = None, author: str = BOT
+    slack: Slack, channel: str, user: str, content: Content, *, thread: str | None = None, author: str = BOT
 ) -> Message:
     """Something that one person alone sees."""
     ts = slack.workspace.next_ts()
-    message = Message(channel, ts, author, said.text, said.blocks, said.attachments, thread, only_for=user)
+    message = Message(
+        channel, ts, author, content.text, content.blocks, content.attachments, thread, only_for=user
+    )
     return slack.workspace.put(message)
 
 

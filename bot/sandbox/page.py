@@ -280,7 +280,7 @@ class Page:
             self._people.command(
                 body["as"], body["channel"], body["name"], body["text"], body.get("thread"), then=over.then
             )
-        return await over.told()
+        return await over.outcome()
 
     async def _click(self, body: Json) -> Json:
         over = _Over()
@@ -303,7 +303,7 @@ class Page:
                     state=body.get("state"),
                     then=over.then,
                 )
-        return await over.told()
+        return await over.outcome()
 
     async def _fill(self, body: Json) -> Json:
         with self._slack.workspace.changed:
@@ -321,8 +321,8 @@ class Page:
 
         with self._slack.workspace.changed:
             self._clicks.submit(body["as"], body["view"], then)
-        told = await over.told()
-        return {**told, "errors": errors}
+        outcome = await over.outcome()
+        return {**outcome, "errors": errors}
 
     async def _close(self, body: Json) -> Json:
         with self._slack.workspace.changed:
@@ -358,7 +358,7 @@ class _Over:
         if not self._future.done():
             self._future.set_result(delivery)
 
-    async def told(self) -> Json:
+    async def outcome(self) -> Json:
         delivery = await self._future
         return {"acked": delivery.state == ACKED, "state": delivery.state, "words": delivery.words}
 

@@ -77,9 +77,9 @@ CIRCUMSTANCES = frozenset(
 TRIGGERS_REMEMBERED = 20_000  # triggers and response_urls; older ones are long over
 
 
-def _trim(known: dict[str, Any]) -> None:
-    while len(known) > TRIGGERS_REMEMBERED:
-        known.pop(next(iter(known)))
+def _trim(remembered: dict[str, Any]) -> None:
+    while len(remembered) > TRIGGERS_REMEMBERED:
+        remembered.pop(next(iter(remembered)))
 
 
 class Refused(Exception):

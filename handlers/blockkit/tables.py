@@ -173,4 +173,4 @@ def header(shown: FittedTable) -> list[Block]:
     if not shown.constants:
         return []
     same = " · ".join(f"{label} {value}" for label, value in shown.constants)
-    return [blocks.paragraph(blocks.said(f"All rows: {same}"))]
+    return [blocks.paragraph(blocks.text(f"All rows: {same}"))]
