@@ -115,7 +115,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
     if missing:
         raise UserError(
             f"{' and '.join(missing)} not set.",
-            'The README\'s "Connect your Slack" says where to get them; `tls-audit demo` needs neither.',
+            "docs/slack.md says where to get them; `tls-audit demo` needs neither.",
         )
     stopping = threading.Event()
 

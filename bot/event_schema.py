@@ -94,6 +94,12 @@ COLUMNS: Final[dict[str, Type]] = {
 KEY_EXCHANGE_PATH: Final = "$.tlsDetails.keyExchange"
 """Recorded in every event since 2026, and no column of Lake: reached through `eventJson`."""
 
+TLS_VERSION: Final = "TLS version"
+CIPHER_SUITE: Final = "cipher suite"
+KEY_EXCHANGE: Final = "key exchange"
+HOST: Final = "host"
+"""What an event may say of its TLS, as people call it."""
+
 
 # --- spellings: in small letters, without blanks around. What stands in no table "does not say".
 

@@ -198,7 +198,7 @@ def check(client: WebClient, app_token: str) -> Iterator[tuple[str, bool, str]]:
         return
     for name, token in (("SLACK_BOT_TOKEN", client.token), ("SLACK_APP_TOKEN", app_token)):
         if not token:
-            yield f"{name} is not set", False, 'The README\'s "Connect your Slack" says where to get it.'
+            yield f"{name} is not set", False, "docs/slack.md says where to get it."
     if not client.token:
         return
     try:

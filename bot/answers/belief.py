@@ -10,7 +10,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from bot.answers.coverage import CIPHER_SUITE, HOST, KEY_EXCHANGE, TLS_VERSION
+from bot.event_schema import CIPHER_SUITE, HOST, KEY_EXCHANGE, TLS_VERSION
+from bot.question.filters import FILTERS
 from bot.wording import counted, first_of, month_day, number, span
 
 if TYPE_CHECKING:
@@ -35,10 +36,6 @@ DAYS_NAMED: Final = 3
 
 OF_THE_TRAIL: Final = frozenset({"account", "region"})
 """Filters under which events still show how a trail goes on; a service or a client may well rest for days."""
-
-
-FILTER_FACTS: Final = {"version": TLS_VERSION, "cipher": CIPHER_SUITE, "host": HOST}
-"""What the filters on TLS look at."""
 
 
 class Belief(StrEnum):
@@ -130,7 +127,7 @@ def doubts(
 def facts(question: Question) -> tuple[str, ...]:
     """What an event has to say for a question to know whether it is meant, of `coverage.SILENCES`."""
     policy = question.policy
-    asked = {FILTER_FACTS[each.word] for each in question.filters if each.word in FILTER_FACTS}
+    asked = {fact for each in question.filters if (fact := FILTERS[each.word].tls_fact)}
     if policy is not None:
         clauses = {
             TLS_VERSION: policy.min_tls is not None,

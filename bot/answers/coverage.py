@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
+from bot.event_schema import CIPHER_SUITE, HOST, KEY_EXCHANGE, TLS_VERSION
 from bot.wording import counted, first_of, moment, share, short_service
 
 if TYPE_CHECKING:
@@ -15,13 +16,6 @@ if TYPE_CHECKING:
 
 SILENT_NAMED: Final = 5
 """Services without TLS details that are named; more are not read."""
-
-
-TLS_VERSION: Final = "TLS version"
-CIPHER_SUITE: Final = "cipher suite"
-KEY_EXCHANGE: Final = "key exchange"
-HOST: Final = "host"
-"""What an event may say of its TLS, as people call it."""
 
 SILENCES: Final = {
     TLS_VERSION: "numWithoutTls",
