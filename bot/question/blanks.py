@@ -34,7 +34,7 @@ WEAKNESSES: Final[tuple[tuple[str, str, bool], ...]] = (
 """Why a cipher suite is weak, worst first: the reason, a pattern over OpenSSL and IANA names in capitals, and
 whether the pattern must be found or must be missing (docs/facts.md, weak cipher suites)."""
 
-KEY_EXCHANGES: Final = {**CLASSICAL, **POST_QUANTUM}
+READABLE_EXCHANGES: Final = {**CLASSICAL, **POST_QUANTUM}
 """Every key exchange that can be read."""
 
 _VERSION_PATH: Final = "tlsDetails.tlsVersion"
@@ -103,14 +103,14 @@ def exchange_text() -> exp.Expr:
 def exchange() -> exp.Expr:
     """The group of the key exchange, by IANA's name."""
     case = exp.Case(this=exchange_text())
-    for name, texts in (KEY_EXCHANGES).items():
+    for name, texts in READABLE_EXCHANGES.items():
         for text in texts:
             case = case.when(exp.Literal.string(text), exp.Literal.string(name))
     return case
 
 
 def no_exchange() -> exp.Expr:
-    return _missing(exchange_text(), _all(KEY_EXCHANGES))
+    return _missing(exchange_text(), _all(READABLE_EXCHANGES))
 
 
 def classical() -> exp.Expr:

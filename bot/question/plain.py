@@ -31,13 +31,6 @@ _VERSIONS: Final = ("1.0", "1.1", "1.2", "1.3")
 
 _V = r"(?:(?:tls|ssl)[\s-]*)?v?1\.[0-3]|tls[\s-]*v?1(?![.0-9])"
 _VS = rf"(?:{_V})(?:\s+(?:(?:or|and|/)\s+)?(?:{_V}))*"
-_NOT = r"(?:not|isn't|isnt|aren't|arent|wasn't|weren't|cannot|can't|doesn't|don't)"
-_BETWEEN_NOT = r"(?:\s+(?:yet|still|on|at|with|over|using|use|be|do|does|speak|speaking))*\s+"
-_EXCEPT = (
-    r"(?:(?:(?:all|everything|everyone)\s+(?:but|except))|except(?:\s+for)?|excluding|without"
-    r"|(?:but\s+)?not(?:\s+(?:to|in|from|on))?|other\s+than"
-    r"|besides|apart\s+from|outside(?:\s+of)?|ignoring)"
-)
 _NUMBER = rf"(?:[0-9]{{1,7}}|{'|'.join(COUNTS)})"
 _COMPARED = re.compile(
     r"(?<!\S)(?:-{1,2})?(?:tls|version|ssl)\s*(<=|>=|<|>)\s*(?:tls)?v?(1\.[0-3])(?!\S)", re.IGNORECASE
@@ -186,7 +179,7 @@ class _Reader:
         )
 
     def _versions(self) -> bool:
-        if found := self._take(rf"{_NOT}{_BETWEEN_NOT}({_V})(?:\s+yet)?"):
+        if found := self._take(rf"{vocabulary.NOT}{vocabulary.BETWEEN_NOT}({_V})(?:\s+yet)?"):
             return self._not_on(_versions(found[1])[0])
         if found := self._take(
             rf"(?:is|are|was|were)?\s*(?:older\s+than|below|under|lower\s+than|less\s+than|earlier\s+than|before"
@@ -242,9 +235,9 @@ class _Reader:
             self.words.append("cipher=weak")
             return True
         quantum = r"(?:post[\s-]quantum|pqc?|quantum[\s-]safe)(?:\s+(?:tls|crypto|key\s+exchange))?"
-        if self._take(rf"(?:{_NOT}|without|no){_BETWEEN_NOT}{quantum}(?:\s+yet)?") or self._take(
-            r"classical\s+(?:kx|key[\s-]exchange)"
-        ):
+        if self._take(
+            rf"(?:{vocabulary.NOT}|without|no){vocabulary.BETWEEN_NOT}{quantum}(?:\s+yet)?"
+        ) or self._take(r"classical\s+(?:kx|key[\s-]exchange)"):
             self.words.append("kx=classical")
             return True
         if self._take(r"(?:is\s+|anything\s+|what's\s+|who's\s+)?new"):
@@ -268,7 +261,7 @@ class _Reader:
 
     def _filter(self) -> bool:
         start = self.at
-        excluded = self._take(_EXCEPT) is not None
+        excluded = self._take(vocabulary.EXCEPT) is not None
         if excluded:
             self._skip()
         taken = 0

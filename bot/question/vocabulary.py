@@ -1,11 +1,33 @@
-"""The words of plain questions: for a view, a service, an agent, a number; and those that say nothing."""
+"""The words of questions: those of the grammar, and those that plain questions are made of."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from bot.question.filters import FILTERS
+
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
+
+SINGLE: Final[Mapping[str, str]] = {
+    "min": "1.3",
+    "kx": "classical",
+    "by": "clients",
+    "top": "10",
+    "store": "prod",
+    "engine": "…",
+}
+"""The words that take one value, with an example; which engines there are is not known here."""
+ALIASES: Final = {
+    **{alias: word for word, row in FILTERS.items() for alias in row.aliases},
+    "key-exchange": "kx",
+    "view": "by",
+}
+PAIR_WORDS: Final = (*FILTERS, *SINGLE, *ALIASES)
+WINDOW_STARTS: Final = (
+    *("last", "past", "this", "since", "until"),
+    *("today", "yesterday", "week", "month", "days"),
+)
 
 VIEW_NAMES: Final = {
     name: view
@@ -75,6 +97,15 @@ NEAR_MISSES: Final = frozenset(
     {"least", "lost", "list", "post", "count", "weekend", "most", "host", "cost", "best", "test", "next"}
 )
 """Words that are near one of ours and are none."""
+
+NOT: Final = r"(?:not|isn't|isnt|aren't|arent|wasn't|weren't|cannot|can't|doesn't|don't)"
+BETWEEN_NOT: Final = r"(?:\s+(?:yet|still|on|at|with|over|using|use|be|do|does|speak|speaking))*\s+"
+EXCEPT: Final = (
+    r"(?:(?:(?:all|everything|everyone)\s+(?:but|except))|except(?:\s+for)?|excluding|without"
+    r"|(?:but\s+)?not(?:\s+(?:to|in|from|on))?|other\s+than"
+    r"|besides|apart\s+from|outside(?:\s+of)?|ignoring)"
+)
+"""Patterns of how people deny and except."""
 
 
 def view_named(name: str, views: Collection[str]) -> str:
