@@ -1,7 +1,7 @@
 """What a CloudTrail event is: the columns of a CloudTrail Lake event data store, and how its TLS details
 are spelled.
 
-`COLUMNS` names every column as the log files spell it (Lake itself ignores case). A leaf is the
+`LAKE_COLUMNS` names every column as the log files spell it (Lake itself ignores case). A leaf is the
 name of its SQL type, a dict is a struct, a list of one element is an array, and `MAP` is Lake's
 `map<string,string>`, which log files carry as any JSON value.
 
@@ -30,7 +30,7 @@ _ISSUER: Final[Type] = {
     "userName": TEXT,
 }
 
-COLUMNS: Final[dict[str, Type]] = {
+LAKE_COLUMNS: Final[dict[str, Type]] = {
     "eventVersion": TEXT,
     "userIdentity": {
         "type": TEXT,

@@ -9,7 +9,7 @@ from sqlglot.dialects.duckdb import DuckDB
 
 from bot.archive.parquet import UNSAID
 from bot.errors import UserError
-from bot.event_schema import COLUMNS, KEY_EXCHANGE_PATH, MAP, VERSIONS, WHITESPACE
+from bot.event_schema import KEY_EXCHANGE_PATH, LAKE_COLUMNS, MAP, VERSIONS, WHITESPACE
 from bot.question import blanks
 from bot.question.select import STORE, narrow
 from bot.question.views import find_type, infer_type
@@ -18,7 +18,7 @@ EVENTS_TABLE: Final = "events"
 """What the archive's statement calls its events."""
 
 _NOT_KEPT: Final = frozenset({"eventjson", "eventjsonchecksum"})
-_TLS_DETAILS: Final = frozenset({*COLUMNS["tlsDetails"], KEY_EXCHANGE_PATH.rpartition(".")[2]})
+_TLS_DETAILS: Final = frozenset({*LAKE_COLUMNS["tlsDetails"], KEY_EXCHANGE_PATH.rpartition(".")[2]})
 
 
 def translate(select: exp.Select, elsewhere: str) -> str:
