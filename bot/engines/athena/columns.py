@@ -54,11 +54,6 @@ class Leaf:
     wanted: str
     """As in `event_schema`; what is neither text, time nor flag is taken as it is stored."""
 
-    @property
-    def is_tls(self) -> bool:
-        """Whether it is what a thin copy of an event lacks."""
-        return self.name.lower().startswith(TLS_COLUMN)
-
     def typed(self, value: exp.Expr | None = None) -> exp.Expr:
         """The value in Lake's type. `value` stands for the stored one, as where that was aggregated."""
         found = (self.value if value is None else value).copy()
