@@ -34,7 +34,7 @@ def fold(sql: str, columns: Sequence[Column], finer: Sequence[Column], rows: Seq
 
     tree = parse_one(sql, read="trino", into=exp.Select)
     tree.set("from_", exp.From(this=exp.to_table(dialect.EVENTS)))
-    dialect.to_duckdb(tree)
+    dialect.to_duckdb(tree, [column.name for column in finer if column.type == "TIME"])
     with closing(duckdb.connect()) as connection:
         try:
             for setting, value in (
