@@ -15,6 +15,7 @@ from bot.cli import (
     ask,
     athena,
     client,
+    cloudwatch,
     demo,
     doctor,
     health,
@@ -46,6 +47,7 @@ for command in _COMMANDS:
     app.command()(command)
 app.add_typer(lake.app, name="lake")
 app.add_typer(athena.app, name="athena")
+app.add_typer(cloudwatch.app, name="cloudwatch")
 
 
 def _tell_version(asked: bool) -> None:

@@ -27,10 +27,11 @@ from sqlglot import exp
 from bot import event_schema
 from bot.engines.athena import columns, partitions
 from bot.errors import UserError
-from bot.question.views import find_type, infer_type
+from bot.question import blanks
+from bot.question.views import conjuncts, find_type, infer_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import date
 
     from bot.engines.athena.columns import Leaf
@@ -58,9 +59,10 @@ def translate(select: exp.Select, table: Table, metadata: Metadata) -> str:
     tree = select.copy()
     _name_nested(tree)
     _compare_times(tree)
+    _count_without_exchange(tree, table, metadata)
     inside: list[exp.Expr] = []
     outside: list[exp.Expr] = []
-    for condition in _conjuncts(tree):
+    for condition in conjuncts(tree):
         (inside if _holds_for_copies(condition) else outside).append(condition)
     tree.set("where", exp.Where(this=exp.and_(*outside)) if outside else None)
     used: dict[str, Leaf] = {}
@@ -128,6 +130,15 @@ def _compare_times(tree: exp.Select) -> None:
                 literal.replace(exp.cast(literal.copy(), "timestamp" if kind == "TIME" else "date"))
 
 
+def _count_without_exchange(tree: exp.Select, table: Table, metadata: Metadata) -> None:
+    """Of a table without key exchange no event says it: so a coverage counts, and no question is lost."""
+    try:
+        columns.find(event_schema.KEY_EXCHANGE_PATH.split(".")[1:], table, metadata, is_json=True)
+    except UserError:
+        for node in [each for each in tree.find_all(exp.Paren) if each == blanks.no_exchange()]:
+            node.replace(exp.true())
+
+
 def _over_events(tree: exp.Select, table: Table, metadata: Metadata, used: dict[str, Leaf]) -> exp.Select:
     """The text with every value of an event by its name in the derived table; `used` takes them up."""
     aliases = {projection.alias.lower() for projection in tree.expressions if projection.alias}
@@ -173,19 +184,6 @@ def _is_map(node: exp.Expr) -> bool:
 
 
 # --- what is read
-
-
-def _conjuncts(tree: exp.Select) -> Iterator[exp.Expr]:
-    """What WHERE joins by AND; all of it where it does not."""
-    where = tree.args.get("where")
-    waiting = [] if where is None else [where.this]
-    while waiting:
-        condition = waiting.pop(0)
-        plain = condition.unnest()
-        if isinstance(plain, exp.And):
-            waiting = [plain.left, plain.right, *waiting]
-        else:
-            yield condition
 
 
 def _holds_for_copies(condition: exp.Expr) -> bool:

@@ -24,7 +24,7 @@ from bot.engines.cloudwatch.conditions import MISSING, PRESENT, Conditions, Narr
 from bot.engines.cloudwatch.fields import EVENT_TIME, RECORD, Field, find
 from bot.engines.cloudwatch.statement import TOKEN_CHARS, Asked
 from bot.errors import UserError
-from bot.question.views import infer_type
+from bot.question.views import conjuncts, infer_type
 from bot.table import Column
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class _Translation:
         of_a_copy = Conditions(_find_single, self._of_copy)
         exactly = Conditions(find, self._of_event)
         left: list[exp.Expr] = []
-        for condition in _conjuncts(self._tree):
+        for condition in conjuncts(self._tree):
             if (bound := _bound(condition)) is not None:
                 self._bounds.append(bound)
                 continue
@@ -258,14 +258,6 @@ def _find_single(node: exp.Expr) -> Field | None:
     """The field that an expression is, where it is one and not the first of several."""
     field = find(node)
     return None if field is None or field.parts else field
-
-
-def _conjuncts(tree: exp.Select) -> list[exp.Expr]:
-    """The conditions of which all hold."""
-    where = tree.args.get("where")
-    if where is None:
-        return []
-    return list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
 
 
 def _tried(conditions: Conditions, node: exp.Expr) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bot.table import Column, Row
 
-FOLD_MEMORY: Final = "1GB"
+MEMORY: Final = "1GB"
 """The memory a fold may use."""
 
 _TYPES: Final = {
@@ -34,12 +34,12 @@ def fold(sql: str, columns: Sequence[Column], finer: Sequence[Column], rows: Seq
 
     tree = parse_one(sql, read="trino", into=exp.Select)
     tree.set("from_", exp.From(this=exp.to_table(dialect.EVENTS_TABLE)))
-    dialect.to_duckdb(tree)
+    dialect.to_duckdb(tree, [column.name for column in finer if column.type == "TIME"])
     with closing(duckdb.connect()) as connection:
         try:
             for setting, value in (
                 ("TimeZone", "UTC"),
-                ("memory_limit", FOLD_MEMORY),
+                ("memory_limit", MEMORY),
                 ("enable_external_access", False),
             ):
                 connection.execute(f"SET {setting} = $1", [value])

@@ -218,7 +218,7 @@ def refused(question: Question, metadata: tables.Metadata) -> UserError:
 
 
 def test_awss_published_table_answers_all_but_key_exchange_which_an_alter_adds(
-    ask: Callable[[str], Question],
+    ask: Callable[[str], Question], catalogue: dict[str, views.View]
 ) -> None:
     error = refused(ask("last 7d kx=classical"), made())
 
@@ -230,6 +230,9 @@ def test_awss_published_table_answers_all_but_key_exchange_which_an_alter_adds(
     sql = translate(select.build(ask("last 7d"), cap=10), TABLE, made())
     assert """"timestamp" >= '2026/11/16'\n    AND "timestamp" <= '2026/11/24'""" in sql
     assert "eventtime >= '2026-11-16T08:14:00'" in sql
+    coverage = select.coverage(ask("last 7d"), catalogue)
+    sql = translate(select.build(coverage, cap=10), TABLE, made())
+    assert "SUM(CASE WHEN TRUE THEN 1 ELSE 0 END) AS numWithoutKeyExchange" in sql
 
 
 def test_a_table_of_the_older_serde_is_refused_with_the_remedy(ask: Callable[[str], Question]) -> None:
