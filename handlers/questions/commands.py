@@ -157,9 +157,10 @@ def _asked_in_words(context: Context, client: WebClient, body: dict[str, Any], e
 def _said_to_us(body: dict[str, Any], text: str) -> str:
     """What was said, without our name, wherever that stands."""
     for us in {each["user_id"] for each in body.get("authorizations", ()) if each.get("is_bot")}:
-        text = re.sub(rf"\s*<@{re.escape(us)}(?:\|[^<>]*)?>[,:]?", " ", text)
+        around = re.split(rf"<@{re.escape(us)}(?:\|[^<>]*)?>[,:]?", text)
+        text = " ".join(part.strip() for part in around)
     # where Slack does not say who we are, we are whom it begins with
-    return as_typed(re.sub(r"^\s*<@[^>]+>[,:]?", "", text)).strip()
+    return as_typed(re.sub(r"^<@[^<>]+>[,:]?", "", text.strip())).strip()
 
 
 def _answer(context: Context, text: str, user: str, channel: str) -> list[Block] | None:

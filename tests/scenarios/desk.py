@@ -211,6 +211,7 @@ class Desk:
             wake=lambda: None,
             by_channel=by_channel,
             most=most,
+            limits=limited,
             clock=self.clock,
         )
         self.app = App(client=client, process_before_response=True, listener_executor=ThreadPoolExecutor(1))
