@@ -262,13 +262,16 @@ def refused(
     *,
     reply_to: str | None = None,
     fresh: bool = False,
+    channel: str = "",
 ) -> list[Block]:
     """What is wrong with a question, and a way to mend it. Only the asker sees it.
 
-    What is only dear can be confirmed: it then goes on to be asked in the thread `reply_to`, and `fresh`.
+    What is only dear can be confirmed: it then goes on to be asked in the thread `reply_to`, or in `channel`,
+    where it is told elsewhere, and `fresh`.
     """
     if isinstance(error, NeedsConfirmation):
-        return refusal(error, text, form.run_it(context, text, user, reply_to=reply_to, fresh=fresh))
+        run_it = form.run_it(context, text, user, reply_to=reply_to, fresh=fresh, channel=channel)
+        return refusal(error, text, run_it)
     readings = error.readings if isinstance(error, Unsure) else ()
     each = zip(READINGS, (Reading(reading, reply_to) for reading in readings), strict=False)
     meant = [

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from bot.app.reuse import Costs
 from handlers.blockkit.values import (
     AskPlace,
     AsView,
@@ -23,8 +25,10 @@ from tests.scenarios.desk import (
     FOUND,
     HERE,
     PRIVATE,
+    SECRET,
     TO_GUEST,
     WHO,
+    Desk,
     an_order,
     button,
     command,
@@ -33,8 +37,11 @@ from tests.scenarios.desk import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-    from tests.scenarios.desk import Desk, Way
+    from bot.question.views import View
+    from tests.doubles.web_api import Slack
+    from tests.scenarios.desk import Way
 
 BOB: Final = "U_BOB"
 
@@ -149,6 +156,20 @@ def test_of_a_private_run_nobody_else_gets_a_word_or_a_change(desk: Desk, who: s
     assert "agent=x" not in said
     assert desk.runs.get(PRIVATE) == before
     assert [run.text for run in desk.runs.latest(WHO[who], 9)] == []
+
+
+def test_nobody_learns_from_their_answer_that_another_asked_the_same_in_private(
+    slack: Slack, tmp_path: Path, catalogue: dict[str, View]
+) -> None:
+    costs = Costs({"local": 0.005}, reuse=timedelta(minutes=10))
+    desk = Desk(tmp_path, slack, catalogue, costs=costs)
+    adopted = {}
+    for user, text in ((BOB, SECRET), ("U_ALICE", SECRET), (BOB, "by=services")):
+        desk.by(user, command("/tls-audit", f"last 7d {text}"))
+        adopted[user, text] = bool(desk.runs.latest(user, 1)[0].steps)
+    desk.database.close()
+
+    assert adopted == {(BOB, SECRET): False, ("U_ALICE", SECRET): True, (BOB, "by=services"): True}
 
 
 # --- a form says what was never shown
