@@ -192,6 +192,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             wake=worker.wake,
             by_channel=settings.digests_by == "channel",
             most=settings.max_digests,
+            limits=limits,
         )
         context = connection.Context(questions, orders, quick, at_once, replies)
         listening = connection.listen(client, app_token, context)
