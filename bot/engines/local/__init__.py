@@ -203,7 +203,7 @@ class Local(Engine):
         from bot.archive.events import Unusable
         from bot.archive.sources import find
 
-        places, only = ", ".join(self._logs), ""
+        places, more = ", ".join(self._logs), ""
         mend = "Check the path, and who may read it: TLS_AUDIT_LOGS."
         for days in (Days.of(datetime.fromtimestamp(self._now(), UTC) - RECENT, None), EVER):
             found = find(self._logs, but=self._archive.folder, leave_out=self._logs_except, days=days)
@@ -217,8 +217,8 @@ class Local(Engine):
                 if holds_an_event(source):
                     then = "" if self._archive.has_events() else "; `serve` and `ask` read them in"
                     return Check(f"the logs in {places} can be read{then}", passed=True)
-            only = f" among the newest {TRIED} files" if len(found.sources) > TRIED else ""
-        return Check(f"there are no log files{only} in {places}", False, mend)
+            more = f": none of the newest {TRIED} files is one" if len(found.sources) > TRIED else ""
+        return Check(f"there are no log files in {places}{more}", False, mend)
 
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
         from bot.engines.local import dialect
