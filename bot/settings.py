@@ -76,7 +76,7 @@ def _ids(kinds: str) -> str:
 class Settings(Section):
     """What the environment asks for, but for what is an engine's own."""
 
-    engine: str = Field(default=engines.DEFAULT, description="The engine that answers.")
+    engine: str = Field(default=engines.DEFAULT_ENGINE, description="The engine that answers.")
     logs: str = Field(default="", description="CloudTrail log files: a folder, or `s3://bucket/prefix`.")
     logs_except: str = Field(
         default="",

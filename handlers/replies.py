@@ -96,13 +96,13 @@ class CommandReplies:
                 del self._kept[old]
             self._kept[run_id] = now, respond
 
-    def say(self, run_id: str, made: list[Block]) -> bool:
+    def say(self, run_id: str, content: list[Block]) -> bool:
         """Say something under the command of a run, if that is known and it is not too late."""
         with self._lock:
             since, respond = self._kept.pop(run_id, (0.0, None))
         if respond is None or self._monotonic() - since >= RESPOND_SECONDS:
             return False
-        response = respond(blocks=made, text=blocks.words_of(made), replace_original=False)
+        response = respond(blocks=content, text=blocks.words_of(content), replace_original=False)
         return response.status_code == HTTPStatus.OK
 
 

@@ -10,7 +10,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from bot.answers.coverage import CIPHER_SUITE, HOST, KEY_EXCHANGE, VERSION
+from bot.event_schema import CIPHER_SUITE, HOST, KEY_EXCHANGE, TLS_VERSION
+from bot.question.filters import FILTERS
 from bot.wording import counted, first_of, month_day, number, span
 
 if TYPE_CHECKING:
@@ -35,10 +36,6 @@ DAYS_NAMED: Final = 3
 
 OF_THE_TRAIL: Final = frozenset({"account", "region"})
 """Filters under which events still show how a trail goes on; a service or a client may well rest for days."""
-
-
-FILTER_FACTS: Final = {"version": VERSION, "cipher": CIPHER_SUITE, "host": HOST}
-"""What the filters on TLS look at."""
 
 
 class Belief(StrEnum):
@@ -130,15 +127,15 @@ def doubts(
 def facts(question: Question) -> tuple[str, ...]:
     """What an event has to say for a question to know whether it is meant, of `coverage.SILENCES`."""
     policy = question.policy
-    asked = {FILTER_FACTS[each.word] for each in question.filters if each.word in FILTER_FACTS}
+    asked = {fact for each in question.filters if (fact := FILTERS[each.word].tls_fact)}
     if policy is not None:
         clauses = {
-            VERSION: policy.min_tls is not None,
+            TLS_VERSION: policy.min_tls is not None,
             CIPHER_SUITE: policy.weak_cipher,
             KEY_EXCHANGE: policy.classical_kx,
         }
         asked |= {fact for fact, holds in clauses.items() if holds}
-    return tuple(fact for fact in (VERSION, CIPHER_SUITE, KEY_EXCHANGE, HOST) if fact in asked)
+    return tuple(fact for fact in (TLS_VERSION, CIPHER_SUITE, KEY_EXCHANGE, HOST) if fact in asked)
 
 
 def _silence(question: Question, coverage: Coverage) -> Iterator[Doubt]:

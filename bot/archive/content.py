@@ -37,8 +37,8 @@ FREE_BYTES: Final = 16 * MB  # of text, whatever its ratio
 HEAD_BYTES: Final = 512  # where a tar says what it is
 
 GZIP, BZIP2, XZ, ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
-ZIP, PARQUET, TAR, TAR_AT = (b"PK\x03\x04", b"PK\x05\x06"), b"PAR1", b"ustar", 257
-CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # no text has these; ESC colours some
+ZIP, PARQUET_MAGIC, TAR, TAR_AT = (b"PK\x03\x04", b"PK\x05\x06"), b"PAR1", b"ustar", 257
+CONTROL_BYTES: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # no text has these; ESC colours some
 MAC: Final = (b"\x00\x05\x16\x07", b"\x00\x00\x00\x01Bud1")  # what macOS writes beside files and in folders
 BOMS: Final = {
     codecs.BOM_UTF8: "utf-8",
@@ -91,7 +91,7 @@ def _unpack(blocks: Iterator[bytes], meter: _Meter, levels: int) -> Iterator[Tex
         yield from _from_zip(blocks, meter, levels - 1)
     elif is_tar:
         yield from _from_tar(blocks, meter, levels - 1)
-    elif head.startswith(PARQUET):
+    elif head.startswith(PARQUET_MAGIC):
         yield from _from_parquet(blocks)
     elif head.startswith(MAC):
         raise NoLog("file of macOS")
@@ -143,7 +143,7 @@ def _coding(head: bytes) -> str:
     """The coding of a text without a mark, by where its first bytes are zero; nothing where it is no text."""
     if head.lstrip()[:1] in {b"{", b"["} and b"\0" not in head[:4]:
         return "utf-8"  # whatever else is in it
-    if not CONTROL.search(head):
+    if not CONTROL_BYTES.search(head):
         return "utf-8"
     zeros = bytes(byte == 0 for byte in head[:4])
     by_zeros = {

@@ -39,11 +39,11 @@ app = typer.Typer(
 )
 # what looks like an option is a word of the question: `--service s3`
 app.command(epilog=ask.EXIT_CODES, context_settings={"ignore_unknown_options": True})(ask.ask)
-COMMANDS = (
+_COMMANDS = (
     *(ingest.ingest, views.views, client.client),
     *(serve.serve, demo.demo, doctor.doctor, health.health),
 )
-for command in COMMANDS:
+for command in _COMMANDS:
     app.command()(command)
 app.add_typer(lake.app, name="lake")
 app.add_typer(athena.app, name="athena")

@@ -32,7 +32,7 @@ Each is imported only when something asks for it. Who runs the bot from code of 
 the settings are loaded.
 """
 
-DEFAULT: Final = "local"
+DEFAULT_ENGINE: Final = "local"
 """The engine that answers where no setting says another. It reads the archive, and so also what is asked of
 sample events: its place is here and not in an `if`."""
 

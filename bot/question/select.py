@@ -82,7 +82,7 @@ def narrow(select: exp.Select, *conditions: exp.Expr) -> None:
 
 def coverage(question: Question, views: Mapping[str, View]) -> Question:
     """What was read for `question`: the same window and filters, whatever the TLS."""
-    filters = tuple(filter_ for filter_ in question.filters if not FILTERS[filter_.word].is_about_tls)
+    filters = tuple(filter_ for filter_ in question.filters if not FILTERS[filter_.word].tls_fact)
     return replace(question, view=views["coverage"], policy=None, filters=filters, top=None)
 
 

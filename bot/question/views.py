@@ -284,7 +284,7 @@ def _check_functions(select: exp.Select, broken: _Broken) -> None:
 
 def find_type(parts: list[str]) -> event_schema.Type | None:
     """The type at a dotted path of `event_schema.COLUMNS`, whatever its case; None where there is none."""
-    found: event_schema.Type | None = event_schema.COLUMNS
+    found: event_schema.Type | None = event_schema.LAKE_COLUMNS
     for part in parts:
         if not isinstance(found, dict):
             return None

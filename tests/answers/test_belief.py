@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.answers.belief import Belief, judge
-from bot.answers.coverage import CIPHER_SUITE, HOST, KEY_EXCHANGE, Coverage
+from bot.answers.coverage import Coverage
 from bot.engines import Sources
+from bot.event_schema import CIPHER_SUITE, HOST, KEY_EXCHANGE
 from tests.conftest import NOW
 
 if TYPE_CHECKING:

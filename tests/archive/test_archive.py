@@ -22,7 +22,7 @@ from bot.archive import archive as archives
 from bot.archive import content
 from bot.archive.archive import Archive, Ingested, Progress
 from bot.errors import BotError, EngineError, UserError
-from bot.event_schema import COLUMNS, MAP
+from bot.event_schema import LAKE_COLUMNS, MAP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -486,9 +486,9 @@ ANY_JSON = st.recursive(
     ),
     max_leaves=6,
 )
-STRUCTS = [name for name, kind in COLUMNS.items() if isinstance(kind, dict)]
+STRUCTS = [name for name, kind in LAKE_COLUMNS.items() if isinstance(kind, dict)]
 ANY_FIELDS = st.dictionaries(
-    st.sampled_from(sorted(set(COLUMNS) - {"eventTime", "eventID"})), ANY_JSON, max_size=5
+    st.sampled_from(sorted(set(LAKE_COLUMNS) - {"eventTime", "eventID"})), ANY_JSON, max_size=5
 ) | st.builds(
     lambda name, inner: {name: inner},
     st.sampled_from(STRUCTS),
@@ -505,7 +505,7 @@ def test_whatever_the_fields_hold_every_event_is_kept(fields: list[Event]) -> No
         put(Path(folder) / "logs" / "a.json", "\n".join(map(json.dumps, weird)))
         assert ingest(archive, Path(folder) / "logs").bad == ()
         assert ids(archive) == [e["eventID"] for e in weird]
-        maps = ", ".join(name for name, kind in COLUMNS.items() if kind == MAP)
+        maps = ", ".join(name for name, kind in LAKE_COLUMNS.items() if kind == MAP)
         for row in ask(archive, f"SELECT {maps} FROM events"):  # noqa: S608
             assert all(json.loads(text) is not None for text in row if text is not None)
         agents = ask(archive, "SELECT userAgent FROM events ORDER BY eventID")

@@ -73,7 +73,7 @@ def test_one_token_without_the_other_is_named(
     done = tls_audit("doctor")
 
     assert done.code == 1
-    assert f'✗ {name} is not set\n  → The README\'s "Connect your Slack" says where to get it.\n' in done.out
+    assert f"✗ {name} is not set\n  → docs/slack.md says where to get it.\n" in done.out
     assert ("✓ the bot's token: " in done.out) is (name == "SLACK_APP_TOKEN")
     assert "views" in done.out
 

@@ -95,7 +95,7 @@ def translates(own_home: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Tra
         name: bootstrap.engine(chosen, name, events).translate for name in engines.ENGINES
     }
     named = tables.read(ATHENA_TABLE)[tables.DEFAULT]
-    published = dataclasses.replace(ddl.ASSUMED, columns=ddl.PUBLISHED, read=NOW)
+    published = dataclasses.replace(ddl.ASSUMED_TABLE, columns=ddl.PUBLISHED, read=NOW)
     made["published"] = lambda tree, _: athena_translate.translate(tree, named, published)
     return made
 

@@ -41,7 +41,7 @@ STATEMENT_CHARS: Final = 262_144
 """The longest statement (API reference, StartQueryExecution)."""
 
 ASSUMED: Final = "The table was not read: the columns of AWS's published one are assumed."
-WHOLE: Final = "The table has no partitions by day: all of it is read."
+ALL_READ: Final = "The table has no partitions by day: all of it is read."
 
 _BULKY: Final = frozenset(
     {"requestparameters", "responseelements", "additionaleventdata", "serviceeventdetails", "eventjson"}
@@ -85,7 +85,7 @@ def translate(select: exp.Select, table: Table, metadata: Metadata) -> str:
     derived.set("where", exp.Where(this=exp.and_(*within)))
     derived.set("group", exp.Group(expressions=[_event(table, metadata)]))
     tree.set("from_", exp.From(this=derived.subquery("events")))
-    notes = [ASSUMED] * (metadata.read is None) + [WHOLE] * (not is_dated and not metadata.is_iceberg)
+    notes = [ASSUMED] * (metadata.read is None) + [ALL_READ] * (not is_dated and not metadata.is_iceberg)
     for note in notes:
         tree.add_comments([note])
     return _text(tree)
@@ -93,7 +93,7 @@ def translate(select: exp.Select, table: Table, metadata: Metadata) -> str:
 
 def reads_whole(sql: str) -> bool:
     """Whether a statement reads all of its table, as it says at its start."""
-    return WHOLE in sql.partition("SELECT")[0]
+    return ALL_READ in sql.partition("SELECT")[0]
 
 
 def _text(tree: exp.Expr) -> str:
@@ -188,9 +188,11 @@ def _is_map(node: exp.Expr) -> bool:
 
 def _holds_for_copies(condition: exp.Expr) -> bool:
     """Whether what it says of an event, it says of each copy: nothing of TLS, nor of what may be missing."""
-    says_tls = any(part.name.lower().startswith(columns.TLS) for part in condition.find_all(exp.Identifier))
+    says_tls = any(
+        part.name.lower().startswith(columns.TLS_COLUMN) for part in condition.find_all(exp.Identifier)
+    )
     keys = condition.find_all(exp.JSONPathKey)
-    says_json = any(str(key.this).lower().startswith(columns.TLS) for key in keys)
+    says_json = any(str(key.this).lower().startswith(columns.TLS_COLUMN) for key in keys)
     return not (says_tls or says_json or condition.find(exp.Null) is not None)
 
 

@@ -37,12 +37,12 @@ STATEMENT_CHARS: Final = 10_000
 FINER: Final = "finer"
 """What the fold calls the answer of Logs Insights."""
 
-CALLS: Final = Column("calls", "INTEGER")
+CALLS_COLUMN: Final = Column("calls", "INTEGER")
 FIRST: Final = Column("first", "TIME")
 LAST: Final = Column("last", "TIME")
 """The columns of `finer` that say how often a combination was there, and from when to when."""
 
-TIME: Final = "time"
+TIME_FIELD: Final = "time"
 """The column of `finer` that says when an event was, as exactly as the view looks at it."""
 
 OCSF: Final = f"{RECORD}.class_uid"
@@ -171,7 +171,7 @@ class _Translation:
             return
         if _is_event_time(node):
             self._look_at_time(node)
-            node.replace(exp.column(TIME, quoted=True))
+            node.replace(exp.column(TIME_FIELD, quoted=True))
             return
         field = find(node)
         if field is not None:
@@ -208,7 +208,7 @@ class _Translation:
             lines.append(f'filter e_eventTime = "{MISSING}" or ({" and ".join(self._filtered)})')
         if self._is_grouped:
             by = f" by {', '.join(name for name, _ in names)}" if names else ""
-            names += [("calls", CALLS), ("first_call", FIRST), ("last_call", LAST)]
+            names += [("calls", CALLS_COLUMN), ("first_call", FIRST), ("last_call", LAST)]
             lines.append(
                 "stats count(*) as calls, sortsFirst(e_eventTime) as first_call, "
                 f"sortsLast(e_eventTime) as last_call{by}"
@@ -251,7 +251,7 @@ class _Translation:
         for field in self._keys.values():
             yield f"e_{self._words[field]}", Column(field.name, field.type)
         if self._time_chars is not None:
-            yield ("e_time" if self._time_chars else "e_eventTime"), Column(TIME, "TIME")
+            yield ("e_time" if self._time_chars else "e_eventTime"), Column(TIME_FIELD, "TIME")
 
 
 def _find_single(node: exp.Expr) -> Field | None:
@@ -320,7 +320,7 @@ def _time_chars(node: exp.Expr) -> int:
 
 def _added(node: exp.AggFunc) -> exp.Expr:
     """An aggregate of events, as one of `finer`'s rows, each of which stands for `calls` of them."""
-    calls = _column(CALLS)
+    calls = _column(CALLS_COLUMN)
     argument = node.this
     if isinstance(argument, exp.Distinct) or isinstance(
         node, (exp.Min, exp.Max, exp.AnyValue, exp.ApproxDistinct)

@@ -10,7 +10,17 @@ from sqlglot.dialects.duckdb import DuckDB
 
 from bot.archive.parquet import UNSAID
 from bot.errors import UserError
-from bot.event_schema import COLUMNS, FLAG, KEY_EXCHANGE_PATH, MAP, TEXT, TIME, VERSIONS, WHITESPACE, Type
+from bot.event_schema import (
+    FLAG,
+    KEY_EXCHANGE_PATH,
+    LAKE_COLUMNS,
+    MAP,
+    TEXT,
+    TIME,
+    VERSIONS,
+    WHITESPACE,
+    Type,
+)
 from bot.question import blanks
 from bot.question.functions import PARTS, strftime
 from bot.question.select import STORE, narrow
@@ -21,24 +31,24 @@ if TYPE_CHECKING:
 
     from bot.table import ColumnType
 
-EVENTS: Final = "events"
+EVENTS_TABLE: Final = "events"
 """What the archive's statement calls its events."""
 
 _NOT_KEPT: Final = frozenset({"eventjson", "eventjsonchecksum"})
 _KEPT: Final[dict[str, Type]] = {
-    **COLUMNS,
-    "tlsDetails": dict.fromkeys([*COLUMNS["tlsDetails"], KEY_EXCHANGE_PATH.rpartition(".")[2]], TEXT),
+    **LAKE_COLUMNS,
+    "tlsDetails": dict.fromkeys([*LAKE_COLUMNS["tlsDetails"], KEY_EXCHANGE_PATH.rpartition(".")[2]], TEXT),
 }
 """The columns of Lake, and the one of `eventJson` that has none there."""
 
 
 def translate(select: exp.Query, elsewhere: str) -> str:
-    """The SQL over `EVENTS`. UserError where it cannot be said; `elsewhere` is where stores are."""
+    """The SQL over `EVENTS_TABLE`. UserError where it cannot be said; `elsewhere` is where stores are."""
     tree = select.copy()
     for each in [node for node in tree.find_all(exp.Select) if _is_of_table(node)]:
         if (store := each.args["from_"].this.name) != STORE:
             raise UserError(f"The embedded engine has no store `{store}`.", elsewhere)
-        each.set("from_", exp.From(this=exp.Table(this=exp.to_identifier(EVENTS))))
+        each.set("from_", exp.From(this=exp.Table(this=exp.to_identifier(EVENTS_TABLE))))
         _narrow_days(each)
     _to_said(tree)
     to_duckdb(tree)

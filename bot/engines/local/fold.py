@@ -33,7 +33,7 @@ def fold(sql: str, columns: Sequence[Column], finer: Sequence[Column], rows: Seq
     from sqlglot import exp, parse_one
 
     tree = parse_one(sql, read="trino", into=exp.Select)
-    tree.set("from_", exp.From(this=exp.to_table(dialect.EVENTS)))
+    tree.set("from_", exp.From(this=exp.to_table(dialect.EVENTS_TABLE)))
     dialect.to_duckdb(tree, [column.name for column in finer if column.type == "TIME"])
     with closing(duckdb.connect()) as connection:
         try:
@@ -61,4 +61,4 @@ def _hold(connection: Any, finer: Sequence[Column], rows: Sequence[Row]) -> None
         [cell.replace(tzinfo=None) if column.type == "TIME" and cell is not None else cell for cell in given]
         for column, given in zip(finer, cells, strict=True)
     ]
-    connection.execute(f"CREATE TABLE {dialect.EVENTS} AS SELECT {held}", values)
+    connection.execute(f"CREATE TABLE {dialect.EVENTS_TABLE} AS SELECT {held}", values)
