@@ -49,7 +49,7 @@ RESERVED: Final = frozenset(
 """Words that mean something else in a question, so that no view may take them as its name."""
 
 
-NAME_CHARS: Final = 31
+VIEW_NAME_CHARS: Final = 31
 """The longest name of a view."""
 
 _VIEW_NAME = re.compile(r"[a-z][a-z0-9-]*")
@@ -135,8 +135,8 @@ def _read_folder(folder: Path) -> Iterator[View]:
 def parse(name: str, text: str, *, where: str) -> View:
     """The view in `text`. UserError says `where`, and on which line, it is broken."""
     broken = _Broken(where)
-    if len(name) > NAME_CHARS:
-        raise broken(f"a view's name has at most {NAME_CHARS} characters, and `{name}` has {len(name)}")
+    if len(name) > VIEW_NAME_CHARS:
+        raise broken(f"a view's name has at most {VIEW_NAME_CHARS} characters, and `{name}` has {len(name)}")
     if not _VIEW_NAME.fullmatch(name) or name in RESERVED:
         raise broken("a view is named with a-z, 0-9 and -, and not with a word of the question itself")
     header = _read_header(text, broken)
