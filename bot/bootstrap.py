@@ -10,7 +10,8 @@ import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import TYPE_CHECKING, Final, TextIO
 from uuid import uuid4
 
@@ -22,7 +23,6 @@ from bot.question import views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
-    from datetime import datetime
     from pathlib import Path
 
     from bot.app.ask import Questions
@@ -36,6 +36,11 @@ log = logging.getLogger(__name__)
 NEW_LOGS_SECONDS: Final = 300.0
 """How often new log files are looked for: CloudTrail delivers about every five minutes (user guide)."""
 
+READ_BACK: Final = (timedelta(days=1), timedelta(days=8), timedelta(days=32))
+"""How far back is looked at first, so that the usual windows can be asked while the rest is being read."""
+
+DAY_SECONDS: Final = 86_400.0
+
 READ_GRACE_SECONDS: Final = 0.5
 """How long reading may go on when the bot stops. Mostly it ends between two files."""
 
@@ -46,7 +51,8 @@ slack_sdk looks up from its socket every three seconds, and then waits for handl
 
 def archive(settings: Settings) -> Archive:
     """The archive that the embedded engine asks and `ingest` fills."""
-    return Archive(settings.archive_folder)
+    keep = settings.archive_keep
+    return Archive(settings.archive_folder, keep=timedelta(days=keep) if keep else None)
 
 
 def engine(
@@ -55,7 +61,7 @@ def engine(
     """The engine called `name`, one of `engines.ENGINES`, with the settings of its own. `events` is what was
     read from the log files; `pause` is how it waits."""
     return engines.find(name).make(
-        settings.engines[name], Offer(events, settings.logs, settings.left_out, pause)
+        settings.engines[name], Offer(events, settings.places, settings.left_out, pause)
     )
 
 
@@ -192,6 +198,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             wake=worker.wake,
             by_channel=settings.digests_by == "channel",
             most=settings.max_digests,
+            limits=limits,
         )
         context = connection.Context(questions, orders, quick, at_once, replies)
         listening = connection.listen(client, app_token, context)
@@ -210,7 +217,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             )
             stack.enter_context(status)
             log.info("health and metrics are at http://%s:%s", settings.status_host, status.port)
-        if settings.logs:
+        if settings.places:
             # a daemon: it heeds nothing while it lists a bucket or waits for another ingest, and an ingest
             # may be cut off anywhere
             reading = threading.Thread(
@@ -296,15 +303,22 @@ def _left_out(available: Mapping[str, Engine]) -> dict[str, int]:
 
 
 def _read(events: Archive, settings: Settings, stopping: threading.Event) -> None:
-    """Read what is new in the logs into the archive, now and every `NEW_LOGS_SECONDS` until `stopping`."""
+    """Read what is new in the logs into the archive, now and every `NEW_LOGS_SECONDS` until `stopping`; and
+    make few files of many between that."""
 
-    def heed(_: object) -> None:
+    def heed(_: object = None) -> None:
         if stopping.is_set():
             raise Cancelled("The bot is stopping.")
 
-    while not stopping.is_set():
+    first = datetime.combine(settings.since, datetime.min.time(), UTC) if settings.since else None
+    for back, seconds in _looks():
+        since = datetime.now(UTC) - back if back else first
+        if since and first:
+            since = max(since, first)
         try:
-            done = events.ingest([settings.logs], progress=heed, leave_out=settings.left_out)
+            done = events.ingest(settings.places, progress=heed, leave_out=settings.left_out, since=since)
+            if seconds:
+                events.compact(heed=heed)
             if done.files or done.bad:
                 log.info("read %s files, %s events, %s bad", done.files, done.events, len(done.bad))
             for bad in done.bad:  # once: what is known to be bad is only counted from here on
@@ -313,4 +327,14 @@ def _read(events: Archive, settings: Settings, stopping: threading.Event) -> Non
             return
         except BotError as error:
             log.error("the logs could not be read: %s", error)  # noqa: TRY400 - it says what to do
-        stopping.wait(NEW_LOGS_SECONDS)
+        if stopping.wait(seconds):
+            return
+
+
+def _looks() -> Iterator[tuple[timedelta | None, float]]:
+    """How far back to look for new log files, None for all the way, and how long to wait then: the newest
+    first and further and further back, then only the last days, and once a day all again."""
+    while True:
+        yield from ((back, 0.0) for back in READ_BACK)
+        yield None, NEW_LOGS_SECONDS
+        yield from repeat((READ_BACK[0], NEW_LOGS_SECONDS), int(DAY_SECONDS / NEW_LOGS_SECONDS))

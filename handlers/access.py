@@ -160,13 +160,13 @@ class Directory:
         )
 
     def _is_ours(self, about: Mapping[str, Any]) -> bool:
-        """Whether someone belongs to our workspace, or on Enterprise Grid to any of its organization (docs:
-        user object, enterprise_user)."""
+        """Whether a person belongs to our workspace, or on Enterprise Grid to any of its organization (docs:
+        user object, enterprise_user). An app's user does not, nor does who has left: `deleted`."""
         team, organization = self._facts.get("team", self._team)
         grid = about.get("enterprise_user") or {}
-        if about.get("is_stranger"):
+        if any(about.get(mark) for mark in ("is_stranger", "is_bot", "deleted")):
             return False
-        if about.get("team_id") in (None, team) or team in (grid.get("teams") or ()):
+        if team in (about.get("team_id"), *(grid.get("teams") or ())):
             return True
         return bool(organization) and organization in (about.get("team_id"), grid.get("enterprise_id"))
 

@@ -121,6 +121,7 @@ def doubts(
             yield from _silence(question, coverage)
     yield from _ends(question, coverage, sources, early=ends)
     if sources is not None:
+        yield from _unlooked(question, sources)
         yield from _left_out(sources)
 
 
@@ -173,6 +174,16 @@ def _ends(
     if early and newest is not None and window.end - newest >= (QUIET if goes_on else quiet):
         before = f"{span(window.end - newest)} before the window ends"
         yield Doubt(f"The newest event is of {month_day(newest, None)}, {before}.", small=False)
+
+
+def _unlooked(question: Question, sources: Sources) -> Iterator[Doubt]:
+    kept = sources.kept_since
+    if kept is not None:
+        yield Doubt(f"What happened before {month_day(kept, None)} is not kept any more.")
+    if sources.unlooked:
+        first = question.window.start.date() if kept is None else kept
+        mend = f"`tls-audit ingest --since {first.isoformat()}` reads them"
+        yield Doubt(f"The logs of some days of this window were never looked at: {mend}.")
 
 
 def _left_out(sources: Sources) -> Iterator[Doubt]:

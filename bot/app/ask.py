@@ -116,7 +116,7 @@ class Questions:
             engine = self.grammar.engine_of(question)
             caution = self._check(question, engine)
             about = self._runs, question, engine, now, self.grammar.question
-            earlier = None if fresh else self._costs.earlier(*about, self.grammar.window_typed)
+            earlier = None if fresh else self._costs.earlier(*about, self.grammar.window_typed, user)
             if earlier is not None:
                 question = replace(question, window=self.grammar.question(earlier).window)
             elif not confirmed:

@@ -66,10 +66,12 @@ class Costs:
         now: datetime,
         asked: Callable[[Run], Question],
         typed: Callable[[Run], str],
+        user: str,
     ) -> Run | None:
-        """A run whose answer is as good: the same question, asked a few minutes ago and paid for then.
+        """A run whose answer is as good for `user`: the same question, asked and paid for a few minutes ago.
 
-        `asked` is a run's question, `typed` the words of its window.
+        What another asked in private is none: nobody else is to know that it was asked. `asked` is a run's
+        question, `typed` the words of its window.
         """
         if engine not in self._prices or not self._reuse:
             return None
@@ -78,6 +80,8 @@ class Costs:
                 continue
             before, within = _asked(run, asked), now - run.created
             if before is None or not _is_same(question, before):
+                continue
+            if before.private and run.user != user:
                 continue
             if _moved_along(question, before, typed(run), within):
                 return run

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from bot.answers.summary import Summary
-    from bot.archive.archive import Progress as IngestProgress
+    from bot.archive.ingest import Progress as IngestProgress
     from bot.engines import Engine, Progress, Statement
     from bot.question.views import View
+    from bot.question.window import Window
     from bot.table import Table
 
 TERMINAL_EXAMPLES: Final = (
@@ -165,7 +166,7 @@ def ask(
             samples.write(logs, now)
             engine.prepare(_unseen)
         else:
-            _prepare(engine, chosen.logs)
+            _prepare(engine, chosen.logs, asked.window)
         with ExitStack() as kept:
             with terminal.query_progress() if not quiet else nullcontext(_tell_nothing) as progress:
 
@@ -252,11 +253,11 @@ def _zone() -> tzinfo:
     return tz.gettz() or UTC
 
 
-def _prepare(engine: Engine, logs: str) -> None:
-    """Have the engine take in what is new, and tell what it could not."""
+def _prepare(engine: Engine, logs: str, window: Window) -> None:
+    """Have the engine take in what is new for this window, and tell what it could not."""
     from bot.cli import terminal
 
-    done = engine.prepare(terminal.ingest_progress)
+    done = engine.prepare(terminal.ingest_progress, window.start, window.end)
     if done is None:
         return
     if done.bad:

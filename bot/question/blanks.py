@@ -7,6 +7,7 @@ so a condition and a column never disagree.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp, parse_one
@@ -19,6 +20,7 @@ from bot.event_schema import (
     POST_QUANTUM,
     PRINCIPAL,
     ROLE,
+    SUITES,
     VERSIONS,
 )
 
@@ -126,9 +128,20 @@ def suite_text() -> exp.Expr:
 
 
 def suite() -> exp.Expr:
-    """The suite in capitals, by the name it has in the event: OpenSSL's or IANA's."""
-    says = exp.Not(this=suite_text().isin(*_upper(NO_SUITE)))
-    return exp.Case().when(says, suite_text())
+    """The suite in capitals, by the one of its names that CloudTrail writes."""
+    case = exp.Case(this=suite_text())
+    for text in _upper(NO_SUITE):
+        case = case.when(exp.Literal.string(text), exp.null())
+    for name, twin in SUITES.items():
+        case = case.when(exp.Literal.string(twin), exp.Literal.string(name))
+    return case.else_(suite_text())
+
+
+def suites_like(pattern: str) -> list[str]:
+    """`pattern`, and the names that do not fit it of suites of which another name does."""
+    fits = re.compile(".*".join(map(re.escape, pattern.split("*")))).fullmatch
+    twins = [names for names in SUITES.items() if any(map(fits, names))]
+    return [pattern, *(name for names in twins for name in names if not fits(name))]
 
 
 def no_suite() -> exp.Expr:

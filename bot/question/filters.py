@@ -148,6 +148,7 @@ class Match(Enum):
     PART = "the value is a part of the text, in capitals or not: nobody types a whole user agent"
     NAME_IN_PATH = "the value is a whole ARN, or whole names within one: `alice`, `role/ci`, `nightly-*`"
     VERSION = "the value is a TLS version, however events spell it"
+    SUITE = "the value is a whole name of a cipher suite, OpenSSL's or IANA's, whichever events have"
 
 
 class FilterWord(NamedTuple):
@@ -262,7 +263,7 @@ FILTERS: Final[Mapping[str, FilterWord]] = {
         phrase="with cipher suite",
         example="*-SHA",
         column="UPPER(TRIM(tlsDetails.cipherSuite))",
-        match=Match.WHOLE,
+        match=Match.SUITE,
         guess=r"(?:tls|ecdhe|dhe|aes[0-9]+)[-_][a-z0-9_-]+",
         tls_fact=CIPHER_SUITE,
     ),

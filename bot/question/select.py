@@ -55,15 +55,16 @@ def shape(question: Question) -> Hashable:
     """Equal for questions whose SELECTs are the same tree, but for the window, the limit, and letters and
     digits within literals: what an engine cannot say of one, it cannot say of the other."""
     filters = tuple(
-        (each.word, each.negated, each.values if _is_version(each) else tuple(map(_pattern, each.values)))
+        (each.word, each.negated, each.values if _is_spelled(each) else tuple(map(_pattern, each.values)))
         for each in question.filters
     )
     ordered = question.top is not None and bool(question.view.measure)
     return question.view, question.policy, question.store, ordered, filters
 
 
-def _is_version(filter_: Filter) -> bool:
-    return FILTERS[filter_.word].match is Match.VERSION
+def _is_spelled(filter_: Filter) -> bool:
+    """Whether a value stands for other texts than its own."""
+    return FILTERS[filter_.word].match in {Match.VERSION, Match.SUITE}
 
 
 def _pattern(value: str) -> tuple[str, bool, bool]:
@@ -164,6 +165,8 @@ def _matches(column: exp.Expr, match_: Match, values: Sequence[str]) -> Iterable
             return (condition for value in values for condition in _name_in_path(column, value))
         case Match.VERSION:
             return [blanks.version_in(spelled(value) for value in values)]
+        case Match.SUITE:
+            return _whole(column, [name for value in values for name in blanks.suites_like(value)])
 
 
 def _whole(subject: exp.Expr, values: Sequence[str]) -> Iterable[exp.Expr]:

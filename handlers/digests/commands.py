@@ -71,7 +71,7 @@ class _Commands:
             "resume": self._resume,
             "remove": self._remove,
             "delete": self._remove,
-            "now": lambda digest: self._now(digest, body["trigger_id"]),
+            "now": lambda digest: self._now(digest, user, body["trigger_id"]),
         }
         self._context.questions.limits.check_length(text)
         if not text or word == "edit":
@@ -115,8 +115,8 @@ class _Commands:
         self._digests.remove(digest)
         return f"removed digest {digest.id}, {self._digests.words(digest)}."
 
-    def _now(self, digest: Digest, trigger: str) -> str:
-        self._digests.tell_now(digest, key=f"digest/{digest.id}/{trigger}")
+    def _now(self, digest: Digest, user: str, trigger: str) -> str:
+        self._digests.tell_now(digest, user=user, key=f"digest/{digest.id}/{trigger}")
         return f"asked for digest {digest.id} now."
 
     # --- buttons
@@ -157,7 +157,7 @@ class _Commands:
         user, there = body["user"]["id"], AskPlace(place_of(body).channel)
         try:
             digest = self._find(str(of_action(OfDigest, action).digest), user, there.channel)
-            self._now(digest, body["trigger_id"])
+            self._now(digest, user, body["trigger_id"])
         except BotError as error:
             ack()
             whisper(client, user, str(error), there=there)

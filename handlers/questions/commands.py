@@ -161,9 +161,10 @@ def _asked_in_words(context: Context, client: WebClient, body: dict[str, Any], e
 def _said_to_us(body: dict[str, Any], text: str) -> str:
     """What was said, without our name, wherever that stands."""
     for us in {each["user_id"] for each in body.get("authorizations", ()) if each.get("is_bot")}:
-        text = re.sub(rf"\s*<@{re.escape(us)}(?:\|[^<>]*)?>[,:]?", " ", text)
+        around = re.split(rf"<@{re.escape(us)}(?:\|[^<>]*)?>[,:]?", text)
+        text = " ".join(part.strip() for part in around)
     # where Slack does not say who we are, we are whom it begins with
-    return as_typed(re.sub(r"^\s*<@[^>]+>[,:]?", "", text)).strip()
+    return as_typed(re.sub(r"^<@[^<>]+>[,:]?", "", text.strip())).strip()
 
 
 def _answer(context: Context, text: str, user: str, channel: str) -> list[Block] | None:
@@ -265,13 +266,16 @@ def refused(
     *,
     reply_to: str | None = None,
     fresh: bool = False,
+    channel: str = "",
 ) -> list[Block]:
     """What is wrong with a question, and a way to mend it. Only the asker sees it.
 
-    What is only dear can be confirmed: it then goes on to be asked in the thread `reply_to`, and `fresh`.
+    What is only dear can be confirmed: it then goes on to be asked in the thread `reply_to`, or in `channel`,
+    where it is told elsewhere, and `fresh`.
     """
     if isinstance(error, NeedsConfirmation):
-        return refusal(error, text, form.run_it(context, text, user, reply_to=reply_to, fresh=fresh))
+        run_it = form.run_it(context, text, user, reply_to=reply_to, fresh=fresh, channel=channel)
+        return refusal(error, text, run_it)
     readings = error.readings if isinstance(error, Unsure) else ()
     each = zip(READINGS, (Reading(reading, reply_to) for reading in readings), strict=False)
     meant = [

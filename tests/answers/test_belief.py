@@ -95,6 +95,15 @@ def test_a_zero_over_events_that_do_not_say_what_was_asked_or_that_end_early_pro
             {"empty_days": (date(2026, 11, 20), date(2026, 11, 21))},
             "There is no event at all of 20 Nov 2026, 21 Nov 2026.",
         ),
+        (
+            {"kept_since": date(2026, 11, 20)},
+            "What happened before 20 Nov 2026 is not kept any more.",
+        ),
+        (
+            {"unlooked": ("s3://trail",)},
+            "The logs of some days of this window were never looked at:"
+            f" `tls-audit ingest --since {(NOW - 7 * DAY).date()}` reads them.",
+        ),
     ],
 )
 def test_what_was_not_read_is_said_of_a_zero_and_beside_findings(

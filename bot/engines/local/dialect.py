@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 
-from bot.archive.parquet import UNSAID
+from bot.archive.said import UNSAID
 from bot.errors import UserError
 from bot.event_schema import (
     FLAG,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bot.table import Column, Row
 
-MEMORY: Final = "1GB"
+FOLD_MEMORY: Final = "1GB"
 """The memory a fold may use."""
 
 _TYPES: Final = {
@@ -39,7 +39,7 @@ def fold(sql: str, columns: Sequence[Column], finer: Sequence[Column], rows: Seq
         try:
             for setting, value in (
                 ("TimeZone", "UTC"),
-                ("memory_limit", MEMORY),
+                ("memory_limit", FOLD_MEMORY),
                 ("enable_external_access", False),
             ):
                 connection.execute(f"SET {setting} = $1", [value])
