@@ -64,15 +64,15 @@ def whisper(
     if respond is not None:
         respond(blocks=made, text=words, replace_original=False)
         return
-    said = {"blocks": made, "text": words}
+    message: dict[str, Any] = {"blocks": made, "text": words}
     if there is not None and there.channel:
-        where = {"channel": there.channel, "thread_ts": there.reply_to}
-        if _taken(lambda: client.chat_postEphemeral(**where, **said, user=user), f"to {user} in {where}"):
+        where: dict[str, Any] = {"channel": there.channel, "thread_ts": there.reply_to}
+        if _taken(lambda: client.chat_postEphemeral(**where, **message, user=user), f"to {user} in {where}"):
             return
 
     def directly() -> object:
         direct = client.conversations_open(users=[user])["channel"]["id"]
-        return client.chat_postMessage(channel=direct, **said, mrkdwn=False)
+        return client.chat_postMessage(channel=direct, **message, mrkdwn=False)
 
     _taken(directly, f"to {user} directly")
 
@@ -118,13 +118,13 @@ class CommandReplies:
                 del self._kept[old]
             self._kept[run_id] = now, respond
 
-    def say(self, run_id: str, made: list[Block]) -> bool:
+    def say(self, run_id: str, content: list[Block]) -> bool:
         """Say something under the command of a run, if that is known and it is not too late."""
         with self._lock:
             since, respond = self._kept.pop(run_id, (0.0, None))
         if respond is None or self._monotonic() - since >= RESPOND_SECONDS:
             return False
-        response = respond(blocks=made, text=blocks.words_of(made), replace_original=False)
+        response = respond(blocks=content, text=blocks.words_of(content), replace_original=False)
         return response.status_code == HTTPStatus.OK
 
 

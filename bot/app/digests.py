@@ -172,7 +172,7 @@ class DigestOrders:
         """The question of a digest, for yesterday. UserError where it is none, or says what digests do."""
         parse, now = self._grammar.parse, self._clock()
         try:
-            question = parse(f"yesterday by={scan.VIEW} {words}", now=now, zone=UTC)
+            question = parse(f"yesterday by={scan.FINDINGS_VIEW} {words}", now=now, zone=UTC)
         except UserError:
             parse(words, now=now, zone=UTC)  # a mistake of another kind says so itself
             question = None
@@ -306,7 +306,7 @@ def promise(
     """Have the digest of a local date told: a run that tells it, and one that asks, the scan, which all
     digests share that ask the same over the same days. The same `key` is told once."""
     window, before = scan.windows(digest, day)
-    text = f"{window} by={scan.VIEW} {digest.scope}"
+    text = f"{window} by={scan.FINDINGS_VIEW} {digest.scope}"
     awaits = None
     try:
         question = grammar.parse(text, now=now, zone=UTC)

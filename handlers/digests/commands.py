@@ -8,7 +8,7 @@ from bot.errors import BotError, UserError
 from handlers.blockkit.values import AskPlace, OfDigest, OfRun, of_action
 from handlers.digests import forms, shown
 from handlers.digests.announcements import Announcements
-from handlers.digests.shown import COMMAND
+from handlers.digests.shown import DIGEST_COMMAND
 from handlers.replies import TimelyAck, mistake, place_of, whisper
 
 if TYPE_CHECKING:
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from handlers.blockkit.blocks import Block
     from handlers.context import Context
 
-DESCRIPTION: Final = "Have a channel told every day what is new, still open, resolved"
-USAGE: Final = "daily 09:00 weekdays #on-call service=s3 mention=@oncall"
+DIGEST_DESCRIPTION: Final = "Have a channel told every day what is new, still open, resolved"
+DIGEST_USAGE: Final = "daily 09:00 weekdays #on-call service=s3 mention=@oncall"
 """What Slack shows while the command is typed, as manifest.yml has it."""
 
 
 def register(app: App, context: Context) -> None:
     """Answer the command, its forms, and the buttons of digests."""
     commands = _Commands(context)
-    app.command(COMMAND)(commands.typed)
+    app.command(DIGEST_COMMAND)(commands.typed)
     app.action("edit_digest")(commands.edit_pressed)
     app.action("daily")(commands.daily_pressed)
     app.action("tell_now")(commands.now_pressed)
@@ -105,7 +105,7 @@ class _Commands:
 
     def _pause(self, digest: Digest) -> str:
         self._digests.pause(digest)
-        return f"paused digest {digest.id}. `{COMMAND} resume {digest.id}` goes on."
+        return f"paused digest {digest.id}. `{DIGEST_COMMAND} resume {digest.id}` goes on."
 
     def _resume(self, digest: Digest) -> str:
         self._digests.resume(digest)

@@ -139,7 +139,7 @@ def modal(context: Context, fields: Fields, *, user: str, place: AskPlace) -> Bl
             _checks("private", "Answer", _PRIVATE, fields),
             {"type": "divider"},
             blocks.paragraph(*blocks.prose(reads_as)),
-            blocks.paragraph(blocks.said(f"/tls-audit {text}".strip(), code=True)),
+            blocks.paragraph(blocks.text(f"/tls-audit {text}".strip(), code=True)),
         ],
     }
 

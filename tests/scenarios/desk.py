@@ -6,7 +6,10 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date
+from functools import cache
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from slack_bolt import App, BoltRequest
@@ -22,6 +25,7 @@ from bot.digests.changes import Finding
 from bot.digests.digest import Digest
 from bot.digests.order import parse
 from bot.engines import Statement
+from bot.question import views
 from bot.question.question import Scope
 from bot.store import schema
 from bot.store.database import Database
@@ -43,7 +47,6 @@ from tests.support.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
-    from pathlib import Path
 
     from bot.app.reuse import Costs
     from bot.question.views import View
@@ -169,14 +172,45 @@ SNOOZED: Final = {
 ASKED: Final = {"window": {"form_changed": {"value": "last 7d"}}}
 
 
+@cache
+def prepared() -> tuple[bytes, str]:
+    """A SQLite database in which something was asked, ordered, found; the id of the words it keeps."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "store.sqlite"
+        database = Database(f"sqlite:///{file}")
+        kept = _fill(database)
+        database.close()
+        return file.read_bytes(), kept
+
+
+def _fill(database: Database) -> str:
+    runs, grammar = Runs(database), Grammar(views.load(), ["local"], "local", 366)
+    for run, text in ((PUBLIC, "last 7d"), (PRIVATE, f"private last 7d {SECRET}"), (WAITS, "last 7d")):
+        question = grammar.parse(text, now=NOW, zone=UTC)
+        asked = QuestionTask(text, question.view.name)
+        kept = Run(run, run, asked, "U_ALICE", HERE, str(question), "local", NOW)
+        step = Step("answer", Statement(f"SELECT {text}", ()))
+        done: dict[str, Any] = {"state": "done", "thread": "1.1", "home": HERE, "scanned": 9_000_000_000}
+        ended = kept if run == WAITS else replace(kept, **done)
+        runs.add(replace(ended, steps=(step,)))
+    schedule = parse("daily 09:00", zone="UTC").schedule
+    due = schedule.following(NOW)
+    Digests(database).add(Digest(0, "U_ALICE", HERE, schedule, Scope.read(""), None, NOW, due=due))
+    row = {"digest": 1, "id": FOUND.id, "last": FOUND.last.isoformat()}
+    body = json.dumps(changes.to_builtins(FOUND))
+    with database.write() as writing:
+        writing.execute(schema.findings.insert().values(**row, body=body))
+    return runs.keep_words(LONG, "U_ALICE", NOW)
+
+
 class Desk:
-    """The handlers over a fresh store, as far as they listen to people; what comes is answered at once."""
+    """The handlers over a copy of that store, as far as they listen to people; all is answered at once."""
 
     def __init__(
         self,
         folder: Path,
         slack: Slack,
-        views: dict[str, View],
+        catalogue: dict[str, View],
         *,
         by_channel: bool = False,
         users: Collection[str] = (),
@@ -187,12 +221,16 @@ class Desk:
         """`most` digests a person; all else as the parts are given it."""
         self.slack = slack
         slack.sent.clear()
-        self.database = Database(f"sqlite:///{folder / f'{next(_triggers)}.sqlite'}")
+        store, kept = prepared()
+        self.ids = {"kept": kept}
+        file = folder / f"{next(_triggers)}.sqlite"
+        file.write_bytes(store)
+        self.database = Database(f"sqlite:///{file}")
         self.runs, self.digests = Runs(self.database), Digests(self.database)
         client = WebClient("xoxb-sandbox", base_url=slack.url, retry_handlers=[])
         directory = Directory(client)
         access = AccessPolicy(directory, users=users, admins=["U_ADMIN"])
-        grammar, self.clock = Grammar(views, ["local"], "local", 366), Clock(NOW)
+        grammar, self.clock = Grammar(catalogue, ["local"], "local", 366), Clock(NOW)
         limited = Limits(**limits or {}, monotonic=self.clock.monotonic)
         questions = Questions(
             self.runs,
@@ -217,23 +255,6 @@ class Desk:
         self.app = App(client=client, process_before_response=True, listener_executor=ThreadPoolExecutor(1))
         self.context = Context(questions, orders, access, directory, CommandReplies())
         connection.register(self.app, self.context)
-        for run, text in ((PUBLIC, "last 7d"), (PRIVATE, f"private last 7d {SECRET}"), (WAITS, "last 7d")):
-            question = grammar.parse(text, now=NOW, zone=UTC)
-            asked = QuestionTask(text, question.view.name)
-            kept = Run(run, run, asked, "U_ALICE", HERE, str(question), "local", NOW)
-            step = Step("answer", Statement(f"SELECT {text}", ()))
-            done: dict[str, Any] = {"state": "done", "thread": "1.1", "home": HERE, "scanned": 9_000_000_000}
-            ended = kept if run == WAITS else replace(kept, **done)
-            self.runs.add(replace(ended, steps=(step,)))
-        self.ids = {"kept": self.runs.keep_words(LONG, "U_ALICE", NOW)}
-        schedule = parse("daily 09:00", zone="UTC").schedule
-        due = schedule.following(NOW)
-        digest = Digest(0, "U_ALICE", HERE, schedule, Scope.read(""), None, NOW, due=due)
-        self.digests.add(digest)
-        row = {"digest": 1, "id": FOUND.id, "last": FOUND.last.isoformat()}
-        body = json.dumps(changes.to_builtins(FOUND))
-        with self.database.write() as writing:
-            writing.execute(schema.findings.insert().values(**row, body=body))
 
     def by(self, user: str, way: Way, channel: str = HERE) -> str:
         """All that is said and shown when someone does something in a channel."""

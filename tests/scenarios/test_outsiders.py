@@ -13,7 +13,7 @@ import pytest
 
 from bot.sandbox import Channel, User
 from bot.sandbox.state import APP, BOT_ID, TEAM
-from handlers.digests.shown import COMMAND as DIGEST_COMMAND
+from handlers.digests.shown import DIGEST_COMMAND
 from tests.conftest import NOW
 from tests.scenarios.office import ALICE, BOB, BOT, SECURITY, TO_ALICE, open_office, words
 
@@ -149,8 +149,8 @@ def test_whoever_may_not_ask_is_told_so_alone_where_they_did(lobby: Office, who:
 
     word = lobby.sandbox.wait_for(new, what="a word to one alone")
     assert (word.channel, words(word)) == (where, what)
-    assert lobby.runner.runs.latest(user, 9) == []
-    assert lobby.runner.digests.all() == []
+    assert lobby.worker.runs.latest(user, 9) == []
+    assert lobby.worker.digests.all() == []
 
 
 def test_at_home_whoever_may_not_ask_sees_how_it_would_be_done_and_no_run(lobby: Office) -> None:
@@ -227,15 +227,15 @@ def test_no_machine_is_answered_mentioned_or_heard_twice(
     before = [each for each in lobby.posted() if each.user == BOT]
     people = [user for user in lobby.sandbox.workspace.users if user != ROBOT]
     told = {user: len(lobby.sandbox.ephemerals(user)) for user in people}
-    runs = len(lobby.runner.runs.latest(ALICE, 1_000))
+    runs = len(lobby.worker.runs.latest(ALICE, 1_000))
 
     state = heard(lobby, {"type": kind, "text": f"<@{BOT}> last 7d", **where, **MACHINES[who]})
 
     assert state == "acked"
     assert [each for each in lobby.posted() if each.user == BOT] == before
     assert {user: len(lobby.sandbox.ephemerals(user)) for user in people} == told
-    assert len(lobby.runner.runs.latest(ALICE, 1_000)) == runs
-    assert lobby.runner.runs.latest(ROBOT, 9) == []
+    assert len(lobby.worker.runs.latest(ALICE, 1_000)) == runs
+    assert lobby.worker.runs.latest(ROBOT, 9) == []
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
     if kind == "app_mention" and who not in UNSAID:
         assert any("no person says it" in record.getMessage() for record in caplog.records), "the log says so"
@@ -263,13 +263,13 @@ CHANGED: Final[Mapping[str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("what", CHANGED)
 def test_what_only_says_that_a_message_changed_asks_nothing(lobby: Office, what: str) -> None:
-    runs = len(lobby.runner.runs.latest(ALICE, 1_000))
+    runs = len(lobby.worker.runs.latest(ALICE, 1_000))
     told = len(lobby.sandbox.ephemerals(ALICE)) + len(lobby.sandbox.ephemerals(GUEST))
 
     event = {"type": "message", "channel": TO_ALICE, "channel_type": "im", "text": "last 7d", **CHANGED[what]}
 
     assert heard(lobby, event) == "acked"
-    assert len(lobby.runner.runs.latest(ALICE, 1_000)) == runs
+    assert len(lobby.worker.runs.latest(ALICE, 1_000)) == runs
     assert len(lobby.sandbox.ephemerals(ALICE)) + len(lobby.sandbox.ephemerals(GUEST)) == told
 
 
@@ -282,7 +282,7 @@ def test_a_reply_also_sent_to_the_channel_is_its_authors(lobby: Office) -> None:
     # that thread is gone, so the word on it stands in their messages themselves
     (word,) = lobby.sandbox.workspace.in_channel(TO_GUEST)[before:]
     assert words(word) == GUESTS
-    assert lobby.runner.runs.latest(GUEST, 9) == []
+    assert lobby.worker.runs.latest(GUEST, 9) == []
 
 
 def test_a_name_that_looks_like_another_opens_nothing(opened: Callable[..., Office]) -> None:
@@ -292,4 +292,4 @@ def test_a_name_that_looks_like_another_opens_nothing(opened: Callable[..., Offi
     office.sandbox.workspace.users[GUEST] = replace(known, name=BOB, real_name="Bob Carter")
     office.type("last 7d", user=GUEST)
     assert "Guests may not ask here." in words(office.whisper(GUEST))
-    assert office.runner.runs.latest(GUEST, 9) == []
+    assert office.worker.runs.latest(GUEST, 9) == []
