@@ -102,7 +102,7 @@ def _ways(character: str) -> Iterator[str]:
 
 
 class Secrets:
-    """Those that are known, and whatever looks like one. Safe from any thread."""
+    """Those of `values`, and whatever looks like one. Safe from any thread."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         # the longest first, for one may begin another
