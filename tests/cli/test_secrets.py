@@ -107,6 +107,7 @@ COMMANDS: Final = (
     "lake restore x --confirm x",
     "athena policy",
     "athena table s3://bucket/prefix",
+    "cloudwatch policy",
     "demo --port 99999",
     "demo --no-browser --port 0 --script nowhere",
     "--no-such-option",
