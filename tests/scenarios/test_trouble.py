@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.errors import EngineError
 from handlers import connection
 from tests.scenarios.office import (
     ALICE,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from bot.store.run import Run
     from tests.scenarios.office import Office, RetryLater
+    from tests.scenarios.on_call import Trail
 
 AGAIN = 31
 """When a run that Slack was away for is tried again."""
@@ -363,3 +365,17 @@ def test_a_table_of_twenty_thousand_rows_says_what_is_left_out(
     assert "client 19999" in words(table)
     assert office.csv(run).count("\n") == 20_001
     assert office.sandbox.broken == []
+
+
+def test_what_an_engine_says_holds_no_secret_where_it_is_told_or_kept(
+    hired: Callable[..., Office], trail: Trail
+) -> None:
+    office = hired()
+    held = ("xoxb-1-SeCrEt", "https://u:SeCrEt@proxy", "https://hooks.slack.com/commands/T1/2/SeCrEt")
+    trail.error = EngineError(f"The process for credentials said {' '.join(held)}.", f"Ask {held[0]}.")
+
+    run = office.answered("last 7d")
+
+    told = "\n".join(words(message) + message.text for message in office.thread(run))
+    assert "The process for credentials said …" in told
+    assert "SeCrEt" not in told + str(run.error)
