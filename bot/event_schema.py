@@ -151,10 +151,16 @@ POST_QUANTUM: Final[Mapping[str, tuple[str, ...]]] = {
 """Key exchanges by IANA's names of TLS groups, and how they may be spelled; post-quantum is whatever includes
 ML-KEM or its forerunner Kyber (docs/facts.md, key exchanges and cipher suites)."""
 
+CNSA: Final = ("SecP384r1MLKEM1024", "MLKEM1024")
+"""Those of ML-KEM-1024, the only one that CNSA 2.0 takes (docs/facts.md, key exchanges and cipher suites)."""
+
 _NOTHING: Final = ("", "-", "n/a", "none", "null", "unknown", "undefined")
 NO_SUITE: Final = (*_NOTHING, "ciphersuite", "tls_null_with_null_null")
 NO_HOST: Final = (*_NOTHING, "clientprovidedhostheader")
 """What stands where a writer had no suite, or no host, to write."""
+
+NO_AGENT: Final = ("", "-", "[]", "[-]")
+"""What stands where a client sent no agent; S3 writes agents in brackets."""
 
 WHITESPACE: Final = (
     "\t\n\v\f\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a"

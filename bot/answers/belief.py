@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from bot.answers.coverage import CIPHER_SUITE, HOST, KEY_EXCHANGE, VERSION
+from bot.answers.coverage import AGENT, CIPHER_SUITE, HOST, KEY_EXCHANGE, VERSION
 from bot.wording import counted, first_of, month_day, number, span
 
 if TYPE_CHECKING:
@@ -135,10 +135,11 @@ def facts(question: Question) -> tuple[str, ...]:
         clauses = {
             VERSION: policy.min_tls is not None,
             CIPHER_SUITE: policy.weak_cipher,
-            KEY_EXCHANGE: policy.classical_kx,
+            KEY_EXCHANGE: policy.kx is not None,
+            AGENT: policy.sdk is not None,
         }
         asked |= {fact for fact, holds in clauses.items() if holds}
-    return tuple(fact for fact in (VERSION, CIPHER_SUITE, KEY_EXCHANGE, HOST) if fact in asked)
+    return tuple(fact for fact in (VERSION, CIPHER_SUITE, KEY_EXCHANGE, HOST, AGENT) if fact in asked)
 
 
 def _silence(question: Question, coverage: Coverage) -> Iterator[Doubt]:

@@ -21,15 +21,17 @@ VERSION: Final = "TLS version"
 CIPHER_SUITE: Final = "cipher suite"
 KEY_EXCHANGE: Final = "key exchange"
 HOST: Final = "host"
-"""What an event may say of its TLS, as people call it."""
+AGENT: Final = "client"
+"""What an event may say of its call, as people call it."""
 
 SILENCES: Final = {
     VERSION: "numWithoutTls",
     CIPHER_SUITE: "numWithoutSuite",
     KEY_EXCHANGE: "numWithoutKeyExchange",
     HOST: "numWithoutHost",
+    AGENT: "numWithoutAgent",
 }
-"""The columns of coverage.sql that count the events which do not say it."""
+"""The columns of coverage.sql and coverage-clients.sql that count the events which do not say it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ VIEW_NAMES: Final = {
 }
 """What people call the views; each goes by its own name as well."""
 
+_OVER = r"eol|unsupported|(?:end|out)[\s-]of[\s-](?:life|support)"
+
 _FILLERS = (
     "a an the and or of to in on at for from with via over using use uses used user's still "
     "please thanks thank you hi hey hello show me us list give tell find get gets got see sees "
@@ -319,6 +321,11 @@ class _Reader:
             r"classical\s+(?:kx|key[\s-]exchange)"
         ):
             self.said.append("kx=classical")
+            return True
+        if self._take(
+            rf"(?:an?\s+)?(?:{_OVER})(?:\s+sdks?)?|(?:an?\s+)?sdks?\s+(?:that\s+(?:is|are)\s+)?(?:{_OVER})"
+        ):
+            self.said.append("sdk=eol")
             return True
         if self._take(r"(?:is\s+|anything\s+|what's\s+|who's\s+)?new"):
             self.is_new = True
