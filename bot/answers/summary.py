@@ -12,6 +12,7 @@ from bot.question.filters import FILTERS, Match
 from bot.wording import counted, month_day, number, plural
 
 if TYPE_CHECKING:
+    from bot.answers.cards import Cards
     from bot.answers.coverage import Coverage
     from bot.engines import Sources
     from bot.question.question import Question
@@ -63,6 +64,8 @@ class Summary:
     cost: str = ""
     """What was read for it and what that costs, where it costs anything."""
     verdict: Verdict = SHOWN
+    cards: Cards | None = None
+    """What to do about its clients; None where its rows name none."""
 
     @property
     def signed(self) -> str:
@@ -84,7 +87,10 @@ def summarize(
     if table.row_count:
         totals = _totals(question, table, cap)
         headline = f"Partial: at least {totals}" if table.is_partial else totals
-        return Summary(headline, "", covered, (*notes, *verdict.words), verdict=verdict)
+        from bot.answers import cards  # what clients are is read only where there are any
+
+        to_do = cards.made(question, table)
+        return Summary(headline, "", covered, (*notes, *verdict.words), verdict=verdict, cards=to_do)
     proof = _proof(question, covered) if verdict.belief is Belief.BELIEVED else " ".join(verdict.words)
     return Summary(_nothing(question, verdict), proof, covered, notes, verdict=verdict)
 
@@ -141,7 +147,7 @@ def _totals(question: Question, table: Table, cap: int) -> str:
         for values, place in zip(seen, places, strict=True):
             if row[place] is not None and len(values) <= DISTINCT_CAP:
                 values.add(row[place])
-    parts = [counted(calls, "event" if question.view.name == "coverage" else "call")]
+    parts = [counted(calls, "event" if question.view.measure == "numEvents" else "call")]
     parts += [_noun(_NOUNS[name], len(values)) for name, values in zip(nouns, seen, strict=True) if values]
     total = " ".join(parts)
     if table.row_count == question.top:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from slack_sdk import WebClient
 
+    from bot.answers.cards import Cards
     from bot.answers.summary import Summary
     from bot.digests.report import Report
     from bot.question.question import Question
@@ -141,6 +142,8 @@ class SlackPublisher:
                 _part("chart", lambda: self._thread.chart(delivery, charts.chart(table, question.view))),
                 _part("file", lambda: self._thread.file(delivery, table, name)),
             ]
+        if (to_do := summary.cards) is not None:
+            rest.insert(0, _part("cards", lambda: self._post_cards(delivery, to_do)))
         headline = _part("headline", lambda: self._edit(delivery, question, summary.signed))
         # edits are the scarcest of all: where one has to wait, nothing else does
         yield from [headline, *rest] if self._posting.can_edit() else [*rest, headline]
@@ -289,6 +292,11 @@ class SlackPublisher:
         caption = f"{question.words()[:1].upper()}{question.words()[1:]}"
         footer = [*blocks.footer(shown.left_out, found, run), buttons]
         return self._thread.table(delivery, shown, caption, [*named, *tables.header(shown)], footer)
+
+    def _post_cards(self, delivery: Delivery, to_do: Cards) -> Receipt:
+        first = to_do.cards[0]
+        words = blocks.fallback("What to do about it", first.who, first.verdicts)
+        return self._thread.reply(delivery, "cards", blocks.cards(to_do), words)
 
     # --- calls
 
