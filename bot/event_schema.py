@@ -152,7 +152,7 @@ POST_QUANTUM: Final[Mapping[str, tuple[str, ...]]] = {
 ML-KEM or its forerunner Kyber (docs/facts.md, key exchanges and cipher suites)."""
 
 CNSA: Final = ("SecP384r1MLKEM1024", "MLKEM1024")
-"""Those of ML-KEM-1024, the only one that CNSA 2.0 takes (docs/facts.md, key exchanges and cipher suites)."""
+"""Those that include ML-KEM-1024, the only one that CNSA 2.0 takes (docs/facts.md, weak cipher suites)."""
 
 _NOTHING: Final = ("", "-", "n/a", "none", "null", "unknown", "undefined")
 NO_SUITE: Final = (*_NOTHING, "ciphersuite", "tls_null_with_null_null")

@@ -163,7 +163,8 @@ def _card(client: Client, calls: _Calls, question: Question, policy: Policy) -> 
             certainty="By what it calls itself",
             page=None if found.source is None else found.source.page,
         )
-    service = next(iter(calls.services)) if len(calls.services) == 1 else None
+    # where several services were called, or none is told, S3 may be among them, whose endpoints offer least
+    service = next(iter(calls.services)) if len(calls.services) == 1 else "s3.amazonaws.com"
     fix = fixes.fix(client, asked, fixes.Endpoint(service=service))
     advice = f"{fix.why.removesuffix('.')}."
     advice += f" Smallest step: {fix.step}." if fix.step else ""
