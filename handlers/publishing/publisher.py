@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from slack_sdk import WebClient
 
-    from bot.answers.cards import Cards
     from bot.answers.summary import Summary
     from bot.digests.report import Report
     from bot.question.question import Question
@@ -143,7 +142,7 @@ class SlackPublisher:
                 _part("file", lambda: self._thread.file(delivery, table, name)),
             ]
         if (to_do := summary.cards) is not None:
-            rest.insert(0, _part("cards", lambda: self._post_cards(delivery, to_do)))
+            rest.insert(0, _part("cards", lambda: self._thread.cards(delivery, to_do)))
         headline = _part("headline", lambda: self._edit(delivery, question, summary.signed))
         # edits are the scarcest of all: where one has to wait, nothing else does
         yield from [headline, *rest] if self._posting.can_edit() else [*rest, headline]
@@ -292,11 +291,6 @@ class SlackPublisher:
         caption = f"{question.words()[:1].upper()}{question.words()[1:]}"
         footer = [*blocks.footer(shown.left_out, found, run), buttons]
         return self._thread.table(delivery, shown, caption, [*named, *tables.header(shown)], footer)
-
-    def _post_cards(self, delivery: Delivery, to_do: Cards) -> Receipt:
-        first = to_do.cards[0]
-        words = blocks.fallback("What to do about it", first.who, first.verdicts)
-        return self._thread.reply(delivery, "cards", blocks.cards(to_do), words)
 
     # --- calls
 
