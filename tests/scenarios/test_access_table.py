@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date
@@ -244,15 +245,50 @@ WAYS: Final = (
 )
 
 
+@dataclass(frozen=True)
+class Store:
+    """A database in which something was asked, ordered and found; the id of the words that it keeps."""
+
+    file: Path
+    kept: str
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, catalogue: dict[str, View]) -> Store:
+    file = tmp_path_factory.mktemp("store") / "store.sqlite"
+    database = Database(f"sqlite:///{file}")
+    runs, digests, grammar = Runs(database), Digests(database), Grammar(catalogue, ["local"], "local", 366)
+    for run, text in ((PUBLIC, "last 7d"), (PRIVATE, f"private last 7d {SECRET}"), (WAITS, "last 7d")):
+        question = grammar.parse(text, now=NOW, zone=UTC)
+        asked = QuestionTask(text, question.view.name)
+        kept = Run(run, run, asked, "U_ALICE", HERE, str(question), "local", NOW)
+        step = Step("answer", Statement(f"SELECT {text}", ()))
+        ended = kept if run == WAITS else replace(kept, state="done", thread="1.1", home=HERE)
+        runs.add(replace(ended, steps=(step,)))
+    schedule = parse("daily 09:00", zone="UTC").schedule
+    due = schedule.following(NOW)
+    digests.add(Digest(0, "U_ALICE", HERE, schedule, Scope.read(""), None, NOW, due=due))
+    row = {"digest": 1, "id": FOUND.id, "last": FOUND.last.isoformat()}
+    body = json.dumps(changes.to_builtins(FOUND))
+    with database.write() as writing:
+        writing.execute(schema.findings.insert().values(**row, body=body))
+    words = runs.keep_words(LONG, "U_ALICE", NOW)
+    database.close()
+    return Store(file, words)
+
+
 class Desk:
-    """The handlers over a fresh store, as far as they listen to people; what comes is answered at once."""
+    """The handlers over a copy of a store, as far as they listen to people; all is answered at once."""
 
     def __init__(
-        self, folder: Path, slack: Slack, views: dict[str, View], *, by_channel: bool = False
+        self, folder: Path, slack: Slack, views: dict[str, View], store: Store, *, by_channel: bool = False
     ) -> None:
         self.slack = slack
         slack.sent.clear()
-        self.database = Database(f"sqlite:///{folder / f'{next(_triggers)}.sqlite'}")
+        self.ids = {"kept": store.kept}
+        own = folder / f"{next(_triggers)}.sqlite"
+        shutil.copyfile(store.file, own)
+        self.database = Database(f"sqlite:///{own}")
         self.runs, self.digests = Runs(self.database), Digests(self.database)
         client = WebClient("xoxb-sandbox", base_url=slack.url, retry_handlers=[])
         directory = Directory(client)
@@ -271,22 +307,6 @@ class Desk:
         self.app = App(client=client, process_before_response=True, listener_executor=ThreadPoolExecutor(1))
         self.context = Context(questions, orders, access, directory, CommandReplies())
         connection.register(self.app, self.context)
-        for run, text in ((PUBLIC, "last 7d"), (PRIVATE, f"private last 7d {SECRET}"), (WAITS, "last 7d")):
-            question = grammar.parse(text, now=NOW, zone=UTC)
-            asked = QuestionTask(text, question.view.name)
-            kept = Run(run, run, asked, "U_ALICE", HERE, str(question), "local", NOW)
-            step = Step("answer", Statement(f"SELECT {text}", ()))
-            ended = kept if run == WAITS else replace(kept, state="done", thread="1.1", home=HERE)
-            self.runs.add(replace(ended, steps=(step,)))
-        self.ids = {"kept": self.runs.keep_words(LONG, "U_ALICE", NOW)}
-        schedule = parse("daily 09:00", zone="UTC").schedule
-        due = schedule.following(NOW)
-        digest = Digest(0, "U_ALICE", HERE, schedule, Scope.read(""), None, NOW, due=due)
-        self.digests.add(digest)
-        row = {"digest": 1, "id": FOUND.id, "last": FOUND.last.isoformat()}
-        body = json.dumps(changes.to_builtins(FOUND))
-        with self.database.write() as writing:
-            writing.execute(schema.findings.insert().values(**row, body=body))
 
     def send(self, payload: dict[str, Any]) -> Any:
         payload["response_url"] = f"{self.slack.url}respond"
@@ -360,14 +380,14 @@ def slack() -> Iterator[Slack]:
 
 @pytest.fixture(scope="module")
 def table(
-    slack: Slack, tmp_path_factory: pytest.TempPathFactory, catalogue: dict[str, View]
+    slack: Slack, tmp_path_factory: pytest.TempPathFactory, catalogue: dict[str, View], store: Store
 ) -> dict[tuple[str, str], tuple[str, str]]:
     """What happened, by the way in and who came."""
     folder = tmp_path_factory.mktemp("access")
     made = {}
     for way in WAYS:
         for who, user in WHO.items():
-            desk = Desk(folder, slack, catalogue)
+            desk = Desk(folder, slack, catalogue, store)
             made[way.name, who] = happened(desk, way, user)
             desk.database.close()
     return made
@@ -417,12 +437,12 @@ def test_the_document_says_what_happened(
 
 
 def test_where_digests_are_the_channels_its_members_change_them(
-    slack: Slack, tmp_path: Path, catalogue: dict[str, View]
+    slack: Slack, tmp_path: Path, catalogue: dict[str, View], store: Store
 ) -> None:
     for text in ("pause 1", "remove 1"):
         got = {}
         for who, user in WHO.items():
-            desk = Desk(tmp_path, slack, catalogue, by_channel=True)
+            desk = Desk(tmp_path, slack, catalogue, store, by_channel=True)
             got[who] = happened(desk, command("/tls-digest", text), user)[0]
             desk.database.close()
         assert got == {
@@ -435,9 +455,9 @@ def test_where_digests_are_the_channels_its_members_change_them(
 
 
 def test_a_question_too_long_for_a_button_is_asked_whole_and_by_its_asker_alone(
-    slack: Slack, tmp_path: Path, catalogue: dict[str, View]
+    slack: Slack, tmp_path: Path, catalogue: dict[str, View], store: Store
 ) -> None:
-    desk = Desk(tmp_path, slack, catalogue)
+    desk = Desk(tmp_path, slack, catalogue, store)
     text = f"last 7d agent={','.join(f'client-{number:060}*' for number in range(40))}"
     made = run_it(desk.context, text, "U_BOB", reply_to=None, fresh=False)
     assert len(text) > 2_000 >= len(made["value"])

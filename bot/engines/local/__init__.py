@@ -198,8 +198,8 @@ class Local(Engine):
             if holds_an_event(source):
                 break
         else:
-            only = f" among the newest {TRIED} files" if len(found.sources) > TRIED else ""
-            return Check(f"there are no log files{only} in {self._logs}", False, mend)
+            more = f": none of the newest {TRIED} files is one" if len(found.sources) > TRIED else ""
+            return Check(f"there are no log files in {self._logs}{more}", False, mend)
         then = "" if self._archive.has_events() else "; `serve` and `ask` read them in"
         return Check(f"the logs in {self._logs} can be read{then}", passed=True)
 
