@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 from bot.answers import belief
 from bot.answers import coverage as coverages
 from bot.answers.belief import Belief, Verdict
+from bot.answers.coverage import AGENT
 from bot.question.filters import FILTERS, Match
 from bot.wording import counted, month_day, number, plural
 
@@ -114,7 +115,8 @@ def _before_the_store(question: Question, table: Table) -> tuple[str, ...]:
 def _proof(question: Question, coverage: Coverage | None) -> str:
     """What a zero that is believed rests on, and what it cannot show."""
     sentences = []
-    if coverage is not None and coverage.silent:
+    # who calls with which SDK is said without TLS details too
+    if coverage is not None and coverage.silent and belief.facts(question) != (AGENT,):
         sentences.append(f"{coverage.silent_words()} no TLS details.")
     if _asks_for_refused(question):
         sentences.append(f"{_REFUSED}: ask `min=1.3` for who comes next.")

@@ -294,7 +294,8 @@ def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bo
         },
     ]
     policy = None if question.view.narrows else question.policy
-    if empty and policy is not None and policy.min_tls != "1.3":
+    asks_sdks_alone = policy is not None and policy.sdk is not None and policy.min_tls is None
+    if empty and policy is not None and policy.min_tls != "1.3" and not asks_sdks_alone:
         elements.insert(0, button("Ask with min=1.3", "ask_stricter", this, style="primary"))
     elements.append(button("Send daily", "daily", this))
     if question.private and run.channel not in (run.home, run.user):
