@@ -33,10 +33,10 @@ def like_any(text: str, patterns: Iterable[str]) -> bool:
 
 def as_regex(patterns: Iterable[str]) -> str:
     """One regular expression that is found in what is LIKE one of `patterns`, which have `%` at their ends
-    only: one says many of them in few characters, and RE2, Java and Trino mean the same by it."""
+    only. RE2 and Java mean the same by it."""
     return "|".join(
         ("" if each.startswith("%") else "^")
         + re.sub(r"[.\\^$|?*+()\[\]{}]", r"\\\g<0>", each.strip("%"))
-        + ("" if each.endswith("%") else "$")
+        + ("" if each.endswith("%") else r"\z")
         for each in patterns
     )

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp, parse_one
 
-from bot.clients import likes
 from bot.event_schema import (
     CLASSICAL,
     CNSA,
@@ -190,9 +189,8 @@ def agent_is(asked: Clause) -> exp.Expr:
     """`asked` as a condition: NULL or false for an event that does not say its client."""
 
     def like_any(patterns: Iterable[str]) -> exp.Expr:
-        return exp.RegexpLike(
-            this=column(_AGENT_PATH), expression=exp.Literal.string(likes.as_regex(patterns))
-        )
+        like = [exp.Like(this=column(_AGENT_PATH), expression=exp.Literal.string(each)) for each in patterns]
+        return exp.paren(exp.or_(*like, copy=False), copy=False)
 
     def is_like(match: Match) -> exp.Expr:
         wanted = [like_any(patterns) for patterns in (match.names, match.runtimes) if patterns]
