@@ -185,10 +185,10 @@ def cloudwatch(records: list[Record]) -> Iterator[CloudWatch]:
     with logs_double.CloudWatch(held, now=clock) as served, pytest.MonkeyPatch.context() as env:
         served.set_environment(env)
         known = groups.read(logs_double.GROUP)
-        logs = Logs(known, clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
-        logs.client()
+        aws = Logs(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
+        aws.client(known)
         env.undo()
-        yield CloudWatch(logs)
+        yield CloudWatch(known, aws)
 
 
 @pytest.fixture(scope="module")

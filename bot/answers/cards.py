@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from bot.question.question import Policy, Question
     from bot.table import Table
 
-MOST: Final = 5
+CARDS_MOST: Final = 5
 """Cards of an answer: more are not read."""
 
-NAMED: Final = 3
+NAMED_ON_A_CARD: Final = 3
 """Services, and versions, that a card names."""
 
 MACHINES_LOOKED_AT: Final = 50
@@ -91,7 +91,7 @@ def made(question: Question, table: Table) -> Cards | None:
     read = {agent: agents.read(agent) for agent in totals}
     ours = Counter({agent: calls for agent, calls in totals.items() if read[agent].group == "ours"})
     others = {agent for agent in totals if agent not in ours} | strangers
-    most = [agent for agent, _ in ours.most_common(MOST)]
+    most = [agent for agent, _ in ours.most_common(CARDS_MOST)]
     if not most:
         return None
     calls = _calls(_rows(table, names), set(most), measure)
@@ -188,7 +188,9 @@ def _who(client: Client, calls: _Calls) -> str:
         (most, _), others = calls.principals.most_common(1)[0], len(calls.principals) - 1
         said.append(f"{most} and {counted(others, 'other')}" if others else most)
     services = [short_service(name) for name, _ in calls.services.most_common()]
-    said.append(counted(calls.all, "call") + (f" to {first_of(services, NAMED)}" if services else ""))
+    said.append(
+        counted(calls.all, "call") + (f" to {first_of(services, NAMED_ON_A_CARD)}" if services else "")
+    )
     machines: Counter[str] = Counter()
     for (arn, account, address), count in calls.callers.most_common(MACHINES_LOOKED_AT):
         identity = {"arn": arn, "accountId": account}
@@ -239,7 +241,7 @@ def _too_old(asked: fixes.Policy | None, policy: Policy, calls: _Calls) -> str:
         return f"too old for the policy: TLS {listed(names)}"
     if policy.weak_cipher and calls.suites:
         suites = [suite for suite, _ in calls.suites.most_common()]
-        return f"too old for the policy: {first_of(suites, NAMED)}"
+        return f"too old for the policy: {first_of(suites, NAMED_ON_A_CARD)}"
     return "too old for the policy"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 from bot.answers import belief
 from bot.answers import coverage as coverages
 from bot.answers.belief import Belief, Verdict
-from bot.answers.coverage import AGENT
+from bot.event_schema import AGENT
 from bot.question.filters import FILTERS, Match
 from bot.wording import counted, month_day, number, plural
 

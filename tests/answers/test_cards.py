@@ -166,6 +166,6 @@ def test_any_agents_make_cards_that_slack_takes(ask: Ask) -> None:
             rows = [{"userAgent": each, "tlsVersion": "TLSv1.2"} for each in agents[at : at + 50]]
             found = made(asked, *rows)
             if found is not None:
-                assert 0 < len(found.cards) <= cards.MOST
+                assert 0 < len(found.cards) <= cards.CARDS_MOST
                 assert blocks.characters(blocks.cards(found)) < 13_000
                 assert terminal.cards(found, 40)

@@ -100,7 +100,7 @@ def _cloudwatch(
     served = opened.enter_context(logs_double.CloudWatch(logs_double.events(called), now=clock))
     served.set_environment(environment)
     known = groups.read(logs_double.GROUP)
-    return CloudWatch(Logs(known, clock=clock, monotonic=clock.monotonic, sleep=clock.sleep))
+    return CloudWatch(known, Logs(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep))
 
 
 _MADE: Final[dict[str, Any]] = {
