@@ -81,7 +81,7 @@ def test_where_posting_is_allowed_but_not_joining_the_table_stands_and_the_file_
     run = office.answered("last 7d service=s3", channel=RANDOM)
 
     assert run.state == "done"
-    table, why = office.thread(run)
+    table, _, why = office.thread(run)
     assert "data_table" in kinds(table)
     assert "The table is above; the file could not be sent. I am not in that channel." in words(why)
     assert "/invite @TLS Audit" in words(why)
@@ -144,7 +144,7 @@ def test_where_files_are_refused_the_table_stays_and_the_thread_says_why(office:
     run = office.answered("last 7d service=s3")
 
     assert run.state == "done"
-    table, why = office.thread(run)
+    table, _, why = office.thread(run)
     assert "data_table" in kinds(table)
     assert policy in words(why)
     assert "admins can" in words(why)
@@ -181,7 +181,7 @@ def test_a_rate_limit_is_waited_out(office: Office) -> None:
 
     run = office.answered("last 7d service=s3")
 
-    assert parts(office, run) == ["parent", "table", "file"]
+    assert parts(office, run) == ["parent", "table", "cards", "file"]
 
 
 @pytest.mark.parametrize("part", ["parent", "table"])
@@ -191,7 +191,7 @@ def test_a_server_error_is_tried_again(office: Office, part: str) -> None:
     run = went_on(office, office.ask("last 7d service=s3"))
 
     assert run.state == "done"
-    assert parts(office, run) == ["parent", "table", "file"]
+    assert parts(office, run) == ["parent", "table", "cards", "file"]
 
 
 @pytest.mark.parametrize("method", ["chat.update", "files.getUploadURLExternal"])
@@ -202,7 +202,7 @@ def test_a_server_error_of_what_does_no_harm_twice_is_tried_again_at_once(
 
     run = office.answered("last 7d service=s3")
 
-    assert parts(office, run) == ["parent", "table", "file"]
+    assert parts(office, run) == ["parent", "table", "cards", "file"]
 
 
 def went_on(office: Office, run: Run) -> Run:
@@ -216,17 +216,17 @@ def went_on(office: Office, run: Run) -> Run:
     return office.ended(run)
 
 
-@pytest.mark.parametrize("part", ["parent", "table", "chart"])
+@pytest.mark.parametrize("part", ["parent", "table", "cards", "chart"])
 def test_a_connection_cut_before_a_post_loses_nothing_and_doubles_nothing(office: Office, part: str) -> None:
     office.sandbox.faults.cut_before("chat.postMessage", where=lambda call: _part(call) == part)
 
     run = went_on(office, office.ask("last 7d by=clients"))
 
     assert run.state == "done"
-    assert sorted(parts(office, run)) == ["chart", "file", "parent", "table"]
+    assert sorted(parts(office, run)) == ["cards", "chart", "file", "parent", "table"]
 
 
-@pytest.mark.parametrize("part", ["parent", "table", "chart"])
+@pytest.mark.parametrize("part", ["parent", "table", "cards", "chart"])
 @pytest.mark.parametrize("honours", [True, False])
 def test_a_connection_cut_after_a_post_loses_nothing_and_doubles_that_part_at_most(
     opened: Callable[..., Office], part: str, *, honours: bool
@@ -237,7 +237,7 @@ def test_a_connection_cut_after_a_post_loses_nothing_and_doubles_that_part_at_mo
     run = went_on(office, office.ask("last 7d by=clients"))
 
     assert run.state == "done"
-    once = ["chart", "file", "parent", "table"]
+    once = ["cards", "chart", "file", "parent", "table"]
     # Slack documents client_msg_id, and nobody here has seen it at work
     assert sorted(parts(office, run)) == (once if honours else sorted([*once, part]))
 
@@ -252,7 +252,7 @@ def test_a_connection_cut_at_the_file_is_made_up_for(office: Office, method: str
     run = went_on(office, office.ask("last 7d service=s3"))
 
     assert run.state == "done"
-    assert parts(office, run) == ["parent", "table", "file"]
+    assert parts(office, run) == ["parent", "table", "cards", "file"]
     assert office.csv(run)
 
 
@@ -265,7 +265,7 @@ def test_a_connection_cut_at_the_file_again_and_again_leaves_the_table_and_says_
     run = went_on(office, office.ask("last 7d service=s3"))
 
     assert run.state == "done"
-    table, why = office.thread(run)
+    table, _, why = office.thread(run)
     assert "data_table" in kinds(table)
     assert "the file could not be sent" in words(why)
     assert "Rerun sends it anew" in words(why)
@@ -360,7 +360,7 @@ def test_a_table_of_twenty_thousand_rows_says_what_is_left_out(
 
     run = office.answered("last 7d by=clients engine=canned")
 
-    table, _, _ = office.thread(run)
+    table, *_ = office.thread(run)
     assert "Showing 99 of 20,000 rows, most calls first. All 20,000 rows are in the file." in words(table)
     assert "client 19999" in words(table)
     assert office.csv(run).count("\n") == 20_001
