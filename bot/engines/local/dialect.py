@@ -23,7 +23,7 @@ from bot.event_schema import (
 )
 from bot.question import blanks
 from bot.question.functions import PARTS, strftime
-from bot.question.select import STORE, narrow
+from bot.question.select import STORE
 from bot.question.views import conjuncts, find_type, infer_type
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def translate(select: exp.Query, elsewhere: str) -> str:
         _narrow_days(each)
     _to_said(tree)
     to_duckdb(tree)
+    if isinstance(tree, exp.Select):
+        _count_first(tree)
     return tree.sql(DuckDB, copy=False, pretty=True)
 
 
@@ -61,18 +63,27 @@ def _is_of_table(select: exp.Select) -> bool:
 
 
 def _narrow_days(tree: exp.Select) -> None:
-    """Say the window in `day` too, the archive's folders, so that no other folder is opened."""
-    days = []
+    """Say the window in `day`, the archive's folders, so that no other folder is opened.
+
+    A bound at midnight is said by that alone: a folder has the events of its day in UTC and no others.
+    """
+    kept: list[exp.Expr] = []
+    days: list[exp.Expr] = []
     for node in conjuncts(tree):
         if not isinstance(node, (exp.GTE, exp.LT)) or not isinstance(node.right, exp.Literal):
+            kept.append(node)
             continue
-        if node.left.name.lower() == "eventtime":
-            date, _, clock = node.right.name.partition(" ")
-            upto = exp.LT if clock == "00:00:00" else exp.LTE
-            kind = exp.GTE if isinstance(node, exp.GTE) else upto
+        date, _, clock = node.right.name.partition(" ")
+        is_time, at_midnight = node.left.name.lower() == "eventtime", clock == "00:00:00"
+        if is_time:
             day = exp.Cast(this=exp.Literal.string(date), to=exp.DataType(this=exp.DType.DATE))
+            upto = exp.LT if at_midnight else exp.LTE
+            kind = exp.GTE if isinstance(node, exp.GTE) else upto
             days.append(kind(this=exp.column("day"), expression=day))
-    narrow(tree, *days)
+        if not (is_time and at_midnight):
+            kept.append(node)
+    if days:
+        tree.args["where"].set("this", exp.and_(*kept, *days, copy=False))
 
 
 def _to_said(tree: exp.Query) -> None:
@@ -106,6 +117,66 @@ _SAID: Final[dict[exp.Expr, exp.Expr]] = {
     blanks.no_host(): _lacks("host"),
 }
 """What a tree of `blanks` is where the archive keeps it."""
+
+
+_FEW: Final = frozenset({exp.column("saidVersion"), exp.column("unsaid")})
+"""Columns of few values, however many the events."""
+
+_CALLS: Final = exp.Count(this=exp.Star(), big_int=True)
+
+
+def _count_first(tree: exp.Select) -> None:
+    """Count the events of each of few values, then ask of a value, and not of every event, what it is.
+
+    A view stays as it is that looks at more than such counts, and at the least and the most of something.
+    """
+    keys = tree.args["group"].expressions if tree.args.get("group") else []
+    aggregates = [node for each in tree.expressions for node in each.find_all(exp.AggFunc)]
+    sums = [each for each in aggregates if isinstance(each, exp.Sum)]
+    summed = [column for each in sums for column in each.find_all(exp.Column)]
+    if (
+        not keys
+        or not summed
+        or not _FEW.issuperset(summed)
+        or not all(each == _CALLS or isinstance(each, (exp.Sum, exp.Min, exp.Max)) for each in aggregates)
+        or not _sorts_by_outputs(tree)
+        or tree.find(exp.Having, exp.Distinct, exp.Filter, exp.Window)
+    ):
+        return
+    names: dict[exp.Expr, str] = {}
+
+    def held(node: exp.Expr) -> exp.Expr:
+        """The column of the counts that says `node`."""
+        return exp.column(names.setdefault(node.copy(), f"c{len(names)}"))
+
+    by = {key: held(key) for key in dict.fromkeys((*keys, *summed))}
+
+    def folded(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, (exp.Min, exp.Max)):
+            return type(node)(this=held(node))
+        if isinstance(node, exp.Sum):
+            value = node.this.transform(lambda part: by[part].copy() if part in by else part)
+            return exp.Sum(this=exp.Mul(this=exp.paren(value), expression=held(_CALLS)))
+        if node == _CALLS:
+            return exp.Sum(this=held(_CALLS))
+        return by[node].copy() if node in by else node
+
+    said = [exp.alias_(each.unalias().transform(folded), each.alias_or_name) for each in tree.expressions]
+    counts = tree.copy()
+    counts.set("expressions", [exp.alias_(node, name) for node, name in names.items()])
+    counts.set("group", exp.Group(expressions=[each.copy() for each in by]))
+    for part in ("order", "limit"):
+        counts.set(part, None)
+    tree.set("expressions", said)
+    tree.set("from_", exp.From(this=counts.subquery("counts")))
+    tree.set("where", None)
+    tree.set("group", exp.Group(expressions=[by[key].copy() for key in keys]))
+
+
+def _sorts_by_outputs(tree: exp.Select) -> bool:
+    outputs = {each.alias_or_name for each in tree.expressions}
+    order = tree.args.get("order")
+    return order is None or all(item.this.sql() in outputs for item in order.expressions)
 
 
 def to_duckdb(tree: exp.Expr, times: Collection[str] = ()) -> None:
