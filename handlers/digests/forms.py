@@ -111,12 +111,16 @@ class _Forms:
         """Order or change a digest."""
         shown, user = body["view"], body["user"]["id"]
         fields = _read(shown)
-        draft = Draft(
-            when=self._context.order(fields.get("when", "")),
-            channel=fields.get("channel", ""),
-            question=self._context.order(fields.get("question", "")),
-            mention=self._context.order(f"mention={fields.get('mention', '')}").removeprefix("mention="),
-        )
+        try:
+            draft = Draft(
+                when=self._context.order(fields.get("when", "")),
+                channel=fields.get("channel", ""),
+                question=self._context.order(fields.get("question", "")),
+                mention=self._context.order(f"mention={fields.get('mention', '')}").removeprefix("mention="),
+            )
+        except BotError as error:
+            ack(response_action="errors", errors={"mention": error_line(error)})
+            return
         try:
             about = decode(DigestForm, shown["private_metadata"])
             draft = replace(draft, channel=draft.channel or about.channel)

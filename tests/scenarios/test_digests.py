@@ -241,6 +241,22 @@ def test_show_says_when_what_who_and_what_was_told_last(office: Office) -> None:
     assert office.whisper().notified <= {ALICE}
 
 
+def test_where_slack_does_not_tell_the_groups_nobody_is_said_to_be_unknown(office: Office) -> None:
+    office.sandbox.faults.error("usergroups.list", "missing_scope", extra={"needed": "usergroups:read"})
+    type_(office, "daily 09:00 mention=@oncall")
+
+    assert words(office.whisper()).startswith("The app lacks the scope usergroups:read.")
+    assert office.runner.digests.all() == []
+
+
+def test_a_digest_is_shown_although_slack_does_not_tell_the_groups(office: Office) -> None:
+    ordered(office, "daily 09:00 mention=@oncall")
+    office.sandbox.faults.error("usergroups.list", "internal_error")
+    type_(office, "show")
+
+    assert "Names @S_ONCALL when something is new" in words(office.whisper())
+
+
 def test_a_paused_digest_is_silent_until_it_is_resumed(office: Office) -> None:
     ordered(office)
     type_(office, "pause")
