@@ -56,10 +56,15 @@ def escape(words: str) -> str:
 
 def fallback(*lines: str) -> str:
     """The words behind the blocks: for notifications, screen readers and clients that lack a block."""
-    said = "\n".join(escape(line) for line in lines if line)
-    if len(said) <= TEXT_CHARS:
-        return said
-    return re.sub("&[a-z]*$", "", said[:TEXT_CHARS]) + "…"
+    return _short_enough(escape(line) for line in lines if line)
+
+
+def _short_enough(escaped: Iterable[str]) -> str:
+    """Lines in Slack's own notation, cut where they are too long, but in no escape and no mention."""
+    words = "\n".join(escaped)
+    if len(words) <= TEXT_CHARS:
+        return words
+    return re.sub("(?:&[a-z]*|<[^>]*)$", "", words[:TEXT_CHARS]) + "…"
 
 
 def cut(words: str, most: int) -> str:
@@ -179,13 +184,26 @@ def field(name: str, label: str, element: Block, *, optional: bool = False) -> B
 
 
 def words_of(made: list[Block]) -> str:
-    """The words of paragraphs, as the fallback that stands behind them."""
-    lines = []
-    for block in made:
-        for section in block.get("elements", []):
-            parts = [each.get("text") or each.get("fallback") or "" for each in section.get("elements", [])]
-            lines.append("".join(part for part in parts if isinstance(part, str)))
-    return fallback(*lines)
+    """The words of paragraphs, as the fallback that stands behind them: whoever they name, they name too."""
+    sections = (section for block in made for section in block.get("elements", []))
+    lines = ("".join(map(_in_words, section.get("elements", []))) for section in sections)
+    return _short_enough(line for line in lines if line)
+
+
+_NAMED: Final = {
+    "user": "<@{user_id}>",
+    "channel": "<#{channel_id}>",
+    "usergroup": "<!subteam^{usergroup_id}>",
+    "broadcast": "<!{range}>",
+}
+"""How `text` fields name whom a paragraph names (docs: formatting message text)."""
+
+
+def _in_words(run: Block) -> str:
+    if notation := _NAMED.get(run["type"]):
+        return notation.format(**run)
+    words = run.get("text") or run.get("fallback") or ""
+    return escape(words) if isinstance(words, str) else ""
 
 
 # --- the parent message
