@@ -264,13 +264,15 @@ def footer(left_out: str, found: Summary, run: Run) -> list[Block]:
     return [*lines, paragraph(*parts, said(f"run {run.id}", code=True))]
 
 
-def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bool) -> Block:
-    """The buttons under an answer."""
+def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bool) -> list[Block]:
+    """The buttons under an answer, in the order of use; apart from them the one that takes it away."""
     this = OfRun(run.id)
     others = [view for view in views if view.name != question.view.name]
-    elements = [
-        button("Show SQL", "show_sql", this),
-        button("Rerun", "rerun", this),
+    elements = []
+    policy = None if question.view.narrows else question.policy
+    if empty and policy is not None and policy.min_tls != "1.3":
+        elements.append(button("Ask with min=1.3", "ask_stricter", this, style="primary"))
+    elements += [
         button("Edit", "edit_run", this),
         {
             "type": "static_select",
@@ -278,14 +280,11 @@ def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bo
             "placeholder": {"type": "plain_text", "text": "View as…"},
             "options": [option(AsView(run.id, view.name), view.title) for view in others[:OPTIONS]],
         },
+        button("Rerun", "rerun", this),
+        button("Send daily", "daily", this),
     ]
-    policy = None if question.view.narrows else question.policy
-    if empty and policy is not None and policy.min_tls != "1.3":
-        elements.insert(0, button("Ask with min=1.3", "ask_stricter", this, style="primary"))
-    elements.append(button("Send daily", "daily", this))
     if question.private and run.channel not in (run.home, run.user):
         elements.append(button("Share in the channel", "share", this))
-    elements.append(
-        button("Delete", "delete", this, style="danger", confirm="The answer goes away for everyone.")
-    )
-    return actions(*elements)
+    elements.append(button("Show SQL", "show_sql", this))
+    delete = button("Delete", "delete", this, style="danger", confirm="The answer goes away for everyone.")
+    return [actions(*elements), actions(delete)]

@@ -285,16 +285,16 @@ class SlackPublisher:
         empty = found.verdict.belief is Belief.BELIEVED
         buttons = blocks.follow_ups(run, question, self._views.values(), empty=empty)
         if not table.row_count:
-            made = [*named, *blocks.footer("", found, run), buttons]
+            made = [*named, *blocks.footer("", found, run), *buttons]
             return self._thread.reply(delivery, "table", made, blocks.fallback(found.signed, found.proof))
-        beside = [*named, *blocks.footer("", found, run), buttons]
+        beside = [*named, *blocks.footer("", found, run), *buttons]
         caption = f"{question.words()[:1].upper()}{question.words()[1:]}"
 
         def fitted(room: tables.Room) -> tables.FittedTable:
             return tables.FittedTable(table, question.view, beside, room=room)
 
         def around(shown: tables.FittedTable) -> tuple[list[Block], list[Block]]:
-            footer = [*blocks.footer(shown.left_out, found, run), buttons]
+            footer = [*blocks.footer(shown.left_out, found, run), *buttons]
             return [*named, *tables.header(shown)], footer
 
         return self._thread.table(delivery, fitted, caption, around)

@@ -24,7 +24,7 @@ def test_a_question_is_answered_in_its_thread_with_table_chart_file_and_buttons(
     assert "[Cancel]" not in words(parent)
     table, chart, file = office.thread(run)
     assert "data_table" in kinds(table)
-    assert "[Show SQL] [Rerun] [Edit] [View as…] [Send daily] [Delete]" in words(table)
+    assert "[Edit] [View as…] [Rerun] [Send daily] [Show SQL]\n[Delete]" in words(table)
     assert kinds(chart) == ["data_visualization"]
     assert office.file(run).name == "tls-audit_clients_2026-11-16_2026-11-23.csv"
     assert office.csv(run).startswith("userAgent,tlsVersion,numPrincipals,numOutdatedTlsCalls\n")

@@ -217,7 +217,7 @@ def test_every_answer_can_be_posted_in_every_style_of_table(
 ) -> None:
     table, view = made
     buttons = blocks.follow_ups(run, question, VIEWS.values(), empty=not table.row_count)
-    beside = [*blocks.footer("", found, run), buttons]
+    beside = [*blocks.footer("", found, run), *buttons]
     if not table.row_count:
         taken(beside)
         return
@@ -232,7 +232,7 @@ def test_every_answer_can_be_posted_in_every_style_of_table(
         (shown, tables.code_table(shown)),
     ):
         header = tables.header(fitted)
-        footer = [*blocks.footer(fitted.left_out, found, run), buttons]
+        footer = [*blocks.footer(fitted.left_out, found, run), *buttons]
         taken([*header, block, *footer])
     assert 0 < len(tables.table_text(shown)) <= 4_000
     assert "\x00" not in json.dumps([*header, block, *footer], ensure_ascii=False)
@@ -424,7 +424,7 @@ def test_share_is_offered_only_where_there_is_a_channel_to_share_in(ask: Callabl
     private = ask("private last 7d")
 
     def offered(run: Run) -> bool:
-        made = blocks.follow_ups(run, private, VIEWS.values(), empty=False)
+        made, _ = blocks.follow_ups(run, private, VIEWS.values(), empty=False)
         return "share" in {element["action_id"] for element in made["elements"]}
 
     assert offered(replace(RUN, channel="C1", home="D1"))
@@ -442,7 +442,7 @@ def test_the_stricter_question_is_offered_only_where_no_rows_mean_no_calls(
     asked = ask("last 7d by=clients")
 
     def offered(question: Question) -> bool:
-        made = blocks.follow_ups(RUN, question, VIEWS.values(), empty=True)
+        made, _ = blocks.follow_ups(RUN, question, VIEWS.values(), empty=True)
         return "ask_stricter" in {element["action_id"] for element in made["elements"]}
 
     assert offered(asked)
