@@ -41,6 +41,9 @@ ALICE: Final = "U_ALICE"
 SECURITY: Final = "C_SECURITY"
 """Who types a demo's script, and where, as the sandbox knows them."""
 
+ON_CALL: Final = "C_ONCALL"
+"""Where a demo's digest is told."""
+
 READ_SECONDS: Final = 300.0
 """How often new log files are looked for: CloudTrail delivers about every five minutes (user guide)."""
 
@@ -100,13 +103,17 @@ class Bot:
 
 
 @contextmanager
-def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bot]]:
+def demo(
+    settings: Settings, host: str, port: int, *, with_past: bool = False
+) -> Iterator[tuple[Sandbox, Bot]]:
     """The whole bot at work against a Slack of its own, on sample events, keeping nothing.
 
-    UserError where `port` is taken; 0 takes a free one.
+    `with_past`, #on-call has had a digest for two weeks, #security a word on how to begin, and one view is as
+    slow as a lake. UserError where `port` is taken; 0 takes a free one.
     """
     from datetime import UTC, datetime
 
+    from bot import demo as past
     from bot.sandbox import Command, Options, Sandbox, samples
     from handlers import connection
 
@@ -118,7 +125,10 @@ def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bo
     sandbox = Sandbox(options=options)
     with TemporaryDirectory(prefix="tls-audit-demo-") as folder:
         data = Path(folder)
-        samples.write(data / "logs", datetime.now(UTC))
+        now = datetime.now(UTC)
+        samples.write(data / "logs", now)
+        if with_past:
+            samples.change(data / "logs" / "changes", past.told_last(now))
         Archive(data / "archive").ingest([str(data / "logs")], progress=lambda _: None)
         try:
             sandbox.start(host, port)
@@ -140,10 +150,32 @@ def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bo
             "slack_api_url": sandbox.api_url,
         }
         try:
-            with bot(settings.model_copy(update=here), (engines.DEFAULT,)) as at_work:
+            around = past.AsSlowAsALake if with_past else None
+            with bot(settings.model_copy(update=here), (engines.DEFAULT,), around) as at_work:
+                if with_past:
+                    _begin(at_work, sandbox, now)
                 yield sandbox, at_work
         finally:
             sandbox.stop()
+
+
+def _begin(at_work: Bot, sandbox: Sandbox, now: datetime) -> None:
+    """Give the demo a past, have its latest digest told, and say how to begin."""
+    from bot import demo as past
+    from bot.app.digests import promise
+    from handlers import connection
+    from handlers.questions import welcome
+
+    digests, grammar = at_work.runner.digests, at_work.questions.grammar
+    digest = digests.add(past.ordered(ALICE, ON_CALL, now))
+    past.give_past(digest, digests, grammar, at_work.runner.engines[engines.DEFAULT], now)
+    day = digest.schedule.latest(now)
+    key = f"digest/{digest.id}/{day}"
+    runs = at_work.runner.runs
+    promise(digest, day, runs=runs, grammar=grammar, now=now, key=key, at_once=True)
+    at_work.runner.wake()
+    client = connection.connect(sandbox.options.bot_token, sandbox.api_url)
+    welcome.post(client, SECURITY, slow=f"last 14d {past.SLOW}")
 
 
 def play(sandbox: Sandbox, runner: Worker, line: str) -> str:
@@ -187,9 +219,13 @@ def _is_answer(exchange: Exchange) -> bool:
 
 
 @contextmanager
-def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterator[Bot]:
+def bot(
+    settings: Settings,
+    names: Collection[str] = engines.ENGINES,
+    around: Callable[[Engine], Engine] | None = None,
+) -> Iterator[Bot]:
     """The whole bot, connected to Slack and at work, with the engines of these `names`, as far as they are
-    set up. UserError: a setting or a token is wrong."""
+    set up, each as `around` makes it. UserError: a setting or a token is wrong."""
     from bot.app.access import AccessPolicy
     from bot.app.ask import Questions
     from bot.app.digests import DigestOrders
@@ -237,6 +273,8 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
     at_once = directory.through(connection.impatient(client))
     catalogue, events = views.load(settings.views), archive(settings)
     every = {name: engine(settings, name, events, pause) for name in names}
+    if around is not None:
+        every = {name: around(one) for name, one in every.items()}
     # what no engine here can answer is no question: that is said before anything is promised
     available = {name: one for name, one in every.items() if one.is_set_up or name == settings.engine}
     with ExitStack() as stack:
