@@ -1,122 +1,155 @@
-"""What the demo has behind it before anyone looks: a digest's past, and a question slow enough to cancel."""
+"""The whole bot in a small Slack of its own: `tls-audit demo`."""
 
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
-from zoneinfo import ZoneInfo
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
 
-from bot.app.answer import COVERAGE_ROWS, translate
-from bot.digests import scan
-from bot.digests.changes import Snooze
-from bot.digests.digest import Digest
-from bot.digests.order import parse
-from bot.engines import Engine
-from bot.question.question import Scope
-from bot.sandbox.samples import KNOWN_TO_ALL
+from pydantic import SecretStr
+
+from bot import bootstrap, engines
+from bot.archive.archive import Archive
+from bot.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
+    from collections.abc import Iterator
+    from datetime import datetime
 
-    from bot.app.grammar import Grammar
-    from bot.engines import Progress, Sources, Statement
-    from bot.store.digests import Digests
-    from bot.table import Column, Table
+    from bot.bootstrap import Bot
+    from bot.sandbox import Exchange, Message, Sandbox
+    from bot.settings import Settings
+    from bot.worker.worker import Worker
 
-DAYS: Final = 13
-"""Days that were told before the one that is told when the demo starts: two weeks of samples."""
+PLAYER: Final = "U_ALICE"
+SECURITY: Final = "C_SECURITY"
+"""Who types a demo's script, and where, as the sandbox knows them."""
 
-SLOW: Final = "callers"
-"""The view that takes its time in the demo."""
+TOLD_IN: Final = "C_ONCALL"
+"""Where the digest of a demo with a past is told."""
 
-SLOW_SECONDS: Final = 60.0
-STEP_SECONDS: Final = 0.2
+PLAY_SECONDS: Final = 60.0
+"""How long the runs of a script's line may take."""
+
+RUNS_LOOK_SECONDS: Final = 0.05
+"""How long before one looks again whether they have ended."""
 
 
-def ordered(owner: str, channel: str, now: datetime) -> Digest:
-    """The demo's digest, which has yet to be kept."""
-    order = parse("daily 09:00 Europe/Berlin mention=S_ONCALL", zone="UTC")
-    return Digest(
-        id=0,
-        owner=owner,
-        channel=channel,
-        schedule=order.schedule,
-        scope=Scope.read(""),
-        mention=order.mention,
-        created=now - timedelta(days=DAYS + 1),
-        due=order.schedule.following(now),
+@contextmanager
+def running(
+    settings: Settings, host: str, port: int, *, with_past: bool = False
+) -> Iterator[tuple[Sandbox, Bot]]:
+    """The whole bot at work against a Slack of its own, on sample events, keeping nothing.
+
+    `with_past`, #on-call has had a digest for two weeks, #security a word on how to begin, and one view is as
+    slow as a lake. UserError where `port` is taken; 0 takes a free one.
+    """
+    from datetime import UTC, datetime
+
+    from bot import past
+    from bot.sandbox import Command, Options, Sandbox, samples
+    from handlers import connection
+
+    options = Options(
+        scopes=frozenset(connection.SCOPES),
+        events=frozenset(connection.EVENTS),
+        commands=tuple(Command(*each) for each in connection.COMMANDS),
     )
+    sandbox = Sandbox(options=options)
+    with TemporaryDirectory(prefix="tls-audit-demo-") as folder:
+        data = Path(folder)
+        now = datetime.now(UTC)
+        samples.write(data / "logs", now)
+        if with_past:
+            samples.change(data / "logs" / "changes", past.told_last(now))
+        Archive(data / "archive").ingest([str(data / "logs")], progress=lambda _: None)
+        try:
+            sandbox.start(host, port)
+        except OSError as error:
+            raise UserError(
+                f"Port {port} of {host} cannot be used: {error.strerror}.", "Try --port 0."
+            ) from error
+        here = {
+            "data": data,
+            "archive": None,
+            "logs": "",
+            "engine": engines.DEFAULT_ENGINE,
+            "database_url": "",
+            "users": "",
+            "channels": "",
+            "status_port": None,
+            "slack_bot_token": SecretStr(options.bot_token),
+            "slack_app_token": SecretStr(options.app_token),
+            "slack_api_url": sandbox.api_url,
+        }
+        try:
+            chosen = settings.model_copy(update=here)
+            around = past.AsSlowAsALake if with_past else None
+            with bootstrap.bot(chosen, (engines.DEFAULT_ENGINE,), around) as at_work:
+                if with_past:
+                    _begin(at_work, sandbox, now)
+                yield sandbox, at_work
+        finally:
+            sandbox.stop()
 
 
-def told_last(now: datetime) -> date:
-    """The day that the digest tells when the demo starts."""
-    return ordered("", "", now).schedule.latest(now) - timedelta(days=1)
+def _begin(at_work: Bot, sandbox: Sandbox, now: datetime) -> None:
+    """Give the demo a past, have its latest digest told, and say how to begin."""
+    from bot import past
+    from bot.app.digests import promise
+    from handlers import connection
+    from handlers.questions import welcome
+
+    digests, grammar = at_work.worker.digests, at_work.questions.grammar
+    digest = digests.add(past.ordered(PLAYER, TOLD_IN, now))
+    past.give(digest, digests, grammar, at_work.worker.engines[engines.DEFAULT_ENGINE], now)
+    day = digest.schedule.latest(now)
+    key = f"digest/{digest.id}/{day}"
+    promise(digest, day, runs=at_work.worker.runs, grammar=grammar, now=now, key=key, at_once=True)
+    at_work.worker.wake()
+    client = connection.connect(sandbox.options.bot_token, sandbox.api_url)
+    welcome.post(client, SECURITY, slow=f"last 14d {past.SLOW_VIEW}")
 
 
-def give_past(digest: Digest, digests: Digests, grammar: Grammar, engine: Engine, now: datetime) -> None:
-    """Have `digest` know what it would have told on each of `DAYS` days before, but post nothing of it."""
-    latest = digest.schedule.latest(now)
-    for back in range(DAYS, 0, -1):
-        day = latest - timedelta(days=back)
-        window, before = scan.windows(digest, day)
-        question = grammar.parse(f"{window} by={scan.VIEW} {digest.scope}", now=now, zone=UTC)
-        asked = digest.schedule.moment(day)
-        steps = translate(scan.questions(question, before, asked, grammar.views), engine, cap=COVERAGE_ROWS)
-        with ExitStack() as open_:
-            tables = {
-                name: open_.enter_context(
-                    engine.run(step, token=uuid4().hex, resume=None, progress=lambda *_: None)
-                )
-                for name, step in steps.items()
-            }
-            sources = engine.sources(question.window.start, question.window.end)
-            found = scan.from_tables(question, asked, tables, sources)
-        start, _ = digest.period(day)
-        told = scan.report(
-            found,
-            digest,
-            day,
-            question.subject(),
-            remembered=digests.findings(digest.id),
-            history=digests.points(digest.id, start, DAYS),
-            trusted=digests.trusted(digest.id, start, DAYS),
-            stale_after=timedelta(days=1),
-        )
-        digests.keep(digest.id, *told)
-    today = now.astimezone(ZoneInfo(digest.schedule.zone)).date()
-    snooze = Snooze("bob", "the vendor ships a new release next month", today + timedelta(days=30), 0)
-    for finding in digests.findings(digest.id):
-        if KNOWN_TO_ALL in finding.principal:
-            digests.acknowledge(digest.id, finding.id, replace(snooze, calls=finding.calls))
+def play(sandbox: Sandbox, worker: Worker, line: str) -> str:
+    """Type `line` as Alice in #security of a demo, wait for all that comes of it, and return it as text."""
+    from bot.sandbox.transcript import threaded
+    from bot.store.schema import ENDED
+
+    def asked() -> set[str]:
+        return {run.id for run in worker.runs.latest(PLAYER, 1)}
+
+    def seen() -> list[Message]:
+        channels = [
+            channel.id for channel in sandbox.workspace.channels.values() if PLAYER in channel.members
+        ]
+        said = [message for channel in channels for message in sandbox.messages(channel)]
+        return sorted([*said, *sandbox.ephemerals(PLAYER)], key=lambda message: float(message.ts))
+
+    def under_way() -> bool:
+        return any(count for state, count in worker.runs.states().items() if state not in ENDED)
+
+    name, _, text = line.partition(" ")
+    asked_before, seen_before = asked(), {(message.channel, message.ts) for message in seen()}
+    sent_before = max((each.number for each in sandbox.traffic), default=0)
+    delivery = sandbox.acknowledged(sandbox.command(PLAYER, SECURITY, name, text))
+    if not delivery.words and not delivery.answer and asked() == asked_before:
+        # neither an answer nor a question: the words, or a form, come after the acknowledgement
+        with suppress(TimeoutError):
+            sandbox.wait_for(
+                lambda: any(_is_answer(each) for each in sandbox.traffic if each.number > sent_before)
+            )
+    until = time.monotonic() + PLAY_SECONDS
+    while under_way() and time.monotonic() < until:
+        time.sleep(RUNS_LOOK_SECONDS)
+    shown = [message for message in seen() if (message.channel, message.ts) not in seen_before]
+    said = ("\n".join(threaded(message, sandbox.workspace)) for message in shown)
+    return "\n".join([f"> {line}", *said, ""])
 
 
-class AsSlowAsALake(Engine):
-    """An engine whose view `SLOW` takes a minute, so that there is something to cancel."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self.name = engine.name
-        self.concurrency = engine.concurrency
-
-    def translate(self, select: Any, columns: Sequence[Column]) -> Statement:  # only passed on
-        return self._engine.translate(select, columns)
-
-    def sources(self, start: datetime | None = None, end: datetime | None = None) -> Sources | None:
-        return self._engine.sources(start, end)
-
-    def run(self, statement: Statement, *, token: str, resume: str | None, progress: Progress) -> Table:
-        until = time.monotonic() + SLOW_SECONDS
-        while _is_slow(statement) and (left := until - time.monotonic()) > 0:
-            progress(None, "running", 0)
-            time.sleep(min(left, STEP_SECONDS))
-        return self._engine.run(statement, token=token, resume=resume, progress=progress)
-
-
-def _is_slow(statement: Statement) -> bool:
-    """Whether it is the question of the view `SLOW`: no other has access keys."""
-    return any(column.name == "accesskeyid" for column in statement.columns)
+def _is_answer(exchange: Exchange) -> bool:
+    """Whether this is the word of a command's handler. Runs, which go on by themselves, mark their posts."""
+    says = exchange.what in {"chat.postMessage", "response_url", "views.open"}
+    return says and exchange.ok and "metadata" not in exchange.sent

@@ -1,7 +1,7 @@
 """What a CloudTrail event is: the columns of a CloudTrail Lake event data store, and how its TLS details
 are spelled.
 
-`COLUMNS` names every column as the log files spell it (Lake itself ignores case). A leaf is the
+`LAKE_COLUMNS` names every column as the log files spell it (Lake itself ignores case). A leaf is the
 name of its SQL type, a dict is a struct, a list of one element is an array, and `MAP` is Lake's
 `map<string,string>`, which log files carry as any JSON value.
 
@@ -30,7 +30,7 @@ _ISSUER: Final[Type] = {
     "userName": TEXT,
 }
 
-COLUMNS: Final[dict[str, Type]] = {
+LAKE_COLUMNS: Final[dict[str, Type]] = {
     "eventVersion": TEXT,
     "userIdentity": {
         "type": TEXT,
@@ -94,6 +94,12 @@ COLUMNS: Final[dict[str, Type]] = {
 KEY_EXCHANGE_PATH: Final = "$.tlsDetails.keyExchange"
 """Recorded in every event since 2026, and no column of Lake: reached through `eventJson`."""
 
+TLS_VERSION: Final = "TLS version"
+CIPHER_SUITE: Final = "cipher suite"
+KEY_EXCHANGE: Final = "key exchange"
+HOST: Final = "host"
+"""What an event may say of its TLS, as people call it."""
+
 
 # --- spellings: in small letters, without blanks around. What stands in no table "does not say".
 
@@ -150,6 +156,37 @@ POST_QUANTUM: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Key exchanges by IANA's names of TLS groups, and how they may be spelled; post-quantum is whatever includes
 ML-KEM or its forerunner Kyber (docs/facts.md, key exchanges and cipher suites)."""
+
+SUITES: Final[Mapping[str, str]] = {
+    "ECDHE-ECDSA-AES128-GCM-SHA256": "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "ECDHE-ECDSA-AES128-SHA256": "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
+    "ECDHE-ECDSA-AES128-SHA": "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+    "ECDHE-ECDSA-AES256-GCM-SHA384": "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305": "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    "ECDHE-ECDSA-AES256-SHA384": "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA384",
+    "ECDHE-ECDSA-AES256-SHA": "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+    "ECDHE-RSA-AES128-GCM-SHA256": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "ECDHE-RSA-AES128-SHA256": "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+    "ECDHE-RSA-AES128-SHA": "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+    "ECDHE-RSA-AES256-GCM-SHA384": "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "ECDHE-RSA-CHACHA20-POLY1305": "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+    "ECDHE-RSA-AES256-SHA384": "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA384",
+    "ECDHE-RSA-AES256-SHA": "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+    "ECDHE-RSA-DES-CBC3-SHA": "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA",
+    "ECDHE-RSA-RC4-SHA": "TLS_ECDHE_RSA_WITH_RC4_128_SHA",
+    "AES128-GCM-SHA256": "TLS_RSA_WITH_AES_128_GCM_SHA256",
+    "AES128-SHA256": "TLS_RSA_WITH_AES_128_CBC_SHA256",
+    "AES128-SHA": "TLS_RSA_WITH_AES_128_CBC_SHA",
+    "AES256-GCM-SHA384": "TLS_RSA_WITH_AES_256_GCM_SHA384",
+    "AES256-SHA256": "TLS_RSA_WITH_AES_256_CBC_SHA256",
+    "AES256-SHA": "TLS_RSA_WITH_AES_256_CBC_SHA",
+    "DES-CBC3-SHA": "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
+    "RC4-SHA": "TLS_RSA_WITH_RC4_128_SHA",
+    "RC4-MD5": "TLS_RSA_WITH_RC4_128_MD5",
+}
+"""The suites that AWS's endpoints choose, in capitals: OpenSSL's name, which CloudTrail writes, and IANA's.
+A suite of TLS 1.3 has one name; any other goes by the name in the event (docs/facts.md, key exchanges and
+cipher suites)."""
 
 _NOTHING: Final = ("", "-", "n/a", "none", "null", "unknown", "undefined")
 NO_SUITE: Final = (*_NOTHING, "ciphersuite", "tls_null_with_null_null")

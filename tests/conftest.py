@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="local",
         help="the engine that answers in tests/scenarios",
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
+    """Keep what lives to the end out of the collector's sight: to look through it all takes up to seconds, in
+    which no command is acknowledged."""
+    made = yield
+    if fixturedef.scope == "session":
+        _freeze()
+    return made
+
+
+def pytest_collection_finish() -> None:
+    _freeze()
+
+
+def _freeze() -> None:
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -165,10 +185,10 @@ def cloudwatch(records: list[Record]) -> Iterator[CloudWatch]:
     with logs_double.CloudWatch(held, now=clock) as served, pytest.MonkeyPatch.context() as env:
         served.set_environment(env)
         known = groups.read(logs_double.GROUP)
-        logs = Logs(known, clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
-        logs.client()
+        aws = Logs(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
+        aws.client(known)
         env.undo()
-        yield CloudWatch(logs)
+        yield CloudWatch(known, aws)
 
 
 @pytest.fixture(scope="module")

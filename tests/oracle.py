@@ -62,6 +62,32 @@ GROUPS = {
     **dict.fromkeys(("x25519kyber768draft00", "x25519kyber768"), "X25519Kyber768Draft00"),
     **dict.fromkeys(("secp256r1kyber768draft00", "secp256r1kyber768"), "SecP256r1Kyber768Draft00"),
 }
+CIPHERS = {
+    "AES128-GCM-SHA256": "AES_128_GCM_SHA256",
+    "AES128-SHA256": "AES_128_CBC_SHA256",
+    "AES128-SHA": "AES_128_CBC_SHA",
+    "AES256-GCM-SHA384": "AES_256_GCM_SHA384",
+    "AES256-SHA": "AES_256_CBC_SHA",
+    "DES-CBC3-SHA": "3DES_EDE_CBC_SHA",
+    "RC4-SHA": "RC4_128_SHA",
+}
+EPHEMERAL = {
+    "CHACHA20-POLY1305": "CHACHA20_POLY1305_SHA256",
+    "AES256-SHA384": "AES_256_CBC_SHA384",
+    **CIPHERS,
+}
+IANA = {
+    **{f"ECDHE-RSA-{name}": f"TLS_ECDHE_RSA_WITH_{iana}" for name, iana in EPHEMERAL.items()},
+    **{
+        f"ECDHE-ECDSA-{name}": f"TLS_ECDHE_ECDSA_WITH_{iana}"
+        for name, iana in EPHEMERAL.items()
+        if "3DES" not in iana and "RC4" not in iana
+    },
+    **{name: f"TLS_RSA_WITH_{iana}" for name, iana in CIPHERS.items()},
+    "AES256-SHA256": "TLS_RSA_WITH_AES_256_CBC_SHA256",
+    "RC4-MD5": "TLS_RSA_WITH_RC4_128_MD5",
+}
+"""OpenSSL's names of suites, and IANA's."""
 NOTHING = {"", "-", "n/a", "none", "null", "unknown", "undefined"}
 
 
@@ -191,14 +217,14 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "event": lambda record: record["eventName"],
     "ip": lambda record: record["sourceIPAddress"],
     "version": version,
-    "cipher": lambda record: (
-        None if tls(record, "cipherSuite") is None else text(record, "cipherSuite").upper()
-    ),
+    "cipher": lambda record: suite_names(record),
     "host": lambda record: tls(record, "clientProvidedHostHeader"),
 }
 
 
-def _same(word: str, value: str, wanted: str) -> bool:
+def _same(word: str, value: Any, wanted: str) -> bool:
+    if word == "cipher":
+        return any(_glob(wanted, name) for name in value)
     if word == "version":
         return bool(value == ("TLSv1" if wanted == "1.0" else f"TLSv{wanted}"))
     if word == "agent":
@@ -267,13 +293,19 @@ def call(record: Record) -> Any:
 
 
 def suite(record: Record) -> str | None:
-    written = text(record, "cipherSuite")
-    return None if written in NOTHING | {"ciphersuite", "tls_null_with_null_null"} else written.upper()
+    written = text(record, "cipherSuite").upper()
+    if written.lower() in NOTHING | {"ciphersuite", "tls_null_with_null_null"}:
+        return None
+    return next((name for name in IANA if IANA[name] == written), written)
 
 
-def tls_suite(record: Record) -> Any:
-    """The suite as it was written, as AWS's own queries show it."""
-    return tls(record, "cipherSuite")
+def suite_names(record: Record) -> list[str] | None:
+    """All names of what stands where a suite would, by any of which it is found."""
+    if tls(record, "cipherSuite") is None:
+        return None
+    written = text(record, "cipherSuite").upper()
+    name = suite(record) or written
+    return [written, name, IANA.get(name, name)]
 
 
 def identity(key: str) -> Callable[[Record], Any]:
@@ -309,7 +341,7 @@ def calls(records: Sequence[Record]) -> list[Row]:
         call,
         region,
         version,
-        tls_suite,
+        suite,
         agent,
     )
     return _ordered(((*key, len(group)) for key, group in groups.items()), 4, 5, 7, -10, 1, 2, 3, 6, 8, 9)

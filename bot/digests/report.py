@@ -41,10 +41,10 @@ WEEKDAY_ALONE: Final = timedelta(days=6)
 
 FINDINGS, BELIEVED, DOUBTED = (Belief[name].sign for name in ("FINDINGS", "BELIEVED", "DOUBTED"))
 
-NAMED: Final = 3
+NEW_NAMED: Final = 3
 """How many of what is new a headline names: more are in the thread."""
 
-NAME_CHARS: Final = 40
+WHO_CHARS: Final = 40
 """The longest name in a headline; the thread has it whole."""
 
 _STILL_OPEN: Final = ("open", "quiet")
@@ -196,14 +196,14 @@ def _names(report: Report, change: Change) -> str:
     """ " (export → s3, backup → kms and 3 more)": who calls what; nothing where nobody does."""
     findings = [entry.finding for entry in report.entries if entry.change == change]
     names = list(dict.fromkeys(f"{_who(each)} → {short_service(each.service)}" for each in findings))
-    more = f" and {number(len(names) - NAMED)} more" if len(names) > NAMED else ""
-    return f" ({', '.join(names[:NAMED])}{more})" if names else ""
+    more = f" and {number(len(names) - NEW_NAMED)} more" if len(names) > NEW_NAMED else ""
+    return f" ({', '.join(names[:NEW_NAMED])}{more})" if names else ""
 
 
 def _who(finding: Finding) -> str:
     """The last part of an ARN, which tells people and roles apart."""
     name = finding.principal.rsplit(":", 1)[-1].rsplit("/", 1)[-1] or finding.principal or "nobody named"
-    return name if len(name) <= NAME_CHARS else f"{name[: NAME_CHARS - 1]}…"
+    return name if len(name) <= WHO_CHARS else f"{name[: WHO_CHARS - 1]}…"
 
 
 def _trend(report: Report) -> str:

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bot import wording
-from bot.event_schema import PRINCIPAL
+from bot.event_schema import CIPHER_SUITE, HOST, PRINCIPAL, TLS_VERSION
 from bot.question.tokens import quoted, shown
 from bot.wording import number
 
@@ -151,6 +151,7 @@ class Match(Enum):
     PART = "the value is a part of the text, in capitals or not: nobody types a whole user agent"
     NAME_IN_PATH = "the value is a whole ARN, or whole names within one: `alice`, `role/ci`, `nightly-*`"
     VERSION = "the value is a TLS version, however events spell it"
+    SUITE = "the value is a whole name of a cipher suite, OpenSSL's or IANA's, whichever events have"
 
 
 class FilterWord(NamedTuple):
@@ -169,8 +170,9 @@ class FilterWord(NamedTuple):
     """What else people type for it."""
     is_free_text: bool = False
     """Whether any text is a value, so that one with spaces may have been meant."""
-    is_about_tls: bool = False
-    """Whether it says what counts as outdated, so that coverage is asked without it."""
+    tls_fact: str = ""
+    """What it looks at of what an event may say of its TLS. Coverage is asked without such a filter, and no
+    zero is believed where the events do not say it."""
 
 
 def _any(value: str) -> str:
@@ -257,16 +259,16 @@ FILTERS: Final[Mapping[str, FilterWord]] = {
         match=Match.VERSION,
         guess=r"(?:tls)?v?1\.[0-3]",
         aliases=("tls",),
-        is_about_tls=True,
+        tls_fact=TLS_VERSION,
     ),
     "cipher": FilterWord(
         read=_cipher,
         phrase="with cipher suite",
         example="*-SHA",
         column="UPPER(TRIM(tlsDetails.cipherSuite))",
-        match=Match.WHOLE,
+        match=Match.SUITE,
         guess=r"(?:tls|ecdhe|dhe|aes[0-9]+)[-_][a-z0-9_-]+",
-        is_about_tls=True,
+        tls_fact=CIPHER_SUITE,
     ),
     "host": FilterWord(
         read=_lower,
@@ -275,7 +277,7 @@ FILTERS: Final[Mapping[str, FilterWord]] = {
         column="tlsDetails.clientProvidedHostHeader",
         match=Match.WHOLE_ANY_CASE,
         is_free_text=True,
-        is_about_tls=True,
+        tls_fact=HOST,
     ),
 }
 

@@ -16,7 +16,7 @@ from sqlglot import exp, parse_one
 from bot.event_schema import ROLE, VERSIONS
 from bot.question import blanks
 from bot.question.filters import FILTERS, Match, spelled
-from bot.question.views import forget_lines
+from bot.question.views import conjuncts, forget_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -55,15 +55,16 @@ def shape(question: Question) -> Hashable:
     """Equal for questions whose SELECTs are the same tree, but for the window, the limit, and letters and
     digits within literals: what an engine cannot say of one, it cannot say of the other."""
     filters = tuple(
-        (each.word, each.negated, each.values if _is_version(each) else tuple(map(_pattern, each.values)))
+        (each.word, each.negated, each.values if _is_spelled(each) else tuple(map(_pattern, each.values)))
         for each in question.filters
     )
     ordered = question.top is not None and bool(question.view.measure)
     return question.view, question.policy, question.store, ordered, filters
 
 
-def _is_version(filter_: Filter) -> bool:
-    return FILTERS[filter_.word].match is Match.VERSION
+def _is_spelled(filter_: Filter) -> bool:
+    """Whether a value stands for other texts than its own."""
+    return FILTERS[filter_.word].match in {Match.VERSION, Match.SUITE}
 
 
 def _pattern(value: str) -> tuple[str, bool, bool]:
@@ -75,14 +76,14 @@ _ANY_LETTER: Final = str.maketrans(dict.fromkeys(ascii_letters, "a") | dict.from
 
 
 def narrow(select: exp.Select, *conditions: exp.Expr) -> None:
-    """Add `conditions` to the WHERE, which stays one flat AND."""
-    where = select.args["where"]
-    where.set("this", exp.and_(*where.this.flatten(), *conditions, copy=False))
+    """Add `conditions` to the WHERE, which is one flat AND from then on."""
+    if said := [*conjuncts(select), *conditions]:
+        select.set("where", exp.Where(this=exp.and_(*said, copy=False)))
 
 
 def coverage(question: Question, views: Mapping[str, View]) -> Question:
     """What was read for `question`: the same window and filters, whatever the TLS."""
-    filters = tuple(filter_ for filter_ in question.filters if not FILTERS[filter_.word].is_about_tls)
+    filters = tuple(filter_ for filter_ in question.filters if not FILTERS[filter_.word].tls_fact)
     return replace(question, view=views["coverage"], policy=None, filters=filters, top=None)
 
 
@@ -164,6 +165,8 @@ def _matches(column: exp.Expr, match_: Match, values: Sequence[str]) -> Iterable
             return (condition for value in values for condition in _name_in_path(column, value))
         case Match.VERSION:
             return [blanks.version_in(spelled(value) for value in values)]
+        case Match.SUITE:
+            return _whole(column, [name for value in values for name in blanks.suites_like(value)])
 
 
 def _whole(subject: exp.Expr, values: Sequence[str]) -> Iterable[exp.Expr]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
-DAYS: Final = 15
+SAMPLE_DAYS: Final = 15
 """How many days the samples of `write` reach back: two weeks and today, what a digest compares."""
 
 PROD: Final = "111122223333"
@@ -218,15 +218,15 @@ _GONE: Final = _Actor(
     9,
     _OFFICE,
 )
-QUIET_DAYS: Final = 3
+GONE_DAYS: Final = 3
 """How long whoever is gone has been so: as many days as a digest waits before it says so."""
 
 
 def change(folder: Path, last: date, *, seed: int = 0) -> None:
     """Log files beside those of `write`, of someone who comes on `last`, and of someone who is gone since
-    `QUIET_DAYS` before it."""
+    `GONE_DAYS` before it."""
     records = _of_day((_NEWCOMER,), last, random.Random(f"{seed}/new"))  # noqa: S311 - samples, not secrets
-    for back in range(QUIET_DAYS, DAYS):
+    for back in range(GONE_DAYS, SAMPLE_DAYS):
         on = last - timedelta(days=back)
         records += _of_day((_GONE,), on, random.Random(f"{seed}/gone/{on}"))  # noqa: S311 - as above
     folder.mkdir(parents=True, exist_ok=True)
@@ -249,9 +249,9 @@ def _of_day(actors: Iterable[_Actor], on: date, rng: random.Random) -> list[Reco
 
 
 def write(folder: Path, until: datetime, *, seed: int = 0) -> None:
-    """`DAYS` days of log files up to `until` (aware), as CloudTrail delivers them to S3."""
+    """`SAMPLE_DAYS` days of log files up to `until` (aware), as CloudTrail delivers them to S3."""
     now = until.astimezone(UTC)
-    for back in range(DAYS):
+    for back in range(SAMPLE_DAYS):
         on = now.date() - timedelta(days=back)
         records = [
             record for record in day(on, seed=seed) if record["eventTime"] < f"{now:%Y-%m-%dT%H:%M:%SZ}"

@@ -9,7 +9,7 @@ SELECT
     eventName,
     awsRegion,
     :version AS tlsVersion,
-    tlsDetails.cipherSuite AS cipherSuite,
+    :suite AS cipherSuite,
     userAgent,
     COUNT(*) AS numOutdatedTlsCalls
 FROM $EDS_ID
@@ -24,7 +24,7 @@ GROUP BY
     eventName,
     awsRegion,
     :version,
-    tlsDetails.cipherSuite,
+    :suite,
     userAgent
 ORDER BY
     eventSource,

@@ -4,7 +4,7 @@
 SELECT
     :suite AS cipherSuite,
     :version AS tlsVersion,
-    :weakness AS weakness,
+    MIN(:weakness) AS weakness,
     COUNT(DISTINCT eventSource) AS numServices,
     COUNT(DISTINCT userAgent) AS numClients,
     COUNT(*) AS numCalls
@@ -12,5 +12,5 @@ FROM $EDS_ID
 WHERE :suite IS NOT NULL
     AND eventTime >= :start
     AND eventTime < :end
-GROUP BY :suite, :version, :weakness
+GROUP BY :suite, :version
 ORDER BY weakness, numCalls DESC, cipherSuite, tlsVersion

@@ -44,7 +44,7 @@ LARGE: Final = Room(rows=200, chars=19_500, message=19_500 + MESSAGE_CHARS)
 """What a data_table may hold by what two libraries read of Slack's page (data_table block): 200 rows and
 20,000 characters beside the rest of the message. Where Slack says otherwise, `SMALL` is tried."""
 
-PAGE_ROWS: Final = 30
+TABLE_PAGE_ROWS: Final = 30
 """Rows a page of a data_table, of 100 allowed (docs: data_table block)."""
 
 CELL_CHARS: Final = 250
@@ -119,7 +119,7 @@ def data_table(shown: FittedTable, caption: str) -> Block:
     return {
         "type": "data_table",
         "caption": caption,
-        "page_size": PAGE_ROWS,
+        "page_size": TABLE_PAGE_ROWS,
         "row_header_column_index": shown.key,
         "rows": [[_raw(column.label) for column in shown.columns], *map(_data_cells, shown.rows)],
     }
@@ -193,4 +193,4 @@ def header(shown: FittedTable) -> list[Block]:
     if not shown.constants:
         return []
     same = " · ".join(f"{label} {value}" for label, value in shown.constants)
-    return [blocks.paragraph(blocks.said(f"All rows: {same}"))]
+    return [blocks.paragraph(blocks.text(f"All rows: {same}"))]

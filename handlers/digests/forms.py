@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.app.digests import Draft, WhichDigest
 from bot.errors import BotError, UserError
-from handlers.access import GROUP
+from handlers.access import GROUP_PREFIX
 from handlers.blockkit import blocks
 from handlers.blockkit import digest as digest_blocks
-from handlers.blockkit.blocks import paragraph, person, prose, said
+from handlers.blockkit.blocks import paragraph, person, prose, text
 from handlers.blockkit.values import DigestForm, OfFinding, SnoozeForm, decode, encode, of_action
 from handlers.digests.announcements import Announcements
 from handlers.digests.shown import find, find_to_change
@@ -53,7 +53,7 @@ def order(context: Context, digest: Digest | None, channel: str, user: str, *, q
     when = str(digest.schedule) if digest else f"daily 09:00 {context.directory.zone_of(user)}"
     about = str(digest.scope) if digest else question
     mention = (digest.mention or "") if digest else ""
-    if mention.startswith(GROUP):
+    if mention.startswith(GROUP_PREFIX):
         mention = context.directory.called(mention)  # of groups, the form reads the handle too
     mentions = "@oncall, here, channel, or a person's id"
     return {
@@ -95,10 +95,10 @@ def _snooze_form(finding: Finding, about: SnoozeForm) -> Block:
         "submit": {"type": "plain_text", "text": "Snooze"},
         "close": {"type": "plain_text", "text": "Close"},
         "blocks": [
-            paragraph(said(digest_blocks.label(finding), code=True)),
+            paragraph(text(digest_blocks.label(finding), code=True)),
             blocks.field("days", "For", days),
             blocks.field("reason", "Why", reason),
-            paragraph(said("It comes back earlier if its calls double. Everyone sees who and why.")),
+            paragraph(text("It comes back earlier if its calls double. Everyone sees who and why.")),
         ],
     }
 
@@ -210,7 +210,7 @@ class _Forms:
         except BotError as error:
             whisper(client, user, str(error), there=there)
             return
-        made = [paragraph(person(user), said(" un-snoozed "), said(digest_blocks.label(finding), code=True))]
+        made = [paragraph(person(user), text(" un-snoozed "), text(digest_blocks.label(finding), code=True))]
         client.chat_postMessage(
             channel=digest.channel,
             thread_ts=there.reply_to if there.channel == digest.channel else None,
@@ -223,10 +223,10 @@ class _Forms:
 def _snoozed(user: str, finding: Finding, snooze: Snooze) -> Block:
     return paragraph(
         person(user),
-        said(" snoozed "),
-        said(digest_blocks.label(finding), code=True),
-        said(f" until {snooze.until.day} {snooze.until:%b}: "),
-        said(snooze.why),
+        text(" snoozed "),
+        text(digest_blocks.label(finding), code=True),
+        text(f" until {snooze.until.day} {snooze.until:%b}: "),
+        text(snooze.why),
     )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from handlers.blockkit import blocks
-from handlers.blockkit.blocks import actions, button, paragraph, prose, said
+from handlers.blockkit.blocks import actions, button, paragraph, prose, text
 from handlers.blockkit.values import Reading, Words
 from handlers.questions.commands import COMMAND, READINGS
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
 
-FIRST: Final = "last 7d by=clients"
+FIRST_QUESTION: Final = "last 7d by=clients"
 """The question that most people have."""
 
 
@@ -20,15 +20,15 @@ def post(client: WebClient, channel: str, *, slow: str) -> None:
     """Say how to begin; `slow` is a question that takes long enough to be cancelled."""
     first, second = READINGS
     made = [
-        paragraph(said("Which clients still call AWS with old TLS?", bold=True)),
+        paragraph(text("Which clients still call AWS with old TLS?", bold=True)),
         paragraph(
             *prose(
-                f"Ask with a button, with `{COMMAND} {FIRST}`, or with `@TLS Audit last 7d`. #on-call has "
-                "had a digest for two weeks. All of it is sample data."
+                f"Ask with a button, with `{COMMAND} {FIRST_QUESTION}`, or with `@TLS Audit last 7d`. "
+                "#on-call has had a digest for two weeks. All of it is sample data."
             )
         ),
         actions(
-            button("Who calls with old TLS?", first, Reading(FIRST, None), style="primary"),
+            button("Who calls with old TLS?", first, Reading(FIRST_QUESTION, None), style="primary"),
             button("Ask in a form", "ask", Words("")),
             button("A slow one, to cancel", second, Reading(slow, None)),
         ),

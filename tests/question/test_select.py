@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from bot.event_schema import CLASSICAL, NO_SUITE, PRINCIPAL, VERSIONS
-from bot.question import select, views
+from bot.event_schema import CLASSICAL, NO_SUITE, PRINCIPAL, SUITES, VERSIONS
+from bot.question import blanks, select, views
 from bot.question.filters import FILTERS, Filter, Match
 from bot.question.parser import parse
 from tests.conftest import NOW
@@ -132,7 +133,10 @@ def test_min_1_3_takes_every_older_spelling_and_no_newer_one(ask: Callable[[str]
         ("ip=10.20.0.0/16", "sourceIPAddress LIKE '10.20.%'"),
         ("agent='50%_off'", "LOWER(userAgent) LIKE '%50\\%\\_off%' ESCAPE '\\'"),
         ("agent='back\\slash'", "LOWER(userAgent) LIKE '%back\\\\slash%' ESCAPE '\\'"),
-        ("cipher=*-sha", f"{SUITE} LIKE '%-SHA'"),
+        ("cipher=tls_aes_*", f"{SUITE} LIKE 'TLS\\_AES\\_%' ESCAPE '\\'"),
+        ("cipher=rc4-md5", f"{SUITE} IN ('RC4-MD5', 'TLS_RSA_WITH_RC4_128_MD5')"),
+        ("cipher=tls_rsa_with_rc4_128_md5", f"{SUITE} IN ('TLS_RSA_WITH_RC4_128_MD5', 'RC4-MD5')"),
+        ("cipher=*-md5", f"{SUITE} IN ('TLS_RSA_WITH_RC4_128_MD5') OR {SUITE} LIKE '%-MD5'"),
         ("host=*-fips.*", "LOWER(tlsDetails.clientProvidedHostHeader) LIKE '%-fips.%'"),
         ("region!=us-east-1", "awsRegion IS NULL OR NOT (awsRegion IN ('us-east-1'))"),
     ],
@@ -141,6 +145,15 @@ def test_a_filter_is_one_predicate(words: str, predicate: str, ask: Callable[[st
     every_call = ask(f"{SERVICES} {words}")
 
     assert where(every_call).partition(" AND ")[2] == predicate
+
+
+@pytest.mark.parametrize(("name", "twin"), SUITES.items())
+def test_both_names_of_a_suite_are_weak_for_the_same_reason(name: str, twin: str) -> None:
+    def reason(suite: str) -> str | None:
+        found = (why for why, pattern, means in blanks.WEAKNESSES if bool(re.search(pattern, suite)) is means)
+        return next(found, None)
+
+    assert reason(name) == reason(twin)
 
 
 def test_a_principal_is_a_whole_name_anywhere_in_its_arn(ask: Callable[[str], Question]) -> None:
@@ -312,6 +325,8 @@ def test_questions_of_one_shape_differ_in_letters_of_literals_only(
     )
     if FILTERS[word].match is Match.VERSION:
         one = other = replace(question, filters=(Filter(word, ("1.0", "1.3"), negated),))
+    if FILTERS[word].match is Match.SUITE:
+        other = one
 
     assert select.shape(one) == select.shape(other)
     assert _without_letters(one) == _without_letters(other)

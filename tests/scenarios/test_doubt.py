@@ -1,9 +1,14 @@
-"""What was not read reaches whoever asked: in Slack, in a digest, in the terminal, and in what is watched."""
+"""What was not read reaches whoever asked: in Slack, in a digest, in the terminal, and in what is watched.
+
+`pytest tests/scenarios/test_doubt.py --renew-golden` writes the golden texts anew; read their diff.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -20,7 +25,6 @@ from tests.support.logs import quietly
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from bot.question.views import View
     from tests.scenarios.office import Office
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 MODERN: Final = {"tlsVersion": "TLSv1.3", "cipherSuite": "TLS_AES_128_GCM_SHA256"}
 OLD: Final = {"tlsVersion": "TLSv1.1", "cipherSuite": "AES128-SHA", "keyExchange": "secp256r1"}
 BROKEN: Final = '{"Records": [{"eventTime": "2026-11-22T10:00:00Z", "eventSource": "s3.amazonaws.com"'
+GOLDEN: Final = Path(__file__).parents[1] / "golden" / "doubt"
 LEFT_OUT: Final = "1 file of this window could not be read: tls-audit doctor names them."
 
 
@@ -82,6 +87,21 @@ def opened_on(
 
     yield open_one
     closing.append(close(stack))
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Holds a text, but for its run's id and its seconds, against the golden file of that name."""
+
+    def hold(name: str, text: str) -> None:
+        file = GOLDEN / f"{name}.txt"
+        text = re.sub(r"\d+\.\d s\b", "… s", re.sub(r"\brun [0-9a-f]{8}\b", "run …", text))
+        if request.config.getoption("--renew-golden"):
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        assert text == file.read_text(encoding="utf-8")
+
+    return hold
 
 
 def state(office: Office, text: str) -> tuple[str, str]:
@@ -171,6 +191,16 @@ def test_a_believed_zero_and_findings_bear_their_signs_everywhere(
     assert "findings · 1 row" in history
 
 
+def test_an_answer_in_slack_says_what_was_not_read_word_for_word(
+    logs: Callable[..., Path], opened_on: Callable[[Path], Office], golden: Callable[[str, str], None]
+) -> None:
+    office = opened_on(logs([each for each in WEEK if "2026-11-19" not in each["eventTime"]], broken=BROKEN))
+
+    run = office.answered("last 7d")
+
+    golden("slack", f"{words(office.parent(run))}\n--- in the thread\n{words(office.table(run))}\n")
+
+
 # --- a digest
 
 
@@ -183,6 +213,15 @@ def test_a_digest_over_files_that_could_not_be_read_is_not_all_clear(on_call: Of
     assert "⚠️ " in parent
     assert "but this is not all clear." in parent
     assert "2 files of this window could not be read: tls-audit doctor names them." in parent
+
+
+def test_a_digest_says_what_was_not_read_word_for_word(
+    on_call: Office, trail: Trail, golden: Callable[[str, str], None]
+) -> None:
+    trail.calls, trail.known = {}, Sources(left_out={"denied": 2}, lost=1)
+    ordered(on_call)
+
+    golden("digest", f"{words(told(on_call))}\n")
 
 
 def test_telling_a_digest_now_reads_anew(on_call: Office, trail: Trail) -> None:
@@ -222,6 +261,24 @@ def test_the_terminal_says_what_was_not_read_and_one_bad_file_fails_once(
     monkeypatch.setenv("TLS_AUDIT_LOGS_EXCEPT", "broken.*")
     assert tls_audit("ingest", str(folder)).code == 0
     assert "✅ No call over TLS older than 1.2." in tls_audit("ask", "2026-11-16..2026-11-23").out
+
+
+@pytest.mark.usefixtures("own_home")
+def test_an_answer_in_the_terminal_says_what_was_not_read_word_for_word(
+    logs: Callable[..., Path],
+    tls_audit: TlsAudit,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    golden: Callable[[str, str], None],
+) -> None:
+    monkeypatch.setenv("TLS_AUDIT_ARCHIVE", str(tmp_path / "archive"))
+    monkeypatch.setenv("COLUMNS", "100")
+    days = [each for each in WEEK if "2026-11-19" not in each["eventTime"]]
+    tls_audit("ingest", str(logs(days, broken=BROKEN)))
+
+    asked = tls_audit("ask", "2026-11-16..2026-11-24")
+
+    golden("terminal", asked.out)
 
 
 @pytest.mark.usefixtures("own_home")

@@ -47,6 +47,7 @@ _SUITES: Final = (
     *("DES-CBC3-SHA", "DHE-RSA-AES256-SHA", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"),
     *("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_WITH_RC4_128_SHA"),
     *("TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA", "ECDHE-RSA-RC4-SHA", "SHA", "FOO"),
+    *("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_DHE_RSA_WITH_AES_256_CBC_SHA"),
 )
 _GROUPS: Final = tuple({**CLASSICAL, **POST_QUANTUM})
 _HOSTS: Final = ("s3.eu-west-1.amazonaws.com", "kms-fips.us-east-1.amazonaws.com", "LOCALHOST:443", "[::1]")
@@ -140,7 +141,7 @@ _FILTERS: Final = (
     ),
     *("principal=arn:aws:iam::1:role/ci", "principal=5448-94e8", "principal!=arn:aws:iam::1:role/*"),
     *("agent=boto", "agent!=boto", "host=*-fips.*", "host!=localhost*", "cipher=*-sha", "cipher!=*-sha"),
-    *("cipher=tls_*", "cipher=aes128-sha"),
+    *("cipher=tls_*", "cipher=aes128-sha", "cipher!=TLS_RSA_WITH_*", "cipher=TLS_RSA_WITH_RC4_128_SHA"),
 )
 
 

@@ -286,14 +286,14 @@ def test_a_fallback_is_never_too_long_nor_cut_within_an_escape(lines: list[str])
 
 def test_a_fallback_names_whom_its_blocks_name() -> None:
     made = [
-        blocks.paragraph(blocks.person("U1"), blocks.said(" ordered <1>, in "), blocks.place("C1")),
+        blocks.paragraph(blocks.person("U1"), blocks.text(" ordered <1>, in "), blocks.place("C1")),
         blocks.paragraph({"type": "usergroup", "usergroup_id": "S1"}, {"type": "broadcast", "range": "here"}),
     ]
     assert blocks.words_of(made) == "<@U1> ordered &lt;1&gt;, in <#C1>\n<!subteam^S1><!here>"
 
 
 def test_a_fallback_is_cut_within_no_mention() -> None:
-    cut = blocks.words_of([blocks.paragraph(blocks.said("a" * 3_895), blocks.person("U_ALICE"))])
+    cut = blocks.words_of([blocks.paragraph(blocks.text("a" * 3_895), blocks.person("U_ALICE"))])
     assert cut == "a" * 3_895 + "…"
 
 
