@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 LOADED = "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+MOST_LINES = 400
 SURFACES_AND_LAKES = {"slack_bolt", "slack_sdk", "handlers", "boto3", "botocore", "duckdb"}
 
 EVERY_MODULE = """
@@ -90,3 +91,11 @@ def test_no_constants_name_stands_for_two_values() -> None:
         for name, of in values.items()
         if any(len(here | of.get("", set())) > 1 for here in of.values())
     } == {}
+
+
+def test_a_file_of_python_has_one_subject() -> None:
+    """A longer one has a second noun in it, and wants a second file."""
+    sources = [*ROOT.glob("bot/**/*.py"), *ROOT.glob("handlers/**/*.py")]
+    lines = {str(path.relative_to(ROOT)): len(path.read_bytes().splitlines()) for path in sources}
+
+    assert {path: count for path, count in lines.items() if count > MOST_LINES} == {}

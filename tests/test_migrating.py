@@ -67,13 +67,16 @@ def printed(tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
     return ask
 
 
+LITERAL: Final = re.compile(r"/\*.*?\*/|'((?:[^']|'')*)'", re.DOTALL)
+LIST: Final = re.compile(r"\(\n\s+([^()]+?)\n\s*\)")
+
+
 def laid_out(text: str) -> str:
     """The text with each list on one line, and without the blanks that nobody could see."""
-    text = re.sub(
-        r"'[^\w'\"]*\s[^\w'\"]*'", lambda found: found[0] if found[0].isprintable() else "'…'", text
+    text = LITERAL.sub(
+        lambda found: "'…'" if len(found[1] or "") > 1 and found[1].isspace() else found[0], text
     )
-    lists = re.compile(r"\(\n\s+([^()]+?)\n\s*\)")
-    return lists.sub(lambda found: "(" + re.sub(r",\s+", ", ", found[1]) + ")", text)
+    return LIST.sub(lambda found: "(" + re.sub(r",\s+", ", ", found[1]) + ")", text)
 
 
 def test_the_page_shows_what_every_engine_is_asked(
@@ -81,7 +84,8 @@ def test_the_page_shows_what_every_engine_is_asked(
 ) -> None:
     parts = []
     for words in QUESTIONS:
-        parts.append(f'### {ask(f"{DAYS} {words}").words()}\n\n`tls-audit ask "{DAYS} {words}" --sql`\n')
+        title = ask(f"{DAYS} {words}").words()
+        parts.append(f'### {title[:1].upper()}{title[1:]}\n\n`tls-audit ask "{DAYS} {words}" --sql`\n')
         for name in engines.ENGINES:
             title, language = TITLES[name]
             text = laid_out(printed(f"{DAYS} {words} engine={name}"))

@@ -34,14 +34,14 @@ BitwiseAndAgg BitwiseOrAgg
 KNOWN: Final = frozenset(_KNOWN.split())
 """As sqlglot calls them: each was asked of the embedded engine, and answers as Trino's documentation says."""
 
-_NAMED: Final = """
+_NAMELESS: Final = """
 any_match all_match none_match format_datetime json_array_get json_array_length url_decode yow geometric_mean
 """
-KNOWN_BY_NAME: Final = frozenset(_NAMED.split())
+NAMELESS: Final = frozenset(_NAMELESS.split())
 """The same of those that sqlglot has no name for."""
 
-_TYPES: Final = "VARCHAR BIGINT INT SMALLINT TINYINT DOUBLE FLOAT DECIMAL TIMESTAMP DATE BOOLEAN JSON"
-CAST_TYPES: Final = frozenset(_TYPES.split())
+_CASTS: Final = "VARCHAR BIGINT INT SMALLINT TINYINT DOUBLE FLOAT DECIMAL TIMESTAMP DATE BOOLEAN JSON"
+CASTS: Final = frozenset(_CASTS.split())
 """What CAST makes."""
 
 PARTS: Final[Mapping[str, str]] = {
@@ -118,7 +118,7 @@ def refusal(node: exp.Expr) -> str:
         return ""
     if isinstance(node, exp.Anonymous):
         name = node.name.lower()
-        return _refuse_named(name, node.expressions) if name in KNOWN_BY_NAME else _lacks(name)
+        return _refuse_named(name, node.expressions) if name in NAMELESS else _lacks(name)
     return _refuse_use(node) if type(node).__name__ in KNOWN else _lacks(node.sql_name().lower())
 
 
@@ -134,7 +134,7 @@ def _refuse_use(node: exp.Func) -> str:
         return "not every engine finds a later occurrence: say `strpos` with two arguments"
     if isinstance(node, exp.Extract) and node.this.name.upper() not in PARTS:
         return f"EXTRACT takes {', '.join(PARTS)}"
-    if isinstance(node, exp.Cast) and node.to.this.name not in CAST_TYPES:
+    if isinstance(node, exp.Cast) and node.to.this.name not in CASTS:
         return f"not every engine has the type {node.to.sql('trino')}"
     is_json = isinstance(node, (exp.JSONExtract, exp.JSONExtractScalar))
     if is_json and not isinstance(node.expression, exp.JSONPath):

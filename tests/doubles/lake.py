@@ -29,6 +29,7 @@ import sqlglot
 from sqlglot import exp
 
 from bot.event_schema import FLAG, LAKE_COLUMNS, MAP, TIME, Type
+from tests.doubles import trino
 from tests.doubles.aws import ACCOUNT, Caller, Refusal, Service
 from tests.doubles.aws import KEY as KEY
 from tests.doubles.aws import REGION as REGION
@@ -544,6 +545,7 @@ class Events:
             if isinstance(projection, exp.Column) and projection.table:
                 projection.replace(exp.alias_(projection.copy(), projection.name))
         names = [projection.alias_or_name for projection in tree.expressions]
+        trino.trim(tree)
         bounds = [
             node.sql("duckdb")
             for node in tree.args["where"].this.flatten()

@@ -417,7 +417,7 @@ def test_every_function_that_a_view_may_use_is_among_the_examples() -> None:
         for node in parsed(expression).find_all(exp.Func)
     }
 
-    assert used == functions.KNOWN | functions.KNOWN_BY_NAME
+    assert used == functions.KNOWN | functions.NAMELESS
 
 
 @pytest.mark.parametrize("expression", REFUSED)
