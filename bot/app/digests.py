@@ -271,7 +271,8 @@ class DigestOrders:
     def bring_back(self, number: int, *, user: str, channel: str) -> Digest:
         """A digest that was removed, as it was, for who may change it. UserError where it is too late."""
         self._access.admit_person(user)
-        digest = self._digests.aside(number, self._clock() - UNDO)
+        is_id = 0 < number < 10 ** (LONGEST_ID - 1)
+        digest = self._digests.aside(number, self._clock() - UNDO) if is_id else None
         if digest is None:
             minutes = wording.counted(UNDO // timedelta(minutes=1), "minute")
             raise UserError(
