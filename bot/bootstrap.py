@@ -243,6 +243,9 @@ def _refresh(available: Mapping[str, Engine]) -> None:
             one.refresh()
         except (BotError, OSError) as error:
             log.warning("what %s asks could not be looked at yet: %s", name, error)
+        except Exception:
+            # the edge of a thread: boto3 trips over an answer that is none of AWS's
+            log.exception("what %s asks could not be looked at", name)
 
 
 def _stop(worker: Worker, listening: Connection) -> None:

@@ -100,6 +100,9 @@ KEY_EXCHANGE: Final = "key exchange"
 HOST: Final = "host"
 """What an event may say of its TLS, as people call it."""
 
+AGENT: Final = "client"
+"""What an event may say beside, as people call it: who its client calls itself."""
+
 
 # --- spellings: in small letters, without blanks around. What stands in no table "does not say".
 
@@ -157,6 +160,9 @@ POST_QUANTUM: Final[Mapping[str, tuple[str, ...]]] = {
 """Key exchanges by IANA's names of TLS groups, and how they may be spelled; post-quantum is whatever includes
 ML-KEM or its forerunner Kyber (docs/facts.md, key exchanges and cipher suites)."""
 
+CNSA: Final = ("SecP384r1MLKEM1024", "MLKEM1024")
+"""Those that include ML-KEM-1024, the only one that CNSA 2.0 takes (docs/facts.md, weak cipher suites)."""
+
 SUITES: Final[Mapping[str, str]] = {
     "ECDHE-ECDSA-AES128-GCM-SHA256": "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
     "ECDHE-ECDSA-AES128-SHA256": "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
@@ -192,6 +198,9 @@ _NOTHING: Final = ("", "-", "n/a", "none", "null", "unknown", "undefined")
 NO_SUITE: Final = (*_NOTHING, "ciphersuite", "tls_null_with_null_null")
 NO_HOST: Final = (*_NOTHING, "clientprovidedhostheader")
 """What stands where a writer had no suite, or no host, to write."""
+
+NO_AGENT: Final = ("", "-", "[]", "[-]")
+"""What stands where a client sent no agent; S3 writes agents in brackets."""
 
 WHITESPACE: Final = (
     "\t\n\v\f\r\x1c\x1d\x1e\x1f \u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2008\u2009\u200a"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any, TextIO
 
 HIDDEN: Final = "…"
@@ -75,14 +77,37 @@ def of_environment(environment: Mapping[str, str]) -> list[str]:
     return [*named, *looks, *urls]
 
 
+def _however_written(secret: str) -> str:
+    """A pattern of `secret` as it is, and as Python, JSON, URLs, forms and HTML write it, also within each
+    other: each of its characters in any of these ways."""
+    return "".join(
+        each if each.isascii() and each.isalnum() else f"(?:{'|'.join(_ways(each))})" for each in secret
+    )
+
+
+def _ways(character: str) -> Iterator[str]:
+    """The patterns of what a character that is no plain letter may be written as."""
+    yield re.escape(character)
+    raw = character.encode("utf-8", "surrogatepass")
+    yield "(?i:" + "".join(f"%{byte:02x}" for byte in raw) + ")"
+    if character == " ":
+        yield re.escape("+")
+    for escaped in {json.dumps(character)[1:-1], ascii(character)[1:-1], repr(raw)[2:-1]} - {character}:
+        # what is escaped twice has more of them
+        yield re.escape(escaped).replace(r"\\", r"\\{1,64}")
+    if character in "\"'":
+        yield rf"\\{{1,64}}{character}"
+    if (named := html.escape(character)) != character:
+        yield f"(?:{re.escape(named)}|&#{ord(character)};)"
+
+
 class Secrets:
-    """Those that are `known`, and whatever looks like one. Safe from any thread."""
+    """Those of `values`, and whatever looks like one. Safe from any thread."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        forms = {form for each in values if each for form in (each, repr(each)[1:-1], quote(each, safe=""))}
         # the longest first, for one may begin another
-        longest = sorted(forms, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, longest))) if longest else None
+        longest = sorted({each for each in values if each}, key=len, reverse=True)
+        self._known = re.compile("|".join(map(_however_written, longest))) if longest else None
 
     def hide(self, text: str) -> str:
         """`text` without secrets."""

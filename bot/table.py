@@ -209,6 +209,7 @@ LABELS: Final = {
     "firstUnreadVersion": "Unread version, first",
     "lastUnreadVersion": "Unread version, last",
     "numUnnamedCalls": "Unnamed calls",
+    "numWithoutAgent": "Without a client",
     "numWithoutHost": "Without a host",
     "numWithoutKeyExchange": "Without a key exchange",
     "numWithoutSuite": "Without a cipher suite",

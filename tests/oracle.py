@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from bot.clients.agent import read as read_agent
+from bot.clients.support import support
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -97,7 +100,7 @@ def answer(question: Question, records: Iterable[Record]) -> list[Row]:
     chosen = [record for record in once if _in_window(question, record)]
     chosen = [record for record in chosen if all(_matches(each, record) for each in question.filters)]
     if question.policy is not None:
-        chosen = [record for record in chosen if _breaks(question.policy, record)]
+        chosen = [record for record in chosen if _breaks(question.policy, question.on, record)]
     rows = VIEWS[question.view.name](chosen)
     return rows if question.top is None else _top(question, rows)
 
@@ -187,7 +190,7 @@ def _in_window(question: Question, record: Record) -> bool:
     return question.window.start <= when(record) < question.window.end
 
 
-def _breaks(policy: Policy, record: Record) -> bool:
+def _breaks(policy: Policy, on: date, record: Record) -> bool:
     said = version(record)
     if policy == type(policy)(min_tls=None):
         return said is not None
@@ -196,7 +199,22 @@ def _breaks(policy: Policy, record: Record) -> bool:
         return True
     if policy.weak_cipher and weakness(record) is not None:
         return True
-    return policy.classical_kx and is_classical(record)
+    if policy.kx == "classical" and is_classical(record):
+        return True
+    if policy.kx == "below-cnsa" and "MLKEM1024" not in (exchange(record) or "MLKEM1024"):
+        return True
+    days = {None: None, "eol": 0, "eol-in-90d": 90}[policy.sdk]
+    return days is not None and is_over(record, on + timedelta(days=days))
+
+
+def is_over(record: Record, on: date) -> bool:
+    """Whether the client that an event names is out of support by then, as the reader of agents says."""
+    named = record.get("userAgent")
+    return named is not None and support(read_agent(named), on).supported is False
+
+
+def has_no_agent(record: Record) -> bool:
+    return (record.get("userAgent") or "").strip(JAVA_SPACE) in {"", "-", "[]", "[-]"}
 
 
 def _matches(filter_: Filter, record: Record) -> bool:
@@ -489,6 +507,12 @@ def key_exchange(records: Sequence[Record]) -> list[Row]:
     return _ordered(((*key, _distinct(group, agent), len(group)) for key, group in groups.items()), 1, -5, 2)
 
 
+def coverage_clients(records: Sequence[Record]) -> list[Row]:
+    counted = {row[0]: row[:8] for row in coverage(records)}
+    silent = {key: sum(map(has_no_agent, group)) for (key,), group in _group(records, service).items()}
+    return [(*row, silent[name]) for name, row in counted.items()]
+
+
 def coverage(records: Sequence[Record]) -> list[Row]:
     return _ordered(
         (
@@ -527,4 +551,5 @@ VIEWS: dict[str, Callable[[Sequence[Record]], list[Row]]] = {
     "trend": trend,
     "key-exchange": key_exchange,
     "coverage": coverage,
+    "coverage-clients": coverage_clients,
 }

@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from bot.event_schema import CIPHER_SUITE, HOST, KEY_EXCHANGE, TLS_VERSION
+from bot.event_schema import AGENT, CIPHER_SUITE, HOST, KEY_EXCHANGE, TLS_VERSION
 from bot.question.filters import FILTERS
 from bot.wording import counted, first_of, month_day, number, span
 
@@ -133,10 +133,11 @@ def facts(question: Question) -> tuple[str, ...]:
         clauses = {
             TLS_VERSION: policy.min_tls is not None,
             CIPHER_SUITE: policy.weak_cipher,
-            KEY_EXCHANGE: policy.classical_kx,
+            KEY_EXCHANGE: policy.kx is not None,
+            AGENT: policy.sdk is not None,
         }
         asked |= {fact for fact, holds in clauses.items() if holds}
-    return tuple(fact for fact in (TLS_VERSION, CIPHER_SUITE, KEY_EXCHANGE, HOST) if fact in asked)
+    return tuple(fact for fact in (TLS_VERSION, CIPHER_SUITE, KEY_EXCHANGE, HOST, AGENT) if fact in asked)
 
 
 def _silence(question: Question, coverage: Coverage) -> Iterator[Doubt]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
-from bot.event_schema import CIPHER_SUITE, HOST, KEY_EXCHANGE, TLS_VERSION
+from bot.event_schema import AGENT, CIPHER_SUITE, HOST, KEY_EXCHANGE, TLS_VERSION
 from bot.wording import counted, first_of, moment, share, short_service
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ SILENCES: Final = {
     CIPHER_SUITE: "numWithoutSuite",
     KEY_EXCHANGE: "numWithoutKeyExchange",
     HOST: "numWithoutHost",
+    AGENT: "numWithoutAgent",
 }
-"""The columns of coverage.sql that count the events which do not say it."""
+"""The columns of coverage.sql and coverage-clients.sql that count the events which do not say it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Final, cast
 from bot.answers import belief
 from bot.answers import coverage as coverages
 from bot.answers.belief import Belief, Verdict
+from bot.event_schema import AGENT
 from bot.question.filters import FILTERS, Match
 from bot.wording import counted, month_day, number, plural
 
 if TYPE_CHECKING:
+    from bot.answers.cards import Cards
     from bot.answers.coverage import Coverage
     from bot.engines import Sources
     from bot.question.question import Question
@@ -63,6 +65,8 @@ class Summary:
     cost: str = ""
     """What was read for it and what that costs, where it costs anything."""
     verdict: Verdict = SHOWN
+    cards: Cards | None = None
+    """What to do about its clients; None where its rows name none."""
 
     @property
     def signed(self) -> str:
@@ -84,7 +88,10 @@ def summarize(
     if table.row_count:
         totals = _totals(question, table, cap)
         headline = f"Partial: at least {totals}" if table.is_partial else totals
-        return Summary(headline, "", covered, (*notes, *verdict.words), verdict=verdict)
+        from bot.answers import cards  # what clients are is read only where there are any
+
+        to_do = cards.made(question, table)
+        return Summary(headline, "", covered, (*notes, *verdict.words), verdict=verdict, cards=to_do)
     proof = _proof(question, covered) if verdict.belief is Belief.BELIEVED else " ".join(verdict.words)
     return Summary(_nothing(question, verdict), proof, covered, notes, verdict=verdict)
 
@@ -108,7 +115,8 @@ def _before_the_store(question: Question, table: Table) -> tuple[str, ...]:
 def _proof(question: Question, coverage: Coverage | None) -> str:
     """What a zero that is believed rests on, and what it cannot show."""
     sentences = []
-    if coverage is not None and coverage.silent:
+    # who calls with which SDK is said without TLS details too
+    if coverage is not None and coverage.silent and belief.facts(question) != (AGENT,):
         sentences.append(f"{coverage.silent_words()} no TLS details.")
     if _asks_for_refused(question):
         sentences.append(f"{_REFUSED}: ask `min=1.3` for who comes next.")
@@ -141,7 +149,7 @@ def _totals(question: Question, table: Table, cap: int) -> str:
         for values, place in zip(seen, places, strict=True):
             if row[place] is not None and len(values) <= DISTINCT_CAP:
                 values.add(row[place])
-    parts = [counted(calls, "event" if question.view.name == "coverage" else "call")]
+    parts = [counted(calls, "event" if question.view.measure == "numEvents" else "call")]
     parts += [_noun(_NOUNS[name], len(values)) for name, values in zip(nouns, seen, strict=True) if values]
     total = " ".join(parts)
     if table.row_count == question.top:

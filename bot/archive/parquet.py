@@ -35,7 +35,7 @@ JSON_BUFFER: Final = 8 << 20  # DuckDB reads twice this, or twice the longest re
 WRITE: Final = "(FORMAT parquet, COMPRESSION zstd)"
 ROWS_AT_ONCE: Final = 1_000
 TLS: Final = "tlsDetails"
-ORDER: Final = "saidVersion NULLS LAST, eventSource, userIdentity.arn, eventTime"
+EVENT_ORDER: Final = "saidVersion NULLS LAST, eventSource, userIdentity.arn, eventTime"
 """Of the events of a batch: of what is alike, less is stored, and less read."""
 READ: Final = "read_parquet({}, hive_partitioning=false, union_by_name=true)"
 
@@ -213,12 +213,12 @@ def _write(
     to: Path,
     files: Mapping[str, str | list[str]],
 ) -> int:
-    """Write events with what they say, in `ORDER` if they can be sorted in memory, and count them."""
+    """Write events with what they say, in `EVENT_ORDER` if they can be sorted in memory, and count them."""
     import duckdb
 
     query, target = f"SELECT *, {SAID_SQL} FROM ({rows})", f"{quoted(to)} {WRITE}"
     try:
-        return _count(connection.execute(f"COPY ({query} ORDER BY {ORDER}) TO {target}", files))
+        return _count(connection.execute(f"COPY ({query} ORDER BY {EVENT_ORDER}) TO {target}", files))
     except duckdb.OutOfMemoryException:  # unsorted, it needs little more than a row group
         return _count(connection.execute(f"COPY ({query}) TO {target}", files))
 
@@ -242,7 +242,7 @@ def join(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], to: Path,
         wanted = sum(int(rows) for _, rows in about)
         events = [_told(Path(name)) for name, _ in about]
         if wanted <= sort_rows:
-            rows = f"SELECT * FROM ({' UNION ALL '.join(events)}) ORDER BY {ORDER}"
+            rows = f"SELECT * FROM ({' UNION ALL '.join(events)}) ORDER BY {EVENT_ORDER}"
         else:
             halves = [f"{each} WHERE {which}" for which in (_OLD, f"NOT {_OLD}") for each in events]
             rows = " UNION ALL ".join(halves)

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TextIO
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TextIO
 from uuid import uuid4
 
 import typer
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import tzinfo
 
+    from bot.answers.cards import Cards
     from bot.answers.summary import Summary
     from bot.archive.ingest import Progress as IngestProgress
     from bot.engines import Engine, Progress, Statement
@@ -80,7 +81,7 @@ def _words(incomplete: str) -> list[str]:
 
     views = sorted(path.stem for path in SHIPPED.glob("*.sql"))
     windows = ["last", "today", "yesterday", "since", "help"]
-    pairs = [f"{word}=" for word in (*FILTERS, "min", "top", "by")]
+    pairs = [f"{word}=" for word in (*FILTERS, "min", "kx", "sdk", "top", "by")]
     by = [f"by={view}" for view in views] if incomplete.startswith("by=") else []
     return [word for word in [*windows, *views, *pairs, *by] if word.startswith(incomplete)]
 
@@ -187,8 +188,8 @@ def ask(
                 title = f"SAMPLE DATA, invented for trying things out\n{title}"
             seconds = time.monotonic() - started
             report = terminal.report(answer.table, answer.summary, zone=zone, now=now, seconds=seconds)
-            said = None if quiet else (title, report)
-            _write(answer.table, asked.view, form, to, said, zone, now)
+            words = None if quiet else _Words(title, report, answer.summary.cards)
+            _write(answer.table, asked.view, form, to, words, zone, now)
             if fail_on_findings and (code := _verdict(answer.summary)):
                 raise typer.Exit(code)
 
@@ -216,7 +217,7 @@ def _help() -> str:
             "Ask which clients still call AWS with old TLS:",
             *lines,
             f"Words: {' '.join(FILTERS)}, each with = or !=, several values with commas, * for any "
-            "characters; min=1.3, cipher=weak, kx=classical; by= a view; top=20.",
+            "characters; min=1.3, cipher=weak, kx=classical, sdk=eol; by= a view; top=20.",
             "`tls-audit views` lists the views; `tls-audit ask --help` the options.",
         ]
     )
@@ -277,43 +278,50 @@ def _unseen() -> Iterator[Callable[[IngestProgress], None]]:
     yield lambda _: None
 
 
+class _Words(NamedTuple):
+    """The words about rows."""
+
+    title: str
+    report: str
+    cards: Cards | None
+
+
 def _write(
     table: Table,
     view: View,
     form: Format,
     output: Path | None,
-    words: tuple[str, str] | None,
+    words: _Words | None,
     zone: tzinfo,
     now: datetime,
 ) -> None:
     """The rows go to the file or to stdout; the words about them to whichever of the two is for people."""
     from bot.cli import terminal
 
-    title, report = words or ("", "")
     with _plain_errors(output):
         if output is not None:
             with _whole(output) as file:
                 _rows(table, view, form, file, None, zone, now)
             if words:
                 rows = f"wrote {counted(table.row_count, 'row')} to {output}"
-                print(title, report, rows, sep="\n")
+                print(words.title, words.report, rows, sep="\n")
             return
         width = terminal.width()
         if form is Format.table:
             text = io.StringIO()
             _rows(table, view, form, text, width, zone, now)
-            parts = [terminal.wrapped(title, width) + "\n", text.getvalue().rstrip("\n")]
-            whole = [
-                part for part in [*(parts if words else parts[1:]), terminal.wrapped(report, width)] if part
-            ]
-            terminal.page("\n".join(whole))
+            parts = [text.getvalue().rstrip("\n")]
+            if words:
+                above, below = terminal.wrapped(words.title, width), terminal.wrapped(words.report, width)
+                parts = [above + "\n", *parts, below, terminal.cards(words.cards, width)]
+            terminal.page("\n".join(filter(None, parts)))
             return
         if words:
-            print(title, end="\n\n", file=sys.stderr)
+            print(words.title, end="\n\n", file=sys.stderr)
         _rows(table, view, form, sys.stdout, width, zone, now)
         sys.stdout.flush()
         if words:
-            print(report, file=sys.stderr, flush=True)
+            print(words.report, file=sys.stderr, flush=True)
 
 
 def _rows(

@@ -11,7 +11,7 @@ from bot.cli import FAILURE
 from bot.errors import UserError
 from bot.text import literal
 
-DAY: Final = ["%Y-%m-%d"]
+DAY_FORMATS: Final = ["%Y-%m-%d"]
 
 
 def ingest(
@@ -20,10 +20,10 @@ def ingest(
     ] = None,
     *,
     since: Annotated[
-        datetime | None, typer.Option(formats=DAY, help="The first day, of folders that tell theirs.")
+        datetime | None, typer.Option(formats=DAY_FORMATS, help="The first day, of folders that tell theirs.")
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(formats=DAY, help="The last day, of folders that tell theirs.")
+        datetime | None, typer.Option(formats=DAY_FORMATS, help="The last day, of folders that tell theirs.")
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Name every file that was not read.")] = False,
 ) -> None:

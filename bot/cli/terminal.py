@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import tzinfo
 
+    from bot.answers.cards import Card, Cards
     from bot.answers.summary import Summary
     from bot.archive.ingest import Ingested
     from bot.archive.ingest import Progress as IngestProgress
@@ -239,6 +240,23 @@ def report(table: Table, summary: Summary, *, zone: tzinfo, now: datetime, secon
         sentences.append(summary.proof)
     sentences += summary.notes
     return " ".join([*sentences, f"{summary.cost} · {seconds:.1f} s" if summary.cost else f"{seconds:.1f} s"])
+
+
+def cards(made: Cards | None, width: int | None) -> str:
+    """What to do about the clients of an answer, a card each; nothing where it names none."""
+    if made is None:
+        return ""
+    said = ["", "What to do about it", *(f"\n{_card(each, width)}" for each in made.cards)]
+    return "\n".join([*said, *([f"\n{wrapped(made.without, width)}"] if made.without else [])])
+
+
+def _card(made: Card, width: int | None) -> str:
+    """A card's lines; a command stays in one, as it is copied."""
+    certainty = f"{made.certainty} · {made.page}" if made.page else made.certainty
+    lines = [made.who, made.calls_itself, made.verdicts, made.advice]
+    told = [wrapped(literal(line), width) for line in lines if line]
+    command = [f"    {literal(made.command)}"] if made.command else []
+    return "\n".join([*told, *command, wrapped(literal(certainty), width)])
 
 
 def ingested(done: Ingested, left_out: Sequence[Report] = ()) -> str:

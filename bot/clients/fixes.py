@@ -101,8 +101,9 @@ class Endpoint:
         return None
 
     def may_limit(self, policy: Policy) -> bool:
-        """Whether it might: a VPC endpoint of S3 is PrivateLink or a gateway, and the host does not say."""
-        return self.is_s3 and policy != "min=1.2" and bool(self.vpc_endpoint)
+        """Whether it might: where no host is known, or one that does not say whether a VPC endpoint of S3 is
+        PrivateLink or a gateway."""
+        return self.is_s3 and policy != "min=1.2" and (self.host is None or bool(self.vpc_endpoint))
 
     def offers(self, policy: Policy) -> bool | None:
         """Whether a source says that it offers what the policy asks; None where none does."""
@@ -113,7 +114,8 @@ class Endpoint:
         if policy == "kx=below-cnsa":
             return None
         service = (self.service or "").removesuffix(".amazonaws.com")
-        return True if service in _WITH_ML_KEM and not self.may_limit(policy) else None
+        is_known = self.host is not None and not self.may_limit(policy)
+        return True if service in _WITH_ML_KEM and is_known else None
 
     def _labels(self) -> list[str]:
         host = (self.host or "").lower()
@@ -260,6 +262,11 @@ def advice(client: Client) -> Advice | None:
 
 def introduction(client: Client, found: Support, on: date) -> str:
     """The line that introduces a client: what it calls itself, where it runs, whether it is supported."""
+    return " · ".join(filter(None, [calls_itself(client), support_words(client, found, on)]))
+
+
+def calls_itself(client: Client) -> str:
+    """What a client calls itself, and where it runs."""
     said = [_KINDS.get(client.kind) or f"Calls itself {client.name}"]
     if client.kind in {"aws", "service"}:
         said[0] += f": {client.agent.strip().strip('[]')}"
@@ -267,19 +274,21 @@ def introduction(client: Client, found: Support, on: date) -> str:
         said.append(client.app)
     if client.runs_in:
         said.append(f"in {client.runs_in}" if client.runs_in != "console" else "the console")
+    return " · ".join(said)
+
+
+def support_words(client: Client, found: Support, on: date) -> str:
+    """Whether a client is supported, and until when; nothing of who is no SDK and no tool."""
     if found.supported is False:
         since = f" since {month_day(found.end_of_support, None)}" if found.end_of_support else ""
-        said.append(f"{found.what} is out of support{since}: {found.instead}")
-    elif found.supported and found.end_of_support:
-        days = (found.end_of_support - on).days
-        said.append(
-            f"{found.what} is supported until {month_day(found.end_of_support, None)}, {counted(days, 'day')}"
-        )
-    elif found.supported:
-        said.append("supported")
-    elif client.kind in {"sdk", "tool", "ai-agent"}:
-        said.append("no source says until when it is supported")
-    return " · ".join(said)
+        return f"{found.what} is out of support{since}: {found.instead}"
+    if found.supported and found.end_of_support:
+        days = counted((found.end_of_support - on).days, "day")
+        return f"{found.what} is supported until {month_day(found.end_of_support, None)}, {days}"
+    if found.supported:
+        return "supported"
+    is_ours = client.kind in {"sdk", "tool", "ai-agent"}
+    return "no source says until when it is supported" if is_ours else ""
 
 
 _KINDS: Final = {

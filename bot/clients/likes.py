@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,3 +29,14 @@ def like(text: str, pattern: str) -> bool:
 def like_any(text: str, patterns: Iterable[str]) -> bool:
     """Whether `text` is LIKE one of `patterns`."""
     return any(like(text, pattern) for pattern in patterns)
+
+
+def as_regex(patterns: Iterable[str]) -> str:
+    """One regular expression that is found in what is LIKE one of `patterns`, which have `%` at their ends
+    only. RE2 and Java mean the same by it."""
+    return "|".join(
+        ("" if each.startswith("%") else "^")
+        + re.sub(r"[.\\^$|?*+()\[\]{}]", r"\\\g<0>", each.strip("%"))
+        + ("" if each.endswith("%") else r"\z")
+        for each in patterns
+    )

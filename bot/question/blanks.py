@@ -14,7 +14,9 @@ from sqlglot import exp, parse_one
 
 from bot.event_schema import (
     CLASSICAL,
+    CNSA,
     KEY_EXCHANGE_PATH,
+    NO_AGENT,
     NO_HOST,
     NO_SUITE,
     POST_QUANTUM,
@@ -26,6 +28,8 @@ from bot.event_schema import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from bot.clients.support import Clause, Match
 
 WEAKNESSES: Final[tuple[tuple[str, str, bool], ...]] = (
     ("RC4", "RC4|ARCFOUR", True),
@@ -42,6 +46,7 @@ READABLE_EXCHANGES: Final = {**CLASSICAL, **POST_QUANTUM}
 _VERSION_PATH: Final = "tlsDetails.tlsVersion"
 _SUITE_PATH: Final = "tlsDetails.cipherSuite"
 _HOST_PATH: Final = "tlsDetails.clientProvidedHostHeader"
+_AGENT_PATH: Final = "userAgent"
 
 
 def column(path: str) -> exp.Expr:
@@ -120,6 +125,12 @@ def classical() -> exp.Expr:
     return exchange_text().isin(*_all(CLASSICAL))
 
 
+def below_cnsa() -> exp.Expr:
+    """True for any key exchange but ML-KEM-1024; NULL or false where the event says none or another."""
+    below = {name: texts for name, texts in READABLE_EXCHANGES.items() if name not in CNSA}
+    return exchange_text().isin(*_all(below))
+
+
 # --- the cipher suite
 
 
@@ -170,6 +181,42 @@ def weakness() -> exp.Expr:
     return case
 
 
+# --- the client
+
+
+def agent_text() -> exp.Expr:
+    return exp.Trim(this=column(_AGENT_PATH))
+
+
+def agent() -> exp.Expr:
+    """The agent as it was sent."""
+    return exp.Case().when(exp.Not(this=agent_text().isin(*NO_AGENT)), column(_AGENT_PATH))
+
+
+def no_agent() -> exp.Expr:
+    """True where an event does not say its client, else false."""
+    text = agent_text()
+    return exp.paren(exp.or_(exp.Is(this=text, expression=exp.null()), text.isin(*NO_AGENT)))
+
+
+def agent_is(asked: Clause) -> exp.Expr:
+    """`asked` as a condition: NULL or false for an event that does not say its client."""
+
+    def like_any(patterns: Iterable[str]) -> exp.Expr:
+        like = [exp.Like(this=column(_AGENT_PATH), expression=exp.Literal.string(each)) for each in patterns]
+        return exp.paren(exp.or_(*like, copy=False), copy=False)
+
+    def is_like(match: Match) -> exp.Expr:
+        wanted = [like_any(patterns) for patterns in (match.names, match.runtimes) if patterns]
+        unwanted = [exp.Not(this=like_any(match.unless))] if match.unless else []
+        return exp.paren(exp.and_(*wanted, *unwanted, copy=False), copy=False)
+
+    if not asked.matches:
+        return exp.false()
+    any_match = exp.paren(exp.or_(*map(is_like, asked.matches), copy=False), copy=False)
+    return exp.paren(exp.and_(any_match, exp.Not(this=like_any(asked.unless)), copy=False), copy=False)
+
+
 # --- the host and the caller
 
 
@@ -205,6 +252,7 @@ BLANKS: Final[Mapping[str, Callable[[], exp.Expr]]] = {
     "suite": suite,
     "weakness": weakness,
     "host": host,
+    "agent": agent,
     "principal": principal,
     "role": role,
 }
@@ -215,6 +263,7 @@ IS_NULL: Final[Mapping[str, Callable[[], exp.Expr]]] = {
     "exchange": no_exchange,
     "suite": no_suite,
     "host": no_host,
+    "agent": no_agent,
 }
 """What stands for `:blank IS NULL`: the same, in a condition that needs no CASE."""
 

@@ -44,6 +44,13 @@ _CASTS: Final = "VARCHAR BIGINT INT SMALLINT TINYINT DOUBLE FLOAT DECIMAL TIMEST
 CASTS: Final = frozenset(_CASTS.split())
 """What CAST makes."""
 
+_OF_LISTS: Final = """
+Array Split RegexpSplit RegexpExtractAll ArrayDistinct ArraySort ArrayRemove ArrayIntersect ArrayExcept
+ArrayFilter Transform Flatten GenerateSeries MapKeys ArrayAgg ArrayUniqueAgg
+"""
+_LISTS: Final = frozenset(_OF_LISTS.split())
+"""Those that make a list."""
+
 PARTS: Final[Mapping[str, str]] = {
     "YEAR": "YEAR",
     "QUARTER": "QUARTER",
@@ -132,6 +139,8 @@ def _refuse_use(node: exp.Func) -> str:
 
     if isinstance(node, exp.StrPosition) and (node.args.get("occurrence") or node.args.get("position")):
         return "not every engine finds a later occurrence: say `strpos` with two arguments"
+    if isinstance(node, exp.Reverse) and type(node.this).__name__ in _LISTS:
+        return "not every engine reverses a list"
     if isinstance(node, exp.Extract) and node.this.name.upper() not in PARTS:
         return f"EXTRACT takes {', '.join(PARTS)}"
     if isinstance(node, exp.Cast) and node.to.this.name not in CASTS:

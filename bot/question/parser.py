@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bot.errors import Unsure, UserError
 from bot.question import filters, window
 from bot.question.filters import FILTERS, BadValue, Filter
 from bot.question.moments import LEADING, NoWindow
-from bot.question.question import Policy, Question, default_floor
-from bot.question.slips import Mender, Mistake, one_of
+from bot.question.question import KEY_EXCHANGES, SDKS, Policy, Question, chosen, default_floor
+from bot.question.slips import Mender, Mistake, nearest, one_of
 from bot.question.tokens import Token, literal, quoted, shown, tidied, tokens
 from bot.question.vocabulary import ALIASES, PAIR_WORDS, SINGLE, view_named
 from bot.question.window import Window
@@ -222,10 +223,8 @@ class _QuestionParser:
                 if floor == "1.0":
                     raise BadValue("No call is older than TLS 1.0", hint="Ask `min=1.2` or `min=1.3`.")
                 return floor
-            case "kx":
-                if value.lower() != "classical":
-                    raise BadValue(f"`kx={shown(value)}` cannot be asked", hint="`kx=classical` can.")
-                return "classical"
+            case "kx" | "sdk":
+                return _policy_word(word, value)
             case "top":
                 if not re.fullmatch(r"0*[1-9][0-9]{0,6}", value) or int(value) > TOP_MOST:
                     raise BadValue(
@@ -285,10 +284,11 @@ class _QuestionParser:
             store=self._once.get("store"),
             engine=self._once.get("engine"),
             private="private" in self._once,
+            on=self._askable.now.astimezone(UTC).date(),
         )
 
     def _policy(self, view: View) -> Policy | None:
-        asked = [word for word in ("min", "cipher=weak", "kx") if word in self._once]
+        asked = [word for word in ("min", "cipher=weak", "kx", "sdk") if word in self._once]
         if not view.has_policy:
             if asked:
                 able = ", ".join(
@@ -305,8 +305,20 @@ class _QuestionParser:
             why = f"TLS {min(versions)} is not older than {floor}."
             other = ", or ask `min=1.3`" if max(versions) < "1.3" else ""
             raise UserError(why, f"Leave `min={floor}` out{other}.")
+        sdk = chosen(SDKS, self._once.get("sdk"))
+        excluded = self._filters.get(("version", True), set())
         return Policy(
-            min_tls=floor or default_floor(versions, self._filters.get(("version", True), set())),
+            min_tls=floor or default_floor(versions, excluded, sdk),
             weak_cipher="cipher=weak" in self._once,
-            classical_kx="kx" in self._once,
+            kx=chosen(KEY_EXCHANGES, self._once.get("kx")),
+            sdk=sdk,
         )
+
+
+def _policy_word(word: str, value: str) -> str:
+    """What `kx=` or `sdk=` asks for, in small letters."""
+    choices: tuple[str, ...] = tuple(KEY_EXCHANGES if word == "kx" else SDKS)
+    if value.lower() in choices:
+        return value.lower()
+    hint = f"{' or '.join(f'`{word}={each}`' for each in choices)} can."
+    raise BadValue(f"`{word}={shown(value)}` cannot be asked", instead=nearest(value, choices), hint=hint)

@@ -27,6 +27,7 @@ WINDOW_WORDS: Final = 10
 USUAL_NEW: Final = ("today", "last 7d", "last 30d")
 """What is new shows only beside what was there before: the days of a question, or more of them."""
 
+_OVER = r"eol|unsupported|(?:end|out)[\s-]of[\s-](?:life|support)"
 _VERSIONS: Final = ("1.0", "1.1", "1.2", "1.3")
 
 _V = r"(?:(?:tls|ssl)[\s-]*)?v?1\.[0-3]|tls[\s-]*v?1(?![.0-9])"
@@ -239,6 +240,11 @@ class _Reader:
             rf"(?:{vocabulary.NOT}|without|no){vocabulary.BETWEEN_NOT}{quantum}(?:\s+yet)?"
         ) or self._take(r"classical\s+(?:kx|key[\s-]exchange)"):
             self.words.append("kx=classical")
+            return True
+        if self._take(
+            rf"(?:an?\s+)?(?:{_OVER})(?:\s+sdks?)?|(?:an?\s+)?sdks?\s+(?:that\s+(?:is|are)\s+)?(?:{_OVER})"
+        ):
+            self.words.append("sdk=eol")
             return True
         if self._take(r"(?:is\s+|anything\s+|what's\s+|who's\s+)?new"):
             self.is_new = True

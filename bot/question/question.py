@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from bot.errors import UserError
 from bot.question.filters import FILTERS, Filter, listed
@@ -14,10 +14,32 @@ from bot.question.tokens import literal, quoted, shown, tokens
 from bot.wording import number
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
+    from datetime import date
 
     from bot.question.views import View
     from bot.question.window import Window
+
+
+KeyExchange = Literal["classical", "below-cnsa"]
+Sdk = Literal["eol", "eol-in-90d"]
+
+KEY_EXCHANGES: Final[Mapping[KeyExchange, str]] = {
+    "classical": "with a classical key exchange",
+    "below-cnsa": "with a key exchange below CNSA 2.0",
+}
+SDKS: Final[Mapping[Sdk, str]] = {
+    "eol": "with an SDK out of support",
+    "eol-in-90d": "with an SDK out of support now or within 90 days",
+}
+"""What `kx=` and `sdk=` take, and how a question says it."""
+
+_Choice = TypeVar("_Choice", KeyExchange, Sdk)
+
+
+def chosen(choices: Mapping[_Choice, str], value: str | None) -> _Choice | None:
+    """The one of `choices` that `value` is; None where it is none."""
+    return next((each for each in choices if each == value), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +50,39 @@ class Policy:
     min_tls: str | None = "1.2"
     """TLS older than this; None: any version will do."""
     weak_cipher: bool = False
-    classical_kx: bool = False
+    kx: KeyExchange | None = None
+    """A key exchange that is not post-quantum; or any but ML-KEM-1024, which is all that CNSA 2.0 takes."""
+    sdk: Sdk | None = None
+    """An SDK, or a version of its language, that AWS no longer supports, or will not in 90 days."""
 
     def __str__(self) -> str:
         """As it is typed: `min=1.2 cipher=weak`."""
-        clauses = ((f"min={self.min_tls}", self.min_tls), ("cipher=weak", self.weak_cipher))
-        return " ".join(text for text, holds in (*clauses, ("kx=classical", self.classical_kx)) if holds)
+        clauses = (
+            (f"min={self.min_tls}", self.min_tls),
+            ("cipher=weak", self.weak_cipher),
+            (f"kx={self.kx}", self.kx),
+            (f"sdk={self.sdk}", self.sdk),
+        )
+        return " ".join(text for text, holds in clauses if holds)
+
+    def words(self) -> str:
+        """As in `over TLS older than 1.2 or with a weak cipher suite`; nothing where it has no clause."""
+        clauses = [f"over TLS older than {self.min_tls}"] if self.min_tls else []
+        if self.weak_cipher:
+            clauses.append("with a weak cipher suite")
+        if self.kx:
+            clauses.append(KEY_EXCHANGES[self.kx])
+        if self.sdk:
+            clauses.append(SDKS[self.sdk])
+        return " or ".join(clauses)
 
 
-def default_floor(asked: Collection[str], excluded: Collection[str]) -> str | None:
-    """The `min=` of who says none: none where versions are asked by name, or where one is excluded that the
-    floor excludes already, as in `version!=1.3`."""
+def default_floor(asked: Collection[str], excluded: Collection[str], sdk: Sdk | None) -> str | None:
+    """The `min=` of who says none: none where versions are asked by name, where one is excluded that the
+    floor excludes already, as in `version!=1.3`, or where SDKs are asked, which are old over any version."""
     floor = Policy().min_tls
     is_by_name = asked or (floor and any(version >= floor for version in excluded))
-    return None if is_by_name else floor
+    return None if is_by_name or sdk else floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +112,10 @@ class Scope:
                 filters.append(Filter(token.text, values, token.negated))
             elif token.text == "min" and values:
                 policy = replace(policy, min_tls=values[0])
-            elif token.text == "kx":
-                policy = replace(policy, classical_kx=True)
+            elif token.text == "kx" and len(values) == 1 and (kx := chosen(KEY_EXCHANGES, *values)):
+                policy = replace(policy, kx=kx)
+            elif token.text == "sdk" and len(values) == 1 and (sdk := chosen(SDKS, *values)):
+                policy = replace(policy, sdk=sdk)
             elif token.text in names and values:
                 names[token.text] = values[0]
             else:
@@ -87,12 +130,14 @@ class Scope:
                 }
                 for negated in (False, True)
             )
-            policy = replace(policy, min_tls=default_floor(asked, excluded))
+            policy = replace(policy, min_tls=default_floor(asked, excluded, policy.sdk))
         return cls(tuple(filters), policy, names["store"], names["engine"])
 
-    def asked(self, view: View, window: Window) -> Question:
-        """The question of this scope that `view` shows over `window`."""
-        return Question(view, window, self.filters, self.policy, None, self.store, self.engine, private=False)
+    def asked(self, view: View, window: Window, on: date) -> Question:
+        """The question of this scope that `view` shows over `window`, asked on that day."""
+        return Question(
+            view, window, self.filters, self.policy, None, self.store, self.engine, private=False, on=on
+        )
 
     def __str__(self) -> str:
         """Its words, as in `service=s3.amazonaws.com min=1.2`.
@@ -121,6 +166,8 @@ class Question:
     store: str | None
     engine: str | None
     private: bool
+    on: date = field(compare=False)
+    """The day, in UTC, on which it is asked: what is out of support is so on that day."""
     read_as: str = field(default="", compare=False)
     """The words of the grammar that it was put into, where it was asked in plain ones."""
 
@@ -155,12 +202,5 @@ def _subject(view: View, policy: Policy | None, versions: tuple[str, ...]) -> st
     if policy is None:
         acronym = view.title[1:2].isupper()
         return view.title if acronym else view.title[:1].lower() + view.title[1:]
-    clauses = []
-    if policy.min_tls:
-        clauses.append(f"over TLS older than {policy.min_tls}")
-    if policy.weak_cipher:
-        clauses.append("with a weak cipher suite")
-    if policy.classical_kx:
-        clauses.append("with a classical key exchange")
     over = [f"over TLS {listed(versions)}"] if versions else []
-    return " ".join(["calls", *over, " or ".join(clauses)]).rstrip()
+    return " ".join(["calls", *over, policy.words()]).rstrip()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp, parse_one
 
+from bot.clients.likes import as_regex
 from bot.event_schema import ROLE, VERSIONS
 from bot.question import blanks
 from bot.question.filters import FILTERS, Match, spelled
@@ -20,6 +21,7 @@ from bot.question.views import conjuncts, forget_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+    from datetime import date
 
     from bot.question.filters import Filter
     from bot.question.question import Policy, Question
@@ -84,7 +86,10 @@ def narrow(select: exp.Select, *conditions: exp.Expr) -> None:
 def coverage(question: Question, views: Mapping[str, View]) -> Question:
     """What was read for `question`: the same window and filters, whatever the TLS."""
     filters = tuple(filter_ for filter_ in question.filters if not FILTERS[filter_.word].tls_fact)
-    return replace(question, view=views["coverage"], policy=None, filters=filters, top=None)
+    # who has an agent is asked only where that matters: there are many, and Logs Insights answers by each
+    by_clients = question.policy is not None and question.policy.sdk is not None
+    view = views["coverage-clients" if by_clients else "coverage"]
+    return replace(question, view=view, policy=None, filters=filters, top=None)
 
 
 def _fill(select: exp.Select, question: Question) -> None:
@@ -92,7 +97,7 @@ def _fill(select: exp.Select, question: Question) -> None:
     asked: dict[str, Callable[[], exp.Expr]] = {
         "start": lambda: exp.Literal.string(f"{window.start:%Y-%m-%d %H:%M:%S}"),
         "end": lambda: exp.Literal.string(f"{window.end:%Y-%m-%d %H:%M:%S}"),
-        "outdated": lambda: _outdated(question.policy),
+        "outdated": lambda: _outdated(question.policy, question.on),
     }
     for placeholder in list(select.find_all(exp.Placeholder)):
         if placeholder.name in asked:
@@ -101,11 +106,42 @@ def _fill(select: exp.Select, question: Question) -> None:
             blanks.fill(placeholder)
 
 
+MANY_LIKES: Final = 8
+"""Fewer LIKEs of one text are left as they are."""
+
+
+def shorten(tree: exp.Expr) -> None:
+    """Within `tree`, say many LIKEs of one text as one regular expression, for an engine that takes no long
+    statements. DuckDB is better off without: it tries a LIKE once for each text of a column's dictionary.
+    """
+    for either in list(tree.find_all(exp.Or)):
+        if isinstance(either.parent, exp.Or):
+            continue
+        sides = list(either.flatten())
+        patterns = [side.expression.name for side in sides if isinstance(side, exp.Like)]
+        subject = sides[0].this
+        if (
+            len(patterns) == len(sides) >= MANY_LIKES
+            and all(side.this == subject for side in sides)
+            and not any("_" in pattern or "%" in pattern.strip("%") for pattern in patterns)
+        ):
+            text = exp.Literal.string(as_regex(patterns))
+            either.replace(exp.RegexpLike(this=subject.copy(), expression=text))
+
+
+def shortened(condition: exp.Expr) -> exp.Expr:
+    """A copy of `condition`, in which `shorten` was at work."""
+    within = exp.paren(condition)
+    shorten(within)
+    return within
+
+
 # --- the policy
 
 
-def _outdated(policy: Policy | None) -> exp.Expr:
-    """True for a call that breaks `policy`; NULL or false, hence no row, where the event does not say.
+def _outdated(policy: Policy | None, on: date) -> exp.Expr:
+    """True for a call that breaks `policy` as of a day; NULL or false, hence no row, where the event does not
+    say.
 
     A policy without a clause leaves it to the versions that are asked by name: any that is said.
     """
@@ -116,8 +152,12 @@ def _outdated(policy: Policy | None) -> exp.Expr:
         clauses.append(blanks.version_in(_older_than(policy.min_tls)))
     if policy.weak_cipher:
         clauses.extend(blanks.weaknesses())
-    if policy.classical_kx:
-        clauses.append(blanks.classical())
+    if policy.kx is not None:
+        clauses.append(blanks.classical() if policy.kx == "classical" else blanks.below_cnsa())
+    if policy.sdk is not None:
+        from bot.clients import support  # its rows are read where they are asked for
+
+        clauses.append(blanks.agent_is(support.clause(on if policy.sdk == "eol" else on + support.SOON)))
     return exp.paren(exp.or_(*clauses, copy=False), copy=False) if clauses else blanks.version_in(VERSIONS)
 
 

@@ -11,7 +11,8 @@ A file opens with a header of `-- key: value` lines and holds one SELECT from `$
 Blanks: `:start` and `:end` (always, on eventTime), `:outdated` (the asker's policy), and what an event says,
 else NULL: `:version` (in CloudTrail's spelling), `:unread` (a text in place of a version that is none),
 `:suite`, `:weakness` (why the suite is weak), `:exchange` (the key exchange), `:classical` (whether that is
-not post-quantum), `:host`. `:principal` and `:role` (a role in place of its sessions) are never NULL.
+not post-quantum), `:host`, `:agent`. `:principal` and `:role` (a role in place of its sessions) are never
+NULL.
 
 Views keep to what every engine shares: one SELECT without WITH, joins, subqueries or LIMIT, and an
 alias for every column that is not simply a name. All this is checked when a view is loaded.
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 SHIPPED: Final = Path(__file__).parents[1] / "views"
 TEXT_BLANKS: Final = frozenset(
-    {"version", "unread", "suite", "weakness", "exchange", "host", "principal", "role"}
+    {"version", "unread", "suite", "weakness", "exchange", "host", "agent", "principal", "role"}
 )
 PLACEHOLDERS: Final = TEXT_BLANKS | {"start", "end", "outdated", "classical"}
 CHART_KINDS: Final = frozenset({"bar", "line", "pie"})

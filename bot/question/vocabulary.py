@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 SINGLE: Final[Mapping[str, str]] = {
     "min": "1.3",
     "kx": "classical",
+    "sdk": "eol",
     "by": "clients",
     "top": "10",
     "store": "prod",

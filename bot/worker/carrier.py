@@ -16,6 +16,7 @@ from bot.errors import (
     SurfaceDown,
     UserError,
 )
+from bot.secrets import Secrets
 from bot.store.run import DigestTask, QuestionTask, ScanTask
 from bot.store.runs import ATTEMPTS
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from bot.worker.lease import Lease
 
 log = logging.getLogger(__name__)
+
+_HIDE = Secrets().hide
 
 
 class Carrier:
@@ -65,6 +68,8 @@ class Carrier:
         except (EngineBusy, ShuttingDown, SurfaceDown, StoreDown):
             raise
         except BotError as error:
+            # what another program said goes into a channel, and is kept
+            error.message, error.hint = _HIDE(error.message), _HIDE(error.hint)
             cause = f" ({error.__cause__!r})" if error.__cause__ else ""
             log.warning("run %s failed: %s%s", lease.run.id, error, cause)
             lease.save()

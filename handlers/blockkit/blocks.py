@@ -19,6 +19,7 @@ from handlers.blockkit.values import AsView, OfRun
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from bot.answers.cards import Card, Cards
     from bot.answers.summary import Summary
     from bot.errors import BotError
     from bot.question.question import Question
@@ -44,6 +45,9 @@ VALUE_CHARS: Final = 2_000
 
 LINE_CHARS: Final = 3_000
 """What a line of a form may hold (SDK models)."""
+
+CARD_CHARS: Final = 500
+"""What a line of a card shows of strangers' text: five cards stay below a message's 13,000 characters."""
 
 
 # --- words
@@ -247,6 +251,34 @@ def fits(value: object) -> bool:
     return len(values.encode(value)) <= VALUE_CHARS
 
 
+# --- what to do about it
+
+
+def cards(made: Cards) -> list[Block]:
+    """A card a client, each a block of its own, and below them which clients have none."""
+    blocks = [paragraph(text("What to do about it", bold=True)), *map(_card, made.cards)]
+    return [*blocks, paragraph(text(made.without))] if made.without else blocks
+
+
+def _card(made: Card) -> Block:
+    link = [text(" · "), {"type": "link", "url": made.page, "text": "AWS's page"}] if made.page else []
+    lines = [
+        [text(cut(made.who, CARD_CHARS), bold=True)],
+        [text(cut(made.calls_itself, CARD_CHARS))],
+        [text(cut(made.verdicts, CARD_CHARS))],
+        [text(made.advice)],
+    ]
+    elements = [_section(runs) for runs in lines if runs[0]["text"].strip()]
+    if made.command:
+        command = [{"type": "text", "text": literal(made.command)}]
+        elements.append({"type": "rich_text_preformatted", "elements": command})
+    return {"type": "rich_text", "elements": [*elements, _section([text(made.certainty), *link])]}
+
+
+def _section(runs: list[Block]) -> Block:
+    return {"type": "rich_text_section", "elements": [*runs, {"type": "text", "text": "\n"}]}
+
+
 # --- under the table
 
 
@@ -272,7 +304,8 @@ def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bo
     others = [view for view in views if view.name != question.view.name]
     elements = []
     policy = None if question.view.narrows else question.policy
-    if empty and policy is not None and policy.min_tls != "1.3":
+    asks_sdks_alone = policy is not None and policy.sdk is not None and policy.min_tls is None
+    if empty and policy is not None and policy.min_tls != "1.3" and not asks_sdks_alone:
         elements.append(button("Ask with min=1.3", "ask_stricter", this, style="primary"))
     elements += [
         button("Edit", "edit_run", this),

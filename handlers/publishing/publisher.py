@@ -141,6 +141,8 @@ class SlackPublisher:
                 _part("chart", lambda: self._thread.chart(delivery, charts.chart(table, question.view))),
                 _part("file", lambda: self._thread.file(delivery, table, name)),
             ]
+        if (to_do := summary.cards) is not None:
+            rest.insert(0, _part("cards", lambda: self._thread.cards(delivery, to_do)))
         headline = _part("headline", lambda: self._edit(delivery, question, summary.signed))
         # edits are the scarcest of all: where one has to wait, nothing else does
         yield from [headline, *rest] if self._posting.can_edit() else [*rest, headline]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import tzinfo
 
+    from bot.answers.cards import Cards
     from bot.question.question import Question
     from bot.store.run import Run
     from bot.table import Table
@@ -92,6 +93,18 @@ class Thread:
                     self._table_style, self._style_since = style, self._monotonic()
                 return sent
         raise AssertionError("the last style answers or raises")
+
+    def cards(self, delivery: Delivery, to_do: Cards) -> Receipt:
+        """Post what to do about clients; without their looks where Slack refuses those."""
+        made = blocks.cards(to_do)
+        words = blocks.fallback("What to do about it", *(each.who for each in to_do.cards))
+        try:
+            return self.reply(delivery, "cards", made, words)
+        except SlackApiError as error:
+            if code_of(error) not in REFUSED_BLOCKS:
+                raise
+            log.warning("Slack refused cards: %s", error.response.data)
+            return self.reply(delivery, "cards", [blocks.code(words)], words)
 
     def chart(self, delivery: Delivery, drawn: Drawn | None) -> Receipt:
         """Post a chart and its words; the words alone where Slack refuses the chart."""

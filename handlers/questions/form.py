@@ -29,7 +29,11 @@ _LEFT_OUT: Final = "–"
 
 _WORDS: Final = ("service", "region", "account")
 _FLOORS: Final = ("1.2", "1.3")
-_POLICY: Final = {"cipher=weak": "Weak cipher suites too", "kx=classical": "Classical key exchange too"}
+_POLICY: Final = {
+    "cipher=weak": "Weak cipher suites too",
+    "kx=classical": "Classical key exchange too",
+    "sdk=eol": "SDKs out of support (alone, unless a version is chosen above)",
+}
 _PRIVATE: Final = {"private": "Answer only to me"}
 
 Fields = dict[str, str]
@@ -159,8 +163,9 @@ def filled(question: Question) -> Fields:
             fields["min"] = policy.min_tls
         elif policy.min_tls is not None:
             more.append(f"min={policy.min_tls}")
-        chosen = (("cipher=weak", policy.weak_cipher), ("kx=classical", policy.classical_kx))
-        fields["policy"] = " ".join(word for word, wanted in chosen if wanted)
+        rest = str(replace(policy, min_tls=None)).split()
+        fields["policy"] = " ".join(word for word in rest if word in _POLICY)
+        more += [word for word in rest if word not in _POLICY]
     more += [f"{word}={value}" for word, value in _single(question) if value is not None]
     fields["more"] = " ".join(more)
     fields["private"] = "private" if question.private else ""

@@ -11,7 +11,7 @@ import pytest
 from bot.answers.belief import Belief, judge
 from bot.answers.coverage import Coverage
 from bot.engines import Sources
-from bot.event_schema import CIPHER_SUITE, HOST, KEY_EXCHANGE
+from bot.event_schema import AGENT, CIPHER_SUITE, HOST, KEY_EXCHANGE
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def test_a_zero_against_which_nothing_speaks_is_believed(judged: Callable[..., V
         believed = judged(words)
         assert (believed.belief, believed.belief.sign, believed.caveat) == (Belief.BELIEVED, "✅", "")
     assert judged("last 7d", sources=None).belief is Belief.BELIEVED, "an engine may not know"
+    assert judged("last 7d sdk=eol", without_tls=100).belief is Belief.BELIEVED, "SDKs alone need no TLS"
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,8 @@ def test_a_zero_against_which_nothing_speaks_is_believed(judged: Callable[..., V
             "51 of 100 events do not say their cipher suite.",
         ),
         ("host=x", {"without": {HOST: 100}}, "None of these events says its host."),
+        ("sdk=eol", {"without": {AGENT: 99}}, "99 of 100 events do not say their client."),
+        ("kx=below-cnsa", {"without": {KEY_EXCHANGE: 100}}, "None of these events says its key exchange."),
         ("", {"events": 0}, "No event at all was read for this window and these filters."),
         (
             "",

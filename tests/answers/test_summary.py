@@ -235,7 +235,7 @@ def test_coverage_adds_up_the_services(ask: Callable[[str], Question]) -> None:
     covered = [events("a.amazonaws.com", 10, 1), events("b.amazonaws.com", 5, 5)]
 
     assert found(ask("last 7d"), [], covered).coverage == Coverage(
-        15, 6, ("b",), OLDEST, NEWEST, {"cipher suite": 0, "key exchange": 0, "host": 0}
+        15, 6, ("b",), OLDEST, NEWEST, {"cipher suite": 0, "key exchange": 0, "host": 0, "client": 15}
     )
 
 

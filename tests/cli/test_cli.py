@@ -47,7 +47,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.usefixtures("_filled")
-def test_an_answer_is_a_title_a_table_and_a_line_on_stdout(tls_audit: TlsAudit) -> None:
+def test_an_answer_is_a_title_a_table_a_line_and_cards_on_stdout(tls_audit: TlsAudit) -> None:
     done = tls_audit("ask", FORTNIGHT, "service=s3", "by=clients")
 
     lines = done.out.splitlines()
@@ -57,8 +57,19 @@ def test_an_answer_is_a_title_a_table_and_a_line_on_stdout(tls_audit: TlsAudit) 
     )
     assert lines[2].split() == ["Calls", "TLS", "Client", "Principals"]
     assert any("Boto/2.49.0 Python/2.7.5" in line for line in lines)
-    assert "events read" in lines[-1]
-    assert lines[-1].endswith(" s")
+    cards = lines.index("What to do about it")
+    assert "events read" in lines[cards - 2]
+    assert lines[cards - 2].endswith(" s")
+    assert lines[cards + 2].endswith(" calls")
+    assert lines[cards + 3] == "Calls itself Boto 2.49.0, Python 2.7.5 on Linux 3.10.0"
+
+
+@pytest.mark.usefixtures("_filled")
+@pytest.mark.parametrize("words", [["-q"], ["-f", "csv"], ["by=services"]])
+def test_who_wants_rows_alone_gets_no_cards(tls_audit: TlsAudit, words: list[str]) -> None:
+    done = tls_audit("ask", FORTNIGHT, *(["by=clients"] if words[0][0] == "-" else []), *words)
+
+    assert "What to do" not in done.out + done.err
 
 
 @pytest.mark.usefixtures("_filled")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import logging
+import re
 import sys
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
+from urllib.error import URLError
+from urllib.parse import quote, quote_plus
+from xml.sax.saxutils import escape
 
 import pytest
 
@@ -21,7 +26,7 @@ from bot.ops.metrics import Metrics
 from bot.secrets import Hiding, Secrets, of_environment, of_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 TOKEN: Final = "xoxb-1111-2222-SeCrEtSeCrEt"  # noqa: S105 - it opens nothing
@@ -35,16 +40,42 @@ PLACES: Final = {
     "SLACK_APP_TOKEN": APP_TOKEN,
     "AWS_SECRET_ACCESS_KEY": KEY,
     "AWS_SESSION_TOKEN": "IQoJSeCrEt" * 5,
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN": "Basic SeCrEt",
     "PGPASSWORD": PASSWORD,
+    "HTTPS_PROXY": f"http://user:{quote(PASSWORD, safe='')}@127.0.0.1:1",
 }
 """What is a secret wherever these are read."""
+
+FILES: Final = {
+    "SLACK_BOT_TOKEN_FILE": TOKEN,
+    "SLACK_APP_TOKEN_FILE": APP_TOKEN,
+    "TLS_AUDIT_DATABASE_URL_FILE": f"postgresql://u:{quote(PASSWORD, safe='')}@127.0.0.1:1/db",
+}
+"""The same, in files that these name."""
+
+URLS: Final = (
+    f"postgresql://u@127.0.0.1:1/db?password={quote(PASSWORD, safe='')}",
+    f"postgresql://u:{quote(PASSWORD, safe='')}@127.0.0.1:1/db",
+    f"postgresql://u@127.0.0.1:1/db?sslmode=disable&sslpassword={quote(PASSWORD, safe='')}",
+    f"postgresql://u@127.0.0.1:1/db?PASSWORD={quote_plus(PASSWORD)}",
+    f"postgresql://u:{PASSWORD}@127.0.0.1:1/db",
+    "postgresql://u:SeCrEt@with@signs:9@127.0.0.1:1/db",
+    "postgresql://u:SeCrEt@[::1/db",
+    "postgresql://u:SeCrEt@127.0.0.1:port/db",
+    "postgresql+psycopg://u:SeCrEt@127.0.0.1:1/db\n",
+    "postgresql://:SeCrEt@/db?host=/nowhere",
+    "postgres://u:SeCrEt@127.0.0.1:1/db",
+    "mysql://u:SeCrEt@127.0.0.1:1/db",
+    "host=127.0.0.1 port=1 user=u password=SeCrEt",
+    "postgresql://127.0.0.1:1/db?user=u&password='SeCrEt SeCrEt'",
+)
+"""A database's URL, as people write it, rightly and wrongly."""
 
 LOOKS: Final = (
     TOKEN,
     f"{TOKEN}\n",
     f"https://user:{quote(PASSWORD, safe='')}@127.0.0.1:1/",
-    f"postgresql://u@127.0.0.1:1/db?password={quote(PASSWORD, safe='')}",
-    f"postgresql://u:{quote(PASSWORD, safe='')}@127.0.0.1:1/db",
+    *URLS[:2],
     "https://hooks.slack.com/commands/T1/2/SeCrEt",
     "13345224609.738474920.8088930838d88f008e0",
     KEY,
@@ -55,15 +86,33 @@ LOOKS: Final = (
 
 COMMANDS: Final = (
     "doctor",
+    "doctor --json",
     "serve",
     "health",
+    "health --or-demo",
     "views",
     "ingest",
+    "ingest nowhere s3://bucket/prefix --verbose",
     "ask last 7d",
+    "ask last 7d --sql",
+    "ask last 7d --format json --quiet",
     "ask last 7d engine=lake",
+    "ask last 7d engine=athena",
+    "ask last 7d engine=cloudwatch",
     "client Boto3/1.0",
     "lake status",
+    "lake policy",
+    "lake create x --confirm x",
+    "lake delete x --confirm x",
+    "lake restore x --confirm x",
+    "athena policy",
+    "athena table s3://bucket/prefix",
+    "cloudwatch policy",
+    "demo --port 99999",
+    "demo --no-browser --port 0 --script nowhere",
     "--no-such-option",
+    "--version",
+    "no-such-command",
 )
 
 KEPT_BACK: Final = ("SeCrEt", KEY, KEY_ID, "8088930838d88f008e0", "ab" * 32)
@@ -106,25 +155,140 @@ def seen(text: str) -> list[str]:
     return [secret for secret in KEPT_BACK if secret in text]
 
 
+FREE: Final = (
+    *("TLS_AUDIT_LOGS", "TLS_AUDIT_LOGS_EXCEPT", "TLS_AUDIT_ARCHIVE", "TLS_AUDIT_VIEWS"),
+    *("TLS_AUDIT_DATABASE_URL", "TLS_AUDIT_STATUS_HOST", "TLS_AUDIT_EVENT_DATA_STORE"),
+    *("TLS_AUDIT_LAKE_OWNER", "TLS_AUDIT_LAKE_ROLE", "TLS_AUDIT_ATHENA_TABLE"),
+    "TLS_AUDIT_CLOUDWATCH_LOG_GROUPS",
+)
+"""The settings that take any text: a command goes on with these, and fails later."""
+
+FAR: Final = ("doctor", "doctor --json", "serve")
+"""The commands that use most of the settings."""
+
+
 @pytest.mark.parametrize("name", [*settings.names().values(), *PLACES])
 def test_a_secret_in_any_setting_is_written_by_no_command(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for look in (PLACES[name], f"{PLACES[name]}\n") if name in PLACES else LOOKS:
         monkeypatch.setenv(name, look)
-        for command in COMMANDS if name in PLACES else COMMANDS[:1]:
+        # what stops at a setting that is no text, stops there for every command
+        for command in FAR if name in PLACES else FAR[:1]:
             assert seen(written(command, monkeypatch, capsys)) == [], (command, look)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_secrets_in_all_settings_that_take_any_text_are_written_by_no_command(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for shift in range(2):
+        for at, name in enumerate(FREE):
+            monkeypatch.setenv(name, LOOKS[(at * 3 + shift) % len(LOOKS)])
+        assert seen(written(command, monkeypatch, capsys)) == [], shift
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_command_writes_a_secret_of_any_setting(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("TLS_AUDIT_DATABASE_URL", URLS[0])
+    for end in ("", "\r\n"):
+        for name, secret in PLACES.items():
+            monkeypatch.setenv(name, f"{secret}{end}")
+        assert seen(written(command, monkeypatch, capsys)) == [], end
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_however_a_databases_url_is_written_its_password_is_not(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"):
+        monkeypatch.setenv(name, PLACES[name])
+    monkeypatch.setenv("TLS_AUDIT_DATABASE_URL", url)
+    for command in FAR:
+        assert seen(written(command, monkeypatch, capsys)) == [], command
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\nSeCrEt", "\x00"])
+def test_no_command_writes_a_secret_that_a_file_holds(
+    end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, secret in FILES.items():
+        file = tmp_path / name
+        file.write_text(f"{secret}{end}", encoding="utf-8", newline="")
+        monkeypatch.setenv(name, str(file))
+    for command in COMMANDS if end == "\n" else FAR:
+        assert seen(written(command, monkeypatch, capsys)) == [], command
+
+
+class Parrot(ThreadingHTTPServer):
+    """Whatever stands in the way to Slack and AWS, and answers with all that it was sent."""
+
+    daemon_threads = True
+
+    def __init__(self, how: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Call)
+        self.how = how
+
+
+class _Call(BaseHTTPRequestHandler):
+    server: Parrot
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode("latin-1")
+        heard = f"{self.headers.get('Authorization', '')} {self.headers.get('X-Amz-Security-Token', '')}"
+        everything = f"{self.path} {dict(self.headers)} {body} {heard}".replace("\n", " ")
+        bare = heard.strip().rpartition(" ")[2] or "no"
+        answers = {
+            "json": json.dumps({"ok": False, "error": bare, "__type": "Refused", "message": everything}),
+            "needed": json.dumps({"ok": False, "error": "missing_scope", "needed": everything}),
+            "page": f"<html>{everything}</html>",
+            "xml": f"<Error><Code>{bare}</Code><Message>{everything}</Message></Error>",
+            "list": json.dumps([everything]),
+        }
+        if self.server.how == "no HTTP":
+            self.wfile.write(f"{everything}\r\n\r\n".encode("latin-1", "replace"))
+            return
+        self.send_response({"page": 403, "xml": 403, "moved": 302}.get(self.server.how, 400))
+        if self.server.how == "moved":
+            self.send_header("Location", f"http://user:{bare}@127.0.0.1:1/?token={bare}")
+        made = answers.get(self.server.how, "").encode("latin-1", "replace")
+        self.send_header("Retry-After", bare)
+        self.send_header("Content-Type", f"text/{self.server.how}")
+        self.send_header("Content-Length", str(len(made)))
+        self.end_headers()
+        self.wfile.write(made)
+
+    do_GET = do_POST = do_PUT = do_HEAD = _answer  # noqa: N815 - as the class asks for them
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+REACHING: Final = ("doctor", "serve", "ask last 7d engine=lake", "athena policy", "ingest s3://bucket/prefix")
+"""The commands that call Slack or AWS."""
+
+
+@pytest.mark.parametrize("how", ["json", "needed", "page", "xml", "list", "moved", "no HTTP"])
+def test_whoever_answers_with_what_they_were_sent_has_no_secret_written(
+    how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name, secret in PLACES.items():
-        monkeypatch.setenv(name, f"{secret}\r\n")
-    for url in (look for look in LOOKS if look.startswith("postgresql")):
-        monkeypatch.setenv("TLS_AUDIT_DATABASE_URL", url)
-        assert seen(written(command, monkeypatch, capsys)) == []
+        if name != "HTTPS_PROXY":
+            monkeypatch.setenv(name, secret)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY_ID)
+    store = "arn:aws:cloudtrail:eu-central-1:111122223333:eventdatastore/0f0f0f0f-aaaa-bbbb-cccc-0123456789ab"
+    monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", store)
+    monkeypatch.setenv("TLS_AUDIT_ATHENA_TABLE", "default.trail")
+    monkeypatch.setenv("TLS_AUDIT_CLOUDWATCH_LOG_GROUPS", "trail")
+    with Parrot(how) as parrot:
+        threading.Thread(target=parrot.serve_forever, daemon=True).start()
+        monkeypatch.setenv("SLACK_API_URL", f"http://127.0.0.1:{parrot.server_address[1]}/api/")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{parrot.server_address[1]}/")
+        for command in REACHING:
+            assert seen(written(command, monkeypatch, capsys)) == [], command
+        parrot.shutdown()
 
 
 def test_a_token_with_a_line_end_is_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,12 +332,99 @@ def test_what_fails_in_a_thread_or_crashes_is_written_without(monkeypatch: pytes
     assert seen(stream.getvalue()) == []
 
 
+ODD: Final = "hunter2/+ é\"\\'<&>SeCrEt"
+"""A password with whatever is written differently somewhere."""
+
+WRITTEN: Final[Mapping[str, Callable[[str], str]]] = {
+    "as it is": str,
+    "as Python shows it": lambda secret: repr(secret)[1:-1],
+    "as bytes": lambda secret: repr(secret.encode())[2:-1],
+    "in a URL": quote,
+    "in a URL, whole": lambda secret: quote(secret, safe=""),
+    "in a form": quote_plus,
+    "in a URL, in small letters": lambda secret: re.sub(
+        "%..", lambda found: found[0].lower(), quote(secret, safe="")
+    ),
+    "in JSON": lambda secret: json.dumps(secret)[1:-1],
+    "in JSON that is UTF-8": lambda secret: json.dumps(secret, ensure_ascii=False)[1:-1],
+    "in XML": escape,
+    "in HTML": lambda secret: html.escape(secret, quote=True),
+    "in ASCII": ascii,
+    "twice in JSON": lambda secret: json.dumps(json.dumps(secret)),
+}
+"""How libraries write what they were given."""
+
+
+def raised(words: str) -> Iterator[Exception]:
+    """Errors that say `words` somewhere."""
+    yield ValueError(words)
+    yield KeyError(words)
+    yield OSError(5, "Input/output error", words)
+    yield UnicodeEncodeError("ascii", words, 0, 1, words)
+    yield URLError(words)
+    yield BotError(words, words)
+    noted = RuntimeError("it broke")
+    noted.add_note(words)
+    yield noted
+    caused = RuntimeError("it broke")
+    caused.__cause__ = ValueError(words)
+    yield caused
+    amid = RuntimeError("it broke")
+    amid.__context__ = ValueError(words.encode())
+    yield amid
+    yield ExceptionGroup("they broke", [ValueError(words), ExceptionGroup(words, [KeyError(words)])])
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_however_a_secret_is_written_neither_a_crash_nor_a_log_shows_it(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = [ODD, PASSWORD, TOKEN, KEY, *of_url(URLS[0])]
+    said = [WRITTEN[how](secret) for secret in secrets]
+    stream, lines = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", Hiding(stream, Secrets(secrets)))
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    logs.set_up(lines, secrets=secrets)
+    log = logging.getLogger("tests.secrets")
+
+    for words in said:
+        for error in raised(f"while it was {words} that broke"):
+            thread = threading.Thread(target=_raise, args=(error,))
+            thread.start()
+            thread.join()
+            sys.excepthook(type(error), error, error.__traceback__)
+            log.error("it broke: %s", error, exc_info=error, extra={"what": {words: [words, {words}]}})
+        _Unraisable(words)
+        log.error(words, words)
+        print(words, [words], {"why": words}, file=sys.stderr)
+
+    assert stream.getvalue().count("Traceback") >= 2 * len(said)
+    assert seen(stream.getvalue()) == []
+    assert seen(lines.getvalue()) == []
+    assert all(json.loads(line) for line in lines.getvalue().splitlines())
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+class _Unraisable:
+    """What breaks where nobody can be told."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+
+    def __del__(self) -> None:
+        raise ValueError(self.words)
+
+
 def test_logs_metrics_and_what_serve_raises_are_written_without(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, secret in PLACES.items():
         monkeypatch.setenv(name, secret)
-    monkeypatch.setenv("TLS_AUDIT_DATABASE_URL", LOOKS[4])
+    monkeypatch.setenv("TLS_AUDIT_DATABASE_URL", URLS[1])
     stream = io.StringIO()
     chosen = settings.load()
     logs.set_up(stream, secrets=chosen.secrets)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import string
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,10 @@ QUESTIONS = [
     "last 14d version!=1.0 by=services",
     "last 14d cipher=weak by=principals",
     "last 14d min=1.1 kx=classical by=accounts",
+    "last 14d min=1.3 kx=below-cnsa by=services",
+    "last 14d sdk=eol by=clients",
+    "last 14d sdk=eol-in-90d min=1.1 by=findings",
+    "last 14d sdk=eol cipher=weak kx=below-cnsa by=principals",
     "last 14d cipher=*-sha by=calls",
     "last 14d host=s3.*.amazonaws.com by=services min=1.3",
     "2026-11-10..2026-11-12 by=trend",
@@ -156,16 +161,7 @@ def test_hostile_values_are_plain_values(
     if any("\ud800" <= character <= "\udfff" for character in value):
         return  # question.parse refuses half a character
     asked = ask("last 3d by=requests min=1.3")
-    question = type(asked)(
-        view=asked.view,
-        window=asked.window,
-        filters=(Filter(word, (value,), negated=False),),
-        policy=asked.policy,
-        top=None,
-        store=None,
-        engine=None,
-        private=False,
-    )
+    question = replace(asked, filters=(Filter(word, (value,), negated=False),))
 
     if engine.name == "lake" and len(value) > 2_000:
         with pytest.raises(UserError, match="characters of SQL; Lake takes"):

@@ -322,6 +322,7 @@ EXAMPLES: Final[tuple[tuple[str, object], ...]] = (
 )
 
 REFUSED: Final = (
+    "REVERSE(SPLIT('a,b', ','))",
     "STRPOS('abcabc','c',2)",
     "CODEPOINT('A')",
     "HAMMING_DISTANCE('abc','abd')",

@@ -9,6 +9,7 @@ import json
 import shutil
 import string
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,16 +76,7 @@ def test_every_statement_is_trino_to_a_second_parser(
         ask(f"last 14d by=requests min=1.3 {word}!=x {word}=y") for word in ("agent", "principal", "host")
     ]
     asked += [
-        type(question)(
-            view=question.view,
-            window=question.window,
-            filters=(Filter(question.filters[0].word, (value,), negated=False),),
-            policy=question.policy,
-            top=None,
-            store=None,
-            engine=None,
-            private=False,
-        )
+        replace(question, filters=(Filter(question.filters[0].word, (value,), negated=False),))
         for question in hostile
         for value in HOSTILE
     ]

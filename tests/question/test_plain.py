@@ -85,6 +85,10 @@ def test_what_became_of_all_of_them(catalogue: Mapping[str, View]) -> None:
         ("everyone except role ci", "refused"),
         ("all but s3 in the last seven days", "service!=s3 last 7d"),
         ("old tls this weekend", "refused"),
+        ("who calls with unsupported sdks", "by=principals sdk=eol"),
+        ("clients out of support last week", "by=clients sdk=eol last week"),
+        ("eol sdks by account", "by=accounts sdk=eol"),
+        ("what is not out of support", "refused"),
     ],
 )
 def test_what_strangers_to_the_rules_typed_is_not_misread(

@@ -73,7 +73,7 @@ def test_nothing_typed_asks_for_services_over_a_week() -> None:
     question = ask("")
     assert question.view is VIEWS["services"]
     assert question.window.label == "last 7d"
-    assert question.policy == Policy(min_tls="1.2", weak_cipher=False, classical_kx=False)
+    assert question.policy == Policy(min_tls="1.2", weak_cipher=False, kx=None, sdk=None)
     assert (question.filters, question.top, question.store, question.engine) == ((), None, None, None)
     assert not question.private
 
@@ -173,8 +173,13 @@ def test_filters_of_a_word_come_together_and_their_order_does_not_matter() -> No
         ("min=1.3", Policy("1.3")),
         ("min=TLSv1.1", Policy("1.1")),
         ("cipher=weak", Policy("1.2", weak_cipher=True)),
-        ("kx=classical key-exchange=Classical", Policy("1.2", classical_kx=True)),
-        ("min=1.3 cipher=WEAK kx=classical", Policy("1.3", weak_cipher=True, classical_kx=True)),
+        ("kx=classical key-exchange=Classical", Policy("1.2", kx="classical")),
+        ("min=1.3 cipher=WEAK kx=classical", Policy("1.3", weak_cipher=True, kx="classical")),
+        ("kx=Below-CNSA", Policy("1.2", kx="below-cnsa")),
+        ("sdk=eol", Policy(None, sdk="eol")),
+        ("sdk=EOL-in-90d cipher=weak", Policy(None, weak_cipher=True, sdk="eol-in-90d")),
+        ("sdk=eol min=1.2", Policy("1.2", sdk="eol")),
+        ("sdk=eol version=1.1", Policy(None, sdk="eol")),
         ("version=1.2", Policy(None)),
         ("version=1.2 cipher=weak", Policy(None, weak_cipher=True)),
         ("version=1.2 min=1.3", Policy("1.3")),
@@ -232,7 +237,11 @@ def test_the_other_words_are_read() -> None:
         ("min=1.2 min=1.3", "`min=` is both `1.2` and `1.3`.", "Keep one."),
         ("version=1.2 min=1.2", "TLS 1.2 is not older than 1.2.", "Leave `min=1.2` out, or ask `min=1.3`."),
         ("version=1.3 min=1.3", "TLS 1.3 is not older than 1.3.", "Leave `min=1.3` out."),
-        ("kx=pq", "`kx=pq` cannot be asked.", "`kx=classical` can."),
+        ("kx=pq", "`kx=pq` cannot be asked.", "`kx=classical` or `kx=below-cnsa` can."),
+        ("sdk=elo", "`sdk=elo` cannot be asked: did you mean `eol`?", "Try: `sdk=eol`"),
+        ("sdk=old", "`sdk=old` cannot be asked.", "`sdk=eol` or `sdk=eol-in-90d` can."),
+        ("sdk!=eol", "`sdk` cannot be excluded.", "Say `sdk=eol`, for example."),
+        ("versions sdk=eol", "it takes no `sdk`.", "`clients`"),
         (
             "versions min=1.3",
             "`versions` counts calls of every kind: it takes no `min`.",
@@ -453,7 +462,7 @@ def test_the_longest_text_is_read() -> None:
 
 def test_the_hint_for_an_unknown_word_lists_everything_that_is_known() -> None:
     assert refusal("foo")[1] == (
-        "Words: service account region principal agent event ip version cipher host min kx by top store "
+        "Words: service account region principal agent event ip version cipher host min kx sdk by top store "
         "engine private; a window, as `last 7d`; a view, as `clients`."
     )
 

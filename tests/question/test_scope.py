@@ -31,13 +31,17 @@ if TYPE_CHECKING:
         "version!=1.1",
         "account=111122223333 store=prod engine=lake cipher=*-SHA",
         "cipher=weak kx=classical",
+        "kx=below-cnsa",
+        "sdk=eol",
+        "sdk=eol-in-90d version!=1.3",
+        "min=1.3 kx=below-cnsa sdk=eol",
     ],
 )
 def test_a_scope_is_read_back_as_it_was_written(catalogue: Mapping[str, View], text: str) -> None:
     words = f"yesterday by=findings {text}"
     asked = parse(words, now=NOW, zone=UTC, views=catalogue, engines=["lake"], stores=["prod"])
     assert Scope.read(str(asked.scope)) == asked.scope
-    assert asked.scope.asked(asked.view, asked.window) == asked
+    assert asked.scope.asked(asked.view, asked.window, asked.on) == asked
 
 
 def test_a_question_without_a_policy_has_a_scope_without_one(catalogue: Mapping[str, View]) -> None:

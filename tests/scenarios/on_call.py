@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from tests.scenarios.office import Office
 
 ONCALL: Final = "C_ONCALL"
-SAYS_ALL: Final = (0, 0, 0, None, None)
-"""The columns of a coverage for events that say all there is to say but their version."""
-
 EXPORT: Final = "arn:aws:iam::111122223333:role/nightly-export"
 
 
@@ -68,11 +65,13 @@ class Trail(Engine):
             raise self.error
         newest = self.newest or self.clock() - timedelta(minutes=2)
         oldest = newest - timedelta(days=30)
+        # a coverage of events that say all there is to say but their version
+        says_all = [0 if column.type == "INTEGER" else None for column in statement.columns[5:]]
         answers: dict[str, list[Row]] = {
             "answer": self._rows(self.calls),
             "before": self._rows(self.late),
-            "coverage": [("s3.amazonaws.com", self.events, self.events // 48, oldest, newest, *SAYS_ALL)],
-            "since": [("s3.amazonaws.com", 9, 0, newest, newest, *SAYS_ALL)],
+            "coverage": [("s3.amazonaws.com", self.events, self.events // 48, oldest, newest, *says_all)],
+            "since": [("s3.amazonaws.com", 9, 0, newest, newest, *says_all)],
         }
         return Table(statement.columns, [answers[step] if self.events else []])
 

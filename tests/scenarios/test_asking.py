@@ -15,15 +15,19 @@ if TYPE_CHECKING:
     from tests.scenarios.office import Office, RetryLater
 
 
-def test_a_question_is_answered_in_its_thread_with_table_chart_file_and_buttons(office: Office) -> None:
+def test_a_question_is_answered_in_its_thread_with_table_cards_chart_file_and_buttons(office: Office) -> None:
     run = office.answered("last 7d by=clients")
 
     parent = office.parent(run)
     assert words(parent).startswith("@U_ALICE asks: calls over TLS older than 1.2, by client")
     assert "🔴 " in words(parent)
     assert "[Cancel]" not in words(parent)
-    table, chart, file = office.thread(run)
+    table, to_do, chart, file = office.thread(run)
     assert "data_table" in kinds(table)
+    assert words(to_do).startswith("What to do about it")
+    assert "Calls itself Boto 2.49.0, Python 2.7.5 on Linux 3.10.0" in words(to_do)
+    assert "boto 2 is out of support" in words(to_do)
+    assert "ssl.OPENSSL_VERSION" in words(to_do)
     assert "[Edit] [View as…] [Rerun] [Send daily] [Show SQL]\n[Delete]" in words(table)
     assert kinds(chart) == ["data_visualization"]
     assert office.file(run).name == "tls-audit_clients_2026-11-16_2026-11-23.csv"

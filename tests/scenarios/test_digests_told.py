@@ -417,3 +417,21 @@ def test_the_daily_of_yesterday_is_not_told_as_the_week_that_began_then(office: 
     assert words(told(office)).startswith("🔴 TLS older than 1.2, week of Mon 30 Nov: 1 still open (14 days)")
     table = office.thread(runs(office)[0])[0]
     assert "| 100 |" in words(table) or "Calls 100" in words(table)
+
+
+# --- what it is about
+
+
+def test_a_digest_of_sdks_out_of_support_says_so_and_asks_anew_on_its_day(
+    office: Office, trail: Trail
+) -> None:
+    confirmation = ordered(office, "daily 09:00 sdk=eol")
+    assert "calls with an SDK out of support" in words(confirmation)
+
+    trail.calls = {}
+    assert "No call with an SDK out of support in 5,912,004 events" in words(told(office))
+    trail.calls = {"aws-sdk-go/1.44.1": 3}
+    assert "1 new" in words(told(office))
+    run = runs(office)[0]
+    assert "sdk=eol" in run.text
+    assert "min=" not in run.text

@@ -222,7 +222,7 @@ def test_delete_takes_everything_away_and_only_the_asker_may(office: Office) -> 
 
     office.click(table, "delete", user=BOB)
     assert "Only who asked" in words(office.whisper(BOB))
-    assert len(office.thread(run)) == 3
+    assert len(office.thread(run)) == 4
 
     office.click(table, "delete")
     office.sandbox.wait_for(
@@ -261,7 +261,7 @@ def test_a_mention_in_a_thread_is_answered_in_that_thread(office: Office) -> Non
     parent, *answer = [one for one in office.thread(run) if one.user == BOT]
     assert "@U_BOB asks" in words(parent)
     assert "🔴" in words(parent)
-    assert len(answer) == 2, "a table and a file; one row makes no chart"
+    assert len(answer) == 3, "a table, a card and a file; one row makes no chart"
     assert office.sandbox.messages(SECURITY) == [office.sandbox.message(SECURITY, root.ts)]
 
 

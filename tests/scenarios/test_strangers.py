@@ -84,7 +84,7 @@ def test_what_strangers_wrote_into_events_is_literal_in_the_answer(
     run = office.answered("last 7d by=clients engine=strangers")
 
     assert run.state == "done"
-    table, chart, _ = office.thread(run)
+    table, to_do, chart, _ = office.thread(run)
     shown_words = words(table) if "table" in ladder else "\n".join(cells(table))
     in_file = [row["userAgent"] for row in csv.DictReader(io.StringIO(office.csv(run)))]
     for name, text in TEXTS.items():
@@ -97,7 +97,7 @@ def test_what_strangers_wrote_into_events_is_literal_in_the_answer(
     if not ladder:
         assert "Cells with … are cut." in words(table)
         assert "the end" in shown_words
-    for message in (office.parent(run), table, chart):
+    for message in (office.parent(run), table, to_do, chart):
         assert "<!" not in message.text
         assert "<@" not in message.text
         assert "\u202e" not in words(message) + message.text

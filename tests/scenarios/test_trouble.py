@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bot.errors import EngineError
 from handlers import connection
 from tests.scenarios.office import (
     ALICE,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from bot.store.run import Run
     from tests.scenarios.office import Office, RetryLater
+    from tests.scenarios.on_call import Trail
 
 AGAIN = 31
 """When a run that Slack was away for is tried again."""
@@ -79,7 +81,7 @@ def test_where_posting_is_allowed_but_not_joining_the_table_stands_and_the_file_
     run = office.answered("last 7d service=s3", channel=RANDOM)
 
     assert run.state == "done"
-    table, why = office.thread(run)
+    table, _, why = office.thread(run)
     assert "data_table" in kinds(table)
     assert "The table is above; the file could not be sent. I am not in that channel." in words(why)
     assert "/invite @TLS Audit" in words(why)
@@ -142,7 +144,7 @@ def test_where_files_are_refused_the_table_stays_and_the_thread_says_why(office:
     run = office.answered("last 7d service=s3")
 
     assert run.state == "done"
-    table, why = office.thread(run)
+    table, _, why = office.thread(run)
     assert "data_table" in kinds(table)
     assert policy in words(why)
     assert "admins can" in words(why)
@@ -199,7 +201,7 @@ def test_a_rate_limit_is_waited_out(office: Office) -> None:
 
     run = office.answered("last 7d service=s3")
 
-    assert parts(office, run) == ["parent", "table", "file"]
+    assert parts(office, run) == ["parent", "table", "cards", "file"]
 
 
 @pytest.mark.parametrize("part", ["parent", "table"])
@@ -209,7 +211,7 @@ def test_a_server_error_is_tried_again(office: Office, part: str) -> None:
     run = went_on(office, office.ask("last 7d service=s3"))
 
     assert run.state == "done"
-    assert parts(office, run) == ["parent", "table", "file"]
+    assert parts(office, run) == ["parent", "table", "cards", "file"]
 
 
 @pytest.mark.parametrize("method", ["chat.update", "files.getUploadURLExternal"])
@@ -220,7 +222,7 @@ def test_a_server_error_of_what_does_no_harm_twice_is_tried_again_at_once(
 
     run = office.answered("last 7d service=s3")
 
-    assert parts(office, run) == ["parent", "table", "file"]
+    assert parts(office, run) == ["parent", "table", "cards", "file"]
 
 
 def went_on(office: Office, run: Run) -> Run:
@@ -234,17 +236,17 @@ def went_on(office: Office, run: Run) -> Run:
     return office.ended(run)
 
 
-@pytest.mark.parametrize("part", ["parent", "table", "chart"])
+@pytest.mark.parametrize("part", ["parent", "table", "cards", "chart"])
 def test_a_connection_cut_before_a_post_loses_nothing_and_doubles_nothing(office: Office, part: str) -> None:
     office.sandbox.faults.cut_before("chat.postMessage", where=lambda call: _part(call) == part)
 
     run = went_on(office, office.ask("last 7d by=clients"))
 
     assert run.state == "done"
-    assert sorted(parts(office, run)) == ["chart", "file", "parent", "table"]
+    assert sorted(parts(office, run)) == ["cards", "chart", "file", "parent", "table"]
 
 
-@pytest.mark.parametrize("part", ["parent", "table", "chart"])
+@pytest.mark.parametrize("part", ["parent", "table", "cards", "chart"])
 @pytest.mark.parametrize("honours", [True, False])
 def test_a_connection_cut_after_a_post_loses_nothing_and_doubles_that_part_at_most(
     opened: Callable[..., Office], part: str, *, honours: bool
@@ -255,7 +257,7 @@ def test_a_connection_cut_after_a_post_loses_nothing_and_doubles_that_part_at_mo
     run = went_on(office, office.ask("last 7d by=clients"))
 
     assert run.state == "done"
-    once = ["chart", "file", "parent", "table"]
+    once = ["cards", "chart", "file", "parent", "table"]
     # Slack documents client_msg_id, and nobody here has seen it at work
     assert sorted(parts(office, run)) == (once if honours else sorted([*once, part]))
 
@@ -270,7 +272,7 @@ def test_a_connection_cut_at_the_file_is_made_up_for(office: Office, method: str
     run = went_on(office, office.ask("last 7d service=s3"))
 
     assert run.state == "done"
-    assert parts(office, run) == ["parent", "table", "file"]
+    assert parts(office, run) == ["parent", "table", "cards", "file"]
     assert office.csv(run)
 
 
@@ -283,7 +285,7 @@ def test_a_connection_cut_at_the_file_again_and_again_leaves_the_table_and_says_
     run = went_on(office, office.ask("last 7d service=s3"))
 
     assert run.state == "done"
-    table, why = office.thread(run)
+    table, _, why = office.thread(run)
     assert "data_table" in kinds(table)
     assert "the file could not be sent" in words(why)
     assert "Rerun sends it anew" in words(why)
@@ -378,8 +380,22 @@ def test_a_table_of_twenty_thousand_rows_says_what_is_left_out(
 
     run = office.answered("last 7d by=clients engine=canned")
 
-    table, _, _ = office.thread(run)
+    table, *_ = office.thread(run)
     assert "Showing 200 of 20,000 rows, most calls first. All 20,000 rows are in the file." in words(table)
     assert "client 19999" in words(table)
     assert office.csv(run).count("\n") == 20_001
     assert office.sandbox.broken == []
+
+
+def test_what_an_engine_says_holds_no_secret_where_it_is_told_or_kept(
+    hired: Callable[..., Office], trail: Trail
+) -> None:
+    office = hired()
+    held = ("xoxb-1-SeCrEt", "https://u:SeCrEt@proxy", "https://hooks.slack.com/commands/T1/2/SeCrEt")
+    trail.error = EngineError(f"The process for credentials said {' '.join(held)}.", f"Ask {held[0]}.")
+
+    run = office.answered("last 7d")
+
+    told = "\n".join(words(message) + message.text for message in office.thread(run))
+    assert "The process for credentials said …" in told
+    assert "SeCrEt" not in told + str(run.error)

@@ -52,7 +52,17 @@ _SUITES: Final = (
 _GROUPS: Final = tuple({**CLASSICAL, **POST_QUANTUM})
 _HOSTS: Final = ("s3.eu-west-1.amazonaws.com", "kms-fips.us-east-1.amazonaws.com", "LOCALHOST:443", "[::1]")
 _SERVICES: Final = ("s3", "kms", "sts")
-_AGENTS: Final = ("Boto/2.49", "aws-cli/2.1 x", "", "100%_sure\\back", "=cmd|' /C'!A0", "line\nbreak")
+_AGENTS: Final = (
+    *(
+        "Boto/2.49",
+        "aws-cli/2.1 x",
+        "aws-cli/1.16.1 Python/3.6.0",
+        "[aws-sdk-go/1.4]",
+        "aws-sdk-js/3.9 md/nodejs#20.1",
+    ),
+    *("", "-", "[]", "\u2003"),
+    *("100%_sure\\back", "=cmd|' /C'!A0", "line\nbreak"),
+)
 
 
 def records(seed: int, count: int) -> list[Record]:
@@ -128,6 +138,9 @@ _POLICIES: Final = (
     "cipher=weak",
     "kx=classical",
     "min=1.3 cipher=weak kx=classical",
+    "kx=below-cnsa",
+    "sdk=eol",
+    "sdk=eol-in-90d min=1.1",
 )
 _VERSION_WORDS: Final = ("version=1.1", "version=1.0,1.2", "version!=1.3", "version!=1.0", "tls!=1.2,1.1")
 _FILTERS: Final = (

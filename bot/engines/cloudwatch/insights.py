@@ -24,6 +24,7 @@ from bot.engines.cloudwatch.conditions import MISSING, PRESENT, Conditions, Narr
 from bot.engines.cloudwatch.fields import EVENT_TIME, RECORD, Field, find
 from bot.engines.cloudwatch.statement import TOKEN_CHARS, Asked
 from bot.errors import UserError
+from bot.question.select import shortened
 from bot.question.views import conjuncts, infer_type
 from bot.table import Column
 
@@ -112,7 +113,7 @@ class _Translation:
             if (bound := _bound(condition)) is not None:
                 self._bounds.append(bound)
                 continue
-            if narrows and (said := narrowing.of(condition)):
+            if narrows and (said := narrowing.of(shortened(condition))):
                 self._narrowed.append(said)
                 # what every copy says that was let through, the event says
                 if said == _tried(of_a_copy, condition):

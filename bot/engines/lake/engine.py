@@ -177,6 +177,8 @@ class Lake(Engine):
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
         from sqlglot import exp
 
+        from bot.question.select import shorten
+
         store = self._store(select.args["from_"].this.name)
         tree = select.copy()
         # a quoted name would be no store for Lake, and a bare id is no name for anyone else
@@ -184,6 +186,7 @@ class Lake(Engine):
         room = STATEMENT_CHARS - TOKEN_CHARS
         sql = tree.sql("trino", pretty=True)
         if len(sql) > room:
+            shorten(tree)
             sql = tree.sql("trino")
         if len(sql) > room:
             raise UserError(
