@@ -92,9 +92,13 @@ class Bot:
 
 
 @contextmanager
-def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterator[Bot]:
+def bot(
+    settings: Settings,
+    names: Collection[str] = engines.ENGINES,
+    around: Callable[[Engine], Engine] | None = None,
+) -> Iterator[Bot]:
     """The whole bot, connected to Slack and at work, with the engines of these `names`, as far as they are
-    set up. UserError: a setting or a token is wrong."""
+    set up, each as `around` makes it. UserError: a setting or a token is wrong."""
     from bot.app.access import AccessPolicy
     from bot.app.ask import Questions
     from bot.app.digests import DigestOrders
@@ -142,6 +146,8 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
     at_once = directory.through(connection.impatient(client))
     catalogue, events = views.load(settings.views), archive(settings)
     every = {name: engine(settings, name, events, pause) for name in names}
+    if around is not None:
+        every = {name: around(one) for name, one in every.items()}
     # what no engine here can answer is no question: that is said before anything is promised
     available = {name: one for name, one in every.items() if one.is_set_up or name == settings.engine}
     with ExitStack() as stack:

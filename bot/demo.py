@@ -16,6 +16,7 @@ from bot.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from bot.bootstrap import Bot
     from bot.sandbox import Exchange, Message, Sandbox
@@ -26,6 +27,9 @@ PLAYER: Final = "U_ALICE"
 SECURITY: Final = "C_SECURITY"
 """Who types a demo's script, and where, as the sandbox knows them."""
 
+TOLD_IN: Final = "C_ONCALL"
+"""Where the digest of a demo with a past is told."""
+
 PLAY_SECONDS: Final = 60.0
 """How long the runs of a script's line may take."""
 
@@ -34,13 +38,17 @@ RUNS_LOOK_SECONDS: Final = 0.05
 
 
 @contextmanager
-def running(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bot]]:
+def running(
+    settings: Settings, host: str, port: int, *, with_past: bool = False
+) -> Iterator[tuple[Sandbox, Bot]]:
     """The whole bot at work against a Slack of its own, on sample events, keeping nothing.
 
-    UserError where `port` is taken; 0 takes a free one.
+    `with_past`, #on-call has had a digest for two weeks, #security a word on how to begin, and one view is as
+    slow as a lake. UserError where `port` is taken; 0 takes a free one.
     """
     from datetime import UTC, datetime
 
+    from bot import past
     from bot.sandbox import Command, Options, Sandbox, samples
     from handlers import connection
 
@@ -52,7 +60,10 @@ def running(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox,
     sandbox = Sandbox(options=options)
     with TemporaryDirectory(prefix="tls-audit-demo-") as folder:
         data = Path(folder)
-        samples.write(data / "logs", datetime.now(UTC))
+        now = datetime.now(UTC)
+        samples.write(data / "logs", now)
+        if with_past:
+            samples.change(data / "logs" / "changes", past.told_last(now))
         Archive(data / "archive").ingest([str(data / "logs")], progress=lambda _: None)
         try:
             sandbox.start(host, port)
@@ -74,10 +85,32 @@ def running(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox,
             "slack_api_url": sandbox.api_url,
         }
         try:
-            with bootstrap.bot(settings.model_copy(update=here), (engines.DEFAULT_ENGINE,)) as at_work:
+            chosen = settings.model_copy(update=here)
+            around = past.AsSlowAsALake if with_past else None
+            with bootstrap.bot(chosen, (engines.DEFAULT_ENGINE,), around) as at_work:
+                if with_past:
+                    _begin(at_work, sandbox, now)
                 yield sandbox, at_work
         finally:
             sandbox.stop()
+
+
+def _begin(at_work: Bot, sandbox: Sandbox, now: datetime) -> None:
+    """Give the demo a past, have its latest digest told, and say how to begin."""
+    from bot import past
+    from bot.app.digests import promise
+    from handlers import connection
+    from handlers.questions import welcome
+
+    digests, grammar = at_work.worker.digests, at_work.questions.grammar
+    digest = digests.add(past.ordered(PLAYER, TOLD_IN, now))
+    past.give(digest, digests, grammar, at_work.worker.engines[engines.DEFAULT_ENGINE], now)
+    day = digest.schedule.latest(now)
+    key = f"digest/{digest.id}/{day}"
+    promise(digest, day, runs=at_work.worker.runs, grammar=grammar, now=now, key=key, at_once=True)
+    at_work.worker.wake()
+    client = connection.connect(sandbox.options.bot_token, sandbox.api_url)
+    welcome.post(client, SECURITY, slow=f"last 14d {past.SLOW_VIEW}")
 
 
 def play(sandbox: Sandbox, worker: Worker, line: str) -> str:

@@ -137,11 +137,14 @@ class Directory:
     def called(self, mention: str) -> str:
         """Whoever a digest names, for people to read: `@oncall`."""
         if mention.startswith(GROUP_PREFIX):
-            return f"@{self._groups().get(mention, mention)}"
+            try:
+                return f"@{self._groups().get(mention, mention)}"
+            except BotError:
+                return f"@{mention}"
         return f"@{mention if mention in ('here', 'channel') else self.name_of(mention)}"
 
     def group(self, handle: str) -> str | None:
-        """The id of a user group by its handle; None where Slack knows none, or does not say in time."""
+        """A user group's id by its handle; None where Slack knows none. BotError where it does not say."""
         return next((id_ for id_, name in self._groups().items() if name == handle), None)
 
     # --- asking Slack
@@ -225,11 +228,11 @@ class Directory:
         )
 
     def _groups(self) -> dict[str, str]:
-        """The handles of all user groups; none where Slack does not say in time."""
+        """The handles of all user groups, by id. BotError."""
         try:
             groups = self._client.usergroups_list()["usergroups"]
-        except SLACK_ERRORS:
-            return {}
+        except SLACK_ERRORS as error:
+            raise translated(error) from error
         return {str(group["id"]): str(group["handle"]) for group in groups}
 
     def _ask(self, what: str, fetch: Callable[[], T]) -> T:

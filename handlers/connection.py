@@ -13,6 +13,7 @@ from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
 from bot.errors import BotError, StoreDown, SurfaceDown, UserError
+from handlers import home
 from handlers.access import Directory
 from handlers.blockkit import blocks
 from handlers.context import Context
@@ -21,7 +22,7 @@ from handlers.digests import shown
 from handlers.errors import SLACK_ERRORS, translated
 from handlers.publishing.budget import Budget
 from handlers.publishing.publisher import SlackPublisher
-from handlers.questions import actions, commands, form, home
+from handlers.questions import actions, commands, form
 from handlers.replies import CommandReplies
 from handlers.retries import RetryLater
 

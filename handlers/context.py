@@ -56,7 +56,10 @@ class Context:
         self.questions.limits.take("form", user)
 
     def order(self, text: str) -> str:
-        """Text as an order is read. Slack marks people and channels, but leaves groups as typed."""
+        """Text as an order is read. Slack marks people and channels, but leaves groups as typed.
+
+        BotError where Slack does not say which group that is.
+        """
         return _TYPED_GROUP.sub(
             lambda typed: typed[1] + (self.directory.group(typed[2]) or typed[2]), _with_ids(text)
         )

@@ -372,7 +372,13 @@ def addresses(records: Sequence[Record]) -> list[Row]:
 
 def requests(records: Sequence[Record]) -> list[Row]:
     in_time = sorted(records, key=lambda record: (when(record), record["eventID"]))
-    return [(call(each), region(each), address(each), account(each), version(each)) for each in in_time]
+    return [
+        (
+            *(call(each), region(each), address(each), account(each), version(each)),
+            *(when(each), each["eventID"], principal(each), agent(each)),
+        )
+        for each in in_time
+    ]
 
 
 def principals(records: Sequence[Record]) -> list[Row]:

@@ -167,5 +167,5 @@ def test_messages_look_as_blockkit_has_them_look() -> None:
     assert {path for path in writers if not path.startswith("handlers/blockkit/")} <= {
         "handlers/questions/form.py",
         "handlers/digests/forms.py",
-        "handlers/questions/home.py",
+        "handlers/home.py",
     }

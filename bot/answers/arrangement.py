@@ -43,8 +43,9 @@ def arranged(table: Table, view: View | None, most: int) -> Arrangement:
     """
     measure = table.index(view.measure) if view is not None and view.measure else None
     names = [column.name for column in table.columns]
-    first = [] if measure is None or view is None or not view.has_policy else [measure]
-    first += [names.index("tlsVersion")] if first and "tlsVersion" in names else []
+    is_about_tls = view is not None and view.has_policy
+    first = [measure] if is_about_tls and measure is not None else []
+    first += [names.index("tlsVersion")] if is_about_tls and "tlsVersion" in names else []
     places = (*first, *(at for at in range(len(names)) if at not in first))
     by_measure = measure is not None and view is not None and (view.has_policy or table.row_count > most)
     rows = (

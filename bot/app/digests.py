@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 SCAN_AGE: Final = timedelta(minutes=15)
 """How old a scan may be that digests share. Longer ago, several deliveries of logs may have come since."""
 
+UNDO: Final = timedelta(minutes=10)
+"""How long a digest that was removed can be brought back."""
+
 LONGEST_ID: Final = 10
 """Digits of a number that a database takes."""
 
@@ -207,20 +210,28 @@ class DigestOrders:
         digest = self._digests.get(int(digits)) if is_id else None
         if digest is None:
             raise WhichDigest(f"No digest `{shown(digits)}`.")
+        self._check_seen(digest, user, channel)
+        return digest
+
+    def find_to_change(self, number: str, *, user: str, channel: str) -> Digest:
+        """The same, for `user` to change, pause or remove. WhichDigest, NotAllowed."""
+        digest = self.find(number, user=user, channel=channel)
+        self._check_changes(digest, user)
+        return digest
+
+    def _check_seen(self, digest: Digest, user: str, channel: str) -> None:
+        """UserError where a digest is not for `user`, who is in `channel`, to see."""
         if not self._access.may_change(user, digest.owner) and not self._access.is_for(
             user, digest.owner, digest.channel, here=channel
         ):
             raise UserError(
                 f"Digest {digest.id} belongs to another channel.", "Join that channel, or ask its owner."
             )
-        return digest
 
-    def find_to_change(self, number: str, *, user: str, channel: str) -> Digest:
-        """The same, for `user` to change, pause or remove. WhichDigest, NotAllowed."""
-        digest = self.find(number, user=user, channel=channel)
+    def _check_changes(self, digest: Digest, user: str) -> None:
+        """NotAllowed where a digest is not for `user` to change."""
         if not self._by_channel and not self._access.may_change(user, digest.owner):
             raise NotAllowed(f"Only who ordered digest {digest.id}, or an admin of the bot, can change it.")
-        return digest
 
     def known_to(self, user: str, channel: str) -> list[Digest]:
         """The digests of a channel, in which they are, and a person's own. NotAllowed."""
@@ -254,8 +265,23 @@ class DigestOrders:
         self._digests.change(replace(digest, paused=False, due=due))
 
     def remove(self, digest: Digest) -> None:
-        """Forget it, and all that it has told."""
-        self._digests.remove(digest.id)
+        """Have it be gone, with all that it has told; for `UNDO`, it can be brought back."""
+        self._digests.put_aside(digest.id, self._clock())
+
+    def bring_back(self, number: int, *, user: str, channel: str) -> Digest:
+        """A digest that was removed, as it was, for who may change it. UserError where it is too late."""
+        self._access.admit_person(user)
+        is_id = 0 < number < 10 ** (LONGEST_ID - 1)
+        digest = self._digests.aside(number, self._clock() - UNDO) if is_id else None
+        if digest is None:
+            minutes = wording.counted(UNDO // timedelta(minutes=1), "minute")
+            raise UserError(
+                f"Digest {number} cannot be brought back.", f"That goes for {minutes}. Order it anew."
+            )
+        self._check_seen(digest, user, channel)
+        self._check_changes(digest, user)
+        self._digests.put_back(number)
+        return digest
 
     def tell_now(self, digest: Digest, *, user: str, key: str) -> Run:
         """Have it told at once, of the days that it told last by its schedule; the same `key`, once.
@@ -295,6 +321,19 @@ class DigestOrders:
         snooze = Snooze(by, why, until, found.calls, (end - start).days)
         self._digests.acknowledge(digest.id, finding, snooze)
         return snooze
+
+    def unsnooze(self, digest: Digest, finding: str) -> Finding:
+        """Have a finding rest no more: the next digest tells it as open. UserError where it does not rest."""
+        found = self.finding(digest, finding)
+        if found.snooze is None:
+            raise UserError("That finding is not snoozed.")
+        self._digests.acknowledge(digest.id, finding, None)
+        return found
+
+    def open_findings(self, digest: Digest) -> int:
+        """How many findings it told last that are not resolved, snoozed ones among them."""
+        last = self._digests.last_report(digest.id)
+        return 0 if last is None else sum(entry.change != "resolved" for entry in last.entries)
 
     def _today(self, digest: Digest) -> date:
         return self._clock().astimezone(ZoneInfo(digest.schedule.zone)).date()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import shutil
@@ -118,17 +119,20 @@ def ask(
         return
     to = None if output == Path("-") else output
     form = format_ or (SUFFIXES.get(to.suffix.lower(), Format.table) if to else Format.table)
-    from bot import bootstrap as parts
-    from bot import engines, settings
-    from bot.app import answer as answering
-    from bot.cli import terminal
-    from bot.question import views
-    from bot.question.parser import parse
-
-    started, now, zone = time.monotonic(), datetime.now(UTC), _zone()
-    chosen = settings.load()
-    catalogue = views.Lazily(chosen.views)
+    started, now = time.monotonic(), datetime.now(UTC)
     with ExitStack() as temporary:
+        # all that is imported stays: to look through it for garbage, again and again, only takes time
+        gc.disable()
+        temporary.callback(gc.enable)
+        from bot import bootstrap as parts
+        from bot import engines, settings
+        from bot.app import answer as answering
+        from bot.cli import terminal
+        from bot.question import views
+        from bot.question.parser import parse
+
+        zone, chosen = _zone(), settings.load()
+        catalogue = views.Lazily(chosen.views)
         if sample:
             folder = Path(temporary.enter_context(tempfile.TemporaryDirectory(prefix="tls-audit-sample-")))
             logs, archive = folder / "logs", folder / "archive"
@@ -156,6 +160,7 @@ def ask(
         with suppress(EngineError) if sql else nullcontext():
             engine.refresh()
         statements = answering.statements(asked, engine, catalogue, cap=chosen.max_rows)
+        gc.enable()
         if sql:
             typer.echo(_sql(statements["answer"]))
             return

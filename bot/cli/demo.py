@@ -28,7 +28,8 @@ def demo(
 
     lines = None if script is None else _read_script(script)
     chosen = settings.load()
-    with playground.running(chosen, host, port if lines is None else 0) as (sandbox, bot):
+    port = port if lines is None else 0
+    with playground.running(chosen, host, port, with_past=lines is None) as (sandbox, bot):
         if lines is not None:
             for line in lines:
                 typer.echo(playground.play(sandbox, bot.worker, line))

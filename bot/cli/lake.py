@@ -127,7 +127,11 @@ def restore(name: Named, *, confirm: Confirmed = "") -> None:
     """Bring back an event data store that is being deleted."""
     admin = _admin()
     about = admin.find(name)
-    typer.echo(f"This brings {about.name} ({about.arn}) back, and AWS charges for it again.", err=True)
+    typer.echo(
+        f"This brings {about.name} ({about.arn}) back, with its termination protection on, and AWS charges "
+        "for it again.",
+        err=True,
+    )
     _confirm(about.name, confirm, "restore it")
     typer.echo("\n".join(admin.restore(about).lines(datetime.now(UTC))))
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bot.answers.arrangement import arranged
 from bot.table import readable, text
 from bot.text import literal
-from bot.wording import counted, gigabytes, moment, number, seconds_words
+from bot.wording import counted, gigabytes, listed, moment, number, seconds_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -262,14 +262,18 @@ def _card(made: Card, width: int | None) -> str:
 def ingested(done: Ingested, left_out: Sequence[Report] = ()) -> str:
     """What an ingest did, in a line; what was passed over, by kind; then a line for each file of which
     something new could not be read, and for each of `left_out`, which are not in the archive."""
+    seconds = f"{done.seconds:.1f} s"
+    others = [
+        f"{counted(count, 'file')} {what}"
+        for count, what in ((done.known, "known already"), (done.ignored, "without logs"))
+        if count
+    ]
     if not (done.files or done.bad or done.still_bad or done.skipped or done.records_skipped):
-        before = f"{number(done.known)} known already, {number(done.ignored)} not logs"
-        return f"Nothing new: {before}. {done.seconds:.1f} s"
+        return f"Nothing new: {listed(others)}. {seconds}" if others else f"No log files there. {seconds}"
+    dropped = f", {counted(done.duplicates, 'duplicate')} dropped" if done.duplicates else ""
+    beside = f" {listed(others)}." if others else ""
     lines = [
-        f"{counted(done.files, 'file')} read, {number(done.known)} known already, "
-        f"{number(done.ignored)} not logs. "
-        f"{counted(done.events, 'event')}, {counted(done.duplicates, 'duplicate')} dropped. "
-        f"{done.seconds:.1f} s"
+        f"{counted(done.files, 'file')} read, {counted(done.events, 'event')}{dropped}.{beside} {seconds}"
     ]
     passed_over = Counter(done.skipped) + Counter(done.records_skipped)
     if passed_over:

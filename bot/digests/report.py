@@ -15,12 +15,12 @@ from bot.answers.coverage import Coverage
 from bot.digests import changes
 from bot.digests.changes import Entry, Period  # noqa: TC001 - msgspec reads Report's types
 from bot.table import Column, Table
-from bot.wording import WEEKDAYS, counted, month_day, number, span, weekday_date
+from bot.wording import WEEKDAYS, counted, month_day, number, short_service, span, weekday_date
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from bot.digests.changes import Change
+    from bot.digests.changes import Change, Finding
     from bot.table import Row
 
 FINDING_COLUMNS: Final = (
@@ -40,6 +40,12 @@ WEEKDAY_ALONE: Final = timedelta(days=6)
 """How long ago a day may be to be called by its weekday alone; the seventh has the name of today."""
 
 FINDINGS, BELIEVED, DOUBTED = (Belief[name].sign for name in ("FINDINGS", "BELIEVED", "DOUBTED"))
+
+NEW_NAMED: Final = 3
+"""How many of what is new a headline names: more are in the thread."""
+
+WHO_CHARS: Final = 40
+"""The longest name in a headline; the thread has it whole."""
 
 _STILL_OPEN: Final = ("open", "quiet")
 
@@ -125,7 +131,7 @@ def _snooze_ended(entry: Entry) -> bool:
 
 def headline(report: Report, today: date, zone: tzinfo) -> str:
     """The digest in one line, for readers in `zone` whose date is `today`. It never claims what it cannot."""
-    when, what = _when(report, today), _counts(report)
+    when, what = f"{_about(report)}, {_when(report, today)}", _counts(report)
     read = counted(report.events, "event")
     if report.calls == 0 and report.without_tls >= report.events:
         nothing = "no event at all was read" if report.events == 0 else f"none of {read} carries TLS details"
@@ -166,7 +172,8 @@ def _findings_and_calls(report: Report, what: str) -> str:
 
 
 def _counts(report: Report) -> str:
-    """ "2 new, 5 still open (oldest 12 days), 3 resolved"; empty for no findings. It says why it is news."""
+    """ "2 new (export → s3, backup → kms), 5 still open (oldest 12 days), 3 resolved"; empty for no findings.
+    It says why it is news."""
 
     def how_many(*changes: Change) -> int:
         return sum(entry.change in changes for entry in report.entries)
@@ -175,14 +182,28 @@ def _counts(report: Report) -> str:
     ages = [entry.day for entry in report.entries if entry.change in _STILL_OPEN and not _snooze_ended(entry)]
     age = f" ({'oldest ' if len(ages) > 1 else ''}{counted(max(ages), 'day')})" if ages else ""
     parts = (
-        (how_many("new"), "new"),
-        (how_many("back"), "back"),
+        (how_many("new"), f"new{_names(report, 'new')}"),
+        (how_many("back"), f"back{_names(report, 'back')}"),
         (again, "no longer known"),
         (len(ages), f"still open{age}"),
         (how_many("known"), "known"),
         (how_many("resolved"), "resolved"),
     )
     return ", ".join(f"{number(count)} {words}" for count, words in parts if count)
+
+
+def _names(report: Report, change: Change) -> str:
+    """ " (export → s3, backup → kms and 3 more)": who calls what; nothing where nobody does."""
+    findings = [entry.finding for entry in report.entries if entry.change == change]
+    names = list(dict.fromkeys(f"{_who(each)} → {short_service(each.service)}" for each in findings))
+    more = f" and {number(len(names) - NEW_NAMED)} more" if len(names) > NEW_NAMED else ""
+    return f" ({', '.join(names[:NEW_NAMED])}{more})" if names else ""
+
+
+def _who(finding: Finding) -> str:
+    """The last part of an ARN, which tells people and roles apart."""
+    name = finding.principal.rsplit(":", 1)[-1].rsplit("/", 1)[-1] or finding.principal or "nobody named"
+    return name if len(name) <= WHO_CHARS else f"{name[: WHO_CHARS - 1]}…"
 
 
 def _trend(report: Report) -> str:
@@ -226,12 +247,18 @@ def coverage(report: Report) -> str:
     return f"{read.read_words()}." + (f" {read.silent_words()} none." if report.silent else "")
 
 
+def _about(report: Report) -> str:
+    """ "TLS older than 1.2 to s3"."""
+    about = report.subject.removeprefix("calls ").removeprefix("over ")
+    return f"{about[:1].upper()}{about[1:]}"
+
+
 def _when(report: Report, today: date) -> str:
     start, end = report.period.start, report.period.end
     if report.is_weekly:
-        return f"Week of {weekday_date(start, today)}"
+        return f"week of {weekday_date(start, today)}"
     days = _days(start, end, today)
-    return f"Yesterday ({days})" if end == today and report.period.days == 1 else days
+    return f"yesterday ({days})" if end == today and report.period.days == 1 else days
 
 
 def _before(report: Report) -> Point:

@@ -37,7 +37,10 @@ class Filter:
 
     def words(self) -> str:
         """As in `to s3 or kms` and `not in us-east-1`."""
-        values = tuple(value.removesuffix(".amazonaws.com") for value in self.values)
+        values = self.values
+        if self.word == "service":
+            # a host is said whole: all but its domain may be a pattern
+            values = tuple(wording.short_service(value) for value in values)
         return f"{'not ' if self.negated else ''}{FILTERS[self.word].phrase} {listed(values)}"
 
 

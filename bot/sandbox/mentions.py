@@ -31,6 +31,8 @@ def escape(text: str) -> str:
 def as_command(text: str, workspace: Workspace) -> str:
     """What an app with should_escape gets of a command's words: ids for names, links for hosts, escapes."""
 
+    text = _by_handle(text, workspace)
+
     def person(match: re.Match[str]) -> str:
         found = _who(match[1], workspace)
         return f"<@{found.id}|{found.name}>" if found else match[0]
@@ -44,6 +46,7 @@ def as_command(text: str, workspace: Workspace) -> str:
 
 def as_message(text: str, workspace: Workspace) -> str:
     """What a person's typed message is carried as."""
+    text = _by_handle(text, workspace)
 
     def person(match: re.Match[str]) -> str:
         name = match[1]
@@ -60,6 +63,16 @@ def as_message(text: str, workspace: Workspace) -> str:
         return f"<#{found.id}|{found.name}>" if found else match[0]
 
     return _rewritten(text, person, room, "<http://{0}|{0}>")
+
+
+def _by_handle(text: str, workspace: Workspace) -> str:
+    """Text in which people are mentioned by their handle, where it was their name, as Slack's list offers."""
+    for user in workspace.users.values():
+        if not user.real_name:
+            continue
+        name = rf"(?<![\w<@!|])@{re.escape(user.real_name)}(?![\w-])"
+        text = re.sub(name, f"@{user.name}", text, flags=re.IGNORECASE)
+    return text
 
 
 def _who(name: str, workspace: Workspace) -> Any:

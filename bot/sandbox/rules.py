@@ -256,14 +256,16 @@ def _message_sums(blocks: list[Json], at: str) -> Iterator[Problem]:
                 where, "too_many_charts", f"no more than {limits.CHARTS} charts allowed", limits.CHARTS
             )
         in_tables += sum(text_length(one["rows"]) for one in mine)
-        if mine and in_tables > limits.TABLE_TEXT:
-            message = f"the cells of all tables must hold less than {limits.TABLE_TEXT + 1} characters"
-            yield Problem(where, "too_long", message, limits.TABLE_TEXT)
+        newer = sum(text_length(one["rows"]) for one in mine if one["type"] == "data_table")
+        most = limits.DATA_TABLE_TEXT if newer else limits.TABLE_TEXT
+        if mine and in_tables > most:
+            message = f"the cells of all tables must hold less than {most + 1} characters"
+            yield Problem(where, "too_long", message, most)
         in_markdown += len(block["text"]) if block["type"] == "markdown" else 0
         if block["type"] == "markdown" and in_markdown > limits.MARKDOWN_BLOCK:
             message = f"all markdown blocks must hold less than {limits.MARKDOWN_BLOCK + 1} characters"
             yield Problem(where, "too_long", message, limits.MARKDOWN_BLOCK)
-        total += text_length(block)
+        total += text_length(block) - newer
     if total > limits.BLOCKS_TEXT:
         message = (
             f"{total:,} characters of text in blocks; Slack refuses more than about {limits.BLOCKS_TEXT:,}"

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 Record = dict[str, Any]
@@ -192,11 +193,54 @@ _ACTORS: Final = (
 )
 
 
+KNOWN_TO_ALL: Final = "svc-backup-appliance"
+"""Whom a digest of the demo has snoozed."""
+
+_NEWCOMER: Final = _Actor(
+    "user/vendor-sync",
+    DATA,
+    "eu-central-1",
+    "aws-cli/1.14.32 Python/2.7.5 Linux/3.10.0-693.el7.x86_64 botocore/1.8.36",
+    ("203.0.113.77",),
+    _OLD_11,
+    (("s3", "ListObjects"), ("s3", "GetObject")),
+    14,
+    _OFFICE,
+)
+_GONE: Final = _Actor(
+    "assumed-role/reports/reports-weekly",
+    DATA,
+    "eu-central-1",
+    "aws-sdk-java/1.7.4 Linux/2.6.32 Java_HotSpot(TM)_64-Bit_Server_VM/24.80-b11/1.7.0_80",
+    ("10.40.9.2",),
+    _OLD_10,
+    (("sns", "Publish"),),
+    9,
+    _OFFICE,
+)
+GONE_DAYS: Final = 3
+"""How long whoever is gone has been so: as many days as a digest waits before it says so."""
+
+
+def change(folder: Path, last: date, *, seed: int = 0) -> None:
+    """Log files beside those of `write`, of someone who comes on `last`, and of someone who is gone since
+    `GONE_DAYS` before it."""
+    records = _of_day((_NEWCOMER,), last, random.Random(f"{seed}/new"))  # noqa: S311 - samples, not secrets
+    for back in range(GONE_DAYS, SAMPLE_DAYS):
+        on = last - timedelta(days=back)
+        records += _of_day((_GONE,), on, random.Random(f"{seed}/gone/{on}"))  # noqa: S311 - as above
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "changes.json").write_text(json.dumps({"Records": records}), encoding="utf-8")
+
+
 def day(on: date, *, seed: int = 0) -> list[Record]:
     """The CloudTrail records of one UTC day, oldest first."""
-    rng = random.Random(f"{seed}/{on:%Y-%m-%d}")  # noqa: S311 - samples, not secrets
+    return _of_day(_ACTORS, on, random.Random(f"{seed}/{on:%Y-%m-%d}"))  # noqa: S311 - samples, not secrets
+
+
+def _of_day(actors: Iterable[_Actor], on: date, rng: random.Random) -> list[Record]:
     records = []
-    for actor in _ACTORS:
+    for actor in actors:
         share = actor.weekends if on.weekday() >= 5 else 1.0
         for _ in range(round(actor.a_day * share * rng.uniform(0.85, 1.15))):
             second = rng.choice(actor.hours) * 3600 + rng.randrange(3600)

@@ -48,21 +48,49 @@ class Digests:
             return _digest(added.one())
 
     def get(self, number: int) -> Digest | None:
-        """The digest as it is now."""
+        """The digest as it is now; None where it was removed."""
+        this = sa.select(_digests).where(_digests.c.id == number, _is_there())
         with self._database.read() as connection:
-            found = connection.execute(sa.select(_digests).where(_digests.c.id == number)).one_or_none()
+            found = connection.execute(this).one_or_none()
             return None if found is None else _digest(found)
 
     def all(self) -> list[Digest]:
         """Every digest, by id."""
+        every = sa.select(_digests).where(_is_there()).order_by("id")
         with self._database.read() as connection:
-            return [_digest(found) for found in connection.execute(sa.select(_digests).order_by("id"))]
+            return [_digest(found) for found in connection.execute(every)]
 
     def change(self, digest: Digest) -> bool:
         """Keep a digest as it is given; False where it is gone."""
         with self._database.write() as connection:
-            changed = sa.update(_digests).where(_digests.c.id == digest.id).values(_written(digest))
-            return connection.execute(changed).rowcount == 1
+            this = sa.update(_digests).where(_digests.c.id == digest.id, _is_there())
+            return connection.execute(this.values(_written(digest))).rowcount == 1
+
+    def put_aside(self, number: int, now: datetime) -> None:
+        """Have a digest be gone for everyone, until it is put back or forgotten."""
+        with self._database.write() as connection:
+            this = sa.update(_digests).where(_digests.c.id == number, _is_there())
+            connection.execute(this.values(removed=now))
+
+    def aside(self, number: int, since: datetime) -> Digest | None:
+        """A digest that was put aside not before `since`."""
+        this = sa.select(_digests).where(_digests.c.id == number, _digests.c.removed >= since)
+        with self._database.read() as connection:
+            found = connection.execute(this).one_or_none()
+            return None if found is None else _digest(found)
+
+    def put_back(self, number: int) -> None:
+        """Have a digest be there again, with all that it remembers."""
+        with self._database.write() as connection:
+            connection.execute(sa.update(_digests).where(_digests.c.id == number).values(removed=None))
+
+    def forget_aside(self, before: datetime) -> None:
+        """Forget the digests that were put aside before then."""
+        old = sa.select(_digests.c.id).where(_digests.c.removed < before)
+        with self._database.read() as connection:
+            numbers = connection.execute(old).scalars().all()
+        for number in numbers:
+            self.remove(number)
 
     def remove(self, number: int) -> None:
         """Forget a digest, its findings and its reports."""
@@ -83,7 +111,7 @@ class Digests:
 
     def due(self, now: datetime) -> list[Digest]:
         """The digests to be posted now."""
-        wanted = sa.select(_digests).where(_digests.c.due <= now, sa.not_(_digests.c.paused))
+        wanted = sa.select(_digests).where(_digests.c.due <= now, sa.not_(_digests.c.paused), _is_there())
         with self._database.read() as connection:
             return [_digest(found) for found in connection.execute(wanted.order_by(_digests.c.id))]
 
@@ -237,6 +265,11 @@ def _is_period(number: int, start: date, end: date) -> sa.ColumnElement[bool]:
     )
 
 
+def _is_there() -> sa.ColumnElement[bool]:
+    """Which digests were not removed."""
+    return _digests.c.removed.is_(None)
+
+
 def _start_over(connection: sa.Connection, number: int) -> None:
     for table in (_findings, _periods):
         connection.execute(sa.delete(table).where(table.c.digest == number))
@@ -258,6 +291,7 @@ def _written(digest: Digest) -> dict[str, Any]:
 
 def _digest(found: sa.Row[Any]) -> Digest:
     values = dict(found._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
+    del values["removed"]
     schedule = parse_order(values.pop("schedule"), zone="UTC").schedule
     return Digest(schedule=schedule, scope=Scope.read(values.pop("question")), **values)
 

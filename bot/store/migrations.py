@@ -191,11 +191,20 @@ def _add_kept_words(connection: sa.Connection) -> None:
     _version_5.create_all(connection)
 
 
+# --- version 6
+
+
+def _add_removal(connection: sa.Connection) -> None:
+    """Version 6: a digest that was removed is kept for a while, so that it can be brought back."""
+    connection.exec_driver_sql("ALTER TABLE digests ADD COLUMN removed FLOAT")
+
+
 _MIGRATIONS: Final[Sequence[Callable[[sa.Connection], None]]] = (
     _add_digests,
     _type_runs,
     _add_belief,
     _add_kept_words,
+    _add_removal,
 )
 """What leads from each version to the next, beginning at version 1: the first, which did not say so."""
 

@@ -108,6 +108,7 @@ digests = sa.Table(
     sa.Column("paused", sa.Boolean, nullable=False),
     sa.Column("created", Moment, nullable=False),
     sa.Column("due", Moment),
+    sa.Column("removed", Moment),
     sa.Index("digests_by_due", "due"),
     # a number that came back would inherit the runs, by key and by number, of the digest that had it
     sqlite_autoincrement=True,

@@ -1,5 +1,5 @@
 -- title: Single requests over outdated TLS
--- about: One row an event, oldest first.
+-- about: One row an event, oldest first: AWS's five columns, then when, which, who, with what.
 -- source: aws-samples/cloud-trail-lake-query-samples, tls-version.sql (MIT-0)
 -- by: request
 SELECT
@@ -7,7 +7,11 @@ SELECT
     awsRegion,
     sourceIPAddress,
     recipientAccountId,
-    :version AS tlsVersion
+    :version AS tlsVersion,
+    eventTime,
+    eventID,
+    :principal AS principal,
+    userAgent
 FROM $EDS_ID
 WHERE :outdated
     AND eventTime >= :start

@@ -6,6 +6,7 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from bot.app.digests import UNDO
 from bot.errors import SurfaceDown
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ SWEPT_AT_ONCE: Final = 100
 
 
 class Retention:
-    """Forgets runs, with the files they posted, and findings, once they are older than `keep`."""
+    """Forgets runs, with the files they posted, and findings, once they are older than `keep`; and digests
+    that were removed, once that cannot be undone."""
 
     def __init__(
         self,
@@ -71,3 +73,4 @@ class Retention:
                     return
                 self._runs.forget(run)
         self._digests.forget(before.date())
+        self._digests.forget_aside(self._clock() - UNDO)

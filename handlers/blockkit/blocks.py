@@ -60,10 +60,15 @@ def escape(words: str) -> str:
 
 def fallback(*lines: str) -> str:
     """The words behind the blocks: for notifications, screen readers and clients that lack a block."""
-    text = "\n".join(escape(line) for line in lines if line)
-    if len(text) <= TEXT_CHARS:
-        return text
-    return re.sub("&[a-z]*$", "", text[:TEXT_CHARS]) + "…"
+    return _short_enough(escape(line) for line in lines if line)
+
+
+def _short_enough(escaped: Iterable[str]) -> str:
+    """Lines in Slack's own notation, cut where they are too long, but in no escape and no mention."""
+    words = "\n".join(escaped)
+    if len(words) <= TEXT_CHARS:
+        return words
+    return re.sub("(?:&[a-z]*|<[^>]*)$", "", words[:TEXT_CHARS]) + "…"
 
 
 def cut(words: str, most: int) -> str:
@@ -185,13 +190,26 @@ def field(name: str, label: str, element: Block, *, optional: bool = False) -> B
 
 
 def words_of(content: list[Block]) -> str:
-    """The words of paragraphs, as the fallback that stands behind them."""
-    lines = []
-    for block in content:
-        for section in block.get("elements", []):
-            parts = [each.get("text") or each.get("fallback") or "" for each in section.get("elements", [])]
-            lines.append("".join(part for part in parts if isinstance(part, str)))
-    return fallback(*lines)
+    """The words of paragraphs, as the fallback that stands behind them: whoever they name, they name too."""
+    sections = (section for block in content for section in block.get("elements", []))
+    lines = ("".join(map(_in_words, section.get("elements", []))) for section in sections)
+    return _short_enough(line for line in lines if line)
+
+
+_NAMED: Final = {
+    "user": "<@{user_id}>",
+    "channel": "<#{channel_id}>",
+    "usergroup": "<!subteam^{usergroup_id}>",
+    "broadcast": "<!{range}>",
+}
+"""How `text` fields name whom a paragraph names (docs: formatting message text)."""
+
+
+def _in_words(run: Block) -> str:
+    if notation := _NAMED.get(run["type"]):
+        return notation.format(**run)
+    words = run.get("text") or run.get("fallback") or ""
+    return escape(words) if isinstance(words, str) else ""
 
 
 # --- the parent message
@@ -280,13 +298,16 @@ def footer(left_out: str, found: Summary, run: Run) -> list[Block]:
     return [*lines, paragraph(*parts, text(f"run {run.id}", code=True))]
 
 
-def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bool) -> Block:
-    """The buttons under an answer."""
+def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bool) -> list[Block]:
+    """The buttons under an answer, in the order of use; apart from them the one that takes it away."""
     this = OfRun(run.id)
     others = [view for view in views if view.name != question.view.name]
-    elements = [
-        button("Show SQL", "show_sql", this),
-        button("Rerun", "rerun", this),
+    elements = []
+    policy = None if question.view.narrows else question.policy
+    asks_sdks_alone = policy is not None and policy.sdk is not None and policy.min_tls is None
+    if empty and policy is not None and policy.min_tls != "1.3" and not asks_sdks_alone:
+        elements.append(button("Ask with min=1.3", "ask_stricter", this, style="primary"))
+    elements += [
         button("Edit", "edit_run", this),
         {
             "type": "static_select",
@@ -294,15 +315,11 @@ def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bo
             "placeholder": {"type": "plain_text", "text": "View as…"},
             "options": [option(AsView(run.id, view.name), view.title) for view in others[:MENU_OPTIONS]],
         },
+        button("Rerun", "rerun", this),
+        button("Send daily", "daily", this),
     ]
-    policy = None if question.view.narrows else question.policy
-    asks_sdks_alone = policy is not None and policy.sdk is not None and policy.min_tls is None
-    if empty and policy is not None and policy.min_tls != "1.3" and not asks_sdks_alone:
-        elements.insert(0, button("Ask with min=1.3", "ask_stricter", this, style="primary"))
-    elements.append(button("Send daily", "daily", this))
     if question.private and run.channel not in (run.home, run.user):
         elements.append(button("Share in the channel", "share", this))
-    elements.append(
-        button("Delete", "delete", this, style="danger", confirm="The answer goes away for everyone.")
-    )
-    return actions(*elements)
+    elements.append(button("Show SQL", "show_sql", this))
+    delete = button("Delete", "delete", this, style="danger", confirm="The answer goes away for everyone.")
+    return [actions(*elements), actions(delete)]

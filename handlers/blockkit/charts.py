@@ -26,8 +26,12 @@ TITLE_CHARS: Final = 50
 """Labels and titles of a chart (docs: data_visualization block)."""
 
 
-def chart(table: Table, view: View) -> tuple[Block, str] | None:
-    """The view's chart as Slack draws it, and the same in words; None where there is nothing to draw."""
+Drawn = tuple["Block", tuple[str, ...]]
+"""A chart as Slack draws it, and the same in words, a line a point under its title."""
+
+
+def chart(table: Table, view: View) -> Drawn | None:
+    """The view's chart; None where there is nothing to draw."""
     if view.chart is None or table.row_count < 2:
         return None
     most = POINTS if view.chart.kind == "line" else BARS
@@ -54,7 +58,7 @@ def chart(table: Table, view: View) -> tuple[Block, str] | None:
     which = "last" if view.chart.kind == "line" else "first"
     part = f", {which} {len(rows)} of {number(table.row_count)}" if len(rows) < table.row_count else ""
     title = view.title[: TITLE_CHARS - len(part)] + part
-    return {"type": "data_visualization", "title": title, "chart": drawn}, "\n".join([title, *words])
+    return {"type": "data_visualization", "title": title, "chart": drawn}, (title, *words)
 
 
 def _unique_labels(cells: Sequence[Cell]) -> list[str]:
@@ -75,8 +79,8 @@ def _unique_labels(cells: Sequence[Cell]) -> list[str]:
     return labels
 
 
-def line(drawn: Graph) -> tuple[Block, str] | None:
-    """A digest's line chart, and the same in words; None for fewer than two points, which make no line."""
+def line(drawn: Graph) -> Drawn | None:
+    """A digest's line chart; None for fewer than two points, which make no line."""
     if len(drawn.labels) < 2:
         return None
     labels = _unique_labels(drawn.labels[-POINTS:])
@@ -96,4 +100,4 @@ def line(drawn: Graph) -> tuple[Block, str] | None:
         for at, label in enumerate(labels)
     ]
     block = {"type": "data_visualization", "title": drawn.title[:TITLE_CHARS], "chart": chart}
-    return block, "\n".join([drawn.title, *words])
+    return block, (drawn.title, *words)

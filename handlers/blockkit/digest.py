@@ -52,16 +52,23 @@ def footer(report: Report, digest: Digest, run: Run) -> list[Block]:
     """What was read, and what can be done about the findings."""
     lines = [paragraph(text(f"{reports.coverage(report)} "), text(f"run {run.id}", code=True))]
     open_ = [entry.finding for entry in report.entries if entry.change in SNOOZABLE]
-    elements = [_snooze(digest, open_)] if open_ else []
+    known = [entry.finding for entry in report.entries if entry.change == "known"]
+    elements = [_findings(digest, open_, "snooze", "Snooze a finding…")] if open_ else []
+    elements += [unsnooze(digest, known)] if known else []
     elements.append(button("Edit digest", "edit_digest", OfDigest(digest.id)))
     return [*lines, actions(*elements)]
 
 
-def _snooze(digest: Digest, findings: list[Finding]) -> Block:
+def unsnooze(digest: Digest, findings: list[Finding]) -> Block:
+    """The menu that has one of `findings` told again."""
+    return _findings(digest, findings, "unsnooze", "Un-snooze a finding…")
+
+
+def _findings(digest: Digest, findings: list[Finding], action: str, words: str) -> Block:
     return {
         "type": "static_select",
-        "action_id": "snooze",
-        "placeholder": {"type": "plain_text", "text": "Snooze a finding…"},
+        "action_id": action,
+        "placeholder": {"type": "plain_text", "text": words},
         "options": [
             blocks.option(
                 OfFinding(digest.id, finding.id), blocks.cut(label(finding), blocks.OPTION_CHARS - 1)

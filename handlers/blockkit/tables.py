@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -18,18 +19,30 @@ if TYPE_CHECKING:
     from bot.table import Cell, Column, Table
     from handlers.blockkit.blocks import Block
 
-BODY_ROWS: Final = 99
-"""100 rows with the header (docs: table block; data_table allows 100 and the header)."""
-
 TABLE_COLUMNS: Final = 20
 """Cells a row of either table (docs: table block, data_table block)."""
-
-TABLE_CHARS: Final = 9_500
-"""10,000 characters over all cells of a message refuse all of it (measured: nao#1178); with a margin."""
 
 MESSAGE_CHARS: Final = 12_500
 """Slack has refused 13,202 characters of text in a message's blocks (bolt-js#2509); with room for
 what is said of rows that are left out, and between what is the same in all rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a table may hold without its header, and its message with it, in characters."""
+
+    rows: int
+    chars: int
+    message: int
+
+
+SMALL: Final = Room(rows=99, chars=9_500, message=MESSAGE_CHARS)
+"""What every workspace takes. 100 rows with the header (docs: table block); 10,000 characters over all cells
+of a message refuse all of it (measured: nao#1178); with a margin."""
+
+LARGE: Final = Room(rows=200, chars=19_500, message=19_500 + MESSAGE_CHARS)
+"""What a data_table may hold by what two libraries read of Slack's page (data_table block): 200 rows and
+20,000 characters beside the rest of the message. Where Slack says otherwise, `SMALL` is tried."""
 
 TABLE_PAGE_ROWS: Final = 30
 """Rows a page of a data_table, of 100 allowed (docs: data_table block)."""
@@ -41,10 +54,17 @@ CELL_CHARS: Final = 250
 class FittedTable:
     """The rows of a table that fit a message, chosen once for every style of table."""
 
-    def __init__(self, table: Table, view: View | None = None, beside: list[Block] | None = None) -> None:
+    def __init__(
+        self,
+        table: Table,
+        view: View | None = None,
+        beside: list[Block] | None = None,
+        *,
+        room: Room = SMALL,
+    ) -> None:
         """Without a view, the rows stay in their order. `beside` the table, its message has other blocks."""
         self.was_cut = False
-        arrangement = arranged(table, view, BODY_ROWS)
+        arrangement = arranged(table, view, room.rows)
         same = table.constants()
         if len(same) == len(table.columns):
             same.popitem()  # a table has a column
@@ -64,12 +84,12 @@ class FittedTable:
         """Which of the columns says which row is which."""
         self.rows: list[list[Cell]] = []
         lifted = sum(len(label) + len(words) for label, words in self.constants)
-        room = min(TABLE_CHARS, MESSAGE_CHARS - blocks.characters(beside or [])) - lifted
-        room -= sum(len(column.label) for column in self.columns)
+        left = min(room.chars, room.message - blocks.characters(beside or [])) - lifted
+        left -= sum(len(column.label) for column in self.columns)
         for row in arrangement.rows:
             cells = [self._fitted(table.columns[at], row[at]) for at in places]
-            room -= sum(len(plain(cell)) for cell in cells)
-            if room < 0:
+            left -= sum(len(plain(cell)) for cell in cells)
+            if left < 0:
                 break
             self.rows.append(cells)
 

@@ -40,11 +40,19 @@ class Announcements:
             whisper(client, digest.owner, words, respond=respond)
 
     def changed(
-        self, client: WebClient, digest: Digest, user: str, what: str, respond: Respond | None = None
+        self,
+        client: WebClient,
+        digest: Digest,
+        user: str,
+        what: str,
+        respond: Respond | None = None,
+        *buttons: Block,
     ) -> None:
-        """Say in its channel who changed a digest, and how: `what` goes on after their name."""
+        """Say in its channel who changed a digest, and how: `what` goes on after their name. `buttons` stand
+        below it."""
+        made = [paragraph(blocks.person(user), *prose(f" {what}"))]
         try:
-            _post(client, digest.channel, [paragraph(blocks.person(user), *prose(f" {what}"))])
+            _post(client, digest.channel, [*made, blocks.actions(*buttons)] if buttons else made)
         except SLACK_ERRORS as error:
             log.info("digest %s: its channel was not told: %s", digest.id, code_of(error) or error)
             words = f"You {what} Its channel was not told: {translated(error)}"

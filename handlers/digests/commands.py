@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.app.digests import UNDO
 from bot.errors import BotError, UserError
+from bot.wording import counted
 from handlers.blockkit.values import AskPlace, OfDigest, OfRun, of_action
 from handlers.digests import forms, shown
 from handlers.digests.announcements import Announcements
@@ -33,6 +36,8 @@ def register(app: App, context: Context) -> None:
     app.action("edit_digest")(commands.edit_pressed)
     app.action("daily")(commands.daily_pressed)
     app.action("tell_now")(commands.now_pressed)
+    app.action("remove_digest")(commands.remove_pressed)
+    app.action("undo_removal")(commands.undo_pressed)
     forms.register(app, context)
 
 
@@ -65,12 +70,12 @@ class _Commands:
             "help": shown.help_,  # tells nothing that the manual does not
             "list": lambda: shown.listed(self._context, user, channel),
             "show": lambda: shown.digest(self._context, self._find(rest, user, channel)),
+            "remove": lambda: shown.removal(self._context, self._find_to_change(rest, user, channel)),
+            "delete": lambda: shown.removal(self._context, self._find_to_change(rest, user, channel)),
         }
         changes: dict[str, Callable[[Digest], str]] = {
             "pause": self._pause,
             "resume": self._resume,
-            "remove": self._remove,
-            "delete": self._remove,
             "now": lambda digest: self._now(digest, user, body["trigger_id"]),
         }
         self._context.questions.limits.check_length(text)
@@ -111,10 +116,6 @@ class _Commands:
         self._digests.resume(digest)
         return f"resumed digest {digest.id}: {self._digests.words(digest)}."
 
-    def _remove(self, digest: Digest) -> str:
-        self._digests.remove(digest)
-        return f"removed digest {digest.id}, {self._digests.words(digest)}."
-
     def _now(self, digest: Digest, user: str, trigger: str) -> str:
         self._digests.tell_now(digest, user=user, key=f"digest/{digest.id}/{trigger}")
         return f"asked for digest {digest.id} now."
@@ -151,6 +152,36 @@ class _Commands:
             return
         view = forms.order(self._context, None, there.channel, user, question=words)
         client.views_open(trigger_id=body["trigger_id"], view=view)
+
+    def remove_pressed(
+        self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient
+    ) -> None:
+        """Remove a digest, and say in its channel how that is undone."""
+        ack()
+        user, there = body["user"]["id"], AskPlace(place_of(body).channel)
+        try:
+            digest = self._find_to_change(str(of_action(OfDigest, action).digest), user, there.channel)
+            self._digests.remove(digest)
+        except BotError as error:
+            whisper(client, user, str(error), there=there)
+            return
+        minutes = counted(UNDO // timedelta(minutes=1), "minute")
+        words = self._digests.words(digest)
+        what = f"removed digest {digest.id}, {words}. For {minutes} it can be brought back."
+        self._announcements.changed(client, digest, user, what, None, shown.undo(digest))
+
+    def undo_pressed(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
+        """Bring a removed digest back."""
+        ack()
+        user, there = body["user"]["id"], AskPlace(place_of(body).channel)
+        try:
+            number = of_action(OfDigest, action).digest
+            digest = self._digests.bring_back(number, user=user, channel=there.channel)
+        except BotError as error:
+            whisper(client, user, str(error), there=there)
+            return
+        what = f"brought digest {digest.id} back: {self._digests.words(digest)}."
+        self._announcements.changed(client, digest, user, what)
 
     def now_pressed(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
         """Have a digest told at once."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.app.digests import Draft, WhichDigest
 from bot.errors import BotError, UserError
+from handlers.access import GROUP_PREFIX
 from handlers.blockkit import blocks
 from handlers.blockkit import digest as digest_blocks
 from handlers.blockkit.blocks import paragraph, person, prose, text
@@ -39,11 +40,12 @@ REASON_CHARS: Final = 300
 
 
 def register(app: App, context: Context) -> None:
-    """Answer the forms, and the menu that opens the second."""
+    """Answer the forms, the menu that opens the second, and the one that undoes it."""
     forms = _Forms(context)
     app.view(ORDER)(forms.ordered)
     app.action("snooze")(forms.snooze)
     app.view(SNOOZE)(forms.snoozed)
+    app.action("unsnooze")(forms.unsnooze)
 
 
 def order(context: Context, digest: Digest | None, channel: str, user: str, *, question: str = "") -> Block:
@@ -51,6 +53,8 @@ def order(context: Context, digest: Digest | None, channel: str, user: str, *, q
     when = str(digest.schedule) if digest else f"daily 09:00 {context.directory.zone_of(user)}"
     about = str(digest.scope) if digest else question
     mention = (digest.mention or "") if digest else ""
+    if mention.startswith(GROUP_PREFIX):
+        mention = context.directory.called(mention)  # of groups, the form reads the handle too
     mentions = "@oncall, here, channel, or a person's id"
     return {
         "type": "modal",
@@ -111,12 +115,16 @@ class _Forms:
         """Order or change a digest."""
         shown, user = body["view"], body["user"]["id"]
         fields = _read(shown)
-        draft = Draft(
-            when=self._context.order(fields.get("when", "")),
-            channel=fields.get("channel", ""),
-            question=self._context.order(fields.get("question", "")),
-            mention=self._context.order(f"mention={fields.get('mention', '')}").removeprefix("mention="),
-        )
+        try:
+            draft = Draft(
+                when=self._context.order(fields.get("when", "")),
+                channel=fields.get("channel", ""),
+                question=self._context.order(fields.get("question", "")),
+                mention=self._context.order(f"mention={fields.get('mention', '')}").removeprefix("mention="),
+            )
+        except BotError as error:
+            ack(response_action="errors", errors={"mention": error_line(error)})
+            return
         try:
             about = decode(DigestForm, shown["private_metadata"])
             draft = replace(draft, channel=draft.channel or about.channel)
@@ -186,6 +194,26 @@ class _Forms:
         client.chat_postMessage(
             channel=digest.channel,
             thread_ts=about.thread if about.channel == digest.channel else None,
+            blocks=made,
+            text=blocks.words_of(made),
+            mrkdwn=False,
+        )
+
+    def unsnooze(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
+        """Have a finding rest no more, and say so where that was pressed, or in the digest's channel."""
+        ack()
+        user, there = body["user"]["id"], place_of(body)
+        try:
+            chosen = of_action(OfFinding, action)
+            digest = find(self._context, str(chosen.digest), user, there.channel)
+            finding = self._digests.unsnooze(digest, chosen.finding)
+        except BotError as error:
+            whisper(client, user, str(error), there=there)
+            return
+        made = [paragraph(person(user), text(" un-snoozed "), text(digest_blocks.label(finding), code=True))]
+        client.chat_postMessage(
+            channel=digest.channel,
+            thread_ts=there.reply_to if there.channel == digest.channel else None,
             blocks=made,
             text=blocks.words_of(made),
             mrkdwn=False,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from bot.app.digests import WhichDigest
 from bot.errors import UserError
+from bot.wording import counted
 from handlers.blockkit import blocks
 from handlers.blockkit import digest as digest_blocks
 from handlers.blockkit.blocks import actions, button, moment, paragraph, place, prose, text
@@ -14,6 +15,7 @@ from handlers.blockkit.values import OfDigest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bot.digests.changes import Finding
     from bot.digests.digest import Digest
     from handlers.blockkit.blocks import Block
     from handlers.context import Context
@@ -32,6 +34,9 @@ DIGEST_EXAMPLES: Final = (
     ("now 3", "tell it at once"),
     ("pause 3", "stop telling it; `resume 3` goes on, `edit 3` opens its form, `remove 3` forgets it"),
 )
+
+MOST_AT_HOME: Final = 5
+"""Digests at Home, which has one's runs too."""
 
 MOST_LISTED: Final = 15
 """Digests in a list: each takes two blocks of the fifty a message may have."""
@@ -89,21 +94,57 @@ def digest(context: Context, one: Digest) -> list[Block]:
         lines.append(paragraph(text("Names "), who, text(" when something is new")))
     if headline := context.digests.last_headline(one):
         lines.append(paragraph(text(f"Told last: {headline}")))
+    snoozed = context.digests.snoozed(one)
     lines += [
         paragraph(
             text(digest_blocks.label(finding), code=True),
             text(f" until {snooze.until.day} {snooze.until:%b}, by {snooze.by}: "),
             text(snooze.why),
         )
-        for finding, snooze in context.digests.snoozed(one)[:MOST_LISTED]
+        for finding, snooze in snoozed[:MOST_LISTED]
     ]
-    return [*lines, buttons(one)]
+    return [*lines, buttons(one, [finding for finding, _ in snoozed])]
 
 
-def buttons(one: Digest) -> Block:
-    """What can be done with a digest by a click."""
+def buttons(one: Digest, snoozed: list[Finding] | None = None) -> Block:
+    """What can be done with a digest by a click, and with its findings that are snoozed."""
     this = OfDigest(one.id)
-    return actions(button("Tell it now", "tell_now", this), button("Edit digest", "edit_digest", this))
+    made = [button("Tell it now", "tell_now", this), button("Edit digest", "edit_digest", this)]
+    return actions(*made, *([digest_blocks.unsnooze(one, snoozed)] if snoozed else []))
+
+
+def removal(context: Context, one: Digest) -> list[Block]:
+    """The question whether a digest is really to be removed."""
+    words = f"Digest {one.id}, {context.digests.words(one)}: remove it, with its findings and their history?"
+    return [
+        paragraph(text(words)),
+        actions(button("Remove it", "remove_digest", OfDigest(one.id), style="danger")),
+    ]
+
+
+def undo(one: Digest) -> Block:
+    """The button that brings a removed digest back."""
+    return button("Undo", "undo_removal", OfDigest(one.id))
+
+
+def of_home(context: Context, user: str) -> list[Block]:
+    """Someone's own digests: what each told last, and how many findings are open."""
+    owned = [one for one in context.digests.known_to(user, "") if one.owner == user]
+    lines = []
+    for one in owned[:MOST_AT_HOME]:
+        told = context.digests.last_headline(one)
+        count = context.digests.open_findings(one)
+        open_ = f" · {counted(count, 'finding')} not resolved" if count else ""
+        lines += [
+            _line(context, one),
+            paragraph(text(f"{told}{open_}" if told else "It has told nothing yet.")),
+            buttons(one),
+        ]
+    more = len(owned) - MOST_AT_HOME
+    rest = [paragraph(*prose(f"And {more:,} more: `{DIGEST_COMMAND} list` has them."))] if more > 0 else []
+    return [*lines, *rest] or [
+        paragraph(*prose(f"None yet. Type `{DIGEST_COMMAND} daily 09:00` in a channel."))
+    ]
 
 
 def _line(context: Context, one: Digest) -> Block:

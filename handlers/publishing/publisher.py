@@ -209,12 +209,15 @@ class SlackPublisher:
             return
         table = reports.table(report)
         footer = digest_blocks.footer(report, digest, delivery.run)
-        shown = tables.FittedTable(table, beside=footer)
-        header = tables.header(shown)
         name = f"tls-audit_digest-{digest.id}_{report.period.start}_{report.period.end}.csv"
-        yield _part(
-            "table", lambda: self._thread.table(delivery, shown, "Findings, new first", header, footer)
-        )
+
+        def fitted(room: tables.Room) -> tables.FittedTable:
+            return tables.FittedTable(table, beside=footer, room=room)
+
+        def around(shown: tables.FittedTable) -> tuple[list[Block], list[Block]]:
+            return tables.header(shown), footer
+
+        yield _part("table", lambda: self._thread.table(delivery, fitted, "Findings, new first", around))
         yield _part("file", lambda: self._thread.file(delivery, table, name))
 
     def _open_digest(
@@ -284,13 +287,19 @@ class SlackPublisher:
         empty = found.verdict.belief is Belief.BELIEVED
         buttons = blocks.follow_ups(run, question, self._views.values(), empty=empty)
         if not table.row_count:
-            made = [*named, *blocks.footer("", found, run), buttons]
+            made = [*named, *blocks.footer("", found, run), *buttons]
             return self._thread.reply(delivery, "table", made, blocks.fallback(found.signed, found.proof))
-        beside = [*named, *blocks.footer("", found, run), buttons]
-        shown = tables.FittedTable(table, question.view, beside)
+        beside = [*named, *blocks.footer("", found, run), *buttons]
         caption = f"{question.words()[:1].upper()}{question.words()[1:]}"
-        footer = [*blocks.footer(shown.left_out, found, run), buttons]
-        return self._thread.table(delivery, shown, caption, [*named, *tables.header(shown)], footer)
+
+        def fitted(room: tables.Room) -> tables.FittedTable:
+            return tables.FittedTable(table, question.view, beside, room=room)
+
+        def around(shown: tables.FittedTable) -> tuple[list[Block], list[Block]]:
+            footer = [*blocks.footer(shown.left_out, found, run), *buttons]
+            return [*named, *tables.header(shown)], footer
+
+        return self._thread.table(delivery, fitted, caption, around)
 
     # --- calls
 

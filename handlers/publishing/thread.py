@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bot.table import Table
     from bot.worker.publisher import Delivery
     from handlers.blockkit.blocks import Block
+    from handlers.blockkit.charts import Drawn
     from handlers.publishing.posting import Posting
 
 log = logging.getLogger(__name__)
@@ -58,29 +59,37 @@ class Thread:
     def table(
         self,
         delivery: Delivery,
-        shown: tables.FittedTable,
+        fitted: Callable[[tables.Room], tables.FittedTable],
         caption: str,
-        header: list[Block],
-        footer: list[Block],
+        around: Callable[[tables.FittedTable], tuple[list[Block], list[Block]]],
     ) -> Receipt:
-        """Post a table, in the best form that this workspace takes."""
-        ladder: Sequence[Callable[[], Block]] = (
-            lambda: tables.data_table(shown, caption),
-            lambda: tables.plain_table(shown),
-            lambda: tables.code_table(shown),
+        """Post a table, in the best form that this workspace takes, and what stands `around` it: what is
+        said before it, and after."""
+        ladder: Sequence[tuple[tables.Room, Callable[[tables.FittedTable], Block]]] = (
+            (tables.LARGE, lambda shown: tables.data_table(shown, caption)),
+            (tables.SMALL, lambda shown: tables.data_table(shown, caption)),
+            (tables.SMALL, tables.plain_table),
+            (tables.SMALL, tables.code_table),
         )
         if self._monotonic() - self._style_since > STYLE_SECONDS:
             self._table_style = 0
+        was_refused = False
         for style in range(self._table_style, len(ladder)):
-            made = [*header, ladder[style](), *footer]
+            room, draw = ladder[style]
+            shown = fitted(room)
+            if room is tables.LARGE and len(shown.rows) <= len(fitted(tables.SMALL).rows):
+                continue  # it is small, and would be refused twice for the same
+            header, footer = around(shown)
+            made = [*header, draw(shown), *footer]
             try:
                 sent = self.reply(delivery, "table", made, tables.table_text(shown))
             except SlackApiError as error:
                 if code_of(error) not in REFUSED_BLOCKS or style == len(ladder) - 1:
                     raise
-                log.warning("Slack refused %s: %s", ladder[style]()["type"], error.response.data)
+                was_refused = True
+                log.warning("Slack refused %s: %s", draw(shown)["type"], error.response.data)
             else:
-                if style != self._table_style:
+                if was_refused:
                     self._table_style, self._style_since = style, self._monotonic()
                 return sent
         raise AssertionError("the last style answers or raises")
@@ -97,18 +106,18 @@ class Thread:
             log.warning("Slack refused cards: %s", error.response.data)
             return self.reply(delivery, "cards", [blocks.code(words)], words)
 
-    def chart(self, delivery: Delivery, drawn: tuple[Block, str] | None) -> Receipt:
+    def chart(self, delivery: Delivery, drawn: Drawn | None) -> Receipt:
         """Post a chart and its words; the words alone where Slack refuses the chart."""
         if drawn is None:
             return Receipt("nothing")
         block, words = drawn
         try:
-            return self.reply(delivery, "chart", [block], blocks.fallback(words))
+            return self.reply(delivery, "chart", [block], blocks.fallback(*words))
         except SlackApiError as error:
             if code_of(error) not in REFUSED_BLOCKS:
                 raise
             log.warning("Slack refused a chart: %s", error.response.data)
-            return self.reply(delivery, "chart", [blocks.code(words)], blocks.fallback(words))
+            return self.reply(delivery, "chart", [blocks.code("\n".join(words))], blocks.fallback(*words))
 
     def file(self, delivery: Delivery, table: Table, name: str) -> Receipt:
         """The CSV; where it is refused, why. The table is there already, and stays."""

@@ -1,1 +1,1 @@
-"""Questions in Slack: the command, mentions, messages, the form, buttons, App Home."""
+"""Questions in Slack: the command, mentions, messages, the form, buttons."""

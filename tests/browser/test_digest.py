@@ -49,11 +49,11 @@ def test_a_digest_is_ordered_told_and_one_of_its_findings_snoozed(
     give_past(bot, digest, 2)
 
     screen.press(f"{MESSAGE} [data-action=tell_now]")
-    told = screen.see(f"{MESSAGE}:has([data-hook=open-thread])", " new, ")
+    told = screen.see(f"{MESSAGE}:has([data-hook=open-thread])", " new (")
     assert screen.all(f"{MESSAGE} .mention[data-group=S_ONCALL]", "@oncall")
     assert screen.all(f"{MESSAGE} .mention.mine[data-group]") == [], "Alice is not on call"
     assert told.find_elements("css selector", "[data-hook=chart] .line")
-    screen.open_thread(" new, ")
+    screen.open_thread(" new (")
     assert screen.see("#thread [data-hook=data-table] tbody tr", NEWCOMER).text.startswith("new")
     screen.see("#thread [data-hook=file]", f"tls-audit_digest-{digest.id}")
 

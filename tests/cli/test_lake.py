@@ -239,7 +239,8 @@ def test_a_deletion_that_fails_leaves_the_protection_on(served: double.Lake, tls
 
 
 def test_restoring_is_done_only_after_the_name_is_typed(served: double.Lake, tls_audit: TlsAudit) -> None:
-    served.stores[STORE_ID].status = "PENDING_DELETION"
+    assert tls_audit("lake", "delete", "tls-audit", "--confirm", "tls-audit").code == 0
+    assert not served.stores[STORE_ID].protected
 
     assert tls_audit("lake", "restore", "tls-audit", typed="no\n").code == 2
     assert served.stores[STORE_ID].status == "PENDING_DELETION"
@@ -247,6 +248,22 @@ def test_restoring_is_done_only_after_the_name_is_typed(served: double.Lake, tls
 
     assert done.code == 0
     assert "takes in events" in done.out
+    assert "termination protection on" in done.out
+    assert served.stores[STORE_ID].protected
+
+
+def test_a_store_that_is_back_without_its_protection_is_said_to_be(
+    served: double.Lake, tls_audit: TlsAudit
+) -> None:
+    served.stores[STORE_ID].status = "PENDING_DELETION"
+    served.denied.add("UpdateEventDataStore")
+
+    done = tls_audit("lake", "restore", "tls-audit", "--confirm", "tls-audit")
+
+    assert done.code == 1
+    assert "tls-audit is back, but can be deleted without a word" in done.err
+    assert "AWS says AccessDenied for cloudtrail:UpdateEventDataStore." in done.err
+    assert "Turn its termination protection on again in AWS's console." in done.err
 
 
 def test_restoring_what_is_not_being_deleted_is_awss_to_refuse(tls_audit: TlsAudit) -> None:

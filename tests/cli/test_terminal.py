@@ -302,16 +302,20 @@ def test_an_ingest_is_told_in_a_line_and_its_bad_files_after_it() -> None:
     done = Ingested(2, 1_000, 3, 1, 0, (BadFile("a\x1b.json", "it is\nno JSON"),), 1.26)
 
     assert terminal.ingested(done).splitlines() == [
-        "2 files read, 1,000 known already, 3 not logs. 1 event, 0 duplicates dropped. 1.3 s",
+        "2 files read, 1 event. 1,000 files known already and 3 files without logs. 1.3 s",
         "1 file could not be read, or not all of it:",
         "    a\\u001b.json: it is\\nno JSON",
     ]
 
 
 def test_an_ingest_of_nothing_new_says_so_in_words() -> None:
-    assert terminal.ingested(Ingested(0, 1_000, 3, 0, 0, (), 0.1)) == (
-        "Nothing new: 1,000 known already, 3 not logs. 0.1 s"
-    )
+    told = terminal.ingested(Ingested(0, 1_000, 3, 0, 0, (), 0.1))
+    assert told == "Nothing new: 1,000 files known already and 3 files without logs. 0.1 s"
+    assert terminal.ingested(Ingested(0, 1, 0, 0, 0, (), 0.1)) == "Nothing new: 1 file known already. 0.1 s"
+
+
+def test_an_ingest_that_found_nothing_at_all_says_that_there_are_no_logs() -> None:
+    assert terminal.ingested(Ingested(0, 0, 0, 0, 0, (), 0.1)) == "No log files there. 0.1 s"
 
 
 def test_of_an_ingest_that_read_nothing_only_the_bad_files_are_told() -> None:

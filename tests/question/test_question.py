@@ -310,6 +310,7 @@ def test_a_window_partly_in_the_future_is_clipped_and_stays_the_same_question() 
         ("version=1.1 cipher=weak ip=10.*", "calls over TLS 1.1 with a weak cipher suite from 10.*"),
         ("version=1.1 min=1.2", "calls over TLS older than 1.2 with TLS 1.1"),
         ("version!=1.0 kx=classical", "or with a classical key exchange not with TLS 1.0"),
+        ("host=*.amazonaws.com", "calls over TLS older than 1.2 to host *.amazonaws.com"),
         ("event=a,b,c,d,e top=1000", "calls over TLS older than 1.2 of event a, b or 3 more, top 1,000"),
         ('agent="a\nb"', "calls over TLS older than 1.2 from agent a\\nb"),
         ("versions service=s3", "TLS versions per service to s3"),

@@ -47,7 +47,10 @@ def test_the_views_of_aws_keep_its_columns_and_their_order() -> None:
     assert names["addresses"] == (
         "eventSource tlsVersion sourceIPAddress recipientAccountId numOutdatedTlsCalls"
     )
-    assert names["requests"] == "eventName awsRegion sourceIPAddress recipientAccountId tlsVersion"
+    assert names["requests"] == (
+        "eventName awsRegion sourceIPAddress recipientAccountId tlsVersion "
+        "eventTime eventID principal userAgent"
+    )
 
 
 def test_a_folder_of_ones_own_adds_views_without_code(tmp_path: Path) -> None:

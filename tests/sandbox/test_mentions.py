@@ -105,6 +105,11 @@ def test_a_command_carries_ids_for_people_and_channels_and_leaves_groups_as_type
     assert sent == "mention=@oncall @here who=<@U_BOB|bob> <#C_ONCALL|on-call>"
 
 
+def test_a_person_is_mentioned_by_name_as_well(sandbox: Sandbox) -> None:
+    message = sandbox.say("U_ALICE", "C_SECURITY", "@TLS Audit last 7d, @tls audit: now, @TLS Auditor")
+    assert message.text == "<@U_TLSAUDIT> last 7d, <@U_TLSAUDIT>: now, @TLS Auditor"
+
+
 def test_what_people_type_becomes_slacks_notation(sandbox: Sandbox) -> None:
     message = sandbox.say(
         "U_ALICE", "C_SECURITY", "@bob see #on-call & https://x.test/?a=1&b=<2> arn:aws:iam::1:user/a"

@@ -91,6 +91,13 @@ def type_(office: Office, text: str, *, user: str = ALICE, channel: str = ONCALL
     office.sandbox.acknowledged(office.sandbox.command(user, channel, DIGEST_COMMAND, text))
 
 
+def removed(office: Office, number: int = 1) -> Message:
+    """Remove a digest, and confirm it; what its channel is told."""
+    type_(office, f"remove {number}")
+    office.click(office.whisper(), "remove_digest")
+    return said(office, f"@U_ALICE removed digest {number}")
+
+
 def said(office: Office, text: str, channel: str = ONCALL) -> Message:
     """The newest message of a channel that says `text`, once it does."""
 

@@ -100,7 +100,10 @@ WAYS: Final = (
     button("form_changed", "", lambda _: Words("")),
     button("edit_digest", "", lambda _: OfDigest(1)),
     button("tell_now", "", lambda _: OfDigest(1)),
+    button("remove_digest", "", lambda _: OfDigest(1)),
+    button("undo_removal", "", lambda _: OfDigest(1)),
     button("snooze", "", lambda _: OfFinding(1, FOUND.id)),
+    button("unsnooze", "", lambda _: OfFinding(1, FOUND.id)),
     form("ask_form", "", AskPlace(HERE), ASKED),
     form("ask_form", ", forged with another's messages", AskPlace(TO_GUEST), ASKED),
     form("digest_form", "", DigestForm(None, HERE), an_order(HERE)),
@@ -184,11 +187,12 @@ def test_the_document_says_what_happened(
 def test_where_digests_are_the_channels_its_members_change_them(
     slack: Slack, tmp_path: Path, catalogue: dict[str, View]
 ) -> None:
-    for text in ("pause 1", "remove 1"):
+    ways = command("/tls-digest", "pause 1"), button("remove_digest", "", lambda _: OfDigest(1))
+    for way in ways:
         got = {}
         for who, user in WHO.items():
             desk = Desk(tmp_path, slack, catalogue, by_channel=True)
-            got[who] = happened(desk, command("/tls-digest", text), user)[0]
+            got[who] = happened(desk, way, user)[0]
             desk.database.close()
         assert got == {
             "member": "changed",

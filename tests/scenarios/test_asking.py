@@ -28,7 +28,7 @@ def test_a_question_is_answered_in_its_thread_with_table_cards_chart_file_and_bu
     assert "Calls itself Boto 2.49.0, Python 2.7.5 on Linux 3.10.0" in words(to_do)
     assert "boto 2 is out of support" in words(to_do)
     assert "ssl.OPENSSL_VERSION" in words(to_do)
-    assert "[Show SQL] [Rerun] [Edit] [View as…] [Send daily] [Delete]" in words(table)
+    assert "[Edit] [View as…] [Rerun] [Send daily] [Show SQL]\n[Delete]" in words(table)
     assert kinds(chart) == ["data_visualization"]
     assert office.file(run).name == "tls-audit_clients_2026-11-16_2026-11-23.csv"
     assert office.csv(run).startswith("userAgent,tlsVersion,numPrincipals,numOutdatedTlsCalls\n")

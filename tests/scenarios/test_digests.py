@@ -20,6 +20,7 @@ from tests.scenarios.on_call import (
     form,
     held,
     ordered,
+    removed,
     runs,
     said,
     told,
@@ -236,9 +237,25 @@ def test_show_says_when_what_who_and_what_was_told_last(office: Office) -> None:
     assert "1  every day at 09:00 Berlin time: yesterday's calls over TLS older than 1.2 to s3" in shown
     assert "Ordered by @U_ALICE" in shown
     assert "Names @oncall when something is new" in shown
-    assert "Told last: 🔴 Yesterday (Mon 23 Nov): the first digest, 1 finding as the baseline" in shown
+    assert "Told last: 🔴 TLS older than 1.2 to s3, yesterday (Mon 23 Nov): the first digest," in shown
     assert shown.endswith("[Tell it now] [Edit digest]")
     assert office.whisper().notified <= {ALICE}
+
+
+def test_where_slack_does_not_tell_the_groups_nobody_is_said_to_be_unknown(office: Office) -> None:
+    office.sandbox.faults.error("usergroups.list", "missing_scope", extra={"needed": "usergroups:read"})
+    type_(office, "daily 09:00 mention=@oncall")
+
+    assert words(office.whisper()).startswith("The app lacks the scope usergroups:read.")
+    assert office.worker.digests.all() == []
+
+
+def test_a_digest_is_shown_although_slack_does_not_tell_the_groups(office: Office) -> None:
+    ordered(office, "daily 09:00 mention=@oncall")
+    office.sandbox.faults.error("usergroups.list", "internal_error")
+    type_(office, "show")
+
+    assert "Names @S_ONCALL when something is new" in words(office.whisper())
 
 
 def test_a_paused_digest_is_silent_until_it_is_resumed(office: Office) -> None:
@@ -261,10 +278,35 @@ def test_a_removed_digest_is_gone_with_all_it_remembered(office: Office) -> None
     ordered(office)
     told(office)
     type_(office, "remove 1")
+    assert "Digest 1, every day at 09:00 Berlin time: yesterday's calls" in words(office.whisper())
+    assert "remove it, with its findings and their history?" in words(office.whisper())
+    assert office.worker.digests.get(1) is not None
+
+    office.click(office.whisper(), "remove_digest")
 
     said(office, "@U_ALICE removed digest 1, every day at 09:00 Berlin time: yesterday's calls")
     assert office.worker.digests.all() == []
-    assert office.worker.digests.findings(1) == []
+    office.clock.advance(3_601)
+    office.worker.wake()
+    office.sandbox.wait_for(lambda: office.worker.digests.findings(1) == [], what="its end")
+
+
+def test_a_removed_digest_can_be_brought_back_for_ten_minutes(office: Office) -> None:
+    ordered(office)
+    told(office)
+    before = office.worker.digests.get(1)
+    office.clock.advance(599)
+
+    for seconds in (599, 601):
+        gone = removed(office)
+        assert office.worker.digests.get(1) is None
+        office.clock.advance(seconds)
+        office.click(gone, "undo_removal")
+        if seconds == 599:
+            said(office, "@U_ALICE brought digest 1 back: every day at 09:00 Berlin time")
+            assert office.worker.digests.get(1) == before
+            assert len(office.worker.digests.findings(1)) == 1
+    whispered(office, "Digest 1 cannot be brought back. That goes for 10 minutes. Order it anew.")
 
 
 def test_now_tells_it_at_once_and_once_more_tells_the_same(office: Office) -> None:
@@ -272,13 +314,13 @@ def test_now_tells_it_at_once_and_once_more_tells_the_same(office: Office) -> No
     type_(office, "now")
     said(office, "@U_ALICE asked for digest 1 now.")
     first = words(office.parent(office.ended(runs(office)[0])))
-    assert "Yesterday (Sun 22 Nov): the first digest, 1 finding as the baseline" in first
+    assert "yesterday (Sun 22 Nov): the first digest, 1 finding as the baseline" in first
 
     office.clock.advance(60)
     type_(office, "now 1")
     assert words(office.parent(office.ended(runs(office)[0]))) == first
     assert "late" not in first
-    assert "Yesterday (Mon 23 Nov): 1 still open" in words(told(office)), "the usual one comes all the same"
+    assert "yesterday (Mon 23 Nov): 1 still open" in words(told(office)), "the usual one comes all the same"
 
 
 def test_tell_it_now_is_a_button_under_the_order(office: Office) -> None:
@@ -318,8 +360,7 @@ def test_a_digest_whose_question_is_none_any_more_is_listed_told_to_its_owner_an
     assert office.ended(due(office)).state == "failed"
     assert "A digest could not be posted in #C_ONCALL" in words(office.direct(1)[0])
     assert "prod" in words(office.direct(1)[0])
-    type_(office, "remove 1")
-    said(office, "@U_ALICE removed digest 1")
+    removed(office)
 
 
 # --- forms
@@ -381,6 +422,9 @@ def test_edit_changes_when_where_what_and_whom(office: Office) -> None:
     (digest,) = office.worker.digests.all()
     assert (digest.mention, str(digest.scope), digest.channel) == ("S_ONCALL", "min=1.3", SECURITY)
     assert digest.due == datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
+
+    type_(office, "edit 1", channel=SECURITY)
+    office.sandbox.wait_for(lambda: held(form(office), "mention") == "@oncall", what="the group's handle")
 
 
 @pytest.mark.parametrize(

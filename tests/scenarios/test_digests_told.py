@@ -20,10 +20,12 @@ from tests.scenarios.on_call import (
     failed,
     form,
     ordered,
+    removed,
     runs,
     said,
     told,
     type_,
+    whispered,
 )
 from tests.support.workers import ended
 
@@ -70,7 +72,8 @@ def test_who_is_to_know_is_notified_only_when_something_is_new(
         assert named not in words(silent)
     assert new.notified == heard
     assert words(new).splitlines()[0] == (
-        f"🔴 Yesterday (Wed 25 Nov): 1 new, 1 still open (3 days) · 103 calls  {named}"
+        "🔴 TLS older than 1.2, yesterday (Wed 25 Nov): 1 new (nightly-export → s3), "
+        f"1 still open (3 days) · 103 calls  {named}"
     )
     assert new.edited is None, "an edit would notify nobody"
 
@@ -135,6 +138,33 @@ def test_a_known_finding_comes_back_when_its_calls_double(office: Office, trail:
     assert "its calls doubled, from 100 to 200" in words(office.thread(runs(office)[0])[0])
 
 
+def test_a_snoozed_finding_can_be_told_again_in_the_thread_and_where_the_digest_is_shown(
+    office: Office, trail: Trail
+) -> None:
+    trail.calls = {"Boto/2.38.0": 100, "curl/7.19.7": 100}
+    ordered(office)
+    parent = told(office)
+    for client in ("Boto/2.38.0", "curl/7.19.7"):
+        snoozed(office, parent, client, "30", "vendor")
+        said(office, f"· {client} until")
+    parent = told(office)
+    (table, _) = office.thread(runs(office)[0])
+    findings = {
+        finding.client: encode(OfFinding(1, finding.id)) for finding in office.worker.digests.findings(1)
+    }
+
+    office.click(table, "unsnooze", findings["Boto/2.38.0"], user=BOB)
+    note = said(office, "@U_BOB un-snoozed s3 · role/nightly-export · Boto/2.38.0")
+    assert note.thread_ts == parent.ts
+    type_(office, "show")
+    office.click(office.whisper(), "unsnooze", findings["curl/7.19.7"])
+    assert said(office, "@U_ALICE un-snoozed s3 · role/nightly-export · curl/7.19.7").thread_ts is None
+
+    office.click(table, "unsnooze", findings["Boto/2.38.0"])
+    whispered(office, "That finding is not snoozed.")
+    assert "2 still open" in words(told(office))
+
+
 def test_snoozing_needs_a_reason(office: Office) -> None:
     ordered(office)
     parent = told(office)
@@ -155,7 +185,7 @@ def test_a_finding_of_a_digest_that_was_removed_meanwhile_cannot_be_snoozed(offi
     value = encode(OfFinding(1, office.worker.digests.findings(1)[0].id))
     office.click(table, "snooze", value)
     form(office)
-    type_(office, "remove 1")
+    removed(office)
     sent = office.sandbox.submit(ALICE, {"reason": "why"})
     assert sent.errors == {"reason": "That finding is no longer kept."}
     office.click(table, "snooze", value, user=BOB)
@@ -190,7 +220,8 @@ def test_all_clear_is_one_line_with_its_proof_and_no_thread(office: Office, trai
     told(office)
     parent = told(office)
     assert words(parent).splitlines()[0] == (
-        "✅ Yesterday (Tue 24 Nov): all clear. No call over TLS older than 1.2 in 5,912,004 events, "
+        "✅ TLS older than 1.2, yesterday (Tue 24 Nov): all clear. "
+        "No call over TLS older than 1.2 in 5,912,004 events, "
         "newest today 08:58."
     )
     assert office.sandbox.thread(parent.channel, parent.ts) == []
@@ -204,7 +235,7 @@ def test_after_downtime_the_latest_is_told_once_and_says_that_it_is_late(office:
     office.worker.scheduler.schedule_due()
 
     late = words(office.parent(office.ended(runs(office)[0])))
-    assert late.startswith("🔴 Yesterday (Fri 27 Nov): 1 still open")
+    assert late.startswith("🔴 TLS older than 1.2, yesterday (Fri 27 Nov): 1 still open")
     assert "This digest is late: it was due at 09:00." in late
     assert len(runs(office)) == 2
     assert "late" not in words(told(office))
@@ -213,7 +244,7 @@ def test_after_downtime_the_latest_is_told_once_and_says_that_it_is_late(office:
 def test_the_watch_tells_what_is_due_by_itself(office: Office) -> None:
     ordered(office)
     office.clock.advance(86_400)
-    said(office, "Yesterday (Mon 23 Nov): the first digest")
+    said(office, "yesterday (Mon 23 Nov): the first digest")
 
 
 def test_two_digests_of_one_question_are_one_reading(office: Office, trail: Trail) -> None:
@@ -249,7 +280,7 @@ def test_a_failing_query_is_told_once_and_tried_every_quarter_of_an_hour(
     office.later(15 * 60)
 
     parent = words(office.parent(office.ended(run)))
-    assert "Yesterday (Mon 23 Nov): the first digest" in parent
+    assert "yesterday (Mon 23 Nov): the first digest" in parent
     assert "This digest is late: it was due at 09:00." in parent
     every = [message for message in office.sandbox.messages(ONCALL) if "No digest" in words(message)]
     assert len(every) == 1
@@ -356,7 +387,8 @@ def test_a_store_that_was_emptied_proves_nothing_and_says_so(office: Office, tra
     trail.events = 0
     parent = told(office)
     assert words(parent).splitlines()[0] == (
-        "⚠️ Yesterday (Tue 24 Nov): no event at all was read, so this says nothing about old TLS. "
+        "⚠️ TLS older than 1.2, yesterday (Tue 24 Nov): no event at all was read, "
+        "so this says nothing about old TLS. "
         "From before: 1 still open (2 days). The next digest asks for this day again."
     )
     for _ in range(4):
@@ -368,7 +400,7 @@ def test_a_trail_that_has_stopped_is_said_in_words(office: Office, trail: Trail)
     told(office)
     trail.newest = office.clock.now + timedelta(hours=4, minutes=30)
     parent = words(told(office))
-    assert "Yesterday (Tue 24 Nov): 1 still open (2 days) · 100 calls so far" in parent
+    assert "yesterday (Tue 24 Nov): 1 still open (2 days) · 100 calls so far" in parent
     assert (
         "Nothing new for 19 hours (newest event Tue 24 Nov 13:30): the trail or the lake may have" in parent
     )
@@ -379,8 +411,10 @@ def test_the_daily_of_yesterday_is_not_told_as_the_week_that_began_then(office: 
     ordered(office, "daily 09:00")
     told(office)
     edited(office, {"when": "weekly mon 09:00"})
-    assert words(told(office)).startswith("🔴 Week of Mon 23 Nov: the first digest, 1 finding")
-    assert words(told(office)).startswith("🔴 Week of Mon 30 Nov: 1 still open (14 days)")
+    assert words(told(office)).startswith(
+        "🔴 TLS older than 1.2, week of Mon 23 Nov: the first digest, 1 finding"
+    )
+    assert words(told(office)).startswith("🔴 TLS older than 1.2, week of Mon 30 Nov: 1 still open (14 days)")
     table = office.thread(runs(office)[0])[0]
     assert "| 100 |" in words(table) or "Calls 100" in words(table)
 

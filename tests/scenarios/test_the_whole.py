@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pytest
 
     from bot.archive.archive import Archive
+    from bot.sandbox import Message
 
 
 def test_several_questions_at_once_stay_below_every_limit_of_slacks(
@@ -103,6 +104,31 @@ def test_a_scripts_line_is_told_with_all_that_comes_of_it_and_no_logs_of_ones_ow
     assert "@alice ordered digest 2" in elsewhere
     assert "No engine lake.\nEngines: local" in absent
     assert "asks:" not in absent
+
+
+def test_the_demo_has_two_weeks_behind_it_and_a_question_slow_enough_to_cancel(tmp_path: Path) -> None:
+    with demo.running(Settings(logs=str(tmp_path)), "127.0.0.1", 0, with_past=True) as (sandbox, _):
+        digest = sandbox.wait_for(
+            lambda: next((one for one in sandbox.messages("C_ONCALL") if " new (" in one.text), None),
+            seconds=60,
+        )
+        assert "1 new (vendor-sync → s3), " in digest.text
+        for state in (" still open (oldest ", " known, ", "1 resolved · "):
+            assert state in digest.text
+        drawn = next(block for block in digest.blocks if block["type"] == "data_visualization")
+        assert len(drawn["chart"]["axis_config"]["categories"]) == 14
+
+        (welcome,) = sandbox.messages("C_SECURITY")
+        sandbox.acknowledged(sandbox.click("U_ALICE", welcome, "reading_2"))
+
+        def last() -> Message | None:
+            message = sandbox.messages("C_SECURITY")[-1]
+            return message if "running" in message.text else None
+
+        slow = sandbox.wait_for(last, seconds=60)
+        sandbox.acknowledged(sandbox.click("U_ALICE", slow, "cancel"))
+        sandbox.wait_for(lambda: "⚠️ Cancelled" in sandbox.messages("C_SECURITY")[-1].text, seconds=60)
+        assert sandbox.broken == []
 
 
 def test_an_empty_script_plays_nothing_and_takes_no_port(tmp_path: Path) -> None:

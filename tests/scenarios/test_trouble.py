@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -170,6 +170,26 @@ def test_each_kind_of_table_has_another_below_it_and_what_was_refused_is_remembe
     assert "[Show SQL]" in words(table)
     assert "nightly-export: " in words(chart)
     assert third.state == "done"
+
+
+def test_where_slack_takes_no_large_table_a_smaller_one_comes_and_that_is_remembered(
+    opened: Callable[..., Office],
+) -> None:
+    rows = [(f"client {number}", "TLSv1.1", 1, number) for number in range(300)]
+    office = opened(engines=(Canned("canned", {"userAgent": rows}),))
+    tried: list[int] = []
+
+    def is_large(call: dict[str, Any]) -> bool:
+        sizes = [len(block["rows"]) for block in call["blocks"] if block["type"] == "data_table"]
+        tried.extend(sizes)
+        return any(size > 101 for size in sizes)
+
+    office.sandbox.faults.error("chat.postMessage", "invalid_blocks", times=9, where=is_large)
+
+    for top in ("", "top=250"):
+        run = office.answered(f"last 7d by=clients engine=canned {top}")
+        assert "Showing 99 of" in words(office.table(run))
+    assert tried == [201, 100, 100]
 
 
 # --- when Slack is not well
@@ -361,7 +381,7 @@ def test_a_table_of_twenty_thousand_rows_says_what_is_left_out(
     run = office.answered("last 7d by=clients engine=canned")
 
     table, *_ = office.thread(run)
-    assert "Showing 99 of 20,000 rows, most calls first. All 20,000 rows are in the file." in words(table)
+    assert "Showing 200 of 20,000 rows, most calls first. All 20,000 rows are in the file." in words(table)
     assert "client 19999" in words(table)
     assert office.csv(run).count("\n") == 20_001
     assert office.sandbox.broken == []

@@ -197,8 +197,10 @@ BUTTONS: Final = (
     "edit_digest",
     "daily",
     "tell_now",
+    "remove_digest",
+    "undo_removal",
 )
-MENUS: Final = ("view_as", "snooze")
+MENUS: Final = ("view_as", "snooze", "unsnooze")
 
 SILENT: Final = "nothing"
 

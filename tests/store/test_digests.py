@@ -149,6 +149,28 @@ def test_putting_off_leaves_alone_what_someone_changed_meanwhile(kept: Digests) 
     assert kept.due(NOW + 9 * DAY) == []
 
 
+def test_a_digest_that_was_put_aside_is_nowhere_until_it_is_put_back_or_forgotten(kept: Digests) -> None:
+    one = kept.add(digest())
+    keep(kept, one.id, report(TODAY - DAY, "boto"))
+    kept.put_aside(one.id, NOW)
+    assert (kept.get(one.id), kept.all(), kept.due(NOW), kept.change(one)) == (None, [], [], False)
+    assert kept.aside(one.id, NOW + DAY) is None
+    assert kept.aside(one.id, NOW) == one
+
+    kept.put_back(one.id)
+    assert kept.get(one.id) == one
+    assert kept.aside(one.id, NOW) is None
+    kept.forget_aside(NOW + DAY)
+    assert kept.findings(one.id) == [finding()]
+
+    kept.put_aside(one.id, NOW)
+    kept.forget_aside(NOW)
+    assert kept.aside(one.id, NOW) == one
+    kept.forget_aside(NOW + DAY)
+    assert kept.aside(one.id, NOW) is None
+    assert kept.findings(one.id) == []
+
+
 def test_removing_forgets_only_that_digests_memory(kept: Digests) -> None:
     one, other = kept.add(digest()), kept.add(digest())
     for each in (one, other):

@@ -64,7 +64,12 @@ ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
         "UpdateEventDataStore",
         "DeleteEventDataStore",
     ),
-    "restore": ("ListEventDataStores", "GetEventDataStore", "RestoreEventDataStore"),
+    "restore": (
+        "ListEventDataStores",
+        "GetEventDataStore",
+        "RestoreEventDataStore",
+        "UpdateEventDataStore",
+    ),
 }
 """What each command calls, and so which IAM actions it needs."""
 
@@ -223,13 +228,22 @@ class Admin:
             raise
 
     def restore(self, about: About) -> About:
-        """Bring back a store that is being deleted."""
+        """Bring back a store that is being deleted, with the protection that `delete` turned off."""
         store = self._at(about.arn)
-        return _read(self._aws.call(store, "RestoreEventDataStore", EventDataStore=about.arn))
+        self._aws.call(store, "RestoreEventDataStore", EventDataStore=about.arn)
+        try:
+            return self._protect(store, on=True)
+        except EngineError as error:
+            raise EngineError(
+                f"{about.name} is back, but can be deleted without a word: {error.message}",
+                f"Turn its termination protection on again in AWS's console. {error.hint}".strip(),
+            ) from error
 
-    def _protect(self, store: Store, *, on: bool) -> None:
-        self._aws.call(
-            store, "UpdateEventDataStore", EventDataStore=store.arn, TerminationProtectionEnabled=on
+    def _protect(self, store: Store, *, on: bool) -> About:
+        return _read(
+            self._aws.call(
+                store, "UpdateEventDataStore", EventDataStore=store.arn, TerminationProtectionEnabled=on
+            )
         )
 
     def _about(self, store: Store) -> About:

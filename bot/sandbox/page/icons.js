@@ -1,4 +1,4 @@
-// Small drawings of our own: signs of the page, and the three states a bot tells.
+// Small drawings of our own: signs of the page, and the four signs a bot tells.
 
 import { h, svg } from "./dom.js";
 
@@ -13,6 +13,7 @@ export function icon(name) {
 }
 
 const GLYPHS = {
+  "🔴": () => [svg("circle", { cx: 8, cy: 8, r: 6.5, fill: "#d9363e" })],
   "✅": () => [svg("rect", { x: 1, y: 1, width: 14, height: 14, rx: 3, fill: "#2f9e5b" }), svg("path", { d: "M4.5 8.3l2.5 2.5 4.7-5.4", fill: "none", stroke: "#fff", "stroke-width": 2 })],
   "⏳": () => [svg("path", { d: "M4 1.5h8M4 14.5h8M4.8 1.5c0 4 6.4 4.5 6.4 6.5s-6.4 2.5-6.4 6.5M11.2 1.5c0 4-6.4 4.5-6.4 6.5s6.4 2.5 6.4 6.5", fill: "none", stroke: "#b7791f", "stroke-width": 1.4 }), svg("path", { d: "M5.5 14h5c-.5-2-1.7-2.6-2.5-3-.8.4-2 1-2.5 3z", fill: "#e0a11b" })],
   "⚠️": () => [svg("path", { d: "M8 1.5l7 12.5H1z", fill: "#f2b632" }), svg("path", { d: "M8 6v4M8 11.6v.6", stroke: "#3a2a00", "stroke-width": 1.7, "stroke-linecap": "round" })],

@@ -99,7 +99,7 @@ export function inline(text, world) {
 
 // The states a bot tells most are drawn, because not every machine has letters for them.
 export function drawn(text) {
-  return text.split(/(✅|⏳|⚠️|⚠)/u).filter(Boolean).map((part) => glyph(part) || document.createTextNode(part));
+  return text.split(/(🔴|✅|⏳|⚠️|⚠)/u).filter(Boolean).map((part) => glyph(part) || document.createTextNode(part));
 }
 
 function closing(text, start, mark) {

@@ -217,18 +217,22 @@ def test_every_answer_can_be_posted_in_every_style_of_table(
 ) -> None:
     table, view = made
     buttons = blocks.follow_ups(run, question, VIEWS.values(), empty=not table.row_count)
-    beside = [*blocks.footer("", found, run), buttons]
-    shown = tables.FittedTable(table, view, beside) if table.row_count else None
-    header = tables.header(shown) if shown else []
-    footer = [*blocks.footer(shown.left_out if shown else "", found, run), buttons]
-    if shown is None:
-        taken(footer)
+    beside = [*blocks.footer("", found, run), *buttons]
+    if not table.row_count:
+        taken(beside)
         return
-    for block in (
-        tables.data_table(shown, question.words()),
-        tables.plain_table(shown),
-        tables.code_table(shown),
+    large, shown = (
+        tables.FittedTable(table, view, beside, room=room) for room in (tables.LARGE, tables.SMALL)
+    )
+    assert len(large.rows) >= len(shown.rows)
+    for fitted, block in (
+        (large, tables.data_table(large, question.words())),
+        (shown, tables.data_table(shown, question.words())),
+        (shown, tables.plain_table(shown)),
+        (shown, tables.code_table(shown)),
     ):
+        header = tables.header(fitted)
+        footer = [*blocks.footer(fitted.left_out, found, run), *buttons]
         taken([*header, block, *footer])
     assert 0 < len(tables.table_text(shown)) <= 4_000
     assert "\x00" not in json.dumps([*header, block, *footer], ensure_ascii=False)
@@ -242,8 +246,8 @@ def test_every_chart_can_be_posted_with_its_words(made: tuple[Table, View]) -> N
         return
     block, words = drawn
     taken([block])
-    taken([blocks.code(words)])
-    assert blocks.fallback(words)
+    taken([blocks.code("\n".join(words))])
+    assert blocks.fallback(*words).count("\n") == len(words) - 1
 
 
 @FEW
@@ -278,6 +282,19 @@ def test_a_fallback_is_never_too_long_nor_cut_within_an_escape(lines: list[str])
 
 
 # --- what is said
+
+
+def test_a_fallback_names_whom_its_blocks_name() -> None:
+    made = [
+        blocks.paragraph(blocks.person("U1"), blocks.text(" ordered <1>, in "), blocks.place("C1")),
+        blocks.paragraph({"type": "usergroup", "usergroup_id": "S1"}, {"type": "broadcast", "range": "here"}),
+    ]
+    assert blocks.words_of(made) == "<@U1> ordered &lt;1&gt;, in <#C1>\n<!subteam^S1><!here>"
+
+
+def test_a_fallback_is_cut_within_no_mention() -> None:
+    cut = blocks.words_of([blocks.paragraph(blocks.text("a" * 3_895), blocks.person("U_ALICE"))])
+    assert cut == "a" * 3_895 + "…"
 
 
 def table_of(columns: Sequence[Column], rows: Sequence[Row]) -> Table:
@@ -407,7 +424,7 @@ def test_share_is_offered_only_where_there_is_a_channel_to_share_in(ask: Callabl
     private = ask("private last 7d")
 
     def offered(run: Run) -> bool:
-        made = blocks.follow_ups(run, private, VIEWS.values(), empty=False)
+        made, _ = blocks.follow_ups(run, private, VIEWS.values(), empty=False)
         return "share" in {element["action_id"] for element in made["elements"]}
 
     assert offered(replace(RUN, channel="C1", home="D1"))
@@ -425,7 +442,7 @@ def test_the_stricter_question_is_offered_only_where_no_rows_mean_no_calls(
     asked = ask("last 7d by=clients")
 
     def offered(question: Question) -> bool:
-        made = blocks.follow_ups(RUN, question, VIEWS.values(), empty=True)
+        made, _ = blocks.follow_ups(RUN, question, VIEWS.values(), empty=True)
         return "ask_stricter" in {element["action_id"] for element in made["elements"]}
 
     assert offered(asked)

@@ -1,4 +1,4 @@
-"""App Home: what the app does, how to ask, and one's latest runs."""
+"""App Home: what the app does, how to ask, one's digests and latest runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bot.errors import BotError
 from handlers.blockkit import blocks
 from handlers.blockkit.values import Words
+from handlers.digests import shown as digests
 from handlers.questions import commands
 from handlers.replies import mistake
 
@@ -39,6 +40,8 @@ def view(context: Context, user: str) -> Block:
         mine = [
             blocks.actions(blocks.button("Ask", "ask", Words(""), style="primary")),
             {"type": "divider"},
+            {"type": "header", "text": {"type": "plain_text", "text": "Your digests"}},
+            *digests.of_home(context, user),
             {"type": "header", "text": {"type": "plain_text", "text": "Your latest runs"}},
             *commands.runs(context, user),
         ]
