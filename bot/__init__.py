@@ -1,1 +1,1 @@
-"""TLS Audit: which clients still call AWS with old TLS. Only bootstrap.py and cli/ start a surface."""
+"""TLS Audit: which clients still call AWS with old TLS. `bootstrap`, `demo`, `cli` alone start surfaces."""

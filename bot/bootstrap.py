@@ -8,15 +8,12 @@ import socket
 import threading
 import time
 from collections import Counter
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import TYPE_CHECKING, Final, TextIO
 from uuid import uuid4
-
-from pydantic import SecretStr
 
 from bot import engines
 from bot.archive.archive import Archive
@@ -26,23 +23,23 @@ from bot.question import views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
-    from datetime import datetime
+    from pathlib import Path
 
     from bot.app.ask import Questions
     from bot.engines import Engine
-    from bot.sandbox import Exchange, Message, Sandbox
     from bot.settings import Settings
     from bot.worker.worker import Worker
     from handlers.connection import Connection
 
 log = logging.getLogger(__name__)
 
-ALICE: Final = "U_ALICE"
-SECURITY: Final = "C_SECURITY"
-"""Who types a demo's script, and where, as the sandbox knows them."""
-
-READ_SECONDS: Final = 300.0
+NEW_LOGS_SECONDS: Final = 300.0
 """How often new log files are looked for: CloudTrail delivers about every five minutes (user guide)."""
+
+READ_BACK: Final = (timedelta(days=1), timedelta(days=8), timedelta(days=32))
+"""How far back is looked at first, so that the usual windows can be asked while the rest is being read."""
+
+DAY_SECONDS: Final = 86_400.0
 
 READ_GRACE_SECONDS: Final = 0.5
 """How long reading may go on when the bot stops. Mostly it ends between two files."""
@@ -51,16 +48,11 @@ HANG_UP_SECONDS: Final = 6.0
 """How long hanging up at Slack may take, with handing over beside it: containers get ten seconds as a rule.
 slack_sdk looks up from its socket every three seconds, and then waits for handlers, whatever those do."""
 
-PLAY_SECONDS: Final = 60.0
-"""How long the runs of a script's line may take."""
-
-LOOK_SECONDS: Final = 0.05
-"""How long before one looks again whether they have ended."""
-
 
 def archive(settings: Settings) -> Archive:
     """The archive that the embedded engine asks and `ingest` fills."""
-    return Archive(settings.archive_folder)
+    keep = settings.archive_keep
+    return Archive(settings.archive_folder, keep=timedelta(days=keep) if keep else None)
 
 
 def engine(
@@ -69,7 +61,7 @@ def engine(
     """The engine called `name`, one of `engines.ENGINES`, with the settings of its own. `events` is what was
     read from the log files; `pause` is how it waits."""
     return engines.find(name).make(
-        settings.engines[name], Offer(events, settings.logs, settings.left_out, pause)
+        settings.engines[name], Offer(events, settings.places, settings.left_out, pause)
     )
 
 
@@ -78,7 +70,7 @@ class Bot:
     """The bot at work."""
 
     questions: Questions
-    runner: Worker
+    worker: Worker
     listening: Connection
 
     def problems(self) -> list[str]:
@@ -86,104 +78,17 @@ class Bot:
         problems = []
         if not self.listening.is_connected():
             problems.append("Slack cannot reach it.")
-        if not self.runner.is_alive():
+        if not self.worker.is_alive():
             problems.append("A worker has ended.")
         try:
-            self.runner.runs.states()
+            self.worker.runs.states()
         except BotError as error:
             problems.append(error.message)
         return problems
 
     def is_well(self) -> bool:
         """Whether Slack reaches it and its workers are alive; a new start would not bring a database back."""
-        return self.listening.is_connected() and self.runner.is_alive()
-
-
-@contextmanager
-def demo(settings: Settings, host: str, port: int) -> Iterator[tuple[Sandbox, Bot]]:
-    """The whole bot at work against a Slack of its own, on sample events, keeping nothing.
-
-    UserError where `port` is taken; 0 takes a free one.
-    """
-    from datetime import UTC, datetime
-
-    from bot.sandbox import Command, Options, Sandbox, samples
-    from handlers import connection
-
-    options = Options(
-        scopes=frozenset(connection.SCOPES),
-        events=frozenset(connection.EVENTS),
-        commands=tuple(Command(*each) for each in connection.COMMANDS),
-    )
-    sandbox = Sandbox(options=options)
-    with TemporaryDirectory(prefix="tls-audit-demo-") as folder:
-        data = Path(folder)
-        samples.write(data / "logs", datetime.now(UTC))
-        Archive(data / "archive").ingest([str(data / "logs")], progress=lambda _: None)
-        try:
-            sandbox.start(host, port)
-        except OSError as error:
-            raise UserError(
-                f"Port {port} of {host} cannot be used: {error.strerror}.", "Try --port 0."
-            ) from error
-        here = {
-            "data": data,
-            "archive": None,
-            "logs": "",
-            "engine": engines.DEFAULT,
-            "database_url": "",
-            "users": "",
-            "channels": "",
-            "status_port": None,
-            "slack_bot_token": SecretStr(options.bot_token),
-            "slack_app_token": SecretStr(options.app_token),
-            "slack_api_url": sandbox.api_url,
-        }
-        try:
-            with bot(settings.model_copy(update=here), (engines.DEFAULT,)) as at_work:
-                yield sandbox, at_work
-        finally:
-            sandbox.stop()
-
-
-def play(sandbox: Sandbox, runner: Worker, line: str) -> str:
-    """Type `line` as Alice in #security of a demo, wait for all that comes of it, and return it as text."""
-    from bot.sandbox.transcript import threaded
-    from bot.store.schema import ENDED
-
-    def asked() -> set[str]:
-        return {run.id for run in runner.runs.latest(ALICE, 1)}
-
-    def seen() -> list[Message]:
-        channels = [channel.id for channel in sandbox.workspace.channels.values() if ALICE in channel.members]
-        said = [message for channel in channels for message in sandbox.messages(channel)]
-        return sorted([*said, *sandbox.ephemerals(ALICE)], key=lambda message: float(message.ts))
-
-    def under_way() -> bool:
-        return any(count for state, count in runner.runs.states().items() if state not in ENDED)
-
-    name, _, text = line.partition(" ")
-    asked_before, seen_before = asked(), {(message.channel, message.ts) for message in seen()}
-    sent_before = max((each.number for each in sandbox.traffic), default=0)
-    delivery = sandbox.acknowledged(sandbox.command(ALICE, SECURITY, name, text))
-    if not delivery.words and not delivery.answer and asked() == asked_before:
-        # neither an answer nor a question: the words, or a form, come after the acknowledgement
-        with suppress(TimeoutError):
-            sandbox.wait_for(
-                lambda: any(_is_answer(each) for each in sandbox.traffic if each.number > sent_before)
-            )
-    until = time.monotonic() + PLAY_SECONDS
-    while under_way() and time.monotonic() < until:
-        time.sleep(LOOK_SECONDS)
-    shown = [message for message in seen() if (message.channel, message.ts) not in seen_before]
-    said = ("\n".join(threaded(message, sandbox.workspace)) for message in shown)
-    return "\n".join([f"> {line}", *said, ""])
-
-
-def _is_answer(exchange: Exchange) -> bool:
-    """Whether this is the word of a command's handler. Runs, which go on by themselves, mark their posts."""
-    says = exchange.what in {"chat.postMessage", "response_url", "views.open"}
-    return says and exchange.ok and "metadata" not in exchange.sent
+        return self.listening.is_connected() and self.worker.is_alive()
 
 
 @contextmanager
@@ -216,7 +121,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
     if missing:
         raise UserError(
             f"{' and '.join(missing)} not set.",
-            'The README\'s "Connect your Slack" says where to get them; `tls-audit demo` needs neither.',
+            "docs/slack.md says where to get them; `tls-audit demo` needs neither.",
         )
     stopping = threading.Event()
 
@@ -258,7 +163,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
         limits = Limits(
             questions=settings.max_questions, forms=settings.max_forms, characters=settings.max_characters
         )
-        runner = Worker(
+        worker = Worker(
             runs,
             digests,
             available,
@@ -278,7 +183,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
         questions = Questions(
             runs,
             grammar,
-            wake=runner.wake,
+            wake=worker.wake,
             engines=available,
             access=quick,
             costs=costs,
@@ -290,19 +195,20 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             runs,
             grammar,
             access=quick,
-            wake=runner.wake,
+            wake=worker.wake,
             by_channel=settings.digests_by == "channel",
             most=settings.max_digests,
+            limits=limits,
         )
         context = connection.Context(questions, orders, quick, at_once, replies)
         listening = connection.listen(client, app_token, context)
-        stack.callback(_stop, runner, listening)
-        runner.start()
-        at_work = Bot(questions, runner, listening)
+        stack.callback(_stop, worker, listening)
+        worker.start()
+        at_work = Bot(questions, worker, listening)
         metrics.watch(
-            states=runner.runs.states,
+            states=worker.runs.states,
             sockets=lambda: listening.sockets,
-            newest=lambda: _newest(available, runner),
+            newest=lambda: _newest(available, worker),
             left_out=lambda: _left_out(available),
         )
         if settings.status_port is not None:
@@ -311,7 +217,7 @@ def bot(settings: Settings, names: Collection[str] = engines.ENGINES) -> Iterato
             )
             stack.enter_context(status)
             log.info("health and metrics are at http://%s:%s", settings.status_host, status.port)
-        if settings.logs:
+        if settings.places:
             # a daemon: it heeds nothing while it lists a bucket or waits for another ingest, and an ingest
             # may be cut off anywhere
             reading = threading.Thread(
@@ -333,13 +239,13 @@ def _refresh(available: Mapping[str, Engine]) -> None:
             log.warning("what %s asks could not be looked at yet: %s", name, error)
 
 
-def _stop(runner: Worker, listening: Connection) -> None:
+def _stop(worker: Worker, listening: Connection) -> None:
     """Hand over what is under way, and hang up at Slack meanwhile, for as long as there is time."""
     until = time.monotonic() + HANG_UP_SECONDS
     # a daemon: a handler that hangs, as in a database, must keep neither the runs nor the process
     hanging_up = threading.Thread(target=listening.close, name="hanging up", daemon=True)
     hanging_up.start()
-    runner.stop()
+    worker.stop()
     hanging_up.join(max(0.0, until - time.monotonic()))
     if hanging_up.is_alive():
         log.warning("hanging up at Slack takes too long: a handler hangs")
@@ -375,9 +281,9 @@ def owners_file(data: Path) -> TextIO:
         ) from error
 
 
-def _newest(available: Mapping[str, Engine], runner: Worker) -> dict[str, datetime]:
+def _newest(available: Mapping[str, Engine], worker: Worker) -> dict[str, datetime]:
     """When the newest event of each engine happened: as it knows itself, else as answers have shown."""
-    newest = dict(runner.newest)
+    newest = dict(worker.newest)
     for name, one in available.items():
         known = one.sources()
         if known is not None and known.newest is not None:
@@ -397,15 +303,22 @@ def _left_out(available: Mapping[str, Engine]) -> dict[str, int]:
 
 
 def _read(events: Archive, settings: Settings, stopping: threading.Event) -> None:
-    """Read what is new in the logs into the archive, at once and every `READ_SECONDS`, until `stopping`."""
+    """Read what is new in the logs into the archive, now and every `NEW_LOGS_SECONDS` until `stopping`; and
+    make few files of many between that."""
 
-    def heed(_: object) -> None:
+    def heed(_: object = None) -> None:
         if stopping.is_set():
             raise Cancelled("The bot is stopping.")
 
-    while not stopping.is_set():
+    first = datetime.combine(settings.since, datetime.min.time(), UTC) if settings.since else None
+    for back, seconds in _looks():
+        since = datetime.now(UTC) - back if back else first
+        if since and first:
+            since = max(since, first)
         try:
-            done = events.ingest([settings.logs], progress=heed, leave_out=settings.left_out)
+            done = events.ingest(settings.places, progress=heed, leave_out=settings.left_out, since=since)
+            if seconds:
+                events.compact(heed=heed)
             if done.files or done.bad:
                 log.info("read %s files, %s events, %s bad", done.files, done.events, len(done.bad))
             for bad in done.bad:  # once: what is known to be bad is only counted from here on
@@ -414,4 +327,14 @@ def _read(events: Archive, settings: Settings, stopping: threading.Event) -> Non
             return
         except BotError as error:
             log.error("the logs could not be read: %s", error)  # noqa: TRY400 - it says what to do
-        stopping.wait(READ_SECONDS)
+        if stopping.wait(seconds):
+            return
+
+
+def _looks() -> Iterator[tuple[timedelta | None, float]]:
+    """How far back to look for new log files, None for all the way, and how long to wait then: the newest
+    first and further and further back, then only the last days, and once a day all again."""
+    while True:
+        yield from ((back, 0.0) for back in READ_BACK)
+        yield None, NEW_LOGS_SECONDS
+        yield from repeat((READ_BACK[0], NEW_LOGS_SECONDS), int(DAY_SECONDS / NEW_LOGS_SECONDS))

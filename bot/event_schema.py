@@ -1,7 +1,7 @@
 """What a CloudTrail event is: the columns of a CloudTrail Lake event data store, and how its TLS details
 are spelled.
 
-`COLUMNS` names every column as the log files spell it (Lake itself ignores case). A leaf is the
+`LAKE_COLUMNS` names every column as the log files spell it (Lake itself ignores case). A leaf is the
 name of its SQL type, a dict is a struct, a list of one element is an array, and `MAP` is Lake's
 `map<string,string>`, which log files carry as any JSON value.
 
@@ -30,7 +30,7 @@ _ISSUER: Final[Type] = {
     "userName": TEXT,
 }
 
-COLUMNS: Final[dict[str, Type]] = {
+LAKE_COLUMNS: Final[dict[str, Type]] = {
     "eventVersion": TEXT,
     "userIdentity": {
         "type": TEXT,
@@ -93,6 +93,12 @@ COLUMNS: Final[dict[str, Type]] = {
 
 KEY_EXCHANGE_PATH: Final = "$.tlsDetails.keyExchange"
 """Recorded in every event since 2026, and no column of Lake: reached through `eventJson`."""
+
+TLS_VERSION: Final = "TLS version"
+CIPHER_SUITE: Final = "cipher suite"
+KEY_EXCHANGE: Final = "key exchange"
+HOST: Final = "host"
+"""What an event may say of its TLS, as people call it."""
 
 
 # --- spellings: in small letters, without blanks around. What stands in no table "does not say".

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 HIDDEN: Final = "…"
 """What stands where a secret was."""
 
-NAMED: Final = (
+SECRET_NAMES: Final = (
     "SLACK_BOT_TOKEN",
     "SLACK_APP_TOKEN",
     "AWS_SECRET_ACCESS_KEY",
@@ -68,7 +68,7 @@ def of_url(url: str) -> list[str]:
 
 def of_environment(environment: Mapping[str, str]) -> list[str]:
     """The secrets that stand in an environment."""
-    named = [environment[name].strip() for name in NAMED if environment.get(name, "").strip()]
+    named = [environment[name].strip() for name in SECRET_NAMES if environment.get(name, "").strip()]
     values = [value.strip() for value in environment.values()]
     looks = [value for value in values if any(shape.fullmatch(value) for shape in _SHAPES)]
     urls = [secret for value in values if "://" in value for secret in of_url(value)]
@@ -78,8 +78,8 @@ def of_environment(environment: Mapping[str, str]) -> list[str]:
 class Secrets:
     """Those that are `known`, and whatever looks like one. Safe from any thread."""
 
-    def __init__(self, known: Iterable[str] = ()) -> None:
-        forms = {form for each in known if each for form in (each, repr(each)[1:-1], quote(each, safe=""))}
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        forms = {form for each in values if each for form in (each, repr(each)[1:-1], quote(each, safe=""))}
         # the longest first, for one may begin another
         longest = sorted(forms, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, longest))) if longest else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from datetime import date  # noqa: TC003 - pydantic needs it
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Self
@@ -76,8 +77,16 @@ def _ids(kinds: str) -> str:
 class Settings(Section):
     """What the environment asks for, but for what is an engine's own."""
 
-    engine: str = Field(default=engines.DEFAULT, description="The engine that answers.")
-    logs: str = Field(default="", description="CloudTrail log files: a folder, or `s3://bucket/prefix`.")
+    engine: str = Field(default=engines.DEFAULT_ENGINE, description="The engine that answers.")
+    logs: str = Field(
+        default="",
+        description="CloudTrail log files: folders, or `s3://bucket/prefix`, separated by commas.",
+    )
+    since: date | None = Field(
+        default=None,
+        examples=["a day, 2026-11-01"],
+        description="The first day that is read of folders that tell theirs; unset: all that is there.",
+    )
     logs_except: str = Field(
         default="",
         examples=["patterns: *.tmp,tmp/*"],
@@ -86,6 +95,9 @@ class Settings(Section):
     data: Path = Field(default_factory=_data_folder, description="The folder for what the bot keeps.")
     archive: Path | None = Field(
         default=None, description="The embedded engine's Parquet; `archive` in the data folder."
+    )
+    archive_keep: int | None = Field(
+        default=None, ge=1, description="Days for which the archive keeps events; unset: for ever."
     )
     views: Path | None = Field(default=None, description="A folder of your own views, `.sql` files.")
     max_window: int = Field(
@@ -223,6 +235,13 @@ class Settings(Section):
     def engines(self) -> Mapping[str, Section]:
         """Each engine's own settings, by its name in `bot.engines.ENGINES`."""
         return {name: engines.find(name).Settings() for name in engines.ENGINES}
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where the log files are. A folder that is there may have a comma in its name."""
+        if Path(self.logs).expanduser().exists():
+            return (self.logs,) if self.logs else ()
+        return tuple(place for each in self.logs.split(",") if (place := each.strip()))
 
     @property
     def left_out(self) -> tuple[str, ...]:

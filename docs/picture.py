@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bot import bootstrap, settings
+from bot import demo, settings
 from tests.browser.chromium import chromium
 from tests.browser.past import give_past
 from tests.browser.screen import Screen
@@ -35,7 +35,7 @@ def main() -> None:
     """Draw both, each of a demo of its own."""
     for draw in (draw_thread, draw_digest):
         with (
-            bootstrap.demo(settings.load(), "127.0.0.1", 0) as (slack, bot),
+            demo.running(settings.load(), "127.0.0.1", 0) as (slack, bot),
             chromium(WIDTH, HEIGHT) as browser,
         ):
             screen = Screen(browser, slack)
@@ -47,19 +47,19 @@ def main() -> None:
 def draw_thread(screen: Screen, bot: Bot) -> None:
     """Ask a few questions and take a picture of the answer."""
     for line in LINES:
-        bootstrap.play(screen.slack, bot.runner, line)
-    thread = screen.slack.messages(bootstrap.SECURITY)[-1].ts
-    screen.open(f"{bootstrap.SECURITY}/{thread}?as={bootstrap.ALICE}&theme=light")
+        demo.play(screen.slack, bot.worker, line)
+    thread = screen.slack.messages(demo.SECURITY)[-1].ts
+    screen.open(f"{demo.SECURITY}/{thread}?as={demo.PLAYER}&theme=light")
     screen.see("#thread [data-hook=csv]")
     screen.browser.save_screenshot(str(THREAD))
 
 
 def draw_digest(screen: Screen, bot: Bot) -> None:
     """Have a digest told for two weeks, and take a picture of the last day, as Bob on call sees it."""
-    screen.open(f"{ON_CALL}?as={bootstrap.ALICE}&theme=light")
+    screen.open(f"{ON_CALL}?as={demo.PLAYER}&theme=light")
     screen.say(ORDER)
     screen.see("#main [data-action=tell_now]")
-    (digest,) = bot.runner.digests.all()
+    (digest,) = bot.worker.digests.all()
     give_past(bot, digest, DAYS)
     screen.press("#main [data-action=tell_now]")
     screen.see("#main [data-hook=open-thread]", "2 replies")

@@ -23,10 +23,10 @@ T = TypeVar("T")
 KNOWN_SECONDS: Final = 600
 """How long Slack's word about a person, a channel or a group is good."""
 
-PAGE: Final = 999
+CHANNELS_A_PAGE: Final = 999
 """Channels a page: fewer than a thousand are allowed (docs: users.conversations)."""
 
-GROUP: Final = "S"
+GROUP_PREFIX: Final = "S"
 """What the id of a user group begins with (docs: usergroups)."""
 
 DIRECT: Final = "D"
@@ -36,7 +36,9 @@ AWAY_SECONDS: Final = 1.0
 """Where Slack did not say in time, it is not asked the same again for so long: a command has three seconds,
 and wants to know of its asker twice."""
 
-NOBODY: Final = frozenset({"user_not_found", "user_disabled", "user_not_visible", "cannot_dm_bot"})
+UNKNOWN_USER_CODES: Final = frozenset(
+    {"user_not_found", "user_disabled", "user_not_visible", "cannot_dm_bot"}
+)
 """What Slack says of someone who is in no channel with us (docs: conversations.open, users.conversations)."""
 
 _HERE: Final = Place(is_shared=False)
@@ -47,7 +49,7 @@ class _Facts:
     """What Slack has said, and when. Whoever asks for the same at once waits for the first one's answer."""
 
     monotonic: Callable[[], float]
-    said: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    facts: dict[str, tuple[float, Any]] = field(default_factory=dict)
     asking: dict[str, threading.Lock] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -64,17 +66,17 @@ class _Facts:
             answer = fetch() if known is None else known[1]
             if known is None:
                 with self.lock:
-                    self.said[what] = self.monotonic(), answer
+                    self.facts[what] = self.monotonic(), answer
             return answer
 
-    def known(self, what: str) -> Any:
+    def remembered(self, what: str) -> Any:
         """What is known of `what` without asking; None: nothing."""
         with self.lock:
             fact = self._fresh(what)
         return None if fact is None else fact[1]
 
     def _fresh(self, what: str) -> tuple[float, Any] | None:
-        fact = self.said.get(what)
+        fact = self.facts.get(what)
         return None if fact is None or self.monotonic() - fact[0] >= KNOWN_SECONDS else fact
 
 
@@ -108,7 +110,7 @@ class Directory:
         return self._ask(f"channel {channel}", lambda: self._place(channel))
 
     def is_among(self, user: str, named: Collection[str]) -> bool:
-        groups = [each for each in named if each.startswith(GROUP)]
+        groups = [each for each in named if each.startswith(GROUP_PREFIX)]
         return user in named or any(user in self._members(group) for group in groups)
 
     def is_in(self, user: str, channel: str) -> bool:
@@ -134,7 +136,7 @@ class Directory:
 
     def called(self, mention: str) -> str:
         """Whoever a digest names, for people to read: `@oncall`."""
-        if mention.startswith(GROUP):
+        if mention.startswith(GROUP_PREFIX):
             return f"@{self._groups().get(mention, mention)}"
         return f"@{mention if mention in ('here', 'channel') else self.name_of(mention)}"
 
@@ -158,13 +160,13 @@ class Directory:
         )
 
     def _is_ours(self, about: Mapping[str, Any]) -> bool:
-        """Whether someone belongs to our workspace, or on Enterprise Grid to any of its organization (docs:
-        user object, enterprise_user)."""
+        """Whether a person belongs to our workspace, or on Enterprise Grid to any of its organization (docs:
+        user object, enterprise_user). An app's user does not, nor does who has left: `deleted`."""
         team, organization = self._facts.get("team", self._team)
         grid = about.get("enterprise_user") or {}
-        if about.get("is_stranger"):
+        if any(about.get(mark) for mark in ("is_stranger", "is_bot", "deleted")):
             return False
-        if about.get("team_id") in (None, team) or team in (grid.get("teams") or ()):
+        if team in (about.get("team_id"), *(grid.get("teams") or ())):
             return True
         return bool(organization) and organization in (about.get("team_id"), grid.get("enterprise_id"))
 
@@ -178,7 +180,7 @@ class Directory:
         try:
             return str(self._client.conversations_open(users=[user])["channel"]["id"])
         except SLACK_ERRORS as error:
-            if code_of(error) in NOBODY:
+            if code_of(error) in UNKNOWN_USER_CODES:
                 return ""
             raise
 
@@ -186,11 +188,11 @@ class Directory:
         """The channels that someone is in: public ones, and private ones that the bot is in too."""
         try:
             pages = self._client.users_conversations(
-                user=user, types="public_channel,private_channel", limit=PAGE
+                user=user, types="public_channel,private_channel", limit=CHANNELS_A_PAGE
             )
             return frozenset(channel["id"] for page in pages for channel in page["channels"])
         except SLACK_ERRORS as error:
-            if code_of(error) in NOBODY:
+            if code_of(error) in UNKNOWN_USER_CODES:
                 return frozenset()
             raise
 
@@ -199,7 +201,7 @@ class Directory:
         if self._is_patient:
             ours = self._facts.get("channels", self._ours)
         else:
-            ours = self._facts.known("channels") or {}
+            ours = self._facts.remembered("channels") or {}
         if channel in ours:
             return ours[channel]
         try:
@@ -211,7 +213,7 @@ class Directory:
 
     def _ours(self) -> dict[str, Place]:
         pages = self._client.users_conversations(
-            types="public_channel,private_channel", exclude_archived=True, limit=PAGE
+            types="public_channel,private_channel", exclude_archived=True, limit=CHANNELS_A_PAGE
         )
         every = (channel for page in pages for channel in page["channels"])
         return {channel["id"]: _place(channel) for channel in every if "is_ext_shared" in channel}

@@ -69,7 +69,7 @@ OPTIONAL_SCOPES: Final = ("channels:history", "groups:history")
 
 COMMANDS: Final = (
     (commands.COMMAND, commands.DESCRIPTION, commands.USAGE),
-    (shown.COMMAND, digest_commands.DESCRIPTION, digest_commands.USAGE),
+    (shown.DIGEST_COMMAND, digest_commands.DIGEST_DESCRIPTION, digest_commands.DIGEST_USAGE),
 )
 """The slash commands: each with its description, and the hint on how to use it."""
 
@@ -198,7 +198,7 @@ def check(client: WebClient, app_token: str) -> Iterator[tuple[str, bool, str]]:
         return
     for name, token in (("SLACK_BOT_TOKEN", client.token), ("SLACK_APP_TOKEN", app_token)):
         if not token:
-            yield f"{name} is not set", False, 'The README\'s "Connect your Slack" says where to get it.'
+            yield f"{name} is not set", False, "docs/slack.md says where to get it."
     if not client.token:
         return
     try:

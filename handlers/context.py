@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from bot.app.access import AccessPolicy
@@ -63,6 +62,9 @@ class Context:
         )
 
 
+_ESCAPED: Final = {"&lt;": "<", "&gt;": ">", "&amp;": "&"}
+"""What Slack escapes, and nothing else (docs: formatting); last the sign that each begins with."""
+
 _LABELLED = re.compile(r"<[^<>|]*\|([^<>]*)>")
 _MENTIONED = re.compile(r"<[@#!]([^<>|]+)>")
 _LINKED = re.compile(r"<(?:https?://|mailto:)?([^<>|]+)>")
@@ -86,4 +88,6 @@ def as_typed(text: str) -> str:
     """What was typed, without what Slack made of it: `<http://x|x>`, `<@U1|alice>`, `&amp;`."""
     for marked in (_LABELLED, _MENTIONED, _LINKED):
         text = marked.sub(r"\1", text)
-    return html.unescape(text)
+    for escaped, sign in _ESCAPED.items():
+        text = text.replace(escaped, sign)
+    return text

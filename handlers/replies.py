@@ -9,8 +9,12 @@ from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from slack_sdk.errors import SlackApiError
+
+from bot.errors import SurfaceDown
 from handlers.blockkit import blocks
 from handlers.blockkit.values import AskPlace
+from handlers.errors import code_of, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,18 +58,36 @@ def whisper(
     respond: Respond | None = None,
 ) -> None:
     """Say something that `user` alone sees: under their command, where there was one to `respond` to; else
-    `there`; else, as at Home, in their direct messages."""
+    `there`; else, as at Home, or where that is not possible, in their direct messages."""
     made = plain(shown) if isinstance(shown, str) else shown
     words = blocks.words_of(made)
     if respond is not None:
         respond(blocks=made, text=words, replace_original=False)
-    elif there is not None and there.channel:
-        client.chat_postEphemeral(
-            channel=there.channel, user=user, thread_ts=there.reply_to, blocks=made, text=words
-        )
-    else:
+        return
+    message: dict[str, Any] = {"blocks": made, "text": words}
+    if there is not None and there.channel:
+        where: dict[str, Any] = {"channel": there.channel, "thread_ts": there.reply_to}
+        if _taken(lambda: client.chat_postEphemeral(**where, **message, user=user), f"to {user} in {where}"):
+            return
+
+    def directly() -> object:
         direct = client.conversations_open(users=[user])["channel"]["id"]
-        client.chat_postMessage(channel=direct, blocks=made, text=words, mrkdwn=False)
+        return client.chat_postMessage(channel=direct, **message, mrkdwn=False)
+
+    _taken(directly, f"to {user} directly")
+
+
+def _taken(say: Callable[[], object], what: str) -> bool:
+    """Whether Slack took it; raises where it may do so later. A thread may be gone, a place closed to them or
+    us, and who is told a machine: then the log says so."""
+    try:
+        say()
+    except SlackApiError as error:
+        if isinstance(translated(error), SurfaceDown):
+            raise
+        log.info("nothing can be said %s: %s", what, code_of(error))
+        return False
+    return True
 
 
 def place_of(body: dict[str, Any]) -> AskPlace:
@@ -96,13 +118,13 @@ class CommandReplies:
                 del self._kept[old]
             self._kept[run_id] = now, respond
 
-    def say(self, run_id: str, made: list[Block]) -> bool:
+    def say(self, run_id: str, content: list[Block]) -> bool:
         """Say something under the command of a run, if that is known and it is not too late."""
         with self._lock:
             since, respond = self._kept.pop(run_id, (0.0, None))
         if respond is None or self._monotonic() - since >= RESPOND_SECONDS:
             return False
-        response = respond(blocks=made, text=blocks.words_of(made), replace_original=False)
+        response = respond(blocks=content, text=blocks.words_of(content), replace_original=False)
         return response.status_code == HTTPStatus.OK
 
 

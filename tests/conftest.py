@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -8,14 +9,7 @@ from hypothesis import settings
 
 from bot import engines
 from bot.archive.archive import Archive
-from bot.engines.athena import client, tables
-from bot.engines.athena.engine import Athena
-from bot.engines.cloudwatch import groups
-from bot.engines.cloudwatch.engine import CloudWatch
-from bot.engines.cloudwatch.logs import Logs
-from bot.engines.lake import stores
-from bot.engines.lake.cloudtrail import CloudTrail
-from bot.engines.lake.engine import Lake
+from bot.engines.athena import tables
 from bot.engines.local import Local
 from bot.question import views
 from bot.question.parser import parse
@@ -24,6 +18,7 @@ from tests.doubles import athena as athena_double
 from tests.doubles import cloudwatch as logs_double
 from tests.doubles import lake as double
 from tests.support.clock import Clock
+from tests.support.engines import athena_over, cloudwatch_over, lake_over
 from tests.support.logs import FIRST_DAY, odd_records, quietly, write_logs
 from tests.support.trail import ATHENA_TABLE, over_trail, trail_files
 
@@ -31,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bot.engines import Engine
+    from bot.engines.athena.engine import Athena
+    from bot.engines.cloudwatch.engine import CloudWatch
+    from bot.engines.lake.engine import Lake
     from bot.question.question import Question
     from tests.oracle import Record
 
@@ -54,6 +52,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="local",
         help="the engine that answers in tests/scenarios",
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
+    """Keep what lives to the end out of the collector's sight: to look through it all takes up to seconds, in
+    which no command is acknowledged."""
+    made = yield
+    if fixturedef.scope == "session":
+        _freeze()
+    return made
+
+
+def pytest_collection_finish() -> None:
+    _freeze()
+
+
+def _freeze() -> None:
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -118,15 +135,9 @@ def served(
 
 @pytest.fixture(scope="session")
 def lake(lake_events: double.Events) -> Iterator[Lake]:
-    """Lake over boto3 and HTTP, asking the double, which holds `records`. No time passes but its."""
-    clock = Clock(NOW)
-    with double.Lake(lake_events, now=clock) as served, pytest.MonkeyPatch.context() as env:
-        served.set_environment(env)
-        aws = CloudTrail(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
-        known = stores.read(double.STORE_ID)
-        aws.client(known[stores.DEFAULT])
-        env.undo()
-        yield Lake(known, aws)
+    """Lake over `records`."""
+    with lake_over(lake_events, NOW) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -140,35 +151,16 @@ def athena_bucket(records: list[Record]) -> Iterator[athena_double.Bucket]:
 
 @pytest.fixture(scope="session")
 def athena(athena_bucket: athena_double.Bucket) -> Iterator[Athena]:
-    """Athena over boto3 and HTTP, asking the double. No time passes but its own."""
-    clock = Clock(NOW)
-    with (
-        athena_double.Athena(athena_bucket, now=clock) as served,
-        pytest.MonkeyPatch.context() as env,
-    ):
-        # each test asks with the same token, and means another question
-        served.forgets = True
-        served.set_environment(env)
-        aws = client.Athena(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
-        engine = Athena(tables.read(ATHENA_TABLE), aws)
-        aws.client(tables.read(ATHENA_TABLE)[tables.DEFAULT], "s3")
-        engine.refresh()
-        env.undo()
-        yield engine
+    """Athena over `athena_bucket`."""
+    with athena_over(athena_bucket, NOW) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
 def cloudwatch(records: list[Record]) -> Iterator[CloudWatch]:
-    """CloudWatch over boto3 and HTTP, asking the double, which holds `records`. No time passes but its."""
-    clock = Clock(NOW)
-    held = logs_double.events(records)
-    with logs_double.CloudWatch(held, now=clock) as served, pytest.MonkeyPatch.context() as env:
-        served.set_environment(env)
-        known = groups.read(logs_double.GROUP)
-        logs = Logs(known, clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
-        logs.client()
-        env.undo()
-        yield CloudWatch(logs)
+    """CloudWatch over `records`."""
+    with cloudwatch_over(logs_double.events(records), NOW) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -147,7 +147,9 @@ def test_every_question_in_the_documents_can_be_asked(typed: str, ask: Callable[
 def test_the_exit_codes_in_the_documents_are_those_of_the_terminal() -> None:
     rows = re.findall(r"^\| ([0-9]) \| ", text("docs/asking.md"), re.M)
 
-    assert rows == [str(code) for code in (0, cli.FAILURE, cli.BAD_QUESTION, cli.FINDINGS, cli.UNSURE)]
+    assert rows == [
+        str(code) for code in (0, cli.FAILURE, cli.BAD_QUESTION, cli.EXIT_FINDINGS, cli.EXIT_UNSURE)
+    ]
 
 
 def test_every_window_by_name_in_the_documents_can_be_asked(ask: Callable[[str], Question]) -> None:

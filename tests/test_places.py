@@ -8,6 +8,7 @@ import inspect
 import re
 import subprocess
 import sys
+import tomllib
 from datetime import UTC
 from functools import reduce
 from pathlib import Path
@@ -128,6 +129,15 @@ def test_nothing_but_its_own_room_knows_an_engine_by_its_name() -> None:
     assert {path for path in named if not path.startswith("bot/engines/")} <= {
         *(f"bot/cli/{name}.py" for name in ENGINES),
         "bot/cli/main.py",
+    }
+
+
+def test_every_engine_is_in_the_contract_that_keeps_them_apart() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    (apart,) = [each for each in contracts["contracts"] if each["name"] == "Engines do not know each other"]
+
+    assert set(apart["modules"]) == {
+        place.partition(":")[0].removesuffix(".engine") for place in ENGINES.values()
     }
 
 

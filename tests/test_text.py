@@ -105,7 +105,7 @@ def test_what_is_shown_in_a_terminal_stays_on_its_line_and_acts_no_more(text: st
 def test_what_slack_is_sent_neither_names_anyone_nor_acts(text: str) -> None:
     assert not set(blocks.fallback(text)) & set("<>")
     assert only_shows(blocks.fallback(text))
-    for made in (blocks.said(text), blocks.said(text, code=True), *blocks.prose(text)):
+    for made in (blocks.text(text), blocks.text(text, code=True), *blocks.prose(text)):
         assert made["type"] == "text"
         assert only_shows(made["text"])
 

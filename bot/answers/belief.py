@@ -10,7 +10,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from bot.answers.coverage import CIPHER_SUITE, HOST, KEY_EXCHANGE, VERSION
+from bot.event_schema import CIPHER_SUITE, HOST, KEY_EXCHANGE, TLS_VERSION
+from bot.question.filters import FILTERS
 from bot.wording import counted, first_of, month_day, number, span
 
 if TYPE_CHECKING:
@@ -35,10 +36,6 @@ DAYS_NAMED: Final = 3
 
 OF_THE_TRAIL: Final = frozenset({"account", "region"})
 """Filters under which events still show how a trail goes on; a service or a client may well rest for days."""
-
-
-FILTER_FACTS: Final = {"version": VERSION, "cipher": CIPHER_SUITE, "host": HOST}
-"""What the filters on TLS look at."""
 
 
 class Belief(StrEnum):
@@ -124,21 +121,22 @@ def doubts(
             yield from _silence(question, coverage)
     yield from _ends(question, coverage, sources, early=ends)
     if sources is not None:
+        yield from _unlooked(question, sources)
         yield from _left_out(sources)
 
 
 def facts(question: Question) -> tuple[str, ...]:
     """What an event has to say for a question to know whether it is meant, of `coverage.SILENCES`."""
     policy = question.policy
-    asked = {FILTER_FACTS[each.word] for each in question.filters if each.word in FILTER_FACTS}
+    asked = {fact for each in question.filters if (fact := FILTERS[each.word].tls_fact)}
     if policy is not None:
         clauses = {
-            VERSION: policy.min_tls is not None,
+            TLS_VERSION: policy.min_tls is not None,
             CIPHER_SUITE: policy.weak_cipher,
             KEY_EXCHANGE: policy.classical_kx,
         }
         asked |= {fact for fact, holds in clauses.items() if holds}
-    return tuple(fact for fact in (VERSION, CIPHER_SUITE, KEY_EXCHANGE, HOST) if fact in asked)
+    return tuple(fact for fact in (TLS_VERSION, CIPHER_SUITE, KEY_EXCHANGE, HOST) if fact in asked)
 
 
 def _silence(question: Question, coverage: Coverage) -> Iterator[Doubt]:
@@ -176,6 +174,16 @@ def _ends(
     if early and newest is not None and window.end - newest >= (QUIET if goes_on else quiet):
         before = f"{span(window.end - newest)} before the window ends"
         yield Doubt(f"The newest event is of {month_day(newest, None)}, {before}.", small=False)
+
+
+def _unlooked(question: Question, sources: Sources) -> Iterator[Doubt]:
+    kept = sources.kept_since
+    if kept is not None:
+        yield Doubt(f"What happened before {month_day(kept, None)} is not kept any more.")
+    if sources.unlooked:
+        first = question.window.start.date() if kept is None else kept
+        mend = f"`tls-audit ingest --since {first.isoformat()}` reads them"
+        yield Doubt(f"The logs of some days of this window were never looked at: {mend}.")
 
 
 def _left_out(sources: Sources) -> Iterator[Doubt]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
+from bot.event_schema import CIPHER_SUITE, HOST, KEY_EXCHANGE, TLS_VERSION
 from bot.wording import counted, first_of, moment, share, short_service
 
 if TYPE_CHECKING:
@@ -16,15 +17,8 @@ if TYPE_CHECKING:
 SILENT_NAMED: Final = 5
 """Services without TLS details that are named; more are not read."""
 
-
-VERSION: Final = "TLS version"
-CIPHER_SUITE: Final = "cipher suite"
-KEY_EXCHANGE: Final = "key exchange"
-HOST: Final = "host"
-"""What an event may say of its TLS, as people call it."""
-
 SILENCES: Final = {
-    VERSION: "numWithoutTls",
+    TLS_VERSION: "numWithoutTls",
     CIPHER_SUITE: "numWithoutSuite",
     KEY_EXCHANGE: "numWithoutKeyExchange",
     HOST: "numWithoutHost",
@@ -47,7 +41,7 @@ class Coverage:
 
     def silent_on(self, fact: str) -> int:
         """How many events do not say a fact, one of `SILENCES`; none where that was not asked."""
-        return self.without_tls if fact == VERSION else self.without.get(fact, 0)
+        return self.without_tls if fact == TLS_VERSION else self.without.get(fact, 0)
 
     def read_words(self) -> str:
         """ "4,959,792 events read, 2.1 % without TLS details"."""
@@ -75,7 +69,7 @@ def from_table(table: Table) -> Coverage:
     rows = list(table.rows())
     events, asked = _numbers(table, "numEvents"), {column.name for column in table.columns}
     counts = {fact: _numbers(table, name) if name in asked else events for fact, name in SILENCES.items()}
-    without_tls = counts.pop(VERSION)
+    without_tls = counts.pop(TLS_VERSION)
     names = cast("list[str | None]", [row[0] for row in rows])
     oldest, newest = (
         cast("list[datetime]", [row[table.index(name)] for row in rows])

@@ -35,7 +35,7 @@ audit = logging.getLogger("tls_audit.audit")
 STRICTER: Final = "1.3"
 """The floor to ask for when nothing is below the usual one."""
 
-LISTED: Final = 10
+HISTORY_RUNS: Final = 10
 """Runs in a person's history: more is nothing to go on from."""
 
 SAYABLE_KEPT: Final = 1_000
@@ -116,7 +116,7 @@ class Questions:
             engine = self.grammar.engine_of(question)
             caution = self._check(question, engine)
             about = self._runs, question, engine, now, self.grammar.question
-            earlier = None if fresh else self._costs.earlier(*about, self.grammar.window_typed)
+            earlier = None if fresh else self._costs.earlier(*about, self.grammar.window_typed, user)
             if earlier is not None:
                 question = replace(question, window=self.grammar.question(earlier).window)
             elif not confirmed:
@@ -244,7 +244,7 @@ class Questions:
 
     def history(self, user: str) -> list[Run]:
         """A person's latest runs, newest first."""
-        return self._runs.latest(user, LISTED)
+        return self._runs.latest(user, HISTORY_RUNS)
 
     def cost(self, run: Run) -> str:
         """What a run has read and cost, in words; nothing where that is nothing."""

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bot import wording
 from bot.app.access import NotAllowed
+from bot.app.limits import Limits
 from bot.digests import order as orders
 from bot.digests import report as reports
 from bot.digests import scan
@@ -75,6 +76,7 @@ class DigestOrders:
         wake: Callable[[], None],
         by_channel: bool = False,
         most: int | None = None,
+        limits: Limits | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`wake` tells the workers of this process that there is something to do. A digest is changed by its
@@ -86,6 +88,7 @@ class DigestOrders:
         self._wake = wake
         self._by_channel = by_channel
         self._most = most
+        self._limits = limits or Limits()
         self._clock = clock
 
     # --- orders
@@ -169,7 +172,7 @@ class DigestOrders:
         """The question of a digest, for yesterday. UserError where it is none, or says what digests do."""
         parse, now = self._grammar.parse, self._clock()
         try:
-            question = parse(f"yesterday by={scan.VIEW} {words}", now=now, zone=UTC)
+            question = parse(f"yesterday by={scan.FINDINGS_VIEW} {words}", now=now, zone=UTC)
         except UserError:
             parse(words, now=now, zone=UTC)  # a mistake of another kind says so itself
             question = None
@@ -254,8 +257,12 @@ class DigestOrders:
         """Forget it, and all that it has told."""
         self._digests.remove(digest.id)
 
-    def tell_now(self, digest: Digest, *, key: str) -> Run:
-        """Have it told at once, of the days that it told last by its schedule; the same `key`, once."""
+    def tell_now(self, digest: Digest, *, user: str, key: str) -> Run:
+        """Have it told at once, of the days that it told last by its schedule; the same `key`, once.
+
+        That asks an engine anew: it counts among the questions of `user`, and TooMuch ends them.
+        """
+        self._limits.take("question", user)
         now = self._clock()
         day = digest.schedule.latest(now)
         run = promise(digest, day, runs=self._runs, grammar=self._grammar, now=now, key=key, at_once=True)
@@ -299,7 +306,7 @@ def promise(
     """Have the digest of a local date told: a run that tells it, and one that asks, the scan, which all
     digests share that ask the same over the same days. The same `key` is told once."""
     window, before = scan.windows(digest, day)
-    text = f"{window} by={scan.VIEW} {digest.scope}"
+    text = f"{window} by={scan.FINDINGS_VIEW} {digest.scope}"
     awaits = None
     try:
         question = grammar.parse(text, now=now, zone=UTC)

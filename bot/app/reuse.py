@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bot.store.run import Run, Step
     from bot.store.runs import Runs
 
-LOOKED_AT: Final = 50
+COMPARED_RUNS: Final = 50
 """Past runs that an estimate, or a look for an earlier answer, goes through."""
 
 REMEMBERED: Final = timedelta(days=90)
@@ -66,18 +66,22 @@ class Costs:
         now: datetime,
         asked: Callable[[Run], Question],
         typed: Callable[[Run], str],
+        user: str,
     ) -> Run | None:
-        """A run whose answer is as good: the same question, asked a few minutes ago and paid for then.
+        """A run whose answer is as good for `user`: the same question, asked and paid for a few minutes ago.
 
-        `asked` is a run's question, `typed` the words of its window.
+        What another asked in private is none: nobody else is to know that it was asked. `asked` is a run's
+        question, `typed` the words of its window.
         """
         if engine not in self._prices or not self._reuse:
             return None
-        for run in runs.answered(engine, now - self._reuse, LOOKED_AT, view=question.view.name):
+        for run in runs.answered(engine, now - self._reuse, COMPARED_RUNS, view=question.view.name):
             if not run.steps or any(step.adopted is not None for step in run.steps):
                 continue
             before, within = _asked(run, asked), now - run.created
             if before is None or not _is_same(question, before):
+                continue
+            if before.private and run.user != user:
                 continue
             if _moved_along(question, before, typed(run), within):
                 return run
@@ -90,7 +94,7 @@ class Costs:
         if engine not in self._prices or self._confirm_gb is None:
             return
         rates = []
-        for run in runs.answered(engine, now - REMEMBERED, LOOKED_AT, view=question.view.name):
+        for run in runs.answered(engine, now - REMEMBERED, COMPARED_RUNS, view=question.view.name):
             before = _asked(run, asked) if run.scanned else None
             if before is not None and before.store == question.store:
                 rates.append(run.scanned / _seconds(before))

@@ -14,6 +14,7 @@ import re
 import tarfile
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, cast
@@ -37,8 +38,8 @@ FREE_BYTES: Final = 16 * MB  # of text, whatever its ratio
 HEAD_BYTES: Final = 512  # where a tar says what it is
 
 GZIP, BZIP2, XZ, ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
-ZIP, PARQUET, TAR, TAR_AT = (b"PK\x03\x04", b"PK\x05\x06"), b"PAR1", b"ustar", 257
-CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # no text has these; ESC colours some
+ZIP, PARQUET_MAGIC, TAR, TAR_AT = (b"PK\x03\x04", b"PK\x05\x06"), b"PAR1", b"ustar", 257
+CONTROL_BYTES: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")  # no text has these; ESC colours some
 MAC: Final = (b"\x00\x05\x16\x07", b"\x00\x00\x00\x01Bud1")  # what macOS writes beside files and in folders
 BOMS: Final = {
     codecs.BOM_UTF8: "utf-8",
@@ -49,20 +50,33 @@ BOMS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """In what pieces a text is taken, in bytes: `whole` where it is no longer; else in blocks of `block`."""
+
+    whole: int = WHOLE_BYTES
+    block: int = BLOCK_BYTES
+
+
+PIECES: Final = Pieces()
+
+
 class NoLog(Exception):
     """The file is something else, and nobody misses it; the message names its kind."""
 
 
-def texts(stored: Iterable[bytes]) -> Iterator[Text]:
+def texts(stored: Iterable[bytes], pieces: Pieces = PIECES) -> Iterator[Text]:
     """The texts in a file, of which `stored` are the bytes. Unusable or NoLog where it has none, or has no
     more: what came before may be cut short, and is not to be used."""
-    return _unpack(iter(stored), _Meter(), LEVELS)
+    return _unpack(iter(stored), _Meter(pieces), LEVELS)
 
 
 class _Meter:
-    """Counts what goes in and what comes out, so that a small file cannot fill the machine."""
+    """In what pieces a file is taken; counts what goes in and what comes out, so that a small file cannot
+    fill the machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, pieces: Pieces) -> None:
+        self.pieces = pieces
         self.stored = self.inflated = 0
 
     def fed(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -86,19 +100,19 @@ def _unpack(blocks: Iterator[bytes], meter: _Meter, levels: int) -> Iterator[Tex
     if not levels and (inflate or is_zip or is_tar):
         raise Unusable(f"it is packed more than {LEVELS} times over")
     if inflate:
-        yield from _unpack(meter.drawn(inflate(blocks)), meter, levels - 1)
+        yield from _unpack(meter.drawn(inflate(blocks, meter.pieces.block)), meter, levels - 1)
     elif is_zip:
         yield from _from_zip(blocks, meter, levels - 1)
     elif is_tar:
         yield from _from_tar(blocks, meter, levels - 1)
-    elif head.startswith(PARQUET):
+    elif head.startswith(PARQUET_MAGIC):
         yield from _from_parquet(blocks)
     elif head.startswith(MAC):
         raise NoLog("file of macOS")
     elif not head:
         raise NoLog("empty file")
     else:
-        yield _text(_in_utf8(head, blocks))
+        yield _text(_in_utf8(head, blocks), meter.pieces.whole)
 
 
 def _peek(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -112,13 +126,13 @@ def _peek(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     return b"".join(first)[:HEAD_BYTES], chain(first, blocks)
 
 
-def _text(blocks: Iterator[bytes]) -> Text:
+def _text(blocks: Iterator[bytes], whole: int) -> Text:
     head: list[bytes] = []
     size = 0
     for block in blocks:
         head.append(block)
         size += len(block)
-        if size > WHOLE_BYTES:
+        if size > whole:
             return chain(head, blocks)
     return b"".join(head)
 
@@ -143,7 +157,7 @@ def _coding(head: bytes) -> str:
     """The coding of a text without a mark, by where its first bytes are zero; nothing where it is no text."""
     if head.lstrip()[:1] in {b"{", b"["} and b"\0" not in head[:4]:
         return "utf-8"  # whatever else is in it
-    if not CONTROL.search(head):
+    if not CONTROL_BYTES.search(head):
         return "utf-8"
     zeros = bytes(byte == 0 for byte in head[:4])
     by_zeros = {
@@ -168,8 +182,8 @@ def _inflater(head: bytes) -> Any:
     return _zstd if head.startswith(ZSTD) else None
 
 
-def _gzip(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The text of gzip members one after another, in blocks of BLOCK_BYTES at most."""
+def _gzip(blocks: Iterable[bytes], most: int) -> Iterator[bytes]:
+    """The text of gzip members one after another, in blocks of `most` bytes at most."""
     from isal import igzip_lib
 
     member: Any = None
@@ -178,9 +192,9 @@ def _gzip(blocks: Iterable[bytes]) -> Iterator[bytes]:
             rest = block
             while rest:
                 member = member or igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-                yield member.decompress(rest, max_length=BLOCK_BYTES)
+                yield member.decompress(rest, max_length=most)
                 while not member.eof and not member.needs_input:
-                    yield member.decompress(b"", max_length=BLOCK_BYTES)
+                    yield member.decompress(b"", max_length=most)
                 rest = b""
                 if member.eof:
                     rest, member = member.unused_data.lstrip(b"\0"), None  # zeros may pad the end
@@ -190,24 +204,24 @@ def _gzip(blocks: Iterable[bytes]) -> Iterator[bytes]:
         raise Unusable("its gzip data is cut short")
 
 
-def _bzip2(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    return _members(blocks, bz2.BZ2Decompressor, "bzip2")
+def _bzip2(blocks: Iterable[bytes], most: int) -> Iterator[bytes]:
+    return _members(blocks, bz2.BZ2Decompressor, "bzip2", most)
 
 
-def _xz(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    return _members(blocks, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=128 * MB), "xz")
+def _xz(blocks: Iterable[bytes], most: int) -> Iterator[bytes]:
+    return _members(blocks, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=128 * MB), "xz", most)
 
 
-def _members(blocks: Iterable[bytes], make: Any, name: str) -> Iterator[bytes]:
+def _members(blocks: Iterable[bytes], make: Any, name: str, most: int) -> Iterator[bytes]:
     member: Any = None
     try:
         for block in blocks:
             rest = block
             while rest:
                 member = member or make()
-                yield member.decompress(rest, BLOCK_BYTES)
+                yield member.decompress(rest, most)
                 while not member.eof and not member.needs_input:
-                    yield member.decompress(b"", BLOCK_BYTES)
+                    yield member.decompress(b"", most)
                 rest = b""
                 if member.eof:
                     rest, member = member.unused_data.lstrip(b"\0"), None
@@ -217,13 +231,13 @@ def _members(blocks: Iterable[bytes], make: Any, name: str) -> Iterator[bytes]:
         raise Unusable(f"its {name} data is cut short")
 
 
-def _zstd(blocks: Iterable[bytes]) -> Iterator[bytes]:
+def _zstd(blocks: Iterable[bytes], most: int) -> Iterator[bytes]:
     import zstandard
 
     whole = zstandard.ZstdDecompressor(max_window_size=128 * MB)
     try:
         with whole.stream_reader(cast("IO[bytes]", _Blocks(blocks)), read_across_frames=True) as reader:
-            while block := reader.read(BLOCK_BYTES):
+            while block := reader.read(most):
                 yield block
     except zstandard.ZstdError as error:
         raise Unusable(f"its zstd data is damaged ({error})") from error
@@ -257,8 +271,8 @@ def _spooled(blocks: Iterator[bytes]) -> IO[bytes]:
     return file
 
 
-def _blocks_of(file: IO[bytes]) -> Iterator[bytes]:
-    while block := file.read(BLOCK_BYTES):
+def _blocks_of(file: IO[bytes], most: int) -> Iterator[bytes]:
+    while block := file.read(most):
         yield block
 
 
@@ -267,7 +281,7 @@ def _members_texts(members: Iterator[IO[bytes]], meter: _Meter, levels: int) -> 
     kind, any_log = "empty file", False
     for member in members:
         try:
-            yield from _unpack(meter.drawn(_blocks_of(member)), meter, levels)
+            yield from _unpack(meter.drawn(_blocks_of(member, meter.pieces.block)), meter, levels)
             any_log = True
         except NoLog as no_log:
             kind = str(no_log)

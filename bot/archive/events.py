@@ -20,8 +20,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from bot.archive import ocsf
-from bot.event_schema import COLUMNS as LAKE_COLUMNS
-from bot.event_schema import FLAG, MAP, TEXT, Type
+from bot.event_schema import FLAG, LAKE_COLUMNS, MAP, TEXT, Type
 
 COLUMNS: Final[dict[str, Type]] = {
     **{name: kind for name, kind in LAKE_COLUMNS.items() if not name.startswith("eventJson")},

@@ -8,20 +8,19 @@ is ever removed. Parquet that the ledger cannot explain is kept, not read, and t
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import sqlite3
-from collections import Counter
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from bot.archive.sources import delivery_day
+from bot.archive.days import Days
+from bot.archive.reports import Key, Outcome, Report, Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from bot.archive.sources import Source
@@ -35,14 +34,16 @@ READER: Final = 1
 REPLACED_SECONDS: Final = (
     3600.0  # longer than any question runs: until then a replaced file stays for its readers
 )
-DELIVERY_SLACK: Final = timedelta(days=1)  # a day's folder may hold events of the day before
 
 SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS batches (number INTEGER PRIMARY KEY, name TEXT, events INTEGER);
+CREATE TABLE IF NOT EXISTS stored (number INTEGER PRIMARY KEY, name TEXT, events INTEGER);
 CREATE TABLE IF NOT EXISTS sources (name TEXT PRIMARY KEY, size INTEGER, stamp TEXT, batch INTEGER);
 CREATE TABLE IF NOT EXISTS files (name TEXT PRIMARY KEY, batch TEXT);
 CREATE TABLE IF NOT EXISTS pending (batch TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS replaced (name TEXT PRIMARY KEY, at REAL);
+CREATE TABLE IF NOT EXISTS dropped (day TEXT);
+CREATE TABLE IF NOT EXISTS extent (files TEXT, oldest TEXT, newest TEXT);
+CREATE TABLE IF NOT EXISTS looked (place TEXT, first TEXT, last TEXT);
 CREATE TABLE IF NOT EXISTS reports (
     name TEXT PRIMARY KEY, size INTEGER, stamp TEXT, reader INTEGER, outcome TEXT, why TEXT,
     skipped TEXT, bad TEXT, first TEXT, last TEXT
@@ -50,99 +51,14 @@ CREATE TABLE IF NOT EXISTS reports (
 """
 
 
-Key = tuple[str, int, str]
-"""What a source is known by: its name, size and stamp."""
-
-
-class Outcome(StrEnum):
-    """What became of a source."""
-
-    READ = "read"
-    SKIPPED = "skipped"
-    """It is no log; nobody misses it."""
-    REFUSED = "refused"
-    """It may hold events, and cannot be read; it is not tried again until it changes."""
-    ARCHIVED = "archived"
-    """It lies in a storage class from which it must be restored first."""
-    DENIED = "denied"
-    GONE = "gone"
-    """It was listed, and vanished before it was read."""
-
+REFUSAL: Final = """
+CREATE VIEW IF NOT EXISTS batches AS SELECT name FROM "an archive of a later version"
+"""
+"""The code before asks `batches` first of all. It would take what was replaced for events, and delete what it
+does not know: so it is refused, in SQLite's words."""
 
 FINAL: Final = (Outcome.SKIPPED, Outcome.REFUSED)
 """Outcomes that only another content changes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What became of one source; of one that was read, what in it was not.
-
-    `why` is the kind of what was skipped, or ends a sentence about what could not be read. `skipped` counts
-    records by kind, `bad` by reason. `first` and `last` are the eventTimes of its events, empty if unknown.
-    """
-
-    name: str
-    outcome: Outcome
-    why: str = ""
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    bad: Mapping[str, int] = field(default_factory=dict)
-    first: str = ""
-    last: str = ""
-
-    @property
-    def is_left_out(self) -> bool:
-        """Whether there may be events in it that the archive does not have."""
-        return bool(self.bad) or self.outcome not in {Outcome.READ, Outcome.SKIPPED}
-
-    def concerns(self, start: datetime, end: datetime) -> bool:
-        """Whether its events may lie in a window: by their times, else by the day that its name tells; True
-        where neither is known."""
-        if self.first and self.last:
-            first, last = (datetime.fromisoformat(moment) for moment in (self.first, self.last))
-            return first < end and last >= start
-        try:
-            day = datetime.strptime(delivery_day(self.name), "%Y%m%d").replace(tzinfo=UTC)
-        except ValueError:
-            return True
-        return day - DELIVERY_SLACK < end and day + timedelta(days=1) > start
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What the answer to a question about a window rests on, and what is missing from it.
-
-    `left_out` are the sources of which all or a part could not be read and which may concern the window;
-    `skipped` and `records_skipped` count, whatever the window, what is no log and no call, by kind; `strays`
-    are Parquet files in the archive's folder that its ledger cannot explain, `missing` such as it lists and
-    that are not there; `is_reading` says that an ingest is under way.
-    """
-
-    left_out: tuple[Report, ...] = ()
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    records_skipped: Mapping[str, int] = field(default_factory=dict)
-    strays: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    is_reading: bool = False
-
-    @property
-    def files(self) -> int:
-        """How many files were left out as a whole."""
-        return sum(report.outcome is not Outcome.READ for report in self.left_out)
-
-    @property
-    def records(self) -> int:
-        """How many records could not be read in files of which the rest was."""
-        return sum(sum(each.bad.values()) for each in self.left_out if each.outcome is Outcome.READ)
-
-    @property
-    def outcomes(self) -> Mapping[Outcome, int]:
-        """How many files were left out as a whole, by what became of them."""
-        return Counter(each.outcome for each in self.left_out if each.outcome is not Outcome.READ)
-
-    @property
-    def are_whole(self) -> bool:
-        """Whether nothing is known to be missing, but for what an ingest is about to bring."""
-        return not (self.left_out or self.missing)
 
 
 class Ledger:
@@ -151,6 +67,12 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.db = sqlite3.connect(folder / LEDGER, check_same_thread=False)
+        with self.db:
+            self.db.execute("BEGIN IMMEDIATE")
+            before = "SELECT 1 FROM sqlite_schema WHERE name = 'batches' AND type = 'table'"
+            if self.db.execute(before).fetchone():
+                self.db.execute("ALTER TABLE batches RENAME TO stored")
+            self.db.execute(REFUSAL)
         self.db.executescript(SCHEMA)
 
     def close(self) -> None:
@@ -162,7 +84,7 @@ class Ledger:
         files, old = self._names("SELECT name FROM files"), self._names("SELECT name FROM replaced")
         pending, batches = (
             self._names("SELECT batch FROM pending"),
-            self._names("SELECT name FROM batches"),
+            self._names("SELECT name FROM stored"),
         )
         with self.db:
             for path in self.folder.glob(PARQUET):
@@ -183,18 +105,49 @@ class Ledger:
     def _names(self, query: str) -> set[str]:
         return {name for (name,) in self.db.execute(query)}
 
-    def known(self) -> set[Key]:
-        """The keys of the sources that need not be read again."""
-        final = "SELECT name, size, stamp FROM reports WHERE reader = ? AND outcome IN (?, ?)"
-        return {
-            *self.db.execute("SELECT name, size, stamp FROM sources"),
-            *self.db.execute(final, [READER, *FINAL]),
-        }
+    def knows(self, key: Key) -> bool:
+        """Whether a source need not be read again."""
+        same = "name = ? AND size = ? AND stamp = ?"
+        known = f"SELECT 1 FROM sources WHERE {same}"  # noqa: S608 - a constant
+        final = f"SELECT 1 FROM reports WHERE {same} AND reader = ? AND outcome IN (?, ?)"  # noqa: S608
+        return bool(
+            self.db.execute(known, key).fetchone()
+            or self.db.execute(final, [*key, READER, *FINAL]).fetchone()
+        )
+
+    def look(self, places: Iterable[str], days: Days) -> None:
+        """Write down that all that these places had of these days was looked at."""
+        with self.db:
+            for place in places:
+                whole = days
+                for each in _looked(self.db).get(place, []):
+                    if each.touch(whole):
+                        whole = Days(min(each.first, whole.first), max(each.last, whole.last))
+                        self._unlook(place, each)
+                self.db.execute("INSERT INTO looked VALUES (?, ?, ?)", [place, whole.first, whole.last])
+
+    def _unlook(self, place: str, days: Days) -> None:
+        gone = [place, days.first, days.last]
+        self.db.execute("DELETE FROM looked WHERE place = ? AND first = ? AND last = ?", gone)
+
+    def measure(self, files: Sequence[str], extent: tuple[datetime, datetime]) -> None:
+        """Write down the moments of the oldest and the newest event in these files."""
+        with self.db:
+            self.db.execute("DELETE FROM extent")
+            moments = [each.isoformat() for each in extent]
+            self.db.execute("INSERT INTO extent VALUES (?, ?, ?)", [_hash(files), *moments])
 
     def day(self, day: str) -> list[str]:
         """The files of a day, by their names within the archive's folder."""
         query = "SELECT name FROM files WHERE name >= ? AND name < ? ORDER BY name"
         return [name for (name,) in self.db.execute(query, [f"day={day}/", f"day={day}0"])]
+
+    def days(self) -> dict[str, list[str]]:
+        """The files of each day, an ISO date."""
+        days: dict[str, list[str]] = {}
+        for (name,) in self.db.execute("SELECT name FROM files ORDER BY name"):
+            days.setdefault(name.partition("/")[0].removeprefix("day="), []).append(name)
+        return days
 
     def announce(self, batch: str) -> None:
         """Say that files of this batch are about to appear."""
@@ -214,11 +167,10 @@ class Ledger:
         """Make a batch part of the archive, all at once."""
         with self.db:
             number = self.db.execute(
-                "INSERT INTO batches (name, events) VALUES (?, ?)", [batch, events]
+                "INSERT INTO stored (name, events) VALUES (?, ?)", [batch, events]
             ).lastrowid
             for name in replaced:
-                self.db.execute("DELETE FROM files WHERE name = ?", [name])
-                self.db.execute("INSERT OR REPLACE INTO replaced VALUES (?, ?)", [name, now])
+                self._replace(name, now)
             self.db.executemany("INSERT INTO files VALUES (?, ?)", [(name, batch) for name in files])
             self.db.executemany(
                 "INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?)",
@@ -228,9 +180,48 @@ class Ledger:
                 self._note(source.key, report)
             self.db.execute("DELETE FROM pending WHERE batch = ?", [batch])
 
+    def swap(self, batch: str, file: str, replaced: Iterable[str], now: float) -> None:
+        """Have one file stand for others, all at once."""
+        with self.db:
+            self.db.execute("INSERT INTO files VALUES (?, ?)", [file, batch])
+            for name in replaced:
+                self._replace(name, now)
+            self.db.execute("DELETE FROM pending WHERE batch = ?", [batch])
+
+    def _replace(self, name: str, now: float) -> None:
+        self.db.execute("DELETE FROM files WHERE name = ?", [name])
+        self.db.execute("INSERT OR REPLACE INTO replaced VALUES (?, ?)", [name, now])
+
+    def keep(self, since: date | None, now: float) -> None:
+        """Let go of all days before this one: their files, which go later, and what is known of sources that
+        are not looked at any more. None: of nothing; and what was let go of may be read again."""
+        with self.db:
+            self.db.execute("DELETE FROM dropped")
+            if since is None:
+                return
+            self.db.execute("INSERT INTO dropped VALUES (?)", [since.isoformat()])
+            kept = Days.of(_midnight(since), None)
+            for place, days in _looked(self.db).items():
+                for each in days:
+                    if each.first < kept.first:
+                        self._unlook(place, each)
+                        if each.touch(kept):
+                            clipped = [place, kept.first, each.last]
+                            self.db.execute("INSERT INTO looked VALUES (?, ?, ?)", clipped)
+            old = self._names_of(f"day={since.isoformat()}/")
+            for name in old:
+                self._replace(name, now)
+            for table in ("sources", "reports") if old else ():
+                names = self.db.execute(f"SELECT name FROM {table}")  # noqa: S608 - a constant
+                gone = [(name,) for (name,) in names if not kept.hold(name)]
+                self.db.executemany(f"DELETE FROM {table} WHERE name = ?", gone)  # noqa: S608
+
+    def _names_of(self, before: str) -> list[str]:
+        return [name for (name,) in self.db.execute("SELECT name FROM files WHERE name < ?", [before])]
+
     def next_batch(self) -> int:
         """The number that the next batch will have."""
-        (number,) = self.db.execute("SELECT coalesce(max(number), 0) + 1 FROM batches").fetchone()
+        (number,) = self.db.execute("SELECT coalesce(max(number), 0) + 1 FROM stored").fetchone()
         return int(number)
 
     def note(self, reports: Iterable[tuple[Key, Report]], *, again: bool = True) -> None:
@@ -280,8 +271,20 @@ def files(folder: Path) -> list[str] | None:
     return [name for name in names if (folder / name).exists()]
 
 
-def sources(folder: Path, start: datetime | None, end: datetime | None) -> Sources:
-    """What is missing from the archive for a window, or for all times."""
+def extent(folder: Path, files: Sequence[str]) -> tuple[datetime, datetime] | None:
+    """The moments of the oldest and the newest event in these files; None where nobody measured them."""
+    with _reader(folder) as db:
+        if db is None:
+            return None
+        query = "SELECT oldest, newest FROM extent WHERE files = ?"
+        found = db.execute(query, [_hash(files)]).fetchone()
+    return (datetime.fromisoformat(found[0]), datetime.fromisoformat(found[1])) if found else None
+
+
+def sources(
+    folder: Path, start: datetime | None, end: datetime | None, places: Sequence[str] | None
+) -> Sources:
+    """What is missing from the archive for a window, or for all times, as `Archive.sources`."""
     with _reader(folder) as db:
         if db is None:
             return Sources()
@@ -295,9 +298,14 @@ def sources(folder: Path, start: datetime | None, end: datetime | None) -> Sourc
                 " WHERE reports.skipped <> '{}' GROUP BY key"
             )
         )
+        looked = _looked(db)
+        (dropped,) = db.execute("SELECT max(day) FROM dropped").fetchone()
+        kept = date.fromisoformat(dropped) if dropped else None
+        is_kept = kept is None or (start is not None and start >= _midnight(kept))
+        wanted = Days.of(_midnight(kept) if kept and not is_kept else start, end)
         ours = {name for (name,) in db.execute("SELECT name FROM files")}
         old = {name for (name,) in db.execute("SELECT name FROM replaced")}
-        batches = {name for (name,) in db.execute("SELECT name FROM batches UNION SELECT batch FROM pending")}
+        batches = {name for (name,) in db.execute("SELECT name FROM stored UNION SELECT batch FROM pending")}
     there = {_name(path): path.stem.partition("-")[0] for path in folder.glob(PARQUET)}
     return Sources(
         left_out=tuple(
@@ -307,6 +315,12 @@ def sources(folder: Path, start: datetime | None, end: datetime | None) -> Sourc
         records_skipped=records,
         strays=tuple(sorted(name for name in there.keys() - ours - old if there[name] not in batches)),
         missing=tuple(sorted(ours - there.keys())),
+        kept_since=None if is_kept else kept,
+        unlooked=tuple(
+            place
+            for place in (looked if places is None or not looked else places)
+            if not any(each.contain(wanted) for each in looked.get(place, ()))
+        ),
         is_reading=_is_locked(folder),
     )
 
@@ -320,8 +334,12 @@ def _reader(folder: Path) -> Iterator[sqlite3.Connection | None]:
         yield None
         return
     with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as db:
-        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-        yield db if tables >= {"files", "reports"} else None
+        yield db if _has(db, "files", "reports", "stored") else None
+
+
+def _has(db: sqlite3.Connection, *tables: str) -> bool:
+    found = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    return found.issuperset(tables)
 
 
 def _left_out(db: sqlite3.Connection) -> Iterator[tuple[Key, Report]]:
@@ -333,6 +351,14 @@ def _left_out(db: sqlite3.Connection) -> Iterator[tuple[Key, Report]]:
     for name, size, stamp, outcome, why, skipped, bad, first, last in db.execute(query, values):
         report = Report(name, Outcome(outcome), why, json.loads(skipped), json.loads(bad), first, last)
         yield (name, size, stamp), report
+
+
+def _looked(db: sqlite3.Connection) -> dict[str, list[Days]]:
+    """The days that were looked at, by place, in their order."""
+    looked: dict[str, list[Days]] = {}
+    for place, first, last in db.execute("SELECT place, first, last FROM looked ORDER BY place, first"):
+        looked.setdefault(place, []).append(Days(first, last))
+    return looked
 
 
 def _is_locked(folder: Path) -> bool:
@@ -348,3 +374,11 @@ def _is_locked(folder: Path) -> bool:
 
 def _name(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time(), UTC)
+
+
+def _hash(files: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(files)).encode()).hexdigest()

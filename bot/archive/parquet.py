@@ -8,32 +8,22 @@ logged, a file keeps what the event says of its TLS (`SAID`), so that questions 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bot.archive.events import COLUMNS, Unusable
 from bot.archive.records import fits, mend
-from bot.event_schema import (
-    CLASSICAL,
-    MAP,
-    NO_HOST,
-    NO_SUITE,
-    POST_QUANTUM,
-    TEXT,
-    TIME,
-    VERSIONS,
-    WHITESPACE,
-    Type,
-)
+from bot.archive.said import SAID, SUFFIX, quoted
+from bot.archive.said import SQL as SAID_SQL
+from bot.event_schema import MAP, TEXT, TIME, VERSIONS, Type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from datetime import date, datetime
-    from pathlib import Path
+    from datetime import datetime
 
     import duckdb
 
@@ -45,13 +35,15 @@ JSON_BUFFER: Final = 8 << 20  # DuckDB reads twice this, or twice the longest re
 WRITE: Final = "(FORMAT parquet, COMPRESSION zstd)"
 ROWS_AT_ONCE: Final = 1_000
 TLS: Final = "tlsDetails"
+ORDER: Final = "saidVersion NULLS LAST, eventSource, userIdentity.arn, eventTime"
+"""Of the events of a batch: of what is alike, less is stored, and less read."""
 READ: Final = "read_parquet({}, hive_partitioning=false, union_by_name=true)"
 
 
 @dataclass(slots=True)
 class Spool:
-    """Events of one UTC day, a line of JSON each, sorted by time; `longest` in bytes; whether some of them
-    bear the same eventID, and whether some bear none."""
+    """Events of one UTC day, a line of JSON each; `longest` in bytes; whether some of them bear the same
+    eventID, and whether some bear none."""
 
     day: str
     path: Path
@@ -89,7 +81,7 @@ def write(connection: duckdb.DuckDBPyConnection, spool: Spool, parquet: Path) ->
         if is_fine:
             _mend_all_but(is_fine, spool)
         try:
-            count = _count(connection.execute(_copy(spool, parquet), {"spool": _literal(spool.path)}))
+            count = _write(connection, _loaded(spool), parquet, {"spool": _literal(spool.path)})
         except (duckdb.DataError, duckdb.ProgrammingError) as error:
             why = str(error).splitlines()[0]
         else:
@@ -118,31 +110,48 @@ class Merged:
     replaced: dict[Path, Path]
 
 
-def merge(connection: duckdb.DuckDBPyConnection, parquet: Path, held: Sequence[Path], spool: Spool) -> Merged:
-    """Leave every event once in `parquet` and `held`, files of one day.
+def merge(
+    connection: duckdb.DuckDBPyConnection, parquet: Path, held: Mapping[Path, str], spool: Spool
+) -> Merged:
+    """Leave every event once in `parquet` and `held`, files of the same day and of others, each with its day.
 
-    Copies of an event bear the same eventID; of each column the copy that says more stays. Events without an
-    id are copies where all of their columns are the same.
+    Copies of an event bear the same eventID; of each column the copy that says more stays, and the event on
+    the day where it is held. Events without an id are copies where all of their columns are the same.
     """
     doubles = _collapse(connection, parquet) if spool.copies or spool.nameless else 0
-    if not held:
-        return Merged(doubles, {})
-    files: dict[str, str | list[str]] = {"new": _literal(parquet), "held": [_literal(path) for path in held]}
-    new, old = READ.format("$new"), READ.format("$held")
-    known = f"(SELECT eventID FROM {old} WHERE eventID <> '') USING (eventID)"
-    named = _count(connection.execute(f"SELECT count(*) FROM {new} SEMI JOIN {known}", files))
-    replaced = _fill(connection, parquet, held) if named else {}
-    if named or spool.nameless:
+    same = _sharing(connection, parquet, held) if held else {}
+    replaced = _fill(connection, parquet, same)
+    alike = [path for path, day in held.items() if day == spool.day and spool.nameless]
+    if same or alike:
         rest = parquet.with_suffix(".rest")
-        rows = f"SELECT {_COLUMNS} FROM {new} ANTI JOIN {known} WHERE eventID <> ''"
-        if spool.nameless:
-            rows += f" UNION ALL (SELECT {_COLUMNS} FROM {new} WHERE {_NAMELESS}"
-            rows += f" EXCEPT SELECT {_COLUMNS} FROM {old} WHERE {_NAMELESS})"
+        files: dict[str, str | list[str]] = {"new": _literal(parquet)}
+        new = READ.format("$new")
+        rows = f"SELECT {_COLUMNS} FROM {new}"
+        if same:
+            files["same"] = _literals(same)
+            known = f"(SELECT eventID FROM {READ.format('$same')} WHERE eventID <> '') USING (eventID)"
+            rows += f" ANTI JOIN {known}"
+        if alike:
+            files["alike"] = _literals(alike)
+            rows += f" WHERE eventID <> '' UNION ALL (SELECT {_COLUMNS} FROM {new} WHERE {_NAMELESS}"
+            rows += f" EXCEPT SELECT {_COLUMNS} FROM {READ.format('$alike')} WHERE {_NAMELESS})"
         before = _count(connection.execute(f"SELECT count(*) FROM {new}", {"new": files["new"]}))
         kept = _write(connection, rows, rest, files)
         rest.replace(parquet)
         doubles += before - kept
     return Merged(doubles, replaced)
+
+
+def _sharing(
+    connection: duckdb.DuckDBPyConnection, parquet: Path, held: Mapping[Path, str]
+) -> dict[Path, str]:
+    """Those of `held` that have an event of which `parquet` has a copy; only ids are read."""
+    old = "read_parquet($held, hive_partitioning = false, filename = true)"
+    ids = f"(SELECT eventID FROM {READ.format('$new')} WHERE eventID <> '') USING (eventID)"
+    query = f"SELECT DISTINCT filename FROM (SELECT filename, eventID FROM {old}) SEMI JOIN {ids}"
+    files = {"new": _literal(parquet), "held": _literals(held)}
+    names = {name for (name,) in connection.execute(query, files).fetchall()}
+    return {path: day for path, day in held.items() if str(path) in names}
 
 
 def _collapse(connection: duckdb.DuckDBPyConnection, parquet: Path) -> int:
@@ -160,10 +169,13 @@ def _collapse(connection: duckdb.DuckDBPyConnection, parquet: Path) -> int:
     return before - kept
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, parquet: Path, held: Sequence[Path]) -> dict[Path, Path]:
+def _fill(connection: duckdb.DuckDBPyConnection, parquet: Path, held: Mapping[Path, str]) -> dict[Path, Path]:
     """The files of `held` that have an event of which `parquet` has a copy that says more, each with its
-    fuller twin beside `parquet`."""
-    files: dict[str, str | list[str]] = {"new": _literal(parquet), "held": [_literal(path) for path in held]}
+    fuller twin beside `parquet`, named by its day."""
+    replaced: dict[Path, Path] = {}
+    if not held:
+        return replaced
+    files: dict[str, str | list[str]] = {"new": _literal(parquet), "held": _literals(held)}
     new, old = READ.format("$new"), READ.format("$held")
     differ = " OR ".join(f'n."{name}" IS DISTINCT FROM h."{name}"' for name in COLUMNS)
     connection.execute(
@@ -171,7 +183,6 @@ def _fill(connection: duckdb.DuckDBPyConnection, parquet: Path, held: Sequence[P
         f" USING (eventID) WHERE eventID <> '' AND ({differ})",
         files,
     )
-    replaced: dict[Path, Path] = {}
     if not _count(connection.execute("SELECT count(*) FROM differing")):
         return replaced
     copies = " UNION ALL ".join(
@@ -180,14 +191,16 @@ def _fill(connection: duckdb.DuckDBPyConnection, parquet: Path, held: Sequence[P
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE fuller AS SELECT {_FULLEST} FROM ({copies}) GROUP BY eventID", files
     )
-    for number, path in enumerate(held):
+    _, chunk, _ = parquet.name.split(".")
+    for number, (path, day) in enumerate(held.items()):
         file = {"file": _literal(path)}
         one = READ.format("$file")
         rows = f"SELECT {_COLUMNS} FROM {one} h SEMI JOIN fuller USING (eventID)"
-        better = f"SELECT {_COLUMNS} FROM fuller SEMI JOIN {one} USING (eventID)"
+        times = f"(SELECT eventID, eventTime AS heldTime FROM {one}) USING (eventID)"
+        better = f"SELECT {_ON_ITS_DAY} FROM fuller JOIN {times}"
         gained = f"SELECT count(*) FROM ({better} EXCEPT {rows})"
         if _count(connection.execute(gained, file)):
-            twin = parquet.with_name(f"{parquet.name.removesuffix('.parquet')}m{number}.parquet")
+            twin = parquet.with_name(f"{day}.{chunk}m{number}{parquet.name[:10].replace('-', '')}.parquet")
             rest = f"SELECT {_COLUMNS} FROM {one} ANTI JOIN fuller USING (eventID)"
             _write(connection, f"{rest} UNION ALL {better}", twin, file)
             replaced[path] = twin
@@ -200,11 +213,51 @@ def _write(
     to: Path,
     files: Mapping[str, str | list[str]],
 ) -> int:
-    return _count(
-        connection.execute(
-            f"COPY (SELECT *, {_SAID} FROM ({rows}) ORDER BY eventTime) TO {_quoted(to)} {WRITE}", files
-        )
-    )
+    """Write events with what they say, in `ORDER` if they can be sorted in memory, and count them."""
+    import duckdb
+
+    query, target = f"SELECT *, {SAID_SQL} FROM ({rows})", f"{quoted(to)} {WRITE}"
+    try:
+        return _count(connection.execute(f"COPY ({query} ORDER BY {ORDER}) TO {target}", files))
+    except duckdb.OutOfMemoryException:  # unsorted, it needs little more than a row group
+        return _count(connection.execute(f"COPY ({query}) TO {target}", files))
+
+
+class Unmergeable(Exception):
+    """Files that cannot be made one, and stay as they are."""
+
+
+def join(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], to: Path, *, sort_rows: int) -> None:
+    """Make one file of others that share no event. What is old comes first, so that a question about it skips
+    the other row groups by their statistics; and what is near in time stays together. Up to `sort_rows` of
+    events are sorted anew; more, which would fill the memory, stay in the order of their files."""
+    import duckdb
+
+    try:
+        about = connection.execute(
+            "SELECT file_name, sum(row_group_num_rows) FROM parquet_metadata($files)"
+            " WHERE path_in_schema = 'eventTime' GROUP BY file_name ORDER BY min(stats_min_value)",
+            {"files": _literals(files)},
+        ).fetchall()
+        wanted = sum(int(rows) for _, rows in about)
+        events = [_told(Path(name)) for name, _ in about]
+        if wanted <= sort_rows:
+            rows = f"SELECT * FROM ({' UNION ALL '.join(events)}) ORDER BY {ORDER}"
+        else:
+            halves = [f"{each} WHERE {which}" for which in (_OLD, f"NOT {_OLD}") for each in events]
+            rows = " UNION ALL ".join(halves)
+        written = _count(connection.execute(f"COPY ({rows}) TO {quoted(to)} {WRITE}"))
+    except duckdb.Error as error:
+        raise Unmergeable(str(error).partition("\n")[0]) from error
+    if written != wanted:
+        raise Unmergeable(f"of {wanted} events {written} were written")
+
+
+def _told(file: Path) -> str:
+    """The events of a file, with what they say: that is found anew where other tables found it."""
+    said = ", ".join(f'"{name}"' for name in SAID) if file.name.endswith(SUFFIX) else SAID_SQL
+    one = f"read_parquet({quoted(_literal(file))}, hive_partitioning = false)"
+    return f"SELECT * FROM (SELECT {_COLUMNS}, {said} FROM {one})"
 
 
 def as_json(file: Path, folder: Path) -> Iterator[list[bytes]]:
@@ -223,21 +276,19 @@ def as_json(file: Path, folder: Path) -> Iterator[list[bytes]]:
             raise Unusable(f"its Parquet cannot be read: {str(error).splitlines()[0]}") from error
 
 
-def events_sql(folder: Path, files: Sequence[str] | None) -> str:
+def events_sql(folder: Path, files: Sequence[str]) -> str:
     """The statement that makes `events`, with the folders' `day` as a DATE, in an embedded engine: of these
-    files within `folder`, or of all where None. Of files written before `SAID`, or by other tables, what they
+    files within `folder`. Of files written before `SAID`, or by other tables, what they
     say is found anew."""
-    if files is None:
-        files = sorted(str(path.relative_to(folder)) for path in folder.glob("day=*/*.parquet"))
     if not files:
         return f"CREATE TABLE events ({_fields(COLUMNS, TIME, TEXT)}, {_fields(SAID, TIME, TEXT)}, day DATE)"
     told = [name for name in files if name.endswith(SUFFIX)]
     untold = [name for name in files if not name.endswith(SUFFIX)]
     said = ", ".join(f'"{name}"' for name in SAID)
     selects = []
-    for names, columns in ((told, said), (untold, _SAID)):
+    for names, columns in ((told, said), (untold, SAID_SQL)):
         if names:
-            paths = ", ".join(_quoted(f"{_literal(folder)}/{_literal(name)}") for name in names)
+            paths = ", ".join(quoted(f"{_literal(folder)}/{_literal(name)}") for name in names)
             selects.append(
                 f"SELECT {_COLUMNS}, {columns}, day FROM read_parquet([{paths}], "
                 "hive_partitioning = true, hive_types = {'day': DATE})"
@@ -245,30 +296,29 @@ def events_sql(folder: Path, files: Sequence[str] | None) -> str:
     return f"CREATE VIEW events AS {' UNION ALL '.join(selects)}"
 
 
-def extent(folder: Path, files: Sequence[str] | None, *days: date) -> tuple[datetime, datetime] | None:
-    """The moments of the oldest and the newest event of some days; None where they have none."""
+def extent(folder: Path, files: Sequence[str]) -> tuple[datetime, datetime] | None:
+    """The moments of the oldest and the newest event in files within `folder`; None where they have none."""
     import duckdb
 
     with closing(duckdb.connect()) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(events_sql(folder, files))
-        query = "SELECT min(eventTime), max(eventTime) FROM events WHERE day IN (SELECT unnest($1::DATE[]))"
-        found = connection.execute(query, [list(days)]).fetchone()
+        found = connection.execute(
+            f"SELECT min(eventTime), max(eventTime) FROM {READ.format('$files')}",
+            {"files": [f"{_literal(folder)}/{_literal(name)}" for name in files]},
+        ).fetchone()
     if found is None or found[0] is None:
         return None
     oldest, newest = (moment.replace(tzinfo=UTC) for moment in found)
     return oldest, newest
 
 
-def _copy(spool: Spool, parquet: Path) -> str:
+def _loaded(spool: Spool) -> str:
     # Times are read as TIMESTAMPTZ, since read_json drops the offset of a TIMESTAMP; maps as JSON, since it
     # drops the quotes of a string that becomes VARCHAR.
     read = ", ".join(f"\"{name}\": '{_type(kind, 'TIMESTAMPTZ', 'JSON')}'" for name, kind in COLUMNS.items())
     keep = ", ".join(f'"{name}"::{_type(kind, TIME, TEXT)} AS "{name}"' for name, kind in COLUMNS.items())
     longest = max(JSON_BUFFER, spool.longest + 1)
     options = f"format='newline_delimited', maximum_object_size={longest}, columns={{{read}}}"
-    query = f"SELECT {keep} FROM read_json($spool, {options})"
-    return f"COPY (SELECT *, {_SAID} FROM ({query})) TO {_quoted(parquet)} {WRITE}"
+    return f"SELECT {keep} FROM read_json($spool, {options})"
 
 
 def _type(kind: Type, moment: str, any_json: str) -> str:
@@ -306,63 +356,16 @@ _COLUMNS: Final = ", ".join(f'"{name}"' for name in COLUMNS)
 _FULLEST: Final = ", ".join(
     "eventID" if name == "eventID" else _fullest(name, kind) for name, kind in COLUMNS.items()
 )
+_ON_ITS_DAY: Final = ", ".join(
+    "CASE WHEN eventTime::DATE = heldTime::DATE THEN eventTime ELSE heldTime END AS eventTime"
+    if name == "eventTime"
+    else f'"{name}"'
+    for name in COLUMNS
+)
+_OLD: Final = (
+    f"coalesce(saidVersion IN ({', '.join(quoted(each) for each in VERSIONS if each < 'TLSv1.2')}), false)"
+)
 _NAMELESS: Final = "coalesce(eventID, '') = ''"
-
-
-# --- what an event says of its TLS
-
-SAID: Final[dict[str, Type]] = {"saidVersion": TEXT, "unreadVersion": TEXT, "unsaid": "UTINYINT"}
-"""`saidVersion` is in CloudTrail's spelling, "" for a text that is none, which is in `unreadVersion`.
-`unsaid` is the sum of `UNSAID` of what the event does not say."""
-
-UNSAID: Final = {"suite": 1, "exchange": 2, "host": 4}
-
-
-def _text(field: str) -> str:
-    return f"lower(trim(tlsDetails.{field}, {_quoted(WHITESPACE)}))"
-
-
-def _among(field: str, texts: Iterable[str]) -> str:
-    return f"{_text(field)} IN ({', '.join(map(_quoted, texts))})"
-
-
-def _said() -> dict[str, str]:
-    """The SQL of each column of `SAID`. What nearly every event says comes first: that costs no trimming."""
-    version, usual = (
-        "tlsDetails.tlsVersion",
-        f"tlsDetails.tlsVersion IN ({', '.join(map(_quoted, VERSIONS))})",
-    )
-    versions = " ".join(
-        f"WHEN {_among('tlsVersion', texts)} THEN {_quoted(name)}" for name, texts in VERSIONS.items()
-    )
-    known = [text for texts in VERSIONS.values() for text in texts]
-    groups = {**CLASSICAL, **POST_QUANTUM}
-    names = [text for texts in groups.values() for text in texts]
-    missing = {
-        "suite": (
-            "starts_with(tlsDetails.cipherSuite, 'ECDHE-') "
-            "OR starts_with(tlsDetails.cipherSuite, 'TLS_AES_')",
-            _among("cipherSuite", NO_SUITE),
-        ),
-        "exchange": (
-            f"tlsDetails.keyExchange IN ({', '.join(map(_quoted, groups))})",
-            f"NOT {_among('keyExchange', names)}",
-        ),
-        "host": (
-            "ends_with(tlsDetails.clientProvidedHostHeader, '.amazonaws.com')",
-            _among("clientProvidedHostHeader", NO_HOST),
-        ),
-    }
-    unsaid = " + ".join(
-        f"(CASE WHEN {says} THEN 0 WHEN coalesce({lacks}, true) THEN {UNSAID[name]} ELSE 0 END)"
-        for name, (says, lacks) in missing.items()
-    )
-    return {
-        "saidVersion": f"CASE WHEN {usual} THEN {version} {versions} WHEN {version} IS NOT NULL THEN '' END",
-        "unreadVersion": f"CASE WHEN {usual} THEN NULL WHEN NOT {_among('tlsVersion', ['', *known])}"
-        f" THEN {version} END",
-        "unsaid": f"({unsaid})::UTINYINT",
-    }
 
 
 def _literal(path: Path | str) -> str:
@@ -373,17 +376,10 @@ def _literal(path: Path | str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
-def _quoted(path: object) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+def _literals(paths: Iterable[Path]) -> list[str]:
+    return [_literal(path) for path in paths]
 
 
 def _count(result: duckdb.DuckDBPyConnection) -> int:
     row = result.fetchone()
     return int(row[0]) if row else 0
-
-
-_SAID: Final = ", ".join(f'{sql} AS "{name}"' for name, sql in _said().items())
-
-TABLES: Final = hashlib.sha256(_SAID.encode()).hexdigest()[:8]
-"""Names the tables by which `SAID` is found: a file that was written by others is read by these."""
-SUFFIX: Final = f"-{TABLES}.parquet"

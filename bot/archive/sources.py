@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.archive import content
+from bot.archive.days import EVER, Days
 from bot.archive.events import Unusable
 from bot.errors import EngineError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from bot.archive.content import Text
+    from bot.archive.content import Pieces, Text
 
     Content = bytes | Iterator[Text]  # a short text; or the texts of what is long or holds several
 
@@ -60,12 +61,13 @@ class Gone(Unusable):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file or an object; `stamp` changes when its content does. `read` gives its bytes as stored."""
+    """A file or an object; `stamp` changes when its content does. `read` gives its bytes as stored,
+    in blocks of so many at most."""
 
     name: str
     size: int
     stamp: str
-    read: Callable[[], Iterator[bytes]]
+    read: Callable[[int], Iterator[bytes]]
 
     @property
     def key(self) -> tuple[str, int, str]:
@@ -74,27 +76,37 @@ class Source:
 
 @dataclass(slots=True)
 class Found:
-    """Sources in the order of their delivery, each once; what is passed over, by kind, with its names; what
-    is out of reach, and why."""
+    """Sources in the order of their delivery, each once, of some `days`, and those only that are new; what is
+    passed over, by kind, with its names; what is out of reach, and why."""
 
+    days: Days
+    is_new: Callable[[Source], bool]
     sources: list[Source] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
-    @property
-    def ignored(self) -> int:
-        return len(self.skipped)
+    def add(self, source: Source) -> None:
+        if self.is_new(source):
+            self.sources.append(source)
 
     @property
     def kinds(self) -> Counter[str]:
         return Counter(self.skipped.values())
 
 
-def find(places: Sequence[str], *, but: Path, leave_out: Sequence[str] = ()) -> Found:
+def find(
+    places: Sequence[str],
+    *,
+    but: Path,
+    leave_out: Sequence[str] = (),
+    days: Days = EVER,
+    is_new: Callable[[Source], bool] = lambda _: True,
+) -> Found:
     """What is to be read in `places`, but the folder `but` and what a pattern of `leave_out` matches: its
-    name, its path within the place, or the whole of it, as the shell's `*`, `?` and `[…]`. UserError for a
-    place that does not exist."""
-    found = Found()
+    name, its path within the place, or the whole of it, as the shell's `*`, `?` and `[…]`. Folders that tell
+    another day than `days` are not listed, and only what `is_new` is held. UserError for a place that does
+    not exist."""
+    found = Found(days, is_new)
     for place in places:
         if place.startswith("s3://"):
             _find_objects(place, found, leave_out)
@@ -105,6 +117,20 @@ def find(places: Sequence[str], *, but: Path, leave_out: Sequence[str] = ()) -> 
         by_name.values(), key=_delivery
     )  # neighbours in time share a batch: few files a day
     return found
+
+
+def check(places: Sequence[str]) -> None:
+    """UserError for a folder or file that is not there. What is in S3 only listing it can tell."""
+    for place in places:
+        if not place.startswith("s3://"):
+            _about(Path(place).expanduser())
+
+
+def _about(place: Path) -> os.stat_result:
+    try:
+        return place.stat()
+    except OSError as error:
+        raise UserError(f"{place} cannot be read: {error.strerror}.", "Check the path.") from error
 
 
 def _delivery(source: Source) -> tuple[str, str]:
@@ -126,12 +152,9 @@ def _is_left_out(name: str, within: str, patterns: Sequence[str]) -> bool:
 
 
 def _find_files(place: Path, but: Path, found: Found, leave_out: Sequence[str]) -> None:
-    try:
-        about = place.stat()
-    except OSError as error:
-        raise UserError(f"{place} cannot be read: {error.strerror}.", "Check the path.") from error
+    about = _about(place)
     if not stat.S_ISDIR(about.st_mode):
-        _add_file(place, place.name, found, leave_out)
+        _add_file(str(place), place.name, found, leave_out)
         return
     unreadable = found.unreadable
     seen = {(about.st_dev, about.st_ino)}  # a folder behind two links is read once, and a loop ends
@@ -145,14 +168,17 @@ def _find_files(place: Path, but: Path, found: Found, leave_out: Sequence[str]) 
         folders[:] = [
             name
             for name in sorted(folders)
-            if Path(folder, name) != but and _is_new(Path(folder, name), seen)
+            if Path(folder, name) != but
+            and found.days.reach(f"{folder}/{name}")
+            and _is_unseen(Path(folder, name), seen)
         ]
+        begin = len(os.path.join(place, ""))  # noqa: PTH118 - a Path for each of many files takes longest of all
         for name in names:
-            path = Path(folder, name)
-            _add_file(path, _text(path.relative_to(place)), found, leave_out)
+            path = os.path.join(folder, name)  # noqa: PTH118
+            _add_file(path, _text(path[begin:]), found, leave_out)
 
 
-def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
+def _is_unseen(folder: Path, seen: set[tuple[int, int]]) -> bool:
     try:
         about = folder.stat()
     except OSError:
@@ -164,34 +190,34 @@ def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
     return True
 
 
-def _add_file(path: Path, within: str, found: Found, leave_out: Sequence[str]) -> None:
+def _add_file(path: str, within: str, found: Found, leave_out: Sequence[str]) -> None:
     name = _text(path)
     if _is_left_out(name, within, leave_out):
         found.skipped[name] = CHOSEN
         return
     try:
-        about = path.stat()
+        about = os.stat(path)  # noqa: PTH116
     except OSError as error:
         found.unreadable.append((name, f"it cannot be read: {error.strerror}"))
         return
     if not stat.S_ISREG(about.st_mode):
         found.skipped[name] = NOT_REGULAR
         return
-    found.sources.append(Source(name, about.st_size, str(about.st_mtime_ns), lambda: _read(path)))
+    found.add(Source(name, about.st_size, str(about.st_mtime_ns), lambda most: _read(Path(path), most)))
 
 
 def _text(path: str | Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _read(path: Path) -> Iterator[bytes]:
+def _read(path: Path, most: int) -> Iterator[bytes]:
     try:
         # what became a pipe meanwhile must not be waited for
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise Unusable("it is not a regular file any more")
-            while block := file.read(content.BLOCK_BYTES):
+            while block := file.read(most):
                 yield block
     except FileNotFoundError as error:
         raise Gone("it was deleted meanwhile") from error
@@ -214,17 +240,34 @@ def _find_objects(place: str, found: Found, leave_out: Sequence[str]) -> None:
     count = 0
     with _s3_errors(place, "s3:ListBucket"):
         client = boto3.Session().client("s3", config=Config(max_pool_connections=S3_READERS))
-        pages = client.get_paginator("list_objects_v2").paginate(
-            Bucket=bucket, Prefix=prefix, OptionalObjectAttributes=["RestoreStatus"]
-        )
-        for page in pages:
-            for item in page.get("Contents", []):
-                count += 1
+        for item in _listed(client, bucket, prefix, found.days):
+            count += 1
+            if found.days.hold(item["Key"]):
                 _add_object(client, bucket, item, found, leave_out)
     if not count:
         raise UserError(
             f"There is nothing under {place}.", "Check bucket and prefix, as in s3://bucket/AWSLogs/."
         )
+
+
+def _listed(client: Any, bucket: str, prefix: str, days: Days) -> Iterator[dict[str, Any]]:
+    """The objects under a prefix, but pages of other days: whatever the layout, a listing is sorted, so that
+    it may go on where the next of these days can begin."""
+    options: dict[str, str] = {}
+    while True:
+        page = client.list_objects_v2(
+            Bucket=bucket, Prefix=prefix, OptionalObjectAttributes=["RestoreStatus"], **options
+        )
+        items = page.get("Contents", [])
+        yield from items
+        if not page.get("IsTruncated"):
+            return
+        last = items[-1]["Key"] if items else ""
+        after = days.skip(last)
+        if after > last:
+            options = {"StartAfter": after}
+        else:
+            options = {"ContinuationToken": page["NextContinuationToken"]}
 
 
 def _add_object(
@@ -237,7 +280,7 @@ def _add_object(
     elif _is_left_out(name, key, leave_out):
         found.skipped[name] = CHOSEN
     else:
-        found.sources.append(_object(client, bucket, item))
+        found.add(_object(client, bucket, item))
 
 
 def _object(client: Any, bucket: str, item: dict[str, Any]) -> Source:
@@ -246,14 +289,14 @@ def _object(client: Any, bucket: str, item: dict[str, Any]) -> Source:
     restored = bool(item.get("RestoreStatus", {}).get("RestoreExpiryDate"))
     is_archived = kind in ARCHIVED_CLASSES and not restored
 
-    def read() -> Iterator[bytes]:
+    def read(most: int) -> Iterator[bytes]:
         if is_archived:
             raise Archived(f"it is archived ({kind})")
         with (
             _s3_errors(name, "s3:GetObject (and kms:Decrypt where the trail is encrypted)", one=True),
             closing(client.get_object(Bucket=bucket, Key=item["Key"])["Body"]) as body,
         ):
-            yield from body.iter_chunks(content.BLOCK_BYTES)
+            yield from body.iter_chunks(most)
 
     stamp = f"{item['ETag']} restored" if restored else item["ETag"]
     return Source(name, item["Size"], stamp, read)
@@ -300,7 +343,7 @@ def _of_one_object(code: str | None, message: str, action: str) -> Unusable | No
 # --- content
 
 
-def read_ahead(sources: Sequence[Source]) -> Iterator[tuple[Source, Future[Content]]]:
+def read_ahead(sources: Sequence[Source], pieces: Pieces) -> Iterator[tuple[Source, Future[Content]]]:
     """Every source in turn, with its content being read in other threads. `result()` may raise Unusable or
     NoLog, and so may the texts when they are read."""
     remote = any(source.name.startswith("s3://") for source in sources)
@@ -313,7 +356,7 @@ def read_ahead(sources: Sequence[Source]) -> Iterator[tuple[Source, Future[Conte
             while waiting and (len(waiting) > readers or weight + source.size > AHEAD_BYTES):
                 weight -= waiting[0][0].size
                 yield waiting.popleft()
-            waiting.append((source, pool.submit(_content, source)))
+            waiting.append((source, pool.submit(_content, source, pieces)))
             weight += source.size
         while waiting:
             yield waiting.popleft()
@@ -321,8 +364,8 @@ def read_ahead(sources: Sequence[Source]) -> Iterator[tuple[Source, Future[Conte
         pool.shutdown(cancel_futures=True)
 
 
-def _content(source: Source) -> Content:
-    texts = content.texts(source.read())
+def _content(source: Source, pieces: Pieces) -> Content:
+    texts = content.texts(source.read(pieces.block), pieces)
     first = next(texts, b"")
     if not isinstance(first, bytes):
         return chain([first], texts)

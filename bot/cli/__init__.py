@@ -7,8 +7,8 @@ from typing import Final
 
 BAD_QUESTION: Final = 2
 FAILURE: Final = 1
-FINDINGS: Final = 3
-UNSURE: Final = 4
+EXIT_FINDINGS: Final = 3
+EXIT_UNSURE: Final = 4
 """A zero that is not to be believed; like findings, only for who asks with --fail-on-findings."""
 INTERRUPTED: Final = 130
 """128 and the number of SIGINT, as shells have it."""

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import typer
 
-from bot.cli import FINDINGS, UNSURE
+from bot.cli import EXIT_FINDINGS, EXIT_UNSURE
 from bot.errors import BotError, EngineBusy, EngineError, UserError
 from bot.wording import counted
 
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from bot.answers.summary import Summary
-    from bot.archive.archive import Progress as IngestProgress
+    from bot.archive.ingest import Progress as IngestProgress
     from bot.engines import Engine, Progress, Statement
     from bot.question.views import View
+    from bot.question.window import Window
     from bot.table import Table
 
-EXAMPLES: Final = (
+TERMINAL_EXAMPLES: Final = (
     ("last 7d", "calls over TLS older than 1.2, by service"),
     ("last 7d service=s3", "who calls S3 with it, in full"),
     ("who is on tls 1.1 since monday", "the same words, or plain ones"),
@@ -130,9 +131,9 @@ def ask(
         if sample:
             folder = Path(temporary.enter_context(tempfile.TemporaryDirectory(prefix="tls-audit-sample-")))
             logs, archive = folder / "logs", folder / "archive"
-            here = {"engine": engines.DEFAULT, "logs": str(logs), "archive": archive}
+            here = {"engine": engines.DEFAULT_ENGINE, "logs": str(logs), "archive": archive}
             chosen = chosen.model_copy(update=here)
-        names = (engines.DEFAULT,) if sample else tuple(engines.ENGINES)
+        names = (engines.DEFAULT_ENGINE,) if sample else tuple(engines.ENGINES)
         events = parts.archive(chosen)
         available = {name: parts.engine(chosen, name, events) for name in names}
         asked = parse(
@@ -165,12 +166,12 @@ def ask(
             samples.write(logs, now)
             engine.prepare(_unseen)
         else:
-            _prepare(engine, chosen.logs)
+            _prepare(engine, chosen.logs, asked.window)
         with ExitStack() as kept:
             with terminal.query_progress() if not quiet else nullcontext(_tell_nothing) as progress:
 
                 def run(name: str) -> tuple[Table, int]:
-                    table = _patiently(engine, statements[name], progress)
+                    table = patiently(engine, statements[name], progress)
                     return table, table.scanned
 
                 answer = kept.enter_context(answering.answer(asked, run, engine=engine, cap=chosen.max_rows))
@@ -191,7 +192,7 @@ def _verdict(summary: Summary) -> int:
     """The exit code of an answer, for whoever wants it told by that."""
     from bot.answers.belief import Belief
 
-    return {Belief.FINDINGS: FINDINGS, Belief.PARTIAL: FINDINGS, Belief.DOUBTED: UNSURE}.get(
+    return {Belief.FINDINGS: EXIT_FINDINGS, Belief.PARTIAL: EXIT_FINDINGS, Belief.DOUBTED: EXIT_UNSURE}.get(
         summary.verdict.belief, 0
     )
 
@@ -204,7 +205,7 @@ def _help() -> str:
     """How to ask, by examples."""
     from bot.question.filters import FILTERS
 
-    lines = [f"    tls-audit ask {example:34} {what}" for example, what in EXAMPLES]
+    lines = [f"    tls-audit ask {example:34} {what}" for example, what in TERMINAL_EXAMPLES]
     return "\n".join(
         [
             "Ask which clients still call AWS with old TLS:",
@@ -222,8 +223,13 @@ def _sql(statement: Statement) -> str:
     return f"{statement.sql}{fold}"
 
 
-def _patiently(engine: Engine, asked: Statement, progress: Progress) -> Table:
-    """The answer, however often the engine has no room first. What Ctrl-C leaves running is cancelled."""
+def patiently(
+    engine: Engine, asked: Statement, progress: Progress, pause: Callable[[float], None] = time.sleep
+) -> Table:
+    """The answer, however often the engine has no room first; `pause` is how that is waited for, in seconds.
+
+    What Ctrl-C leaves running is cancelled.
+    """
     ref: str | None = None
 
     def keep(ref_: str | None, state: str, scanned: int) -> None:
@@ -237,7 +243,7 @@ def _patiently(engine: Engine, asked: Statement, progress: Progress) -> Table:
             return engine.run(asked, token=token, resume=ref, progress=keep)
         except EngineBusy:
             progress(ref, "waiting for its turn", 0)
-            time.sleep(BUSY_SECONDS)
+            pause(BUSY_SECONDS)
 
 
 def _zone() -> tzinfo:
@@ -247,11 +253,11 @@ def _zone() -> tzinfo:
     return tz.gettz() or UTC
 
 
-def _prepare(engine: Engine, logs: str) -> None:
-    """Have the engine take in what is new, and tell what it could not."""
+def _prepare(engine: Engine, logs: str, window: Window) -> None:
+    """Have the engine take in what is new for this window, and tell what it could not."""
     from bot.cli import terminal
 
-    done = engine.prepare(terminal.ingest_progress)
+    done = engine.prepare(terminal.ingest_progress, window.start, window.end)
     if done is None:
         return
     if done.bad:
@@ -271,19 +277,19 @@ def _write(
     view: View,
     form: Format,
     output: Path | None,
-    said: tuple[str, str] | None,
+    words: tuple[str, str] | None,
     zone: tzinfo,
     now: datetime,
 ) -> None:
     """The rows go to the file or to stdout; the words about them to whichever of the two is for people."""
     from bot.cli import terminal
 
-    title, report = said or ("", "")
+    title, report = words or ("", "")
     with _plain_errors(output):
         if output is not None:
             with _whole(output) as file:
                 _rows(table, view, form, file, None, zone, now)
-            if said:
+            if words:
                 rows = f"wrote {counted(table.row_count, 'row')} to {output}"
                 print(title, report, rows, sep="\n")
             return
@@ -293,15 +299,15 @@ def _write(
             _rows(table, view, form, text, width, zone, now)
             parts = [terminal.wrapped(title, width) + "\n", text.getvalue().rstrip("\n")]
             whole = [
-                part for part in [*(parts if said else parts[1:]), terminal.wrapped(report, width)] if part
+                part for part in [*(parts if words else parts[1:]), terminal.wrapped(report, width)] if part
             ]
             terminal.page("\n".join(whole))
             return
-        if said:
+        if words:
             print(title, end="\n\n", file=sys.stderr)
         _rows(table, view, form, sys.stdout, width, zone, now)
         sys.stdout.flush()
-        if said:
+        if words:
             print(report, file=sys.stderr, flush=True)
 
 

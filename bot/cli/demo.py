@@ -23,15 +23,15 @@ def demo(
     ] = None,
 ) -> None:
     """Try the bot in a small Slack of its own, on sample events. Needs no account, and keeps nothing."""
-    from bot import bootstrap as parts
+    from bot import demo as playground
     from bot import settings
 
     lines = None if script is None else _read_script(script)
     chosen = settings.load()
-    with parts.demo(chosen, host, port if lines is None else 0) as (sandbox, bot):
+    with playground.running(chosen, host, port if lines is None else 0) as (sandbox, bot):
         if lines is not None:
             for line in lines:
-                typer.echo(parts.play(sandbox, bot.runner, line))
+                typer.echo(playground.play(sandbox, bot.worker, line))
             return
         with until_stopped() as stopped:
             typer.echo(f"A Slack to try TLS Audit in: {sandbox.page_url}  (SAMPLE DATA; Ctrl-C stops)")

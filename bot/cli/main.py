@@ -15,6 +15,7 @@ from bot.cli import (
     ask,
     athena,
     client,
+    cloudwatch,
     demo,
     doctor,
     health,
@@ -38,14 +39,15 @@ app = typer.Typer(
 )
 # what looks like an option is a word of the question: `--service s3`
 app.command(epilog=ask.EXIT_CODES, context_settings={"ignore_unknown_options": True})(ask.ask)
-COMMANDS = (
+_COMMANDS = (
     *(ingest.ingest, views.views, client.client),
     *(serve.serve, demo.demo, doctor.doctor, health.health),
 )
-for command in COMMANDS:
+for command in _COMMANDS:
     app.command()(command)
 app.add_typer(lake.app, name="lake")
 app.add_typer(athena.app, name="athena")
+app.add_typer(cloudwatch.app, name="cloudwatch")
 
 
 def _tell_version(asked: bool) -> None:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from bot.answers.summary import Summary
-    from bot.archive.archive import Ingested
-    from bot.archive.archive import Progress as IngestProgress
-    from bot.archive.ledger import Report
+    from bot.archive.ingest import Ingested
+    from bot.archive.ingest import Progress as IngestProgress
+    from bot.archive.reports import Report
     from bot.question.views import View
     from bot.table import Cell, Column, Row, Table
 

@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 from bot.digests.schedule import EVERY_DAY, WORKING_DAYS, Schedule
 from bot.errors import UserError
 from bot.question.tokens import SHOWN_CHARS, Token, literal, shown, tidied, tokens
-from bot.wording import MONTHS, WEEKDAYS
+from bot.wording import MONTHS, WEEKDAYS, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,11 +69,20 @@ class Order:
     """The remaining words, as typed; perhaps none."""
 
 
+ORDER_CHARS: Final = 4_000
+"""A longer text is no order: Slack itself advises at most 4,000 characters a message."""
+
+
 def parse(text: str, *, zone: str) -> Order:
     """The order that `text` gives, by someone in `zone`, as Slack names it. Raises UserError only.
 
     Channels come as `#C0123ABC`, people and groups as `mention=U0123` or `mention=@S0123`.
     """
+    if len(text) > ORDER_CHARS:
+        raise UserError(
+            f"That is {number(len(text))} characters; {number(ORDER_CHARS)} is the most.",
+            "Order less at once.",
+        )
     return _OrderParser(tidied(text)).order(zone)
 
 

@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from bot.question.views import View
     from bot.table import Table
 
-VIEW: Final = "findings"
+FINDINGS_VIEW: Final = "findings"
 """The view that digests ask."""
 
 FINDINGS_MOST: Final = 10_000
 """More findings than that are a flood, not a list: the ones with the most calls are told."""
 
 NEWS: Final = frozenset({"new", "back"})
-OPEN: Final = frozenset({"open", "quiet"})
+STILL_OPEN: Final = frozenset({"open", "quiet"})
 
 DAYS_DRAWN: Final = 14
 WEEKS_DRAWN: Final = 8
@@ -175,12 +175,12 @@ def report(
     history: Sequence[Point],
     trusted: Collection[date],
     stale_after: timedelta,
-    told: Report | None = None,
+    previous: Report | None = None,
 ) -> tuple[Report, tuple[Finding, ...], Point | None]:
     """What the digest of `day` tells, the findings to remember, and the period before as now known;
     None where nothing was told yet, since nobody trusts a day that no digest was there for.
 
-    `told` is what was told of the same period from an older scan: what was news then, still is.
+    `previous` is what was told of the same period from an older scan: what was news then, still is.
     `history` is what it found before, oldest first; `trusted` the dates on which silence meant something.
     """
     zone = ZoneInfo(digest.schedule.zone)
@@ -197,7 +197,7 @@ def report(
         trusted=trusted,
         complete=scan.complete,
     )
-    entries = _as_told(compared.entries, told)
+    entries = _as_told(compared.entries, previous)
     earlier = [point for point in history if point.end <= start]
     last = earlier[-1] if earlier else None
     calls, calls_before = (sum(row.calls for row in rows) for rows in (scan.rows, scan.before))
@@ -231,18 +231,20 @@ def report(
     return report, compared.findings, before if last else None
 
 
-def _as_told(entries: Sequence[Entry], told: Report | None) -> tuple[Entry, ...]:
+def _as_told(entries: Sequence[Entry], previous: Report | None) -> tuple[Entry, ...]:
     """The entries of a period that was told before: what was new, back or resolved then is not called old,
     only because it is told again."""
-    if told is None:
+    if previous is None:
         return tuple(entries)
-    before = {entry.finding.identity: entry for entry in told.entries}
+    before = {entry.finding.identity: entry for entry in previous.entries}
     now = {entry.finding.identity for entry in entries}
     same = [
         replace(entry, change=was.change, note=was.note)
-        if entry.change in OPEN and (was := before.get(entry.finding.identity)) and was.change in NEWS
+        if entry.change in STILL_OPEN and (was := before.get(entry.finding.identity)) and was.change in NEWS
         else entry
         for entry in entries
     ]
-    gone = (each for each in told.entries if each.change == "resolved" and each.finding.identity not in now)
+    gone = (
+        each for each in previous.entries if each.change == "resolved" and each.finding.identity not in now
+    )
     return tuple(sorted([*same, *gone], key=place))

@@ -16,7 +16,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from bot.question.window import to_utc
+from bot.question.moments import to_utc
 from bot.wording import WEEKDAYS, listed
 
 _WEEK: Final = 7

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from sqlglot import exp
 
-    from bot.archive.archive import Archive, Ingested
-    from bot.archive.archive import Progress as IngestProgress
+    from bot.archive.archive import Archive
+    from bot.archive.ingest import Ingested
+    from bot.archive.ingest import Progress as IngestProgress
     from bot.table import Column, Row, Table
 
 ENGINES: Final[dict[str, str]] = {
@@ -32,7 +33,7 @@ Each is imported only when something asks for it. Who runs the bot from code of 
 the settings are loaded.
 """
 
-DEFAULT: Final = "local"
+DEFAULT_ENGINE: Final = "local"
 """The engine that answers where no setting says another. It reads the archive, and so also what is asked of
 sample events: its place is here and not in an `if`."""
 
@@ -84,6 +85,12 @@ class Sources:
     newest: datetime | None = None
     """Between which moments it has events at all, whatever the window; None: it has none."""
 
+    unlooked: tuple[str, ...] = ()
+    """Places of its log files of which some of the window's days were never looked at."""
+
+    kept_since: date | None = None
+    """The first day that is still kept, where the window begins before it."""
+
     empty_days: tuple[date, ...] = ()
     """Whole days in UTC, of the window and between `oldest` and `newest`, of which it has no event."""
 
@@ -122,8 +129,8 @@ class Offer:
     archive: Archive
     """The events of CloudTrail's log files, as Parquet."""
 
-    logs: str = ""
-    """Where those log files are, a folder or `s3://bucket/prefix`; empty: nowhere that we know."""
+    logs: tuple[str, ...] = ()
+    """Where those log files are, folders or `s3://bucket/prefix`; empty: nowhere that we know."""
 
     logs_except: tuple[str, ...] = ()
     """Patterns of what is not to be read there, as the shell's."""
@@ -205,8 +212,11 @@ class Engine(Protocol):
     def prepare(
         self,
         progress: Callable[[], AbstractContextManager[Callable[[IngestProgress], None]]],  # noqa: ARG002
+        since: datetime | None = None,  # noqa: ARG002
+        until: datetime | None = None,  # noqa: ARG002
     ) -> Ingested | None:
-        """Take in what is new before somebody at a terminal asks, where no bot does so in the background.
+        """Take in what is new, of the time from `since` until `until`, before somebody at a terminal asks
+        about it, where no bot does so in the background.
 
         `progress` opens a display of that. Returns what was taken in; None where there was nothing to do.
         Raises UserError where there is nothing to ask yet.

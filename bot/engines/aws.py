@@ -90,14 +90,15 @@ class Calls:
     """A service's calls, within their limits, for any place. Safe from any thread.
 
     `rates` are the calls a second of the operations that share a limit, the last one for all others.
-    `explain` turns the service's own codes and words into an error, or knows none.
+    `explain` turns the service's own codes into an error, or knows none; it is given the place, the IAM
+    action, and AWS's code and words.
     """
 
     def __init__(
         self,
         service: Service,
         rates: Mapping[frozenset[str], float],
-        explain: Callable[[Any, str, str], EngineError | None],
+        explain: Callable[[Any, str, str, str], EngineError | None],
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
@@ -219,7 +220,7 @@ class Calls:
         code = str(told.get("Code", ""))
         words = str(told.get("Message") or response.get("Message") or "").rstrip(".")
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if (explained := self._explain(place, code, words)) is not None:
+        if (explained := self._explain(place, action, code, words)) is not None:
             return explained
         if code in THROTTLED:
             return EngineBusy(f"AWS takes no more {action} calls for now.")

@@ -27,8 +27,8 @@ TELL_SECONDS: Final = 1.0
 """How often progress is told, and so how soon a query can be stopped."""
 
 LONGEST_AWAY: Final = timedelta(hours=1)
-"""How long AWS may not answer before a query is given up: longer than any of its queries may run by default
-(user guides of CloudTrail and Athena)."""
+"""How long AWS may not answer before a query is given up: as long as any of its queries may run by default
+(user guides of CloudTrail, Athena and CloudWatch Logs)."""
 
 
 class Patience:

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 SLOW_SECONDS: Final = 10.0
 """How long a client may be silent before its connection is closed."""
 
-STOP_SECONDS: Final = 0.1
+STOP_LOOK_SECONDS: Final = 0.1
 """How often the server looks whether it is to stop."""
 
 
@@ -52,7 +52,7 @@ class Status:
         self._server.set_app(self._pages)
         self.port = self._server.server_port
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(STOP_SECONDS,), name="status", daemon=True
+            target=self._server.serve_forever, args=(STOP_LOOK_SECONDS,), name="status", daemon=True
         )
         self._thread.start()
         return self

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import TextIO
 
-DEPTH: Final = 4
+DEPTH_KEPT: Final = 4
 """How deep an extra's lists and mappings are kept as such; below, they are text."""
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -89,9 +89,9 @@ class Lines(logging.Formatter):
         """A value as JSON has it, without secrets."""
         if value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and isfinite(value)):
             return value
-        if depth < DEPTH and isinstance(value, Mapping):
+        if depth < DEPTH_KEPT and isinstance(value, Mapping):
             return {self._hide(_text(key)): self._plain(each, depth + 1) for key, each in value.items()}
-        if depth < DEPTH and isinstance(value, (Sequence, Set)) and not isinstance(value, (str, bytes)):
+        if depth < DEPTH_KEPT and isinstance(value, (Sequence, Set)) and not isinstance(value, (str, bytes)):
             return [self._plain(each, depth + 1) for each in value]
         return self._hide(_text(value))
 

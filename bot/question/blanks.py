@@ -36,7 +36,7 @@ WEAKNESSES: Final[tuple[tuple[str, str, bool], ...]] = (
 """Why a cipher suite is weak, worst first: the reason, a pattern over OpenSSL and IANA names in capitals, and
 whether the pattern must be found or must be missing (docs/facts.md, weak cipher suites)."""
 
-GROUPS: Final = {**CLASSICAL, **POST_QUANTUM}
+READABLE_EXCHANGES: Final = {**CLASSICAL, **POST_QUANTUM}
 """Every key exchange that can be read."""
 
 _VERSION_PATH: Final = "tlsDetails.tlsVersion"
@@ -56,8 +56,8 @@ def _upper(texts: Iterable[str]) -> list[str]:
     return [text.upper() for text in texts]
 
 
-def _missing(text: exp.Expr, known: Iterable[str]) -> exp.Expr:
-    unknown = exp.Not(this=text.isin(*known))
+def _missing(text: exp.Expr, spellings: Iterable[str]) -> exp.Expr:
+    unknown = exp.Not(this=text.isin(*spellings))
     return exp.paren(exp.or_(exp.Is(this=text, expression=exp.null()), unknown))
 
 
@@ -105,14 +105,14 @@ def exchange_text() -> exp.Expr:
 def exchange() -> exp.Expr:
     """The group of the key exchange, by IANA's name."""
     case = exp.Case(this=exchange_text())
-    for name, texts in (GROUPS).items():
+    for name, texts in READABLE_EXCHANGES.items():
         for text in texts:
             case = case.when(exp.Literal.string(text), exp.Literal.string(name))
     return case
 
 
 def no_exchange() -> exp.Expr:
-    return _missing(exchange_text(), _all(GROUPS))
+    return _missing(exchange_text(), _all(READABLE_EXCHANGES))
 
 
 def classical() -> exp.Expr:
@@ -210,7 +210,7 @@ BLANKS: Final[Mapping[str, Callable[[], exp.Expr]]] = {
 }
 """What fills a view's blank, by its name."""
 
-MISSING: Final[Mapping[str, Callable[[], exp.Expr]]] = {
+IS_NULL: Final[Mapping[str, Callable[[], exp.Expr]]] = {
     "version": no_version,
     "exchange": no_exchange,
     "suite": no_suite,
@@ -227,8 +227,8 @@ def fill(node: exp.Placeholder) -> None:
     parent = node.parent
     if parent is None:
         return
-    if isinstance(parent, exp.Is) and isinstance(parent.expression, exp.Null) and node.name in MISSING:
-        parent.replace(MISSING[node.name]())
+    if isinstance(parent, exp.Is) and isinstance(parent.expression, exp.Null) and node.name in IS_NULL:
+        parent.replace(IS_NULL[node.name]())
     elif node.name == "version" and (versions := _compared(node)):
         parent.replace(version_in(versions))
     else:

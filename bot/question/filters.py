@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bot import wording
-from bot.event_schema import PRINCIPAL
+from bot.event_schema import CIPHER_SUITE, HOST, PRINCIPAL, TLS_VERSION
 from bot.question.tokens import quoted, shown
 from bot.wording import number
 
@@ -167,8 +167,9 @@ class FilterWord(NamedTuple):
     """What else people type for it."""
     is_free_text: bool = False
     """Whether any text is a value, so that one with spaces may have been meant."""
-    is_about_tls: bool = False
-    """Whether it says what counts as outdated, so that coverage is asked without it."""
+    tls_fact: str = ""
+    """What it looks at of what an event may say of its TLS. Coverage is asked without such a filter, and no
+    zero is believed where the events do not say it."""
 
 
 def _any(value: str) -> str:
@@ -255,7 +256,7 @@ FILTERS: Final[Mapping[str, FilterWord]] = {
         match=Match.VERSION,
         guess=r"(?:tls)?v?1\.[0-3]",
         aliases=("tls",),
-        is_about_tls=True,
+        tls_fact=TLS_VERSION,
     ),
     "cipher": FilterWord(
         read=_cipher,
@@ -264,7 +265,7 @@ FILTERS: Final[Mapping[str, FilterWord]] = {
         column="UPPER(TRIM(tlsDetails.cipherSuite))",
         match=Match.SUITE,
         guess=r"(?:tls|ecdhe|dhe|aes[0-9]+)[-_][a-z0-9_-]+",
-        is_about_tls=True,
+        tls_fact=CIPHER_SUITE,
     ),
     "host": FilterWord(
         read=_lower,
@@ -273,7 +274,7 @@ FILTERS: Final[Mapping[str, FilterWord]] = {
         column="tlsDetails.clientProvidedHostHeader",
         match=Match.WHOLE_ANY_CASE,
         is_free_text=True,
-        is_about_tls=True,
+        tls_fact=HOST,
     ),
 }
 

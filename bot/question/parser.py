@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from bot.errors import Unsure, UserError
 from bot.question import filters, window
 from bot.question.filters import FILTERS, BadValue, Filter
+from bot.question.moments import LEADING, NoWindow
 from bot.question.question import Policy, Question, default_floor
+from bot.question.slips import Mender, Mistake, one_of
 from bot.question.tokens import Token, literal, quoted, shown, tidied, tokens
+from bot.question.vocabulary import ALIASES, PAIR_WORDS, SINGLE, view_named
 from bot.question.window import Window
 from bot.wording import number
 
@@ -33,29 +36,8 @@ QUESTION_CHARS: Final = 4_000
 """A longer text is no question: Slack itself advises at most 4,000 characters a message."""
 VALUES_MOST: Final = 50
 TOP_MOST: Final = 1_000_000
-SHORT_WORD: Final = 5
-LONG_WORD: Final = 8
-"""Shorter words than the one, and longer ones than the other, take fewer or more slips to be another word."""
-SLIPS_MOST: Final = 2
 WINDOW_DAYS: Final = 7
 """How far back a question without a window goes."""
-
-_SINGLE: Final[Mapping[str, str]] = {
-    "min": "1.3",
-    "kx": "classical",
-    "by": "clients",
-    "top": "10",
-    "store": "prod",
-    "engine": "…",
-}
-"""The words that take one value, with an example; which engines there are is not known here."""
-_ALIASES: Final = {
-    **{alias: word for word, row in FILTERS.items() for alias in row.aliases},
-    "key-exchange": "kx",
-    "view": "by",
-}
-_PAIR_WORDS = (*FILTERS, *_SINGLE, *_ALIASES)
-_WINDOW_WORDS = ("last", "past", "this", "since", "until", "today", "yesterday", "week", "month", "days")
 
 
 def parse(
@@ -83,12 +65,12 @@ def parse(
     text = tidied(text)
     try:
         question = _QuestionParser(text, askable).question()
-    except (_Mistake, window.NoWindow) as mistake:
+    except (Mistake, NoWindow) as mistake:
         readings = _readings(text, askable)
         if len(readings) > 1:
             raise Unsure("I can read that in two ways.", readings) from None
         if not readings:
-            hint = _hint(mistake, askable) if isinstance(mistake, _Mistake) else mistake.hint
+            hint = _hint(mistake, askable) if isinstance(mistake, Mistake) else mistake.hint
             raise UserError(mistake.message, hint) from None
         question = replace(_QuestionParser(readings[0], askable).question(), read_as=readings[0])
     if len(str(question)) > QUESTION_CHARS:
@@ -96,14 +78,6 @@ def parse(
             f"Spelled out, that is over {number(QUESTION_CHARS)} characters.", "Name fewer values; `*` helps."
         )
     return question
-
-
-class _Mistake(UserError):
-    """A mistake at one place, with the whole text as it may have been meant."""
-
-    def __init__(self, message: str, hint: str = "", *, mended: str = "") -> None:
-        super().__init__(message, hint)
-        self.mended = mended
 
 
 class _Askable(NamedTuple):
@@ -128,14 +102,14 @@ def _readings(text: str, askable: _Askable) -> tuple[str, ...]:
             window.parse(words, now=askable.now, zone=askable.zone, max_days=askable.max_days)
         except Unsure as unsure:
             return unsure.readings
-        except window.NoWindow:
+        except NoWindow:
             return ()
         except UserError:
             # a window that cannot be asked, as `this weekend` on a Monday, must not be read as a part of it
             if all(window.belongs(word) and not filters.guess(word) for word in words.split()):
                 raise
             return ()
-        bare = window.LEADING.sub("", words, count=1)
+        bare = LEADING.sub("", words, count=1)
         return (words if bare.lower() in window.NO_WINDOWS_ALONE else bare,)
 
     from bot.question import plain  # most questions are not plain, and its patterns take a while
@@ -144,12 +118,12 @@ def _readings(text: str, askable: _Askable) -> tuple[str, ...]:
     try:
         for reading in readings:
             _QuestionParser(reading, askable).question()
-    except _Mistake:
+    except Mistake:
         return ()  # a word in it is wrong, and was before
     return readings
 
 
-def _hint(mistake: _Mistake, askable: _Askable) -> str:
+def _hint(mistake: Mistake, askable: _Askable) -> str:
     """The mended question, if that is a question, else the mistake's own hint."""
     if mistake.mended and shown(mistake.mended, QUESTION_CHARS) == mistake.mended:
         try:
@@ -158,7 +132,7 @@ def _hint(mistake: _Mistake, askable: _Askable) -> str:
             pass
         else:
             return f"Try: `{mistake.mended}`"
-    words = " ".join((*FILTERS, *_SINGLE, "private"))
+    words = " ".join((*FILTERS, *SINGLE, "private"))
     return mistake.hint or f"Words: {words}; a window, as `last 7d`; a view, as `clients`."
 
 
@@ -171,6 +145,7 @@ class _QuestionParser:
     def __init__(self, text: str, askable: _Askable) -> None:
         self._text = text
         self._askable = askable
+        self._mender = Mender(text, askable.views)
         self._filters: dict[tuple[str, bool], set[str]] = {}
         self._once: dict[str, str] = {}
 
@@ -189,14 +164,14 @@ class _QuestionParser:
             elif word in self._askable.views:
                 self._take_once("by", word)
             else:
-                raise self._unknown(found, place)
+                raise self._mender.unknown(found, place)
             spans.append([])
         return self._checked(self._window([span for span in spans if span]))
 
     def _take_pair(self, token: Token) -> None:
-        word = _ALIASES.get(token.text.lower(), token.text.lower())
-        if word not in _PAIR_WORDS:
-            raise self._unknown_pair(token)
+        word = ALIASES.get(token.text.lower(), token.text.lower())
+        if word not in PAIR_WORDS:
+            raise self._mender.unknown_pair(token)
         example = f"Say `{word}={self._example(word)}`, for example."
         for each in token.values:
             value = literal(each.raw)
@@ -206,16 +181,16 @@ class _QuestionParser:
                 )
             if not value.strip():
                 raise UserError(f"`{shown(token.text)}=` has no value.", example)
-            if token.negated and word in _SINGLE:
+            if token.negated and word in SINGLE:
                 raise UserError(f"`{shown(token.text)}` cannot be excluded.", example)
             try:
                 self._take(word, value, negated=token.negated)
             except BadValue as bad:
-                mended = self._mended(each.start, each.end, quoted(bad.instead)) if bad.instead else ""
-                raise _Mistake(bad.why, bad.hint, mended=mended) from None
+                mended = self._mender.mended(each.start, each.end, quoted(bad.instead)) if bad.instead else ""
+                raise Mistake(bad.why, bad.hint, mended=mended) from None
 
     def _take(self, word: str, value: str, *, negated: bool) -> None:
-        if word in _SINGLE:
+        if word in SINGLE:
             self._take_once(word, self._single(word, value))
         elif word == "cipher" and value.lower() == "weak":
             if negated:
@@ -229,8 +204,8 @@ class _QuestionParser:
 
     def _example(self, word: str) -> str:
         if word == "engine":
-            return next(iter(self._askable.engines), _SINGLE[word])
-        return FILTERS[word].example if word in FILTERS else _SINGLE[word]
+            return next(iter(self._askable.engines), SINGLE[word])
+        return FILTERS[word].example if word in FILTERS else SINGLE[word]
 
     def _take_once(self, word: str, value: str) -> None:
         before = self._once.setdefault(word, value)
@@ -261,19 +236,17 @@ class _QuestionParser:
                 hint = "`TLS_AUDIT_EVENT_DATA_STORE` names them."
                 raise BadValue(f"No store `{shown(value)}`: no stores are configured", hint=hint)
             case "store":
-                return _one_of(self._askable.stores, value, "store")
+                return one_of(self._askable.stores, value, "store")
             case "engine":
-                return _one_of(self._askable.engines, value, "engine")
+                return one_of(self._askable.engines, value, "engine")
             case _:
                 return self._view(value)
 
     def _view(self, name: str) -> str:
         if name in self._askable.views:
             return name
-        from bot.question import plain
-
-        named = plain.view_named(name, self._askable.views)
-        return named or _one_of(self._askable.views, name, "view")
+        named = view_named(name, self._askable.views)
+        return named or one_of(self._askable.views, name, "view")
 
     def _window(self, spans: list[list[Token]]) -> Window:
         now, zone, max_days = self._askable.now, self._askable.zone, self._askable.max_days
@@ -285,7 +258,7 @@ class _QuestionParser:
             if len(spans) > 1:
                 raise UserError(unsure.message, unsure.hint) from None
             start, end = spans[0][0].start, spans[0][-1].end
-            readings = tuple(self._mended(start, end, reading) for reading in unsure.readings)
+            readings = tuple(self._mender.mended(start, end, reading) for reading in unsure.readings)
             raise Unsure(unsure.message, readings) from None
         if len(windows) > 1:
             raise UserError(f"Two windows: `{shown(words[0])}` and `{shown(words[1])}`.", "Keep one.")
@@ -337,102 +310,3 @@ class _QuestionParser:
             weak_cipher="cipher=weak" in self._once,
             classical_kx="kx" in self._once,
         )
-
-    def _mended(self, start: int, end: int, instead: str) -> str:
-        return self._text[:start] + instead + self._text[end:]
-
-    def _unknown_pair(self, token: Token) -> _Mistake:
-        word = token.text.lower()
-        if word in _WINDOW_WORDS or word in ("private", "on", "from"):
-            rest = " ".join(value.raw for value in token.values)
-            instead = "private" if word == "private" else f"{word} {rest}"
-            why = f"No `{word}=`: did you mean `{shown(instead)}`?"
-            return _Mistake(why, mended=self._mended(token.start, token.end, instead))
-        near = _nearest(word, _PAIR_WORDS)
-        if not near:
-            return _Mistake(f"No `{shown(token.text)}=`.")
-        mended = self._mended(token.start, token.start + len(token.text), near)
-        return _Mistake(f"No `{shown(token.text)}=`: did you mean `{near}=`?", mended=mended)
-
-    def _unknown(self, found: list[Token], place: int) -> _Mistake:
-        """What to say of a bare word that is neither view nor window."""
-        token = found[place]
-        word, _, value = token.text.partition(":")
-        end = token.end
-        if word.lower() in _PAIR_WORDS and not value and (after := self._bare(found[place + 1 : place + 2])):
-            value, end = after[0].text, after[0].end
-        if word.lower() in _PAIR_WORDS and value:
-            instead = f"{word}={value}"
-        elif guess := filters.guess(token.text):
-            instead = f"{guess}={token.text}"
-        elif split := self._split_value(found, place):
-            return split
-        else:
-            from bot.question import plain
-
-            choices = (*self._askable.views, *_WINDOW_WORDS, "private")
-            instead = "" if plain.means_something(token.text) else _nearest(token.text, choices)
-        if not instead:
-            return _Mistake(f"I do not know `{shown(token.text)}`.")
-        why = f"I do not know `{shown(token.text)}`: did you mean `{shown(instead)}`?"
-        return _Mistake(why, mended=self._mended(token.start, end, instead))
-
-    def _bare(self, found: list[Token]) -> list[Token]:
-        """The first of `found`, up to one that means something by itself."""
-        bare = []
-        for token in found:
-            word = token.text.lower()
-            timely = window.belongs(word) and not (filters.guess(word) or word.isdigit())
-            if token.values or word in self._askable.views or word == "private" or timely:
-                break
-            bare.append(token)
-        return bare
-
-    def _split_value(self, found: list[Token], place: int) -> _Mistake | None:
-        """The mistake of `agent=My App`: a value with a space and no quotes."""
-        before = found[place - 1] if place else None
-        word = _ALIASES.get(before.text.lower(), before.text.lower()) if before else ""
-        if not before or not before.values or word not in FILTERS or not FILTERS[word].is_free_text:
-            return None
-        last = before.values[-1]
-        end = self._bare(found[place:])[-1].end
-        instead = quoted(self._text[last.start : end])
-        why = f"I do not know `{shown(found[place].text)}`: a value with spaces wants quotes."
-        return _Mistake(why, f"Say `{word}={shown(instead)}`.", mended=self._mended(last.start, end, instead))
-
-
-def _nearest(word: str, choices: Collection[str]) -> str:
-    """The one of `choices` that `word` is a slip of; nothing where it may well be another word.
-
-    In a short word, letters may be missing, doubled or swapped, but none be another: `post` is not `past`.
-    """
-    word = word.lower()
-    slips = {choice: _slips(word, choice) for choice in choices if abs(len(choice) - len(word)) <= SLIPS_MOST}
-    near = [
-        choice for choice, slips_ in slips.items() if slips_ <= (1 if len(word) < LONG_WORD else SLIPS_MOST)
-    ]
-    if len(word) < SHORT_WORD:
-        near = [choice for choice in near if len(choice) != len(word) or sorted(choice) == sorted(word)]
-    return min(near, key=lambda choice: slips[choice], default="")
-
-
-def _slips(word: str, other: str) -> int:
-    """How many letters are missing, too many, wrong or swapped with their neighbour."""
-    above: list[int] = []
-    row = list(range(len(other) + 1))
-    for at, letter in enumerate(word, start=1):
-        before, above, row = above, row, [at]
-        for place, meant in enumerate(other, start=1):
-            cost = min(above[place] + 1, row[-1] + 1, above[place - 1] + (letter != meant))
-            if at > 1 and place > 1 and word[at - 2] == meant and letter == other[place - 2]:
-                cost = min(cost, before[place - 2] + 1)
-            row.append(cost)
-    return row[-1]
-
-
-def _one_of(choices: Collection[str], value: str, noun: str) -> str:
-    for choice in choices:
-        if choice.lower() == value.lower():
-            return choice
-    hint = f"{noun.capitalize()}s: {', '.join(choices)}"
-    raise BadValue(f"No {noun} `{shown(value)}`", instead=_nearest(value, choices), hint=hint)

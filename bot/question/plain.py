@@ -1,7 +1,8 @@
 """Plain questions, as `who is still on tls 1.1 last week`, put into the words of the grammar by rules.
 
-Every word must mean something here, or be known to mean nothing (`FILLERS`): a question of which a word is
-not understood is not read at all, for the word may have been the one that mattered, as `not` or `first`.
+Every word must mean something here, or be known to mean nothing (`FILLERS` of `vocabulary`): a question of
+which a word is not understood is not read at all, for the word may have been the one that mattered, as `not`
+or `first`.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.question import filters
+from bot.question import filters, vocabulary
 from bot.question.filters import FILTERS, BadValue
 from bot.question.tokens import quoted, tokens, unquoted
+from bot.question.vocabulary import COUNTS, FILLERS, view_named
 from bot.question.window import belongs
 
 if TYPE_CHECKING:
@@ -25,87 +27,16 @@ WINDOW_WORDS: Final = 10
 USUAL_NEW: Final = ("today", "last 7d", "last 30d")
 """What is new shows only beside what was there before: the days of a question, or more of them."""
 
-VIEW_NAMES: Final = {
-    name: view
-    for view, names in {
-        "principals": "principal user users role roles who identity identities person people caller"
-        " anyone anybody everyone everybody someone somebody team teams",
-        "clients": "client agent agents sdk sdks app apps application applications tool tools library"
-        " libraries software useragent user-agent user-agents",
-        "services": "service api apis",
-        "addresses": "address ip ips where source-ip host-address from-where",
-        "accounts": "account",
-        "regions": "region",
-        "ciphers": "cipher suite suites cipher-suite cipher-suites",
-        "versions": "version",
-        "trend": "day days date daily time timeline",
-        "findings": "finding",
-        "requests": "request event events",
-        "calls": "call",
-        "key-exchange": "kx key-exchanges",
-        "callers": "access-key access-keys accesskey key keys",
-        "coverage": "covered",
-    }.items()
-    for name in names.split()
-}
-"""What people call the views; each goes by its own name as well."""
-
-_FILLERS = (
-    "a an the and or of to in on at for from with via over using use uses used user's still "
-    "please thanks thank you hi hey hello show me us list give tell find get gets got see sees "
-    "seen look looks which what what's that those these this is are was were am be been being do "
-    "does did have has had there any anything everything all we i our my ours want need needs "
-    "know can could should talk come comes came call calls called calling make makes made making "
-    "hit hits hitting access accesses accessing run runs running affected clean ok okay fine old "
-    "outdated legacy deprecated obsolete outdated-tls insecure ancient tls ssl aws api traffic "
-    "request requests how many number ever yet currently now only just in-use it they them their "
-    "receive receives connect connects connecting ask asks asked people's across against into as"
-)
-FILLERS: Final = frozenset(_FILLERS.split())
-"""Words that may stand anywhere and change nothing: what is counted is calls over old TLS anyhow."""
-_UNLESS_NAMED: Final = frozenset({"logs", "states", "monitoring", "organizations"})
-"""Services whose names are ordinary words."""
-_SPOKEN: Final = {
-    "secrets manager": "secretsmanager",
-    "step functions": "states",
-    "dynamo": "dynamodb",
-    "api gateway": "apigateway",
-    "parameter store": "ssm",
-    "route 53": "route53",
-}
-_AGENTS: Final = frozenset({"python", "java", "curl", "ruby", "golang", "php", "dotnet", "nodejs", "awscli"})
-_COUNTS: Final = {
-    word: count
-    for count, word in enumerate(
-        ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), start=1
-    )
-} | {"twenty": 20}
-_NEGATIONS: Final = frozenset(
-    {"not", "no", "nor", "but", "except", "without", "never", "neither", "excluding", "unless", "isn't"}
-)
-_OF_ALL_CALLS: Final = frozenset({"versions", "ciphers", "trend", "coverage", "key-exchange", "findings"})
-"""Views that no other view can stand in for."""
-_ORDINARY: Final = frozenset(
-    {"least", "lost", "list", "post", "count", "weekend", "most", "host", "cost", "best", "test", "next"}
-)
-"""Words that are near one of ours and are none."""
 _VERSIONS: Final = ("1.0", "1.1", "1.2", "1.3")
 
 _V = r"(?:(?:tls|ssl)[\s-]*)?v?1\.[0-3]|tls[\s-]*v?1(?![.0-9])"
 _VS = rf"(?:{_V})(?:\s+(?:(?:or|and|/)\s+)?(?:{_V}))*"
-_NOT = r"(?:not|isn't|isnt|aren't|arent|wasn't|weren't|cannot|can't|doesn't|don't)"
-_BETWEEN_NOT = r"(?:\s+(?:yet|still|on|at|with|over|using|use|be|do|does|speak|speaking))*\s+"
-_EXCEPT = (
-    r"(?:(?:(?:all|everything|everyone)\s+(?:but|except))|except(?:\s+for)?|excluding|without"
-    r"|(?:but\s+)?not(?:\s+(?:to|in|from|on))?|other\s+than"
-    r"|besides|apart\s+from|outside(?:\s+of)?|ignoring)"
-)
-_NUMBER = rf"(?:[0-9]{{1,7}}|{'|'.join(_COUNTS)})"
+_NUMBER = rf"(?:[0-9]{{1,7}}|{'|'.join(COUNTS)})"
 _COMPARED = re.compile(
     r"(?<!\S)(?:-{1,2})?(?:tls|version|ssl)\s*(<=|>=|<|>)\s*(?:tls)?v?(1\.[0-3])(?!\S)", re.IGNORECASE
 )
 _SPELLED_COUNT = re.compile(
-    rf"\b(?:{'|'.join(_COUNTS)})(?=\s+(?:minute|hour|day|week|month|year)s\b)", re.IGNORECASE
+    rf"\b(?:{'|'.join(COUNTS)})(?=\s+(?:minute|hour|day|week|month|year)s\b)", re.IGNORECASE
 )
 _SIGNS: Final = {"<": "older than {}", "<=": "{} or older", ">": "newer than {}", ">=": "{} or newer"}
 _OPTION = re.compile(r"(?<!\S)--?(?=[A-Za-z])")
@@ -121,7 +52,7 @@ def read(
     """`text`, tidied, in the words of the grammar: once, or as often as it can be meant; nothing if it is not
     understood. `windows` gives the windows that some words name, likewise.
     """
-    text = _SPELLED_COUNT.sub(lambda found: str(_COUNTS[found[0].lower()]), text)
+    text = _SPELLED_COUNT.sub(lambda found: str(COUNTS[found[0].lower()]), text)
     text = unquoted(text, lambda piece: _OPTION.sub("", _COMPARED.sub(_in_words, piece)))
     pairs: list[str] = []
     words: list[str] = []
@@ -135,17 +66,6 @@ def read(
         return ()
     reader = _Reader(" ".join(words), pairs, views, stores, windows)
     return reader.readings() if reader.understands() else ()
-
-
-def view_named(name: str, views: Collection[str]) -> str:
-    """The view that people call `name`; nothing where that is none."""
-    lower = name.lower()
-    return lower if lower in views else next(iter({VIEW_NAMES.get(lower, "")} & set(views)), "")
-
-
-def means_something(word: str) -> bool:
-    """Whether a word is one of ours, so that it is no slip of another one."""
-    return any(word.lower() in known for known in (FILLERS, VIEW_NAMES, _ORDINARY))
 
 
 def _in_words(compared: re.Match[str]) -> str:
@@ -162,7 +82,7 @@ class _Reader:
     stores: Collection[str]
     windows: Callable[[str], tuple[str, ...]]
     at: int = 0
-    said: list[str] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
     """Words of the grammar."""
     grouped: list[str] = field(default_factory=list)
     """Views asked for by `by` or `per`."""
@@ -200,7 +120,7 @@ class _Reader:
 
     def readings(self) -> tuple[str, ...]:
         """What was understood, in the grammar's words: one text, or two."""
-        alone = [view for view in self.named if view in _OF_ALL_CALLS]
+        alone = [view for view in self.named if view in vocabulary.VIEWS_OF_THEIR_OWN]
         views = tuple(dict.fromkeys([*self.grouped, *alone] if self.grouped else self.named))
         either = [tuple(f"by={view}" for view in views)] if views else []
         if self.is_new:
@@ -215,7 +135,7 @@ class _Reader:
         if sum(len(each) > 1 for each in either) > 1 or any(len(each) > 2 for each in either):
             return ()
         made = [""]
-        for each in [*either, *((word,) for word in dict.fromkeys(self.said))]:
+        for each in [*either, *((word,) for word in dict.fromkeys(self.words))]:
             made = [f"{text} {way}".strip() for text in made for way in each]
         return tuple(made)
 
@@ -231,7 +151,7 @@ class _Reader:
         found = self._take(r"\x00([0-9]+)")
         if found:
             raw = self.pairs[int(found[1])]
-            self.said.append(raw)
+            self.words.append(raw)
             word = re.match(r"([^=!\s]+)\s*(!?)=", raw)
             self.last = f"{word[1].lower()}{word[2]}=" if word else ""
             return True
@@ -242,7 +162,7 @@ class _Reader:
             except BadValue:
                 pass
             else:
-                self.said.append(f"{self.last}{quoted(more[1])}")
+                self.words.append(f"{self.last}{quoted(more[1])}")
                 return True
         if more:
             self.at = more.start()
@@ -255,11 +175,11 @@ class _Reader:
         return (
             bool(view_named(word, self.views))
             or belongs(word)
-            or any(lower in known for known in (FILLERS, _NEGATIONS, _ORDINARY))
+            or any(lower in known for known in (FILLERS, vocabulary.NEGATIONS, vocabulary.NEAR_MISSES))
         )
 
     def _versions(self) -> bool:
-        if found := self._take(rf"{_NOT}{_BETWEEN_NOT}({_V})(?:\s+yet)?"):
+        if found := self._take(rf"{vocabulary.NOT}{vocabulary.BETWEEN_NOT}({_V})(?:\s+yet)?"):
             return self._not_on(_versions(found[1])[0])
         if found := self._take(
             rf"(?:is|are|was|were)?\s*(?:older\s+than|below|under|lower\s+than|less\s+than|earlier\s+than|before"
@@ -282,19 +202,19 @@ class _Reader:
     def _older(self, floor: int) -> bool:
         if not 0 < floor < len(_VERSIONS):
             return False
-        self.said.append(f"min={_VERSIONS[floor]}")
+        self.words.append(f"min={_VERSIONS[floor]}")
         return True
 
     def _only(self, versions: Collection[str]) -> bool:
         if versions:
-            self.said.append(f"version={','.join(versions)}")
+            self.words.append(f"version={','.join(versions)}")
         return bool(versions)
 
     def _not_on(self, version: str) -> bool:
         """`not on 1.2` may be meant of those behind only, or of those ahead as well."""
         behind = f"min={version}"
         if version == _VERSIONS[-1]:
-            self.said.append(behind)
+            self.words.append(behind)
             return True
         others = f"version={','.join(each for each in _VERSIONS if each != version)}"
         self.either.append((behind, others) if version != _VERSIONS[0] else (others,))
@@ -312,19 +232,19 @@ class _Reader:
 
     def _weak(self) -> bool:
         if self._take(r"weak\s+(?:tls\s+)?(?:cipher[\s-]?suites?|ciphers?|suites?)"):
-            self.said.append("cipher=weak")
+            self.words.append("cipher=weak")
             return True
         quantum = r"(?:post[\s-]quantum|pqc?|quantum[\s-]safe)(?:\s+(?:tls|crypto|key\s+exchange))?"
-        if self._take(rf"(?:{_NOT}|without|no){_BETWEEN_NOT}{quantum}(?:\s+yet)?") or self._take(
-            r"classical\s+(?:kx|key[\s-]exchange)"
-        ):
-            self.said.append("kx=classical")
+        if self._take(
+            rf"(?:{vocabulary.NOT}|without|no){vocabulary.BETWEEN_NOT}{quantum}(?:\s+yet)?"
+        ) or self._take(r"classical\s+(?:kx|key[\s-]exchange)"):
+            self.words.append("kx=classical")
             return True
         if self._take(r"(?:is\s+|anything\s+|what's\s+|who's\s+)?new"):
             self.is_new = True
             return True
         if self._take(r"private(?:ly)?"):
-            self.said.append("private")
+            self.words.append("private")
             return True
         return False
 
@@ -335,13 +255,13 @@ class _Reader:
         )
         if found:
             count = found[1].lower()
-            self.said.append(f"top={_COUNTS.get(count, count)}")
+            self.words.append(f"top={COUNTS.get(count, count)}")
             return True
         return self._take(rf"(?:the\s+)?(?:{worst}|top)(?=\s+[a-z]+s\b)") is not None  # `top clients`
 
     def _filter(self) -> bool:
         start = self.at
-        excluded = self._take(_EXCEPT) is not None
+        excluded = self._take(vocabulary.EXCEPT) is not None
         if excluded:
             self._skip()
         taken = 0
@@ -350,7 +270,9 @@ class _Reader:
             word = self._take(rf"({'|'.join((*FILTERS, 'source', 'acct'))})(?:\s*:\s*|\s+)([^\x00\s]+)")
             value = (
                 word
-                or self._take(r"(" + "|".join(name.replace(" ", r"\s+") for name in _SPOKEN) + r")")
+                or self._take(
+                    r"(" + "|".join(name.replace(" ", r"\s+") for name in vocabulary.SPOKEN_SERVICES) + r")"
+                )
                 or self._take(r"([^\x00\s]+)")
             )
             if value is None or not self._say(value, excluded=excluded):
@@ -378,16 +300,16 @@ class _Reader:
         is_named = value.re.groups == 2
         text = value[2] if is_named else value[1]
         lower = " ".join(text.lower().split())
-        text = _SPOKEN.get(lower, text)
+        text = vocabulary.SPOKEN_SERVICES.get(lower, text)
         if is_named:
             word = {"source": "service", "acct": "account"}.get(value[1].lower(), value[1].lower())
             if FILTERS[word].is_free_text or view_named(text, self.views) or lower in FILLERS:
                 return False
-        elif lower in _SPOKEN:
+        elif lower in vocabulary.SPOKEN_SERVICES:
             word = "service"
-        elif lower in _AGENTS:
+        elif lower in vocabulary.AGENT_NAMES:
             word, text = "agent", lower
-        elif lower in _UNLESS_NAMED or not (word := filters.guess(text)):
+        elif lower in vocabulary.ORDINARY_SERVICES or not (word := filters.guess(text)):
             return False
         if excluded and word == "version":
             return False  # `used 1.0 but not 1.1` is about people; a filter is about calls
@@ -396,14 +318,14 @@ class _Reader:
         except BadValue:
             return False
         self.last = f"{word}{'!' if excluded else ''}="
-        self.said.append(f"{self.last}{quoted(text)}")
+        self.words.append(f"{self.last}{quoted(text)}")
         return True
 
     def _store(self) -> bool:
         names = [re.escape(name) for name in self.stores]
         found = self._take(f"({'|'.join(names)})") if names else None
         if found:
-            self.said.append(f"store={quoted(found[1])}")
+            self.words.append(f"store={quoted(found[1])}")
         return found is not None
 
     def _view(self) -> bool:

@@ -16,7 +16,7 @@ from sqlglot import exp, parse_one
 from bot.event_schema import ROLE, VERSIONS
 from bot.question import blanks
 from bot.question.filters import FILTERS, Match, spelled
-from bot.question.views import forget_lines
+from bot.question.views import conjuncts, forget_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -76,14 +76,14 @@ _ANY_LETTER: Final = str.maketrans(dict.fromkeys(ascii_letters, "a") | dict.from
 
 
 def narrow(select: exp.Select, *conditions: exp.Expr) -> None:
-    """Add `conditions` to the WHERE, which stays one flat AND."""
-    where = select.args["where"]
-    where.set("this", exp.and_(*where.this.flatten(), *conditions, copy=False))
+    """Add `conditions` to the WHERE, which is one flat AND from then on."""
+    if said := [*conjuncts(select), *conditions]:
+        select.set("where", exp.Where(this=exp.and_(*said, copy=False)))
 
 
 def coverage(question: Question, views: Mapping[str, View]) -> Question:
     """What was read for `question`: the same window and filters, whatever the TLS."""
-    filters = tuple(filter_ for filter_ in question.filters if not FILTERS[filter_.word].is_about_tls)
+    filters = tuple(filter_ for filter_ in question.filters if not FILTERS[filter_.word].tls_fact)
     return replace(question, view=views["coverage"], policy=None, filters=filters, top=None)
 
 

@@ -16,6 +16,7 @@ _QUOTED = (
     r"""|[\u201c\u201d\u201e][^\u201c\u201d"]*[\u201c\u201d"]|[\u2018\u2019\u201a][^\u2018\u2019']*[\u2018\u2019'])"""
 )
 _QUOTES = ('"', "'", "\u201c", "\u201d", "\u201e", "\u2018", "\u2019", "\u201a")
+_CLOSING = ('"', "'", "\u201c", "\u201d", "\u2018", "\u2019")
 _AROUND_WORDS = "".join(_QUOTES) + "`,;?!()"
 _LITERAL = re.compile(rf"(?<![^\s=＝,，]){_QUOTED}")
 _COMMAND = re.compile(r"\s*/?tls-audit(?:\s+ask)?(?=\s|$)\s*", re.IGNORECASE)
@@ -27,6 +28,8 @@ _EMOJI = re.compile(r"(?<!\S):[a-z0-9_+'-]+:(?::skin-tone-[2-6]:)?(?!\S)")
 _THANKS = r"(?:please|pls|plz|thanks|thank\s+you|many\s+thanks|thx|ty|cheers|asap)"
 _COURTESY_BEFORE = re.compile(rf"\A(?:(?:{_THANKS}|hi|hey|hello)[\s,;.!:]+)+", re.IGNORECASE)
 _COURTESY_AFTER = re.compile(
+    # from the first of several signs or blanks on, for a wall of them is looked at once and not from each
+    r"(?:(?<![,;.!-])(?=[,;.!-])|(?<!\s)(?=\s))"
     rf"(?:[,;.!-]*\s+(?:[-–]\s*)?(?:{_THANKS}"
     r"|cc:?(?:\s+(?:@[\w.-]+|[UWS][A-Z0-9]{6,}),?)+)[.!]*)+$",
     re.IGNORECASE,
@@ -68,7 +71,8 @@ def tidied(text: str) -> str:
     whole = text.strip().strip("`")
     text = whole[1:-1] if re.fullmatch(_QUOTED, whole) else whole
     text = unquoted(text, _retyped).strip(" ")
-    text = text if re.search(rf"{_QUOTED}$", text) else text.rstrip(" ?!,;")
+    ends_quoted = text.endswith(_CLOSING) and re.search(rf"{_QUOTED}$", text)
+    text = text if ends_quoted else text.rstrip(" ?!,;")
     return _COURTESY_AFTER.sub("", _COURTESY_BEFORE.sub("", text)).strip(" ")
 
 

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Final
 
 from bot import event_schema
 from bot.errors import UserError
+from bot.question import functions
 from bot.table import Column, ColumnType
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ RESERVED: Final = frozenset(
 """Words that mean something else in a question, so that no view may take them as its name."""
 
 
-_VIEW_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+VIEW_NAME_CHARS: Final = 31
+"""The longest name of a view."""
+
+_VIEW_NAME = re.compile(r"[a-z][a-z0-9-]*")
 _HEADER = re.compile(r"--\s*([a-z]+):\s*(.*?)\s*")
 _KEYS = frozenset({"title", "about", "source", "by", "chart"})
 
@@ -131,12 +135,15 @@ def _read_folder(folder: Path) -> Iterator[View]:
 def parse(name: str, text: str, *, where: str) -> View:
     """The view in `text`. UserError says `where`, and on which line, it is broken."""
     broken = _Broken(where)
+    if len(name) > VIEW_NAME_CHARS:
+        raise broken(f"a view's name has at most {VIEW_NAME_CHARS} characters, and `{name}` has {len(name)}")
     if not _VIEW_NAME.fullmatch(name) or name in RESERVED:
         raise broken("a view is named with a-z, 0-9 and -, and not with a word of the question itself")
     header = _read_header(text, broken)
     select = _parse_select(text, broken)
     _check_shape(select, broken)
     _check_columns(select, broken)
+    _check_functions(select, broken)
     columns = tuple(_promised(projection, broken) for projection in select.expressions)
     placeholders = _placeholders(select)
     forget_lines(select)
@@ -151,7 +158,7 @@ def parse(name: str, text: str, *, where: str) -> View:
         columns=columns,
         measure=_measure(select),
         has_policy="outdated" in placeholders,
-        narrows=select.args.get("having") is not None or not _conjuncts(select) <= {":outdated", *_WINDOW},
+        narrows=select.args.get("having") is not None or not _said(select) <= {":outdated", *_WINDOW},
     )
 
 
@@ -224,17 +231,31 @@ def _check_shape(select: exp.Select, broken: _Broken) -> None:
     unknown = _placeholders(select) - PLACEHOLDERS
     if unknown:
         raise broken(f"no blank `:{min(unknown)}`; there are {', '.join(sorted(PLACEHOLDERS))}")
-    if not _conjuncts(select) >= _WINDOW:
+    if not _said(select) >= _WINDOW:
         raise broken("WHERE says `eventTime >= :start AND eventTime < :end`, joined by AND only")
 
 
 _WINDOW: Final = frozenset({"eventTime >= :start", "eventTime < :end"})
 
 
-def _conjuncts(select: exp.Select) -> set[str]:
-    """What WHERE joins by AND."""
+def _said(select: exp.Select) -> set[str]:
+    return {condition.sql() for condition in conjuncts(select)}
+
+
+def conjuncts(select: exp.Select) -> list[exp.Expr]:
+    """The conditions of which all hold: what WHERE joins by AND, or the one that it is; none without one."""
+    from sqlglot import exp
+
     where = select.args.get("where")
-    return set() if where is None else {node.sql() for node in where.this.flatten()}
+    waiting = [] if where is None else [where.this]
+    found = []
+    while waiting:
+        condition = waiting.pop(0).unnest()
+        if isinstance(condition, exp.And):
+            waiting = [condition.left, condition.right, *waiting]
+        else:
+            found.append(condition)
+    return found
 
 
 def _check_columns(select: exp.Select, broken: _Broken) -> None:
@@ -255,9 +276,15 @@ def _check_columns(select: exp.Select, broken: _Broken) -> None:
             raise broken(f"no column `{'.'.join(parts)}` in CloudTrail Lake", _line(column))
 
 
+def _check_functions(select: exp.Select, broken: _Broken) -> None:
+    for node in select.walk():
+        if why := functions.refusal(node):
+            raise broken(why, _line(node))
+
+
 def find_type(parts: list[str]) -> event_schema.Type | None:
     """The type at a dotted path of `event_schema.COLUMNS`, whatever its case; None where there is none."""
-    found: event_schema.Type | None = event_schema.COLUMNS
+    found: event_schema.Type | None = event_schema.LAKE_COLUMNS
     for part in parts:
         if not isinstance(found, dict):
             return None
@@ -296,6 +323,8 @@ def infer_type(node: exp.Expr) -> ColumnType | None:
         return infer_type(node.this)
     if isinstance(node, exp.Coalesce):
         return infer_type(node.this)
+    if isinstance(node, (exp.DateAdd, exp.AtTimeZone)):
+        return "TIME" if infer_type(node.this) == "TIME" else None
     if isinstance(node, exp.Case):
         return infer_type(node.args["ifs"][0].args["true"])
     if isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Div)):
@@ -324,7 +353,7 @@ def _functions() -> tuple[tuple[tuple[type[exp.Expr], ...], ColumnType], ...]:
 
     counts = (exp.Count, exp.ApproxDistinct, exp.Year, exp.Month, exp.Day, exp.DayOfWeekIso, exp.DateDiff)
     return (
-        ((*counts, exp.Length), "INTEGER"),
+        ((*counts, exp.Length, exp.Extract), "INTEGER"),
         ((exp.Round, exp.Avg), "NUMBER"),
         ((exp.TimestampTrunc, exp.DateTrunc), "TIME"),
         ((exp.Predicate, exp.Connector, exp.Not), "FLAG"),

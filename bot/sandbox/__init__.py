@@ -25,7 +25,7 @@ from bot.sandbox.people import People
 from bot.sandbox.rates import Rates
 from bot.sandbox.rules import check_blocks, check_metadata, check_view
 from bot.sandbox.shapes import Json, Problem
-from bot.sandbox.slack import EVENTS, SCOPES, Options, Slack
+from bot.sandbox.slack import DEFAULT_EVENTS, DEFAULT_SCOPES, Options, Slack
 from bot.sandbox.sockets import Delivery, Sockets
 from bot.sandbox.state import Channel, Command, File, Group, Message, User, View, Workspace
 from bot.sandbox.transcript import transcript
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
 
 __all__ = [
-    "EVENTS",
-    "SCOPES",
+    "DEFAULT_EVENTS",
+    "DEFAULT_SCOPES",
     "Broken",
     "Channel",
     "Clock",
@@ -60,7 +60,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 10.0
+WAIT_SECONDS = 10.0
 UPLOAD_MOST = 1_073_741_824  # docs: files, 1 GB
 STOP_SECONDS = 1.0
 
@@ -334,7 +334,7 @@ class Sandbox:
     def wait_for(
         self,
         predicate: Callable[[], T | None],
-        seconds: float = PATIENCE_SECONDS,
+        seconds: float = WAIT_SECONDS,
         what: str = "what was waited for",
     ) -> T:
         """What the predicate returns, as soon as that is true. It is asked again whenever something changed.
@@ -354,7 +354,7 @@ class Sandbox:
                 raise TimeoutError(f"{what} did not come within {seconds:g} s.\n{self._story()}")
         return found[0]
 
-    def acknowledged(self, delivery: Delivery, seconds: float = PATIENCE_SECONDS) -> Delivery:
+    def acknowledged(self, delivery: Delivery, seconds: float = WAIT_SECONDS) -> Delivery:
         """The delivery, once nothing more will happen to it."""
         self.wait_for(lambda: delivery.over, seconds, "the acknowledgement")
         return delivery

@@ -43,10 +43,10 @@ def content(slack: Slack, arguments: Arguments, *, may_be_empty: bool = False) -
         blocks = [{"type": "markdown", "text": markdown}]
     if not (text or blocks or attachments or may_be_empty):
         raise Refused("no_text")
-    if len(text) > limits.TEXT:
-        words = f"The text had {len(text):,} characters; Slack cuts it at {limits.TEXT:,}."
+    if len(text) > limits.MESSAGE_TEXT:
+        words = f"The text had {len(text):,} characters; Slack cuts it at {limits.MESSAGE_TEXT:,}."
         slack.ledger.breach("text_cut", "text", words, "/text")
-        text = text[: limits.TEXT]
+        text = text[: limits.MESSAGE_TEXT]
     refuse_bad_blocks(slack, blocks, attachments)
     return Content(text, with_ids(slack, blocks), tuple(_with_inner_ids(slack, one) for one in attachments))
 
@@ -62,7 +62,7 @@ def refuse_bad_blocks(slack: Slack, blocks: Any, attachments: Any) -> None:
         problems += rules.check_blocks(more, at=f"/attachments/{index}/blocks", refused=refused)
     everything = [block for more in [blocks, *inner] for block in more] if not problems else []
     tables = sum(block["type"] in rules.TABLE_TYPES for block in rules.every_block(everything))
-    if tables > limits.TABLES and not problems:
+    if tables > limits.TABLES_A_MESSAGE and not problems:
         raise Refused("invalid_attachments", [Problem("/attachments", rules.ONE_TABLE, rules.ONE_TABLE)])
     if any(problem.code == rules.MESSAGE_TOO_LONG for problem in problems):
         raise Refused(rules.MESSAGE_TOO_LONG, problems)
@@ -259,10 +259,10 @@ def _links(arguments: Arguments) -> bool:
     return arguments.flag("link_names") or arguments.text("parse") == "full"
 
 
-def alerted(slack: Slack, channel: Channel, said: Content, *, link_names: bool = False) -> frozenset[str]:
+def alerted(slack: Slack, channel: Channel, content: Content, *, link_names: bool = False) -> frozenset[str]:
     """Whom these words notify."""
-    blocks = [*said.blocks, *said.attachments]
-    return notified(slack.workspace, channel, said.text, blocks, link_names=link_names) - {BOT}
+    blocks = [*content.blocks, *content.attachments]
+    return notified(slack.workspace, channel, content.text, blocks, link_names=link_names) - {BOT}
 
 
 def _own(slack: Slack, arguments: Arguments, refusal: str) -> Message:
@@ -324,11 +324,13 @@ def post_ephemeral(slack: Slack, arguments: Arguments) -> Json:
 
 
 def whisper(
-    slack: Slack, channel: str, user: str, said: Content, *, thread: str | None = None, author: str = BOT
+    slack: Slack, channel: str, user: str, content: Content, *, thread: str | None = None, author: str = BOT
 ) -> Message:
     """Something that one person alone sees."""
     ts = slack.workspace.next_ts()
-    message = Message(channel, ts, author, said.text, said.blocks, said.attachments, thread, only_for=user)
+    message = Message(
+        channel, ts, author, content.text, content.blocks, content.attachments, thread, only_for=user
+    )
     return slack.workspace.put(message)
 
 

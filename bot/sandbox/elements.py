@@ -39,8 +39,8 @@ def text(most: int) -> Check:
     )
 
 
-ID = string(limits.ID)
-PLACEHOLDER = plain(limits.PLACEHOLDER)
+ID = string(limits.ELEMENT_ID)
+PLACEHOLDER = plain(limits.PLACEHOLDER_TEXT)
 CONFIRM = shape(
     {"title": plain(limits.CONFIRM_TITLE), "text": text(limits.CONFIRM_TEXT)},
     {

@@ -17,7 +17,7 @@ SOCKETS = 10  # docs: apis/events-api/using-socket-mode
 SOCKET_LIFE_SECONDS = 18_060  # live: the usual debug_info.approximate_connection_time
 
 # Messages
-TEXT = 40_000  # docs: methods/chat.postMessage; longer text is cut
+MESSAGE_TEXT = 40_000  # docs: methods/chat.postMessage; longer text is cut
 MARKDOWN_TEXT = 12_000  # docs: methods/chat.postMessage
 BLOCKS = 50  # docs: block-kit/blocks
 ATTACHMENTS = 100  # docs: methods/chat.postMessage
@@ -25,7 +25,7 @@ BLOCKS_TEXT = 13_000  # live: bolt-js#2509 and metabase#79908 met msg_blocks_too
 EVENT_TYPE = 255  # ours: Slack states no length for a metadata event_type
 
 # Blocks and elements
-ID = 255  # schema: block_id and action_id
+ELEMENT_ID = 255  # schema: block_id and action_id
 SECTION_TEXT = 3_000  # schema
 SECTION_FIELDS = 10  # schema
 SECTION_FIELD = 2_000  # schema
@@ -45,7 +45,7 @@ OPTIONS = 100  # schema
 OPTION_GROUPS = 100  # schema
 OVERFLOW_OPTIONS = 5  # schema
 CHECKBOX_OPTIONS = 10  # schema
-PLACEHOLDER = 150  # schema
+PLACEHOLDER_TEXT = 150  # schema
 INPUT_LABEL = 2_000  # schema
 INPUT_LENGTH = 3_000  # schema
 IMAGE_TEXT = 2_000  # schema: alt_text and title
@@ -59,7 +59,7 @@ LIST_INDENT = 8  # docs: block-kit/blocks/rich-text-block
 TABLE_ROWS = 100  # docs: block-kit/blocks/table-block, the header row included
 TABLE_COLUMNS = 20  # docs: block-kit/blocks/table-block
 TABLE_TEXT = 10_000  # live: nao#1178; summed over every cell of every table of a message
-TABLES = 1  # docs: one table a message, `table` and `data_table` together
+TABLES_A_MESSAGE = 1  # docs: one table a message, `table` and `data_table` together
 DATA_TABLE_ROWS = 101  # docs: block-kit/blocks/data-table-block; newer libraries say 201
 DATA_TABLE_PAGE = 100  # docs: block-kit/blocks/data-table-block
 

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from bot.sandbox.shapes import Json
     from bot.sandbox.state import Channel, Workspace
 
-HOST = re.compile(
+_HOST = re.compile(
     r"(?<![\w@./:|-])((?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:com|net|org|io|dev|de|gov|edu|eu|uk|app|cloud|aws))"
     r"(?![\w.-])",
     re.IGNORECASE,
 )
-URL = re.compile(r"https?://[^\s<>|]+")
+_URL = re.compile(r"https?://[^\s<>|]+")
 _MENTION = re.compile(r"(?<![\w<@!|])@([\w.-]+)")
 _CHANNEL = re.compile(r"(?<![\w<#&|])#([\w-]+)")
 _TOKEN = re.compile(r"<([@!#])([^<>|]+)(?:\|[^<>]*)?>")
@@ -68,7 +68,7 @@ def _who(name: str, workspace: Workspace) -> Any:
 
 def _rewritten(text: str, person: Any, room: Any, host: str) -> str:
     parts, at = [], 0
-    for match in URL.finditer(text):
+    for match in _URL.finditer(text):
         parts += [_words(text[at : match.start()], person, room, host), f"<{escape(match[0])}>"]
         at = match.end()
     return "".join([*parts, _words(text[at:], person, room, host)])
@@ -76,7 +76,7 @@ def _rewritten(text: str, person: Any, room: Any, host: str) -> str:
 
 def _words(text: str, person: Any, room: Any, host: str) -> str:
     linked = _CHANNEL.sub(room, _MENTION.sub(person, escape(text)))
-    return HOST.sub(lambda match: host.format(match[1]), linked)
+    return _HOST.sub(lambda match: host.format(match[1]), linked)
 
 
 def notified(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bot.sandbox.shapes import Json
     from bot.sandbox.slack import Slack
 
-FOLDER = Path(__file__).parent / "page"
+PAGE_FOLDER = Path(__file__).parent / "page"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 TRAFFIC_SHOWN = 200
 PREVIEW_BYTES = 200_000
@@ -84,7 +84,7 @@ class Page:
 
     @staticmethod
     def _serve(name: str) -> web.StreamResponse:
-        known = {one.name: one for one in FOLDER.iterdir() if one.suffix in TYPES}
+        known = {one.name: one for one in PAGE_FOLDER.iterdir() if one.suffix in TYPES}
         if name not in known:
             return web.Response(status=404, text="There is no such file.")
         path = known[name]
@@ -280,7 +280,7 @@ class Page:
             self._people.command(
                 body["as"], body["channel"], body["name"], body["text"], body.get("thread"), then=over.then
             )
-        return await over.told()
+        return await over.outcome()
 
     async def _click(self, body: Json) -> Json:
         over = _Over()
@@ -303,7 +303,7 @@ class Page:
                     state=body.get("state"),
                     then=over.then,
                 )
-        return await over.told()
+        return await over.outcome()
 
     async def _fill(self, body: Json) -> Json:
         with self._slack.workspace.changed:
@@ -321,8 +321,8 @@ class Page:
 
         with self._slack.workspace.changed:
             self._clicks.submit(body["as"], body["view"], then)
-        told = await over.told()
-        return {**told, "errors": errors}
+        outcome = await over.outcome()
+        return {**outcome, "errors": errors}
 
     async def _close(self, body: Json) -> Json:
         with self._slack.workspace.changed:
@@ -358,7 +358,7 @@ class _Over:
         if not self._future.done():
             self._future.set_result(delivery)
 
-    async def told(self) -> Json:
+    async def outcome(self) -> Json:
         delivery = await self._future
         return {"acked": delivery.state == ACKED, "state": delivery.state, "words": delivery.words}
 

@@ -178,20 +178,20 @@ class People:
             return
         self._reply(user, channel.id, said, None, public=answer.get("response_type") == "in_channel")
 
-    def _reply(self, user: str, channel: str, said: Content, thread: str | None, *, public: bool) -> None:
+    def _reply(self, user: str, channel: str, content: Content, thread: str | None, *, public: bool) -> None:
         if not public:
-            whisper(self._slack, channel, user, said, thread=thread)
+            whisper(self._slack, channel, user, content, thread=thread)
             return
         workspace = self._slack.workspace
-        heard = alerted(self._slack, workspace.channels[channel], said)
+        heard = alerted(self._slack, workspace.channels[channel], content)
         workspace.put(
             Message(
                 channel,
                 workspace.next_ts(),
                 BOT,
-                said.text,
-                said.blocks,
-                said.attachments,
+                content.text,
+                content.blocks,
+                content.attachments,
                 thread,
                 notified=heard,
             )

@@ -248,8 +248,8 @@ def _message_sums(blocks: list[Json], at: str) -> Iterator[Problem]:
         where, inner = f"{at}/{index}", list(every_block([block]))
         mine = [one for one in inner if one["type"] in TABLE_TYPES]
         tables += len(mine)
-        if mine and tables > limits.TABLES:
-            yield Problem(where, ONE_TABLE, ONE_TABLE, limits.TABLES)
+        if mine and tables > limits.TABLES_A_MESSAGE:
+            yield Problem(where, ONE_TABLE, ONE_TABLE, limits.TABLES_A_MESSAGE)
         charts += sum(one["type"] == "data_visualization" for one in inner)
         if charts > limits.CHARTS and block["type"] == "data_visualization":
             yield Problem(
@@ -284,8 +284,8 @@ def text_length(value: Any) -> int:
 _VIEW_FIELDS: dict[str, Check] = {
     "blocks": anything,
     "private_metadata": string(limits.VIEW_METADATA, 0),
-    "callback_id": string(limits.ID, 0),
-    "external_id": string(limits.ID, 0),
+    "callback_id": string(limits.ELEMENT_ID, 0),
+    "external_id": string(limits.ELEMENT_ID, 0),
 }
 VIEW = typed(
     {

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
-DAYS: Final = 15
+SAMPLE_DAYS: Final = 15
 """How many days the samples of `write` reach back: two weeks and today, what a digest compares."""
 
 PROD: Final = "111122223333"
@@ -205,9 +205,9 @@ def day(on: date, *, seed: int = 0) -> list[Record]:
 
 
 def write(folder: Path, until: datetime, *, seed: int = 0) -> None:
-    """`DAYS` days of log files up to `until` (aware), as CloudTrail delivers them to S3."""
+    """`SAMPLE_DAYS` days of log files up to `until` (aware), as CloudTrail delivers them to S3."""
     now = until.astimezone(UTC)
-    for back in range(DAYS):
+    for back in range(SAMPLE_DAYS):
         on = now.date() - timedelta(days=back)
         records = [
             record for record in day(on, seed=seed) if record["eventTime"] < f"{now:%Y-%m-%dT%H:%M:%SZ}"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.sandbox.shapes import Json, Problem
     from bot.sandbox.sockets import Sockets
 
-SCOPES = frozenset(
+DEFAULT_SCOPES = frozenset(
     [
         "app_mentions:read",
         "channels:history",
@@ -38,8 +38,7 @@ SCOPES = frozenset(
         "users:read",
     ]
 )
-EVENTS = frozenset({"app_mention", "app_home_opened"})
-UPLOADS_DISABLED = "file_uploads_disabled"
+DEFAULT_EVENTS = frozenset({"app_mention", "app_home_opened"})
 
 # What can happen to an app that does nothing wrong; anything else refused is a rule broken
 CIRCUMSTANCES = frozenset(
@@ -75,12 +74,12 @@ CIRCUMSTANCES = frozenset(
 )
 
 
-REMEMBERED = 20_000  # triggers and response_urls; older ones are long over
+TRIGGERS_REMEMBERED = 20_000  # triggers and response_urls; older ones are long over
 
 
-def _trim(known: dict[str, Any]) -> None:
-    while len(known) > REMEMBERED:
-        known.pop(next(iter(known)))
+def _trim(remembered: dict[str, Any]) -> None:
+    while len(remembered) > TRIGGERS_REMEMBERED:
+        remembered.pop(next(iter(remembered)))
 
 
 class Refused(Exception):
@@ -109,8 +108,8 @@ class Options:
     an upload appears. `revoked`: the tokens are. `organization`: that of Enterprise Grid, if any.
     """
 
-    scopes: frozenset[str] = SCOPES
-    events: frozenset[str] = EVENTS
+    scopes: frozenset[str] = DEFAULT_SCOPES
+    events: frozenset[str] = DEFAULT_EVENTS
     commands: tuple[Command, ...] = ()
     bot_token: str = "xoxb-sandbox"  # noqa: S105 - opens nothing but this sandbox, on loopback
     app_token: str = "xapp-sandbox"  # noqa: S105 - likewise

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TO_APP, FROM_APP = "slack → app", "app → slack"
 DISCONNECT_GRACE_SECONDS = 10.0  # docs: using-socket-mode, the warning comes about ten seconds ahead
-REMEMBERED = 10_000  # payloads that are over, to tell a late acknowledgement from a wrong one
+PAYLOADS_REMEMBERED = 10_000  # payloads that are over, to tell a late acknowledgement from a wrong one
 WAITING, ACKED, TIMED_OUT, UNDELIVERABLE, REFUSED = (
     "waiting",
     "acked",
@@ -215,7 +215,7 @@ class Sockets:
 
     def _end(self, delivery: Delivery, state: str, then: Then) -> None:
         self._over[delivery.envelope_id] = state
-        while len(self._over) > REMEMBERED:
+        while len(self._over) > PAYLOADS_REMEMBERED:
             self._over.pop(next(iter(self._over)))
         with self._workspace.changed:
             delivery.state = state

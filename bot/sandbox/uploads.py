@@ -107,16 +107,28 @@ def _comment(slack: Slack, arguments: Arguments) -> Content:
     return content(slack, arguments, may_be_empty=True)
 
 
-def _share_later(slack: Slack, channel: Channel, thread: str | None, files: list[str], said: Content) -> None:
+def _share_later(
+    slack: Slack, channel: Channel, thread: str | None, files: list[str], content: Content
+) -> None:
     def share() -> None:
         workspace = slack.workspace
         with workspace.changed:
-            ts, heard = workspace.next_ts(), alerted(slack, channel, said)
+            ts, heard = workspace.next_ts(), alerted(slack, channel, content)
             for identity in files:
                 file = workspace.files[identity]
                 workspace.put_file(replace(file, shares=(*file.shares, (channel.id, ts, thread))))
             workspace.put(
-                Message(channel.id, ts, BOT, said.text, said.blocks, (), thread, tuple(files), notified=heard)
+                Message(
+                    channel.id,
+                    ts,
+                    BOT,
+                    content.text,
+                    content.blocks,
+                    (),
+                    thread,
+                    tuple(files),
+                    notified=heard,
+                )
             )
         for identity in files:
             event = {"type": "file_shared", "file_id": identity, "user_id": BOT, "channel_id": channel.id}

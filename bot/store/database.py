@@ -31,7 +31,7 @@ SQLite for others who write."""
 WAL_AGAIN_SECONDS: Final = 0.01
 """How soon a new SQLite file that others are setting up is tried again."""
 
-CONNECT_SECONDS: Final = 2
+POSTGRES_CONNECT_SECONDS: Final = 2
 """libpq takes no less (its docs, connect_timeout)."""
 
 STATEMENT_SECONDS: Final = 10
@@ -82,7 +82,7 @@ class Database:
                 pool_timeout=PATIENCE_SECONDS,
                 pool_pre_ping=True,
                 connect_args={
-                    "connect_timeout": CONNECT_SECONDS,
+                    "connect_timeout": POSTGRES_CONNECT_SECONDS,
                     # a peer that vanished is noticed by the kernel, not after minutes
                     "tcp_user_timeout": STATEMENT_SECONDS * 1000,
                     # whoever is paused or cut off in the middle of a transaction must not hold up others

@@ -30,7 +30,7 @@ EACH_USER: Final = 8
 FOR_OTHERS: Final = 4
 """One user leaves the fourth part of what an engine runs at once to others."""
 
-LOOKED_AT: Final = 8
+CANDIDATES: Final = 8
 """Runs that are chosen from: as many as others may hold for the moment."""
 
 Limits = tuple[tuple[str, int], ...]
@@ -93,7 +93,7 @@ def _candidates(limits: Limits, each_user: int) -> sa.Select[Any]:
             _runs.c.created,
             _runs.c.id,
         )
-        .limit(LOOKED_AT)
+        .limit(CANDIDATES)
     )
 
 

@@ -1,7 +1,6 @@
 """The worker: what was promised is carried to its end, whatever happens between.
 
-`step` acquires one run, of those that were asked and of those that digests ask by themselves, and carries it
-as far as it goes; any number of threads and processes may do so at once.
+A run is acquired, and carried as far as it goes; any number of threads and processes may do so at once.
 """
 
 from __future__ import annotations
@@ -94,7 +93,7 @@ class Worker:
         self._news = threading.Event()
         """Set when there may be something to do."""
         self._ends = threading.Condition()
-        """Told when a run has ended."""
+        """Told when a lease is left, or the worker stops."""
         self._leases: set[Lease] = set()
         self._dispatching = False
         self._stopping = stopping or threading.Event()
@@ -116,16 +115,6 @@ class Worker:
     def wake(self) -> None:
         """There may be something to do: look at once."""
         self._news.set()
-
-    def wait(self, run_id: str, seconds: float) -> Run | None:
-        """The run, once this process has brought it to its end; as it is when `seconds` have passed."""
-        with self._ends:
-            self._ends.wait_for(lambda: self._ended(run_id), seconds)
-        return self.runs.get(run_id)
-
-    def _ended(self, run_id: str) -> bool:
-        run = self.runs.get(run_id)
-        return run is None or run.state in ENDED
 
     def start(self, most: int = MOST_AT_WORK) -> None:
         """Work in the background, on so many runs at once; first take up what this owner left behind."""
@@ -175,13 +164,13 @@ class Worker:
             self._give_way()
             # before looking: what comes while nothing is found is looked for again
             self._news.clear()
-            lease = None if self._stopping.is_set() else self._safely(self._acquire, "acquiring")
+            lease = None if self._stopping.is_set() else self._safely(self.acquire, "acquiring")
             if lease is None:
                 if not self._stopping.is_set():
                     self._news.wait(IDLE_SECONDS)
             else:
                 work = threading.Thread(
-                    target=self._work, args=(lease,), name=f"run-{lease.run.id}", daemon=True
+                    target=self.work, args=(lease,), name=f"run-{lease.run.id}", daemon=True
                 )
                 work.start()
         with self._ends:
@@ -227,15 +216,9 @@ class Worker:
         for lease in under_way:
             self._safely(lease.renew, f"the lease of run {lease.run.id}")
 
-    def step(self) -> bool:
-        """Acquire one run and carry it as far as it goes; False when there is none."""
-        lease = self._acquire()
-        if lease is None:
-            return False
-        self._work(lease)
-        return True
-
-    def _acquire(self) -> Lease | None:
+    def acquire(self) -> Lease | None:
+        """Take the next run, of those that were asked and of those that digests ask by themselves; None where
+        there is none."""
         run = self.runs.acquire(self._owner, self._clock(), self._limits)
         if run is None:
             return None
@@ -244,7 +227,8 @@ class Worker:
             self._leases.add(lease)
         return lease
 
-    def _work(self, lease: Lease) -> None:
+    def work(self, lease: Lease) -> None:
+        """Carry a run that was acquired as far as it goes. Raises nothing."""
         try:
             with logs.about(lease.run.id):
                 self._safely(lambda: self._try(lease), f"run {lease.run.id}")

@@ -36,7 +36,7 @@ CODE_CHARS: Final = 2_900
 OPTION_CHARS: Final = 75
 """An option's text (SDK models)."""
 
-OPTIONS: Final = 30
+MENU_OPTIONS: Final = 30
 """Of the 100 options a menu may have (SDK models): their text counts among a message's 13,000 characters."""
 
 VALUE_CHARS: Final = 2_000
@@ -56,10 +56,10 @@ def escape(words: str) -> str:
 
 def fallback(*lines: str) -> str:
     """The words behind the blocks: for notifications, screen readers and clients that lack a block."""
-    said = "\n".join(escape(line) for line in lines if line)
-    if len(said) <= TEXT_CHARS:
-        return said
-    return re.sub("&[a-z]*$", "", said[:TEXT_CHARS]) + "…"
+    text = "\n".join(escape(line) for line in lines if line)
+    if len(text) <= TEXT_CHARS:
+        return text
+    return re.sub("&[a-z]*$", "", text[:TEXT_CHARS]) + "…"
 
 
 def cut(words: str, most: int) -> str:
@@ -68,7 +68,7 @@ def cut(words: str, most: int) -> str:
     return words if len(words) <= most else f"{words[:half]}…{words[-half:]}"
 
 
-def said(words: str, *, bold: bool = False, code: bool = False) -> Block:
+def text(words: str, *, bold: bool = False, code: bool = False) -> Block:
     """A run of text in a paragraph, shown as it is; never empty, since Slack refuses that."""
     style = {name: True for name, wanted in (("bold", bold), ("code", code)) if wanted}
     return {"type": "text", "text": literal(words) or " ", **({"style": style} if style else {})}
@@ -76,8 +76,8 @@ def said(words: str, *, bold: bool = False, code: bool = False) -> Block:
 
 def prose(words: str) -> list[Block]:
     """Runs of our own text, in which `backticks` mark what can be typed."""
-    runs = [said(part, code=bool(at % 2)) for at, part in enumerate(words.split("`")) if part]
-    return runs or [said(words)]
+    runs = [text(part, code=bool(at % 2)) for at, part in enumerate(words.split("`")) if part]
+    return runs or [text(words)]
 
 
 def person(user: str) -> Block:
@@ -90,11 +90,13 @@ def place(channel: str) -> Block:
     return {"type": "channel", "channel_id": channel}
 
 
-def characters(made: Any) -> int:
+def characters(content: Any) -> int:
     """How many characters of text Slack counts in blocks: what stands under `text`, at any depth."""
-    if isinstance(made, dict):
-        return len(made["text"]) if isinstance(made.get("text"), str) else characters([*made.values()])
-    return sum(map(characters, made)) if isinstance(made, list) else 0
+    if isinstance(content, dict):
+        return (
+            len(content["text"]) if isinstance(content.get("text"), str) else characters([*content.values()])
+        )
+    return sum(map(characters, content)) if isinstance(content, list) else 0
 
 
 def moment(when: datetime, *, day: bool = True) -> Block:
@@ -178,10 +180,10 @@ def field(name: str, label: str, element: Block, *, optional: bool = False) -> B
     }
 
 
-def words_of(made: list[Block]) -> str:
+def words_of(content: list[Block]) -> str:
     """The words of paragraphs, as the fallback that stands behind them."""
     lines = []
-    for block in made:
+    for block in content:
         for section in block.get("elements", []):
             parts = [each.get("text") or each.get("fallback") or "" for each in section.get("elements", [])]
             lines.append("".join(part for part in parts if isinstance(part, str)))
@@ -196,12 +198,12 @@ def parent(run: Run, question: Question, state: str, *, cancel: bool) -> list[Bl
     window = question.window
     clocks = dict.fromkeys((f"{window.start:%H:%M}", f"{window.end:%H:%M}"))
     utc = f" ({' – '.join(clocks)} UTC)"
-    clipped = [said(" · it ended in the future, and was cut to now")] if window.clipped else []
-    store = [said(f" · store {question.store}")] if question.store else []
+    clipped = [text(" · it ended in the future, and was cut to now")] if window.clipped else []
+    store = [text(f" · store {question.store}")] if question.store else []
     lines = [
-        paragraph(person(run.user), said(" asks: "), said(question.words(), bold=True)),
-        paragraph(moment(window.start), said(" – "), moment(window.end), said(utc), *clipped, *store),
-        paragraph(said(state)),
+        paragraph(person(run.user), text(" asks: "), text(question.words(), bold=True)),
+        paragraph(moment(window.start), text(" – "), moment(window.end), text(utc), *clipped, *store),
+        paragraph(text(state)),
     ]
     if cancel:
         lines.append(actions(button("Cancel", "cancel", OfRun(run.id))))
@@ -219,7 +221,7 @@ def parent_text(question: Question, state: str) -> str:
 def trouble(error: BotError, run: Run) -> list[Block]:
     """What went wrong, what to do next, and the run's id."""
     words = " ".join(part for part in (error.message, error.hint) if part)
-    return [paragraph(*prose(f"⚠️ {words} "), said(f"run {run.id}", code=True))]
+    return [paragraph(*prose(f"⚠️ {words} "), text(f"run {run.id}", code=True))]
 
 
 def fits(value: object) -> bool:
@@ -232,18 +234,18 @@ def fits(value: object) -> bool:
 
 def footer(left_out: str, found: Summary, run: Run) -> list[Block]:
     """What the table leaves out, what was read, and how to go on from here."""
-    lines = [paragraph(said(left_out))] if left_out else []
+    lines = [paragraph(text(left_out))] if left_out else []
     if found.proof:
         lines.append(paragraph(*prose(found.proof)))
     lines += [paragraph(*prose(note)) for note in found.notes]
     parts = []
     if found.coverage is not None:
-        parts.append(said(f"{found.coverage.read_words()} · "))
+        parts.append(text(f"{found.coverage.read_words()} · "))
         if found.coverage.newest is not None:
-            parts += [said("newest "), moment(found.coverage.newest), said(" · ")]
+            parts += [text("newest "), moment(found.coverage.newest), text(" · ")]
     if found.cost:
-        parts.append(said(f"{found.cost} · "))
-    return [*lines, paragraph(*parts, said(f"run {run.id}", code=True))]
+        parts.append(text(f"{found.cost} · "))
+    return [*lines, paragraph(*parts, text(f"run {run.id}", code=True))]
 
 
 def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bool) -> Block:
@@ -258,7 +260,7 @@ def follow_ups(run: Run, question: Question, views: Iterable[View], *, empty: bo
             "type": "static_select",
             "action_id": "view_as",
             "placeholder": {"type": "plain_text", "text": "View as…"},
-            "options": [option(AsView(run.id, view.name), view.title) for view in others[:OPTIONS]],
+            "options": [option(AsView(run.id, view.name), view.title) for view in others[:MENU_OPTIONS]],
         },
     ]
     policy = None if question.view.narrows else question.policy

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 from bot.digests import report as reports
 from bot.text import literal
 from bot.wording import short_service
-from handlers.access import GROUP
+from handlers.access import GROUP_PREFIX
 from handlers.blockkit import blocks
-from handlers.blockkit.blocks import actions, button, paragraph, prose, said
+from handlers.blockkit.blocks import actions, button, paragraph, prose, text
 from handlers.blockkit.values import OfDigest, OfFinding
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ def parent(report: Report, digest: Digest, today: date, late: str) -> tuple[list
     """The digest's message, and the same in words. Whoever is to be told is named only when there is news."""
     zone = ZoneInfo(digest.schedule.zone)
     headline = reports.headline(report, today, zone)
-    line = [said(headline, bold=reports.is_news(report))]
+    line = [text(headline, bold=reports.is_news(report))]
     if digest.mention and reports.is_news(report):
-        line += [said("  "), mention(digest.mention)]
+        line += [text("  "), mention(digest.mention)]
     rest = [late, *reports.notes(report, today, zone)]
     made = [paragraph(*line), *(paragraph(*prose(words)) for words in rest if words)]
     return made, blocks.fallback(headline, *rest)
@@ -43,14 +43,14 @@ def mention(who: str) -> Block:
     """Whoever is told of news: a person, a user group, or who is in the channel."""
     if who in ("here", "channel"):
         return {"type": "broadcast", "range": who}
-    if who.startswith(GROUP):
+    if who.startswith(GROUP_PREFIX):
         return {"type": "usergroup", "usergroup_id": who}
     return blocks.person(who)
 
 
 def footer(report: Report, digest: Digest, run: Run) -> list[Block]:
     """What was read, and what can be done about the findings."""
-    lines = [paragraph(said(f"{reports.coverage(report)} "), said(f"run {run.id}", code=True))]
+    lines = [paragraph(text(f"{reports.coverage(report)} "), text(f"run {run.id}", code=True))]
     open_ = [entry.finding for entry in report.entries if entry.change in SNOOZABLE]
     elements = [_snooze(digest, open_)] if open_ else []
     elements.append(button("Edit digest", "edit_digest", OfDigest(digest.id)))
@@ -66,7 +66,7 @@ def _snooze(digest: Digest, findings: list[Finding]) -> Block:
             blocks.option(
                 OfFinding(digest.id, finding.id), blocks.cut(label(finding), blocks.OPTION_CHARS - 1)
             )
-            for finding in findings[: blocks.OPTIONS]
+            for finding in findings[: blocks.MENU_OPTIONS]
         ],
     }
 
@@ -81,6 +81,6 @@ def label(finding: Finding) -> str:
 def failed(digest: Digest, error: BotError, run: Run) -> list[Block]:
     """Why there is no digest, and what comes next."""
     return [
-        paragraph(said("⚠️ No digest: "), *prose(f"{error} "), said(f"run {run.id}", code=True)),
+        paragraph(text("⚠️ No digest: "), *prose(f"{error} "), text(f"run {run.id}", code=True)),
         actions(button("Edit digest", "edit_digest", OfDigest(digest.id))),
     ]

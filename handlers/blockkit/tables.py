@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bot.table import Cell, Column, Table
     from handlers.blockkit.blocks import Block
 
-TABLE_ROWS: Final = 99
+BODY_ROWS: Final = 99
 """100 rows with the header (docs: table block; data_table allows 100 and the header)."""
 
 TABLE_COLUMNS: Final = 20
@@ -31,7 +31,7 @@ MESSAGE_CHARS: Final = 12_500
 """Slack has refused 13,202 characters of text in a message's blocks (bolt-js#2509); with room for
 what is said of rows that are left out, and between what is the same in all rows."""
 
-PAGE_ROWS: Final = 30
+TABLE_PAGE_ROWS: Final = 30
 """Rows a page of a data_table, of 100 allowed (docs: data_table block)."""
 
 CELL_CHARS: Final = 250
@@ -44,7 +44,7 @@ class FittedTable:
     def __init__(self, table: Table, view: View | None = None, beside: list[Block] | None = None) -> None:
         """Without a view, the rows stay in their order. `beside` the table, its message has other blocks."""
         self.was_cut = False
-        arrangement = arranged(table, view, TABLE_ROWS)
+        arrangement = arranged(table, view, BODY_ROWS)
         same = table.constants()
         if len(same) == len(table.columns):
             same.popitem()  # a table has a column
@@ -99,7 +99,7 @@ def data_table(shown: FittedTable, caption: str) -> Block:
     return {
         "type": "data_table",
         "caption": caption,
-        "page_size": PAGE_ROWS,
+        "page_size": TABLE_PAGE_ROWS,
         "row_header_column_index": shown.key,
         "rows": [[_raw(column.label) for column in shown.columns], *map(_data_cells, shown.rows)],
     }
@@ -173,4 +173,4 @@ def header(shown: FittedTable) -> list[Block]:
     if not shown.constants:
         return []
     same = " · ".join(f"{label} {value}" for label, value in shown.constants)
-    return [blocks.paragraph(blocks.said(f"All rows: {same}"))]
+    return [blocks.paragraph(blocks.text(f"All rows: {same}"))]

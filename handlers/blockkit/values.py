@@ -54,6 +54,10 @@ class Confirmed:
     reply_to: str | None
     kept: str = ""
     """The id of its words, where they are too long for a button; then `text` is empty."""
+    channel: str = ""
+    """Where it is to be answered, unless that is where the button stands."""
+    asked: int = 0
+    """When it was to be confirmed, in seconds since 1970; what is asked much later may cost more."""
 
 
 @dataclass(frozen=True, slots=True)

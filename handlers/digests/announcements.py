@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from slack_sdk.errors import SlackApiError
 
 from handlers.blockkit import blocks
-from handlers.blockkit.blocks import moment, paragraph, prose, said
+from handlers.blockkit.blocks import moment, paragraph, prose, text
 from handlers.digests import shown
 from handlers.errors import SLACK_ERRORS, code_of, translated
 from handlers.replies import whisper
@@ -52,19 +52,19 @@ class Announcements:
 
     def _order(self, digest: Digest) -> list[Block]:
         words = self._context.digests.words(digest)
-        line = [blocks.person(digest.owner), said(f" ordered digest {digest.id}, {words}.")]
+        line = [blocks.person(digest.owner), text(f" ordered digest {digest.id}, {words}.")]
         if digest.mention:
             # as code: what only says who is named must not notify them
-            who = said(self._context.directory.called(digest.mention), code=True)
-            line += [said(" It names "), who, said(" when something is new.")]
+            who = text(self._context.directory.called(digest.mention), code=True)
+            line += [text(" It names "), who, text(" when something is new.")]
         lines = [paragraph(*line)]
         if digest.due is not None:
-            lines.append(paragraph(said("The first one sets the baseline. Next: "), moment(digest.due)))
+            lines.append(paragraph(text("The first one sets the baseline. Next: "), moment(digest.due)))
         return [*lines, shown.buttons(digest)]
 
 
-def _post(client: WebClient, channel: str, made: list[Block]) -> None:
-    message: dict[str, Any] = {"channel": channel, "blocks": made, "text": blocks.words_of(made)}
+def _post(client: WebClient, channel: str, content: list[Block]) -> None:
+    message: dict[str, Any] = {"channel": channel, "blocks": content, "text": blocks.words_of(content)}
     try:
         client.chat_postMessage(**message, mrkdwn=False)
     except SlackApiError as error:

@@ -8,7 +8,7 @@ from bot.errors import BotError, UserError
 from handlers.blockkit.values import AskPlace, OfDigest, OfRun, of_action
 from handlers.digests import forms, shown
 from handlers.digests.announcements import Announcements
-from handlers.digests.shown import COMMAND
+from handlers.digests.shown import DIGEST_COMMAND
 from handlers.replies import TimelyAck, mistake, place_of, whisper
 
 if TYPE_CHECKING:
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from handlers.blockkit.blocks import Block
     from handlers.context import Context
 
-DESCRIPTION: Final = "Have a channel told every day what is new, still open, resolved"
-USAGE: Final = "daily 09:00 weekdays #on-call service=s3 mention=@oncall"
+DIGEST_DESCRIPTION: Final = "Have a channel told every day what is new, still open, resolved"
+DIGEST_USAGE: Final = "daily 09:00 weekdays #on-call service=s3 mention=@oncall"
 """What Slack shows while the command is typed, as manifest.yml has it."""
 
 
 def register(app: App, context: Context) -> None:
     """Answer the command, its forms, and the buttons of digests."""
     commands = _Commands(context)
-    app.command(COMMAND)(commands.typed)
+    app.command(DIGEST_COMMAND)(commands.typed)
     app.action("edit_digest")(commands.edit_pressed)
     app.action("daily")(commands.daily_pressed)
     app.action("tell_now")(commands.now_pressed)
@@ -71,7 +71,7 @@ class _Commands:
             "resume": self._resume,
             "remove": self._remove,
             "delete": self._remove,
-            "now": lambda digest: self._now(digest, body["trigger_id"]),
+            "now": lambda digest: self._now(digest, user, body["trigger_id"]),
         }
         self._context.questions.limits.check_length(text)
         if not text or word == "edit":
@@ -105,7 +105,7 @@ class _Commands:
 
     def _pause(self, digest: Digest) -> str:
         self._digests.pause(digest)
-        return f"paused digest {digest.id}. `{COMMAND} resume {digest.id}` goes on."
+        return f"paused digest {digest.id}. `{DIGEST_COMMAND} resume {digest.id}` goes on."
 
     def _resume(self, digest: Digest) -> str:
         self._digests.resume(digest)
@@ -115,8 +115,8 @@ class _Commands:
         self._digests.remove(digest)
         return f"removed digest {digest.id}, {self._digests.words(digest)}."
 
-    def _now(self, digest: Digest, trigger: str) -> str:
-        self._digests.tell_now(digest, key=f"digest/{digest.id}/{trigger}")
+    def _now(self, digest: Digest, user: str, trigger: str) -> str:
+        self._digests.tell_now(digest, user=user, key=f"digest/{digest.id}/{trigger}")
         return f"asked for digest {digest.id} now."
 
     # --- buttons
@@ -157,7 +157,7 @@ class _Commands:
         user, there = body["user"]["id"], AskPlace(place_of(body).channel)
         try:
             digest = self._find(str(of_action(OfDigest, action).digest), user, there.channel)
-            self._now(digest, body["trigger_id"])
+            self._now(digest, user, body["trigger_id"])
         except BotError as error:
             ack()
             whisper(client, user, str(error), there=there)

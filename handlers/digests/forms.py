@@ -9,7 +9,7 @@ from bot.app.digests import Draft, WhichDigest
 from bot.errors import BotError, UserError
 from handlers.blockkit import blocks
 from handlers.blockkit import digest as digest_blocks
-from handlers.blockkit.blocks import paragraph, person, prose, said
+from handlers.blockkit.blocks import paragraph, person, prose, text
 from handlers.blockkit.values import DigestForm, OfFinding, SnoozeForm, decode, encode, of_action
 from handlers.digests.announcements import Announcements
 from handlers.digests.shown import find, find_to_change
@@ -91,10 +91,10 @@ def _snooze_form(finding: Finding, about: SnoozeForm) -> Block:
         "submit": {"type": "plain_text", "text": "Snooze"},
         "close": {"type": "plain_text", "text": "Close"},
         "blocks": [
-            paragraph(said(digest_blocks.label(finding), code=True)),
+            paragraph(text(digest_blocks.label(finding), code=True)),
             blocks.field("days", "For", days),
             blocks.field("reason", "Why", reason),
-            paragraph(said("It comes back earlier if its calls double. Everyone sees who and why.")),
+            paragraph(text("It comes back earlier if its calls double. Everyone sees who and why.")),
         ],
     }
 
@@ -195,10 +195,10 @@ class _Forms:
 def _snoozed(user: str, finding: Finding, snooze: Snooze) -> Block:
     return paragraph(
         person(user),
-        said(" snoozed "),
-        said(digest_blocks.label(finding), code=True),
-        said(f" until {snooze.until.day} {snooze.until:%b}: "),
-        said(snooze.why),
+        text(" snoozed "),
+        text(digest_blocks.label(finding), code=True),
+        text(f" until {snooze.until.day} {snooze.until:%b}: "),
+        text(snooze.why),
     )
 
 

@@ -8,7 +8,7 @@ from bot.app.digests import WhichDigest
 from bot.errors import UserError
 from handlers.blockkit import blocks
 from handlers.blockkit import digest as digest_blocks
-from handlers.blockkit.blocks import actions, button, moment, paragraph, place, prose, said
+from handlers.blockkit.blocks import actions, button, moment, paragraph, place, prose, text
 from handlers.blockkit.values import OfDigest
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from handlers.blockkit.blocks import Block
     from handlers.context import Context
 
-COMMAND: Final = "/tls-digest"
+DIGEST_COMMAND: Final = "/tls-digest"
 
-EXAMPLES: Final = (
+DIGEST_EXAMPLES: Final = (
     ("daily 09:00", "every day, here, in your time zone"),
     (
         "daily 08:30 Europe/Berlin weekdays #on-call mention=@oncall",
@@ -40,13 +40,14 @@ MOST_LISTED: Final = 15
 def help_() -> list[Block]:
     """How to order, by examples."""
     lines = [
-        paragraph(said(f"{COMMAND} {example}", code=True), *prose(f"  {what}")) for example, what in EXAMPLES
+        paragraph(text(f"{DIGEST_COMMAND} {example}", code=True), *prose(f"  {what}"))
+        for example, what in DIGEST_EXAMPLES
     ]
     words = (
         "A digest tells a channel which clients called over old TLS since the last one: new, open, resolved "
         "after three quiet days. Filters and policy as in /tls-audit."
     )
-    return [paragraph(said(words)), *lines, paragraph(said(f"{COMMAND} alone opens a form."))]
+    return [paragraph(text(words)), *lines, paragraph(text(f"{DIGEST_COMMAND} alone opens a form."))]
 
 
 def find(context: Context, number: str, user: str, channel: str) -> Digest:
@@ -63,9 +64,9 @@ def _found(find: Callable[..., Digest], number: str, user: str, channel: str) ->
     try:
         return find(number, user=user, channel=channel)
     except WhichDigest as error:
-        hint = f"`{COMMAND} list` shows this channel's, and yours."
+        hint = f"`{DIGEST_COMMAND} list` shows this channel's, and yours."
         if not number.strip():
-            hint = f"Say which: `{COMMAND} list` shows them."
+            hint = f"Say which: `{DIGEST_COMMAND} list` shows them."
         raise UserError(error.message, hint) from None
 
 
@@ -73,7 +74,7 @@ def listed(context: Context, user: str, channel: str) -> list[Block]:
     """The digests of a channel, and someone's own."""
     known = context.digests.known_to(user, channel)
     if not known:
-        return [paragraph(*prose(f"No digest here yet. Try `{COMMAND} daily 09:00`."))]
+        return [paragraph(*prose(f"No digest here yet. Try `{DIGEST_COMMAND} daily 09:00`."))]
     more = len(known) - MOST_LISTED
     rest = [paragraph(*prose(f"And {more:,} more: `show` takes their numbers."))] if more > 0 else []
     return [*(_line(context, digest) for digest in known[:MOST_LISTED]), *rest]
@@ -81,18 +82,18 @@ def listed(context: Context, user: str, channel: str) -> list[Block]:
 
 def digest(context: Context, one: Digest) -> list[Block]:
     """A digest in full: when, what, what it told last, and what is snoozed and why."""
-    lines = [_line(context, one), paragraph(said("Ordered by "), blocks.person(one.owner))]
+    lines = [_line(context, one), paragraph(text("Ordered by "), blocks.person(one.owner))]
     if one.mention:
         # as code: what is only shown must not notify
-        who = said(context.directory.called(one.mention), code=True)
-        lines.append(paragraph(said("Names "), who, said(" when something is new")))
+        who = text(context.directory.called(one.mention), code=True)
+        lines.append(paragraph(text("Names "), who, text(" when something is new")))
     if headline := context.digests.last_headline(one):
-        lines.append(paragraph(said(f"Told last: {headline}")))
+        lines.append(paragraph(text(f"Told last: {headline}")))
     lines += [
         paragraph(
-            said(digest_blocks.label(finding), code=True),
-            said(f" until {snooze.until.day} {snooze.until:%b}, by {snooze.by}: "),
-            said(snooze.why),
+            text(digest_blocks.label(finding), code=True),
+            text(f" until {snooze.until.day} {snooze.until:%b}, by {snooze.by}: "),
+            text(snooze.why),
         )
         for finding, snooze in context.digests.snoozed(one)[:MOST_LISTED]
     ]
@@ -107,9 +108,9 @@ def buttons(one: Digest) -> Block:
 
 def _line(context: Context, one: Digest) -> Block:
     words = f"  {context.digests.words(one)}, in "
-    line = [said(f"{one.id}", bold=True), said(words), place(one.channel)]
+    line = [text(f"{one.id}", bold=True), text(words), place(one.channel)]
     if one.paused:
-        line.append(said(" · paused"))
+        line.append(text(" · paused"))
     elif one.due is not None:
-        line += [said(" · next "), moment(one.due)]
+        line += [text(" · next "), moment(one.due)]
     return paragraph(*line)

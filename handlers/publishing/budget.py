@@ -17,7 +17,7 @@ POSTS_PER_SECOND: Final = 1.0
 POSTS_BURST: Final = 2
 """Slack tolerates short bursts: a question and its table may come at once."""
 
-MINUTE: Final = 62.0
+SLACK_MINUTE: Final = 62.0
 """Slack's minute, in seconds, with room for calls that take different times to arrive."""
 
 EDITS: Final = 50
@@ -40,6 +40,6 @@ class Budget:
         """As Slack documents its limits."""
         return cls(
             posts=FairBucket(POSTS_PER_SECOND, POSTS_BURST, sleep=sleep),
-            edits=SlidingWindow(EDITS, MINUTE, sleep=sleep),
-            files=SlidingWindow(FILES, MINUTE, sleep=sleep),
+            edits=SlidingWindow(EDITS, SLACK_MINUTE, sleep=sleep),
+            files=SlidingWindow(FILES, SLACK_MINUTE, sleep=sleep),
         )

@@ -32,7 +32,7 @@ T = TypeVar("T")
 UPLOAD_SECONDS: Final = 300
 """How long an upload of the file may take before it counts as refused."""
 
-PAGE: Final = 200
+MESSAGES_A_PAGE: Final = 200
 """Messages a page, as Slack advises (docs: conversations.history)."""
 
 BEFORE: Final = timedelta(minutes=1)
@@ -63,14 +63,20 @@ class Posting:
         self._budget = budget
 
     def post(
-        self, delivery: Delivery, part: str, made: list[Block], words: str, channel: str, thread: str | None
+        self,
+        delivery: Delivery,
+        part: str,
+        content: list[Block],
+        words: str,
+        channel: str,
+        thread: str | None,
     ) -> tuple[str, str]:
         """Post, and return where: Slack's own word for the channel, since a person's id names one too."""
         run = delivery.run
         arguments: dict[str, Any] = {
             "channel": channel,
             "thread_ts": thread,
-            "blocks": made,
+            "blocks": content,
             "text": words,
             "mrkdwn": False,
             "unfurl_links": False,
@@ -87,11 +93,11 @@ class Posting:
         sent = self._as_member(channel, lambda: self._client.chat_postMessage(**arguments))
         return str(sent["channel"]), str(sent["ts"])
 
-    def edit(self, delivery: Delivery, made: list[Block], words: str) -> None:
+    def edit(self, delivery: Delivery, content: list[Block], words: str) -> None:
         """Edit a run's parent, however long it takes until Slack allows it."""
         self._budget.edits.wait("")
         delivery.check()
-        self.edit_now(delivery.run, made, words)
+        self.edit_now(delivery.run, content, words)
 
     def can_edit(self) -> bool:
         """Whether Slack allows an edit at once."""
@@ -101,10 +107,10 @@ class Posting:
         """Take an edit that may be left out, if there is one to spare beside those that are `owed`."""
         return self._budget.edits.spare("", owed)
 
-    def edit_now(self, run: Run, made: list[Block], words: str) -> None:
+    def edit_now(self, run: Run, content: list[Block], words: str) -> None:
         """The same with an edit that was taken before."""
         self._client.chat_update(
-            channel=run.home or run.channel, ts=run.thread or "", blocks=made, text=words
+            channel=run.home or run.channel, ts=run.thread or "", blocks=content, text=words
         )
 
     def direct(self, user: str) -> str:
@@ -198,11 +204,11 @@ class Posting:
         oldest = f"{(run.created - BEFORE).timestamp():.6f}"
         if thread is None:
             pages = self._client.conversations_history(
-                channel=channel, oldest=oldest, limit=PAGE, include_all_metadata=True
+                channel=channel, oldest=oldest, limit=MESSAGES_A_PAGE, include_all_metadata=True
             )
         else:
             pages = self._client.conversations_replies(
-                channel=channel, ts=thread, oldest=oldest, limit=PAGE, include_all_metadata=True
+                channel=channel, ts=thread, oldest=oldest, limit=MESSAGES_A_PAGE, include_all_metadata=True
             )
         for page in pages:
             yield from page["messages"]

@@ -165,7 +165,7 @@ class SlackPublisher:
         try:
             said = self._apologise_there(delivery, question, error) if run.has(PARENT) else None
             if said is None:
-                words = [blocks.paragraph(blocks.said(f"You asked: {run.typed}"))]
+                words = [blocks.paragraph(blocks.text(f"You asked: {run.typed}"))]
                 said = self._tell(delivery, run.user, words, error)
         except SLACK_ERRORS as refused:
             _unless_away(refused)
@@ -252,7 +252,7 @@ class SlackPublisher:
     def _tell_owner(self, delivery: Delivery, user: str, error: BotError) -> Receipt:
         words = [
             blocks.paragraph(
-                blocks.said("A digest could not be posted in "), blocks.place(delivery.run.channel)
+                blocks.text("A digest could not be posted in "), blocks.place(delivery.run.channel)
             )
         ]
         try:
@@ -328,4 +328,4 @@ def _told(run: Run, words: str) -> list[Block]:
     """A line that tells whoever waited long, by naming them."""
     if run.waited <= LONG:
         return []
-    return [blocks.paragraph(blocks.person(run.user), blocks.said(f" {words}"))]
+    return [blocks.paragraph(blocks.person(run.user), blocks.text(f" {words}"))]

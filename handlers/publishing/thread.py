@@ -47,10 +47,12 @@ class Thread:
         self._style_since = 0.0
         """How far down the ladder of tables this workspace sent us, and when."""
 
-    def reply(self, delivery: Delivery, part: str, made: list[Block], words: str) -> Receipt:
+    def reply(self, delivery: Delivery, part: str, content: list[Block], words: str) -> Receipt:
         """Post a message under the run's parent."""
         run = delivery.run
-        return message(self._posting.post(delivery, part, made, words, run.home or run.channel, _root(run)))
+        return message(
+            self._posting.post(delivery, part, content, words, run.home or run.channel, _root(run))
+        )
 
     def table(
         self,

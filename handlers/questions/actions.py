@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 SQL_BLOCKS: Final = 20
 """A modal takes 100 blocks (docs: surfaces/modals); 10,000 characters, Lake's limit, need four."""
 
+CONFIRMED_SECONDS: Final = 3_600
+"""How long what a question costs is as good as confirmed: `since monday` reads more every day."""
+
 GONE: Final = "That run is no longer kept."
 
 
@@ -92,9 +95,11 @@ class _Buttons:
         """Ask what its asker has confirmed, where it was to be asked."""
         with _telling(client, body, ack):
             asked = of_action(Confirmed, action)
-            there = AskPlace(place_of(body).channel, asked.reply_to)
+            there = AskPlace(asked.channel or place_of(body).channel, asked.reply_to)
             text = self._questions.kept_words(asked.kept, body["user"]["id"]) if asked.kept else asked.text
-            self._ask(ack, body, client, text, there, fresh=asked.fresh, confirmed=True)
+            vouched = not asked.channel
+            is_new = self._questions.now().timestamp() - asked.asked <= CONFIRMED_SECONDS
+            self._ask(ack, body, client, text, there, vouched=vouched, fresh=asked.fresh, confirmed=is_new)
 
     def _ask(
         self,
@@ -123,7 +128,15 @@ class _Buttons:
             )
         except NeedsConfirmation as error:
             ack()
-            refusal = commands.refused(self._context, error, text, user, reply_to=there.reply_to, fresh=fresh)
+            refusal = commands.refused(
+                self._context,
+                error,
+                text,
+                user,
+                reply_to=there.reply_to,
+                fresh=fresh,
+                channel="" if vouched else there.channel,
+            )
             whisper(client, user, refusal, there=place_of(body))
         else:
             ack()

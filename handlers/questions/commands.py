@@ -50,7 +50,7 @@ EXAMPLES: Final = (
     ("private today agent=boto", "answered only to you"),
 )
 
-SAID: Final = frozenset({None, "file_share", "thread_broadcast", "me_message"})
+SPOKEN_SUBTYPES: Final = frozenset({None, "file_share", "thread_broadcast", "me_message"})
 """The subtypes of what people say themselves (docs: message events)."""
 
 SYSTEM: Final = frozenset({"USLACKBOT", "USLACK"})
@@ -104,7 +104,11 @@ def register(app: App, context: Context) -> None:
     ) -> None:
         # edits, and what else only says that a message changed, ask nothing: what they hold is not what its
         # author sends now
-        if event.get("channel_type") == "im" and event.get("subtype") in SAID and _is_a_persons(event):
+        if (
+            event.get("channel_type") == "im"
+            and event.get("subtype") in SPOKEN_SUBTYPES
+            and _is_a_persons(event)
+        ):
             _asked_in_words(context, client, body, event)
         next_()
 
@@ -157,9 +161,10 @@ def _asked_in_words(context: Context, client: WebClient, body: dict[str, Any], e
 def _said_to_us(body: dict[str, Any], text: str) -> str:
     """What was said, without our name, wherever that stands."""
     for us in {each["user_id"] for each in body.get("authorizations", ()) if each.get("is_bot")}:
-        text = re.sub(rf"\s*<@{re.escape(us)}(?:\|[^<>]*)?>[,:]?", " ", text)
+        around = re.split(rf"<@{re.escape(us)}(?:\|[^<>]*)?>[,:]?", text)
+        text = " ".join(part.strip() for part in around)
     # where Slack does not say who we are, we are whom it begins with
-    return as_typed(re.sub(r"^\s*<@[^>]+>[,:]?", "", text)).strip()
+    return as_typed(re.sub(r"^<@[^<>]+>[,:]?", "", text.strip())).strip()
 
 
 def _answer(context: Context, text: str, user: str, channel: str) -> list[Block] | None:
@@ -182,7 +187,7 @@ def _answer(context: Context, text: str, user: str, channel: str) -> list[Block]
 def help_() -> list[Block]:
     """How to ask, by examples."""
     lines = [
-        blocks.paragraph(blocks.said(f"{COMMAND} {example}", code=True), blocks.said(f"  {what}"))
+        blocks.paragraph(blocks.text(f"{COMMAND} {example}", code=True), blocks.text(f"  {what}"))
         for example, what in EXAMPLES
     ]
     words = (
@@ -191,12 +196,12 @@ def help_() -> list[Block]:
         "by= a view; top=20."
     )
     return [
-        blocks.paragraph(blocks.said("Ask which clients still call AWS with old TLS.", bold=True)),
+        blocks.paragraph(blocks.text("Ask which clients still call AWS with old TLS.", bold=True)),
         *lines,
-        blocks.paragraph(blocks.said(words)),
+        blocks.paragraph(blocks.text(words)),
         blocks.paragraph(
-            blocks.said(f"{COMMAND}", code=True),
-            blocks.said(
+            blocks.text(f"{COMMAND}", code=True),
+            blocks.text(
                 " alone opens a form; also: views, runs, cancel ID. In a thread, mention me instead."
             ),
         ),
@@ -205,7 +210,7 @@ def help_() -> list[Block]:
 
 def _views(context: Context) -> list[Block]:
     return [
-        blocks.paragraph(blocks.said(view.name, code=True), blocks.said(f"  {view.title}. {view.about}"))
+        blocks.paragraph(blocks.text(view.name, code=True), blocks.text(f"  {view.title}. {view.about}"))
         for view in context.questions.views.values()
     ]
 
@@ -216,8 +221,8 @@ def runs(context: Context, user: str) -> list[Block]:
     month = questions.month()
     history = questions.history(user)
     if not history:
-        return [blocks.paragraph(blocks.said(f"You have asked nothing yet. Try {COMMAND} last 7d"))]
-    sums = [blocks.paragraph(blocks.said(month))] if month else []
+        return [blocks.paragraph(blocks.text(f"You have asked nothing yet. Try {COMMAND} last 7d"))]
+    sums = [blocks.paragraph(blocks.text(month))] if month else []
     return [*sums, *(block for run in history for block in _listed(run, questions.cost(run)))]
 
 
@@ -227,12 +232,12 @@ def _listed(run: Run, cost: str) -> list[Block]:
     sign = STATES.get(run.state, "⏳") if belief is None else belief.sign
     word = run.state if belief in {None, Belief.SHOWN} else belief
     paragraph = blocks.paragraph(
-        *([blocks.said(f"{sign} ")] if sign else []),
-        blocks.said(blocks.cut(run.typed or run.text, TYPED_SHOWN)),
-        blocks.said(" · "),
+        *([blocks.text(f"{sign} ")] if sign else []),
+        blocks.text(blocks.cut(run.typed or run.text, TYPED_SHOWN)),
+        blocks.text(" · "),
         blocks.moment(run.created),
-        blocks.said(f" · {word}{count}{f' · {cost}' if cost else ''} · "),
-        blocks.said(f"run {run.id}", code=True),
+        blocks.text(f" · {word}{count}{f' · {cost}' if cost else ''} · "),
+        blocks.text(f"run {run.id}", code=True),
     )
     return [paragraph, blocks.actions(blocks.button("Rerun", "rerun", OfRun(run.id)))]
 
@@ -246,11 +251,11 @@ def _cancel(context: Context, user: str, typed_id: str) -> list[Block]:
     except NotAllowed:
         run = None
     if run is None:
-        words = [blocks.said("No run "), blocks.said(shown(typed_id), code=True), blocks.said(" of yours. ")]
+        words = [blocks.text("No run "), blocks.text(shown(typed_id), code=True), blocks.text(" of yours. ")]
         return [blocks.paragraph(*words, *blocks.prose(f"`{COMMAND} runs` lists them."))]
     if context.questions.cancel(run.id) is None:
-        return [blocks.paragraph(blocks.said(f"Run {run.id} has ended already."))]
-    return [blocks.paragraph(blocks.said(f"Run {run.id} is being cancelled."))]
+        return [blocks.paragraph(blocks.text(f"Run {run.id} has ended already."))]
+    return [blocks.paragraph(blocks.text(f"Run {run.id} is being cancelled."))]
 
 
 def refused(
@@ -261,13 +266,16 @@ def refused(
     *,
     reply_to: str | None = None,
     fresh: bool = False,
+    channel: str = "",
 ) -> list[Block]:
     """What is wrong with a question, and a way to mend it. Only the asker sees it.
 
-    What is only dear can be confirmed: it then goes on to be asked in the thread `reply_to`, and `fresh`.
+    What is only dear can be confirmed: it then goes on to be asked in the thread `reply_to`, or in `channel`,
+    where it is told elsewhere, and `fresh`.
     """
     if isinstance(error, NeedsConfirmation):
-        return refusal(error, text, form.run_it(context, text, user, reply_to=reply_to, fresh=fresh))
+        run_it = form.run_it(context, text, user, reply_to=reply_to, fresh=fresh, channel=channel)
+        return refusal(error, text, run_it)
     readings = error.readings if isinstance(error, Unsure) else ()
     each = zip(READINGS, (Reading(reading, reply_to) for reading in readings), strict=False)
     meant = [

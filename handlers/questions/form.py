@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.app.reuse import NeedsConfirmation
@@ -79,11 +80,16 @@ def register(app: App, context: Context) -> None:
     app.view(CALLBACK)(submitted)
 
 
-def run_it(context: Context, text: str, user: str, *, reply_to: str | None, fresh: bool) -> Block:
-    """The button that asks exactly `text`, once `user` has confirmed what it costs."""
-    confirmed = Confirmed(text, fresh, reply_to)
+def run_it(
+    context: Context, text: str, user: str, *, reply_to: str | None, fresh: bool, channel: str = ""
+) -> Block:
+    """The button that asks exactly `text`, once `user` has confirmed what it costs: in the thread `reply_to`,
+    or in `channel`, where that is not where the button stands."""
+    asked = int(context.questions.now().timestamp())
+    confirmed = Confirmed(text, fresh, reply_to, channel=channel, asked=asked)
     if not blocks.fits(confirmed):
-        confirmed = Confirmed("", fresh, reply_to, context.questions.keep_words(text, user))
+        kept = context.questions.keep_words(text, user)
+        confirmed = replace(confirmed, text="", kept=kept)
     return blocks.button("Run it", "run_sure", confirmed, style="primary")
 
 
@@ -133,7 +139,7 @@ def modal(context: Context, fields: Fields, *, user: str, place: AskPlace) -> Bl
             _checks("private", "Answer", _PRIVATE, fields),
             {"type": "divider"},
             blocks.paragraph(*blocks.prose(reads_as)),
-            blocks.paragraph(blocks.said(f"/tls-audit {text}".strip(), code=True)),
+            blocks.paragraph(blocks.text(f"/tls-audit {text}".strip(), code=True)),
         ],
     }
 

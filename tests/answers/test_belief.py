@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.answers.belief import Belief, judge
-from bot.answers.coverage import CIPHER_SUITE, HOST, KEY_EXCHANGE, Coverage
+from bot.answers.coverage import Coverage
 from bot.engines import Sources
+from bot.event_schema import CIPHER_SUITE, HOST, KEY_EXCHANGE
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
@@ -93,6 +94,15 @@ def test_a_zero_over_events_that_do_not_say_what_was_asked_or_that_end_early_pro
         (
             {"empty_days": (date(2026, 11, 20), date(2026, 11, 21))},
             "There is no event at all of 20 Nov 2026, 21 Nov 2026.",
+        ),
+        (
+            {"kept_since": date(2026, 11, 20)},
+            "What happened before 20 Nov 2026 is not kept any more.",
+        ),
+        (
+            {"unlooked": ("s3://trail",)},
+            "The logs of some days of this window were never looked at:"
+            f" `tls-audit ingest --since {(NOW - 7 * DAY).date()}` reads them.",
         ),
     ],
 )

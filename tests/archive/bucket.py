@@ -27,13 +27,22 @@ class Object:
 
 @dataclass
 class Bucket:
-    """Objects by key, and the keys that were asked for."""
+    """Objects by key, the keys that were asked for, and how many listings, of `page` objects at most."""
 
     objects: dict[str, Object] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     url: str = ""
 
-    def listing(self, prefix: str) -> str:
+    listings: int = 0
+    page: int = 1_000
+
+    def listing(self, prefix: str, after: str) -> str:
+        self.listings += 1
+        keys = [key for key in sorted(self.objects) if key.startswith(prefix) and key > after]
+        more = len(keys) > self.page
+        token = (
+            f"<NextContinuationToken>{escape(keys[self.page - 1])}</NextContinuationToken>" if more else ""
+        )
         items = [
             f"<Contents><Key>{escape(key)}</Key><Size>{len(each.data)}</Size>"
             f"<ETag>&quot;{hashlib.sha256(each.data).hexdigest()[:32]}&quot;</ETag>"
@@ -45,10 +54,11 @@ class Bucket:
                 else ""
             )
             + "</Contents>"
-            for key, each in sorted(self.objects.items())
-            if key.startswith(prefix)
+            for key in keys[: self.page]
+            for each in [self.objects[key]]
         ]
-        return f"<ListBucketResult><IsTruncated>false</IsTruncated>{''.join(items)}</ListBucketResult>"
+        is_truncated = f"<IsTruncated>{'true' if more else 'false'}</IsTruncated>{token}"
+        return f"<ListBucketResult>{is_truncated}{''.join(items)}</ListBucketResult>"
 
 
 @contextmanager
@@ -61,7 +71,8 @@ def serving() -> Iterator[Bucket]:
             parts = urlsplit(self.path)
             query = parse_qs(parts.query)
             if "list-type" in query:
-                self.answer(200, bucket.listing(query.get("prefix", [""])[0]).encode())
+                after = query.get("continuation-token", query.get("start-after", [""]))[0]
+                self.answer(200, bucket.listing(query.get("prefix", [""])[0], after).encode())
                 return
             key = unquote(parts.path).lstrip("/").partition("/")[2]
             bucket.asked.append(key)

@@ -19,10 +19,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.archive import archive as archives
-from bot.archive import content
-from bot.archive.archive import Archive, Ingested, Progress
+from bot.archive.archive import Archive
+from bot.archive.content import Pieces
+from bot.archive.ingest import Ingested, Limits, Progress, Step
 from bot.errors import BotError, EngineError, UserError
-from bot.event_schema import COLUMNS, MAP
+from bot.event_schema import LAKE_COLUMNS, MAP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -102,13 +103,16 @@ def logs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    return Archive(tmp_path / "archive")
+def archive(tmp_path: Path, request: pytest.FixtureRequest) -> Archive:
+    return Archive(tmp_path / "archive", getattr(request, "param", None))
 
 
-@pytest.fixture
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "BATCH_BYTES", 5_000)
+def limited(limits: Limits, name: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("archive", [limits], indirect=True, ids=[name])
+
+
+small_batches = limited(Limits(batch_bytes=5_000), "small batches")
+streamed = limited(Limits(batch_bytes=5_000, pieces=Pieces(whole=3_000, block=700)), "streamed")
 
 
 # --- what goes in comes out
@@ -297,7 +301,7 @@ def test_an_event_that_was_delivered_twice_is_stored_once(logs: Path, archive: A
     assert ids(archive) == [event(n)["eventID"] for n in (1, 2, 3, 4)]
 
 
-@pytest.mark.usefixtures("small_batches")
+@small_batches
 def test_duplicates_are_found_across_batches(logs: Path, archive: Archive) -> None:
     expected = trail(logs / "first", files=5, events_each=20)
     trail(logs / "again", files=5, events_each=20)
@@ -486,9 +490,9 @@ ANY_JSON = st.recursive(
     ),
     max_leaves=6,
 )
-STRUCTS = [name for name, kind in COLUMNS.items() if isinstance(kind, dict)]
+STRUCTS = [name for name, kind in LAKE_COLUMNS.items() if isinstance(kind, dict)]
 ANY_FIELDS = st.dictionaries(
-    st.sampled_from(sorted(set(COLUMNS) - {"eventTime", "eventID"})), ANY_JSON, max_size=5
+    st.sampled_from(sorted(set(LAKE_COLUMNS) - {"eventTime", "eventID"})), ANY_JSON, max_size=5
 ) | st.builds(
     lambda name, inner: {name: inner},
     st.sampled_from(STRUCTS),
@@ -505,7 +509,7 @@ def test_whatever_the_fields_hold_every_event_is_kept(fields: list[Event]) -> No
         put(Path(folder) / "logs" / "a.json", "\n".join(map(json.dumps, weird)))
         assert ingest(archive, Path(folder) / "logs").bad == ()
         assert ids(archive) == [e["eventID"] for e in weird]
-        maps = ", ".join(name for name, kind in COLUMNS.items() if kind == MAP)
+        maps = ", ".join(name for name, kind in LAKE_COLUMNS.items() if kind == MAP)
         for row in ask(archive, f"SELECT {maps} FROM events"):  # noqa: S608
             assert all(json.loads(text) is not None for text in row if text is not None)
         agents = ask(archive, "SELECT userAgent FROM events ORDER BY eventID")
@@ -515,25 +519,18 @@ def test_whatever_the_fields_hold_every_event_is_kept(fields: list[Event]) -> No
 # --- long files
 
 
-@pytest.fixture
-def streamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content, "WHOLE_BYTES", 3_000)
-    monkeypatch.setattr(content, "BLOCK_BYTES", 700)
-
-
-@pytest.mark.usefixtures("small_batches", "streamed")
+@limited(Limits(batch_bytes=5_000, pieces=Pieces(whole=300, block=700)), "streamed")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("pack", [gzip.compress, bytes])
 def test_a_long_file_is_streamed(
-    shape: str, pack: Callable[[bytes], bytes], logs: Path, archive: Archive, monkeypatch: pytest.MonkeyPatch
+    shape: str, pack: Callable[[bytes], bytes], logs: Path, archive: Archive
 ) -> None:
-    monkeypatch.setattr(content, "WHOLE_BYTES", 300)
     put(logs / "a.json", pack(SHAPES[shape].encode()))
     assert ingest(archive, logs).bad == ()
     assert ids(archive) == [e["eventID"] for e in EVENTS]
 
 
-@pytest.mark.usefixtures("small_batches", "streamed")
+@streamed
 def test_duplicates_are_found_within_a_long_file(logs: Path, archive: Archive) -> None:
     events = [event(n) for n in range(200)]
     put(logs / "a.jsonl", "\n".join(map(json.dumps, events + events)))
@@ -542,7 +539,7 @@ def test_duplicates_are_found_within_a_long_file(logs: Path, archive: Archive) -
     assert ids(archive) == [e["eventID"] for e in events]
 
 
-@pytest.mark.usefixtures("small_batches", "streamed")
+@streamed
 @pytest.mark.parametrize("end", ['{"eventTime":', '{"eventTime": "never"}', "nonsense"])
 def test_of_a_long_file_with_a_bad_end_the_rest_is_stored(end: str, logs: Path, archive: Archive) -> None:
     put(logs / "a.jsonl", "\n".join([*(json.dumps(event(n)) for n in range(100)), end]))
@@ -557,7 +554,7 @@ def test_of_a_long_file_with_a_bad_end_the_rest_is_stored(end: str, logs: Path, 
     )
 
 
-@pytest.mark.usefixtures("small_batches", "streamed")
+@streamed
 def test_of_a_long_file_whose_packing_is_cut_nothing_is_stored(logs: Path, archive: Archive) -> None:
     put(logs / "a.json.gz", log([event(n) for n in range(100)])[:-20])
     put(logs / "b.json", json.dumps([event(900)]))
@@ -569,7 +566,7 @@ def test_of_a_long_file_whose_packing_is_cut_nothing_is_stored(logs: Path, archi
 # --- at any moment
 
 
-@pytest.mark.usefixtures("small_batches")
+@small_batches
 def test_progress_tells_how_far_it_is(logs: Path, archive: Archive) -> None:
     trail(logs, files=8, events_each=5)
     clock = iter(range(10_000))
@@ -583,7 +580,7 @@ def test_progress_tells_how_far_it_is(logs: Path, archive: Archive) -> None:
     assert Progress(0, 8, 0, 3.0).eta is None
 
 
-@pytest.mark.usefixtures("small_batches")
+@small_batches
 def test_stopping_an_ingest_keeps_what_was_stored(logs: Path, archive: Archive) -> None:
     expected = trail(logs, files=10, events_each=10)
 
@@ -600,7 +597,7 @@ def test_stopping_an_ingest_keeps_what_was_stored(logs: Path, archive: Archive) 
     assert (ids(archive), done.duplicates) == (expected, 0)
 
 
-@pytest.mark.usefixtures("small_batches")
+@small_batches
 def test_a_reader_sees_whole_files_only(logs: Path, archive: Archive) -> None:
     trail(logs, files=10, events_each=10)
     seen: list[int] = []
@@ -614,30 +611,20 @@ def test_a_reader_sees_whole_files_only(logs: Path, archive: Archive) -> None:
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from bot.archive import archive as archives
+from bot.archive.archive import Archive
+from bot.archive.ingest import Limits
 
 kind, number = sys.argv[3], int(sys.argv[4])
-archives.BATCH_BYTES = 5_000
 seen = 0
 
-def die(*_):
+def step(name):
     global seen
-    seen += 1
-    if seen == number:
+    seen += name == kind
+    if name == kind and seen == number:
         os.kill(os.getpid(), signal.SIGKILL)
 
-def deadly(function):
-    def called(*arguments, **options):
-        die()
-        return function(*arguments, **options)
-    return called
-
-if kind == "before a file is safe or its folder is":
-    archives._sync = deadly(archives._sync)
-if kind == "before a batch is loaded":
-    archives.parquet.write = deadly(archives.parquet.write)
-heard = die if kind == "after a file is read" else lambda _: None
-done = archives.Archive(Path(sys.argv[2])).ingest([sys.argv[1]], progress=heard)
+archive = Archive(Path(sys.argv[2]), Limits(batch_bytes=5_000, on_step=step))
+done = archive.ingest([sys.argv[1]], progress=lambda _: step("read a file"))
 print(done.files, done.known, done.events, done.duplicates)
 """
 
@@ -650,10 +637,12 @@ def child(logs: Path, archive: Archive, kind: str = "", number: int = 0) -> subp
 @pytest.mark.parametrize(
     ("kind", "number"),
     [
-        ("after a file is read", 7),
-        ("before a batch is loaded", 5),
-        ("before a file is safe or its folder is", 5),
-        ("before a file is safe or its folder is", 6),
+        ("read a file", 7),
+        (Step.LOAD, 5),
+        (Step.KEEP, 3),
+        (Step.KEEP, 4),
+        (Step.COMMIT, 2),
+        (Step.COMMITTED, 2),
     ],
 )
 def test_an_ingest_killed_at_any_moment_loses_and_doubles_nothing(

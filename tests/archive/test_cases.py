@@ -6,12 +6,15 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
 
-from bot.archive.archive import Archive, Ingested
+from bot.archive.archive import Archive
+
+if TYPE_CHECKING:
+    from bot.archive.ingest import Ingested
 
 CASES = Path(__file__).parents[1] / "fixtures" / "cases"
 OLD = "('tlsv1', 'tlsv1.1', 'sslv3')"

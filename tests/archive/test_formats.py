@@ -29,7 +29,7 @@ from bot.archive.archive import Archive
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from bot.archive.ledger import Report
+    from bot.archive.reports import Report
 
 Event = dict[str, Any]
 Make = "Callable[[list[Event]], bytes | str | Any]"

@@ -6,11 +6,12 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ import duckdb
 import pytest
 
 from bot.archive import ledger as ledgers
-from bot.archive.archive import Archive, Ingested
-from bot.archive.ledger import LEDGER, LOCK, Outcome, Report
+from bot.archive.archive import Archive
+from bot.archive.ingest import Ingested, Limits, Step
+from bot.archive.ledger import LEDGER, LOCK
+from bot.archive.reports import Outcome, Report
 
 REPO = Path(__file__).parents[2]
 
@@ -126,41 +129,53 @@ def test_a_copy_that_says_no_more_rewrites_nothing(tmp_path: Path, archive: Arch
     assert sorted(archive.folder.glob("day=*/*.parquet")) == before
 
 
+@pytest.mark.parametrize("ingests", [1, 2])
+@pytest.mark.parametrize("first", [9, 10])
+@pytest.mark.parametrize("bytes_each", [1, 1 << 20])
+def test_an_id_on_neighbouring_days_is_one_event_however_it_comes(
+    tmp_path: Path, ingests: int, first: int, bytes_each: int
+) -> None:
+    archive = Archive(tmp_path / "archive", Limits(batch_bytes=bytes_each))
+    said = {"tlsDetails": {"tlsVersion": "TLSv1"}}
+    thin, full = event(1, eventTime=f"2026-11-{first:02}T23:30:00Z"), event(1, **said)
+    full["eventTime"] = f"2026-11-{19 - first:02}T01:30:00Z"
+    put(tmp_path / "logs" / "a", thin, event(2))
+    if ingests == 2:
+        ingest(archive, tmp_path / "logs")
+    put(tmp_path / "logs" / "b", full, event(3))
+    ingest(archive, tmp_path / "logs")
+    question = "SELECT eventID, tlsDetails.tlsVersion, day = eventTime::DATE FROM events ORDER BY 1"
+    assert ask(archive, question) == [
+        ("id-001", "TLSv1", True),
+        ("id-002", None, True),
+        ("id-003", None, True),
+    ]
+
+
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from bot.archive import archive as archives
-from bot.archive.ledger import Ledger
+from bot.archive.archive import Archive
+from bot.archive.ingest import Limits
 
-kind = sys.argv[3]
-
-def deadly(function, after):
-    def called(*arguments, **options):
-        if after:
-            function(*arguments, **options)
+def step(name):
+    if name == sys.argv[3]:
         os.kill(os.getpid(), signal.SIGKILL)
-    return called
 
-if kind == "a file is moved":
-    archives._sync = deadly(archives._sync, False)
-if kind == "all files are moved":
-    Ledger.commit = deadly(Ledger.commit, False)
-if kind == "the ledger's commit":
-    Ledger.commit = deadly(Ledger.commit, True)
-archives.Archive(Path(sys.argv[2])).ingest([sys.argv[1]], progress=lambda _: None)
+Archive(Path(sys.argv[2]), Limits(on_step=step)).ingest([sys.argv[1]], progress=lambda _: None)
 """
 
 
-@pytest.mark.parametrize("kind", ["a file is moved", "all files are moved", "the ledger's commit"])
+@pytest.mark.parametrize("kind", [Step.KEEP, Step.COMMIT, Step.COMMITTED])
 def test_a_kill_while_a_file_takes_anothers_place_loses_nothing(
-    kind: str, tmp_path: Path, archive: Archive
+    kind: Step, tmp_path: Path, archive: Archive
 ) -> None:
     put(tmp_path / "logs" / "a", event(1), event(2))
     ingest(archive, tmp_path / "logs")
     put(tmp_path / "logs" / "b", FULL, event(3))
     command = [sys.executable, "-c", CHILD, str(tmp_path / "logs"), str(archive.folder), kind]
     assert subprocess.run(command, cwd=REPO, check=False).returncode == -signal.SIGKILL
-    assert ask(archive, "SELECT count(*) FROM events") == [(3 if kind == "the ledger's commit" else 2,)]
+    assert ask(archive, "SELECT count(*) FROM events") == [(3 if kind is Step.COMMITTED else 2,)]
     ingest(archive, tmp_path / "logs")
     assert ask(archive, "SELECT eventID, tlsDetails.tlsVersion FROM events ORDER BY 1") == [
         ("id-001", "TLSv1"),
@@ -211,14 +226,131 @@ def test_the_ledger_of_the_code_before_is_taken_over(tmp_path: Path, archive: Ar
     put(tmp_path / "logs" / "a", event(1))
     ingest(archive, tmp_path / "logs")
     with sqlite3.connect(archive.folder / LEDGER) as old:
-        for table in ("files", "pending", "replaced", "reports"):
+        for table in ("files", "pending", "replaced", "reports", "looked", "dropped", "extent"):
             old.execute(f"DROP TABLE {table}")
+        old.execute("DROP VIEW batches")
+        old.execute("ALTER TABLE stored RENAME TO batches")
     old.close()
     assert ask(archive, "SELECT count(*) FROM events") == [(1,)]
     put(tmp_path / "logs" / "b", FULL)
     done = ingest(archive, tmp_path / "logs")
     assert (done.known, done.duplicates) == (1, 1)
     assert ask(archive, WANTED) == WHOLE
+
+
+VERSION_2 = REPO / "tests" / "fixtures" / "version2" / "archive"
+
+
+def test_an_archive_of_version_2_is_taken_over_in_place(tmp_path: Path) -> None:
+    archive = Archive(shutil.copytree(VERSION_2, tmp_path / "archive"))
+    question = "SELECT count(*), count(DISTINCT eventID), min(eventTime), max(eventTime) FROM events"
+    before = ask(archive, question)
+    assert before[0][0] == 4437
+    put(tmp_path / "logs" / "a", event(1))
+    later = datetime(2026, 12, 1, tzinfo=UTC).timestamp()
+    assert ingest(archive, tmp_path / "logs", now=later).events == 1
+    assert archive.compact(now=lambda: later).failed == ()
+    assert archive.events_sql().count(".parquet'") == 15
+    assert ask(archive, f"{question} WHERE eventID <> 'id-001' OR eventID IS NULL") == before
+    archive.compact(now=lambda: later + 2 * ledgers.REPLACED_SECONDS)
+    assert ask(archive, f"{question} WHERE eventID <> 'id-001' OR eventID IS NULL") == before
+    assert archive.sources().strays == ()
+
+
+def test_the_code_before_is_refused_before_it_deletes_anything(tmp_path: Path, archive: Archive) -> None:
+    put(tmp_path / "logs" / "a", event(1))
+    ingest(archive, tmp_path / "logs")
+    with sqlite3.connect(archive.folder / LEDGER) as before:
+        before.executescript(
+            "CREATE TABLE IF NOT EXISTS batches (number INTEGER PRIMARY KEY, name TEXT, events INTEGER);"
+            "CREATE TABLE IF NOT EXISTS sources (name TEXT PRIMARY KEY, size INTEGER, stamp TEXT, batch INT);"
+        )
+        with pytest.raises(sqlite3.OperationalError, match="an archive of a later version"):
+            before.execute("SELECT name FROM batches")
+    before.close()
+    assert ingest(archive, tmp_path / "logs").known == 1
+
+
+def test_days_that_are_not_kept_are_dropped_told_and_not_read_again(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive", keep=timedelta(days=5))
+    for day in (9, 14):
+        put(
+            tmp_path / "logs" / f"2026/11/{day:02}" / "a", event(day, eventTime=f"2026-11-{day:02}T01:00:00Z")
+        )
+    now = datetime(2026, 11, 14, 8, tzinfo=UTC).timestamp()
+    ingest(archive, tmp_path / "logs", now=now)
+    assert ask(archive, "SELECT count(*) FROM events") == [(2,)]
+    ingest(archive, tmp_path / "logs", now=now + 86_400)
+    assert ask(archive, "SELECT eventID FROM events") == [("id-014",)]
+    assert archive.sources(datetime(2026, 11, 1, tzinfo=UTC), DAY).kept_since == date(2026, 11, 10)
+    assert archive.sources(DAY + timedelta(days=2), DAY + timedelta(days=4)).are_whole
+    done = ingest(archive, tmp_path / "logs", now=now + 3 * 86_400)
+    assert (done.files, done.known) == (0, 1)
+    assert len(list(archive.folder.glob("day=*/*.parquet"))) == 1
+
+
+def test_days_that_are_kept_again_count_as_looked_at_only_once_they_are(tmp_path: Path) -> None:
+    logs, day = tmp_path / "logs", datetime(2026, 11, 9, tzinfo=UTC)
+    put(logs / "2026/11/09" / "a", event(9, eventTime="2026-11-09T01:00:00Z"))
+    later = datetime(2026, 11, 20, tzinfo=UTC).timestamp()
+    forever, for_days = (Archive(tmp_path / "archive", keep=keep) for keep in (None, timedelta(days=5)))
+    ingest(forever, logs, now=later)
+    ingest(for_days, logs, now=later)
+    assert ask(forever, "SELECT count(*) FROM events") == [(0,)]
+    assert forever.sources(day, day).kept_since == date(2026, 11, 15)
+    after = day + timedelta(days=8)
+    forever.ingest([str(logs)], progress=lambda _: None, since=after, now=lambda: later)
+    known = forever.sources(day, day)
+    assert (known.kept_since, known.unlooked) == (None, (str(logs),))
+    assert ingest(forever, logs, now=later).events == 1
+    assert forever.sources(day, day).are_whole
+
+
+def test_a_place_that_was_never_looked_at_is_told_and_one_that_is_no_place_any_more_is_not(
+    tmp_path: Path, archive: Archive
+) -> None:
+    day, fresh, former = DAY, str(tmp_path / "fresh"), tmp_path / "logs"
+    put(former / "a", event(1))
+    archive.ingest([str(former)], progress=lambda _: None, since=day, until=day)
+    before = day - timedelta(days=9)
+    assert archive.sources(before, day).unlooked == (str(former),)
+    assert archive.sources(before, day, [fresh]).unlooked == (fresh,)
+
+
+ABOUT = """
+import sys
+from pathlib import Path
+from bot.archive.archive import Archive
+
+archive = Archive(Path(sys.argv[1]))
+print(archive.has_events(), len(archive.days()), *archive.extent(), archive.sources().are_whole)
+print("duckdb" in sys.modules)
+"""
+
+
+def test_what_an_answer_rests_on_is_known_without_duckdb(tmp_path: Path, archive: Archive) -> None:
+    put(tmp_path / "logs" / "a", event(1), event(2, eventTime="2026-11-12T07:00:00.5Z"))
+    ingest(archive, tmp_path / "logs")
+    command = [sys.executable, "-c", ABOUT, str(archive.folder)]
+    said = subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=True).stdout
+    oldest, newest = archive.extent() or ("", "")
+    assert said.splitlines() == [f"True 2 {oldest} {newest} True", "False"]
+    assert str(newest) == "2026-11-12 07:00:00.500000+00:00"
+
+
+def test_the_extent_is_true_at_every_moment(tmp_path: Path, archive: Archive) -> None:
+    put(tmp_path / "logs" / "a", event(1))
+    ingest(archive, tmp_path / "logs")
+    heard: list[object] = []
+    for day in (10, 8):
+        put(tmp_path / "logs" / f"{day}", event(day, eventTime=f"2026-11-{day:02}T00:00:00Z"))
+        archive.ingest([str(tmp_path / "logs")], progress=lambda _: heard.append(archive.extent()))
+        (wanted,) = ask(archive, "SELECT min(eventTime), max(eventTime) FROM events")
+        assert heard[-1] == archive.extent() == tuple(each.replace(tzinfo=UTC) for each in wanted)
+    for path in archive.folder.glob("day=2026-11-08/*"):
+        path.unlink()
+    (wanted,) = ask(archive, "SELECT min(eventTime), max(eventTime) FROM events")
+    assert archive.extent() == tuple(each.replace(tzinfo=UTC) for each in wanted)
 
 
 def test_an_ingest_under_way_is_told(archive: Archive, tmp_path: Path) -> None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.archive.archive import Archive
-from bot.archive.ledger import Outcome
+from bot.archive.reports import Outcome
 from tests.archive.bucket import Bucket, Object, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from bot.archive.archive import Ingested
+    from bot.archive.ingest import Ingested
 
 NOVEMBER = (datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
 OCTOBER = (datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 10, 30, tzinfo=UTC))

@@ -16,7 +16,7 @@ from bot.archive.archive import Archive
 from bot.engines.local import Local
 from bot.question import views
 from bot.sandbox import samples
-from handlers.digests.shown import COMMAND as DIGEST_COMMAND
+from handlers.digests.shown import DIGEST_COMMAND as DIGEST_COMMAND
 from handlers.questions.commands import COMMAND
 from tests.conftest import NOW
 from tests.scenarios.office import ALICE, SECURITY, open_office

@@ -28,13 +28,12 @@ from bot.sandbox.limits import POST_BURST, POSTS_A_SECOND, TIERS
 from bot.sandbox.state import ALICE, BOT
 from bot.store.database import Database
 from bot.store.digests import Digests
-from bot.store.runs import Runs
 from bot.table import Table
-from bot.worker.worker import Worker
 from handlers import connection
 from handlers.access import Directory
-from handlers.publishing.budget import FILES, MINUTE, Budget
+from handlers.publishing.budget import FILES, SLACK_MINUTE, Budget
 from handlers.publishing.publisher import SlackPublisher
+from tests.support.workers import worker_over
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,27 +116,25 @@ def main(count: int, *, named: bool) -> None:
         access = AccessPolicy(
             Directory(client), channels=[channel.id for channel in channels] if named else ()
         )
-        runner = Worker(
-            Runs(database),
-            digests,
+        worker = worker_over(
+            database,
             {engine.name: engine},
             SlackPublisher(client, catalogue, access=access, budget=Budget.of_slack()),
             Grammar(catalogue, [engine.name], engine.name, 366),
             limits={engine.name: 10},
             cap=100_000,
-            owner="benchmark",
         )
         schedule = Schedule(time(now.hour, now.minute), "UTC", tuple(range(7)))
         for number, channel in enumerate(channels):
             scope = Scope.read(QUESTIONS[number % len(QUESTIONS)])
             digests.add(Digest(0, ALICE.id, channel.id, schedule, scope, None, now, due=now))
         began = sandbox.clock.now()
-        runner.start()
+        worker.start()
         try:
             sandbox.wait_for(partial(shared, sandbox, count), PATIENCE, "every digest")
             every = [message for each in channels for message in sandbox.workspace.in_channel(each.id)]
         finally:
-            runner.stop()
+            worker.stop()
         parts: dict[str, list[float]] = {"parents": [], "tables": [], "files": []}
         for message in every:
             part = "files" if message.files else "parents" if message.is_parent else "tables"
@@ -149,12 +146,12 @@ def main(count: int, *, named: bool) -> None:
             )
         print(f"  {len(engine.asked)} distinct queries, asked {engine.asked.total()} times")
         print(f"  429s: {dict(refused) or 'none'}; rules broken: {len(sandbox.broken)}")
-        print(f"  runs: {runner.runs.states()}")
+        print(f"  runs: {worker.runs.states()}")
     allowed = (count - 1) // TIERS[4] * 60
-    paced = (count - 1) // FILES * MINUTE
+    paced = (count - 1) // FILES * SLACK_MINUTE
     posts = max(0, POSTS - POST_BURST) / POSTS_A_SECOND
     print(f"  the limits alone: files {allowed} s ({TIERS[4]} a minute), posts {posts:.0f} s")
-    print(f"  the bot's own budget for files: {paced:.0f} s ({FILES} in {MINUTE:.0f} s)")
+    print(f"  the bot's own budget for files: {paced:.0f} s ({FILES} in {SLACK_MINUTE:.0f} s)")
 
 
 if __name__ == "__main__":

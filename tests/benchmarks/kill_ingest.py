@@ -24,19 +24,18 @@ from tests.benchmarks.ingest import REPO, generated
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from bot.archive import archive as archives
+from bot.archive.archive import Archive
+from bot.archive.ingest import Limits, Step
 
-archives.BATCH_BYTES = 8 << 20  # many batches
-left = {"file": int(sys.argv[3]), "sync": int(sys.argv[4])}
+left = {"file": int(sys.argv[3]), "step": int(sys.argv[4])}
 
 def count(kind):
     left[kind] -= 1
     if left[kind] == 0:
         os.kill(os.getpid(), signal.SIGKILL)
 
-sync = archives._sync
-archives._sync = lambda path: (count("sync"), sync(path))
-archives.Archive(Path(sys.argv[2])).ingest([sys.argv[1]], progress=lambda _: count("file"))
+limits = Limits(batch_bytes=8 << 20, on_step=lambda step: step is Step.LOAD or count("step"))
+Archive(Path(sys.argv[2]), limits).ingest([sys.argv[1]], progress=lambda _: count("file"))
 """
 
 

@@ -31,6 +31,7 @@ from bot.engines.local import Local
 from bot.sandbox import Channel, Command, Options, Sandbox, User, samples, state
 from handlers import connection
 from handlers.questions.commands import COMMAND
+from tests.support.workers import ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -189,7 +190,7 @@ def running(slack: Sandbox, *, waits: bool) -> Iterator[tuple[bootstrap.Bot, Wai
         )  # in a process of its own, so that its memory is not counted here
         os.environ.update(environment(slack, folder))
         with bootstrap.bot(settings.load()) as bot:
-            engine: Any = bot.runner.engines[Waiting.name]
+            engine: Any = bot.worker.engines[Waiting.name]
             if not waits:
                 engine.free.set()
             yield bot, engine
@@ -241,11 +242,11 @@ def waiting(slack: Sandbox, bot: bootstrap.Bot, engine: Waiting) -> None:
     print(f"memory that {COMMANDS} waiting runs add, sandbox included: {memory() - before:.0f} MB")
     before = memory()
     engine.free.set()
-    for number, run in enumerate(reversed(bot.runner.runs.latest(ALICE, COMMANDS))):
+    for number, run in enumerate(reversed(bot.worker.runs.latest(ALICE, COMMANDS))):
         if number >= ANSWERED:
             bot.questions.cancel(run.id)  # a channel takes one message a second
-    for run in bot.runner.runs.latest(ALICE, COMMANDS):
-        bot.runner.wait(run.id, 600)
+    for run in bot.worker.runs.latest(ALICE, COMMANDS):
+        ended(bot.worker, run.id, 600)
     print(f"memory that {ANSWERED} embedded queries add: {memory() - before:.0f} MB")
 
 
@@ -265,8 +266,8 @@ def one_by_one(slack: Sandbox, bot: bootstrap.Bot, engine: Waiting) -> None:
         slack.wait_for(partial(posted, slack, seen))
         time.sleep(1.5)  # the channel takes one message a second, and the first one has just been posted
         engine.free.set()
-        (run,) = bot.runner.runs.latest("U_BOB", 1)
-        bot.runner.wait(run.id, 30)
+        (run,) = bot.worker.runs.latest("U_BOB", 1)
+        ended(bot.worker, run.id, 30)
         gaps.append(slack.calls("chat.postMessage")[seen + 1].at - engine.ready[0])
     line("from the last row to the table", sorted(gaps))
 

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot import bootstrap, settings
+from bot import demo as playground
+from bot import settings
 from tests.browser.chromium import CHROMIUM, DRIVER, chromium
 from tests.browser.screen import Engine, Screen
 
@@ -45,7 +46,7 @@ def browser(downloads: Path) -> Iterator[Chrome]:
 def demo(browser: Chrome) -> Iterator[tuple[Sandbox, Bot]]:
     """What `tls-audit demo` starts."""
     del browser  # it was only asked for first, so that nothing starts where it is skipped
-    with bootstrap.demo(settings.load(), "127.0.0.1", 0) as (slack, bot):
+    with playground.running(settings.load(), "127.0.0.1", 0) as (slack, bot):
         yield slack, bot
 
 
@@ -53,9 +54,9 @@ def demo(browser: Chrome) -> Iterator[tuple[Sandbox, Bot]]:
 def engine(demo: tuple[Sandbox, Bot]) -> Engine:
     """The demo's engine, which can be told to wait."""
     _, bot = demo
-    engine = Engine(bot.runner.engines["local"])
-    assert isinstance(bot.runner.engines, dict)
-    bot.runner.engines[engine.name] = engine  # all parts of the bot hold this same one
+    engine = Engine(bot.worker.engines["local"])
+    assert isinstance(bot.worker.engines, dict)
+    bot.worker.engines[engine.name] = engine  # all parts of the bot hold this same one
     return engine
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.app.digests import promise
 from bot.sandbox import samples
+from tests.support.workers import ended
 
 if TYPE_CHECKING:
     from datetime import date
@@ -35,18 +36,18 @@ def give_past(bot: Bot, digest: Digest, days: int) -> None:
     _add_newcomer(bot, day - timedelta(days=1))
     for back in range(days, 0, -1):
         elsewhere = replace(digest, channel=ELSEWHERE[back % len(ELSEWHERE)])
-        bot.runner.digests.change(elsewhere)
+        bot.worker.digests.change(elsewhere)
         run = promise(
             elsewhere,
             day - timedelta(days=back),
-            runs=bot.runner.runs,
+            runs=bot.worker.runs,
             grammar=bot.questions.grammar,
             now=bot.questions.now(),
             key=f"past/{digest.id}/{back}",
         )
-        bot.runner.wake()
-        bot.runner.wait(run.id, PATIENCE)
-    bot.runner.digests.change(digest)
+        bot.worker.wake()
+        ended(bot.worker, run.id, PATIENCE)
+    bot.worker.digests.change(digest)
 
 
 def _add_newcomer(bot: Bot, on: date) -> None:
@@ -57,6 +58,6 @@ def _add_newcomer(bot: Bot, on: date) -> None:
     with TemporaryDirectory(prefix="tls-audit-newcomer-") as folder:
         file = Path(folder) / "newcomer.json"
         file.write_text(json.dumps({"Records": made}))
-        engine = bot.runner.engines["local"]
+        engine = bot.worker.engines["local"]
         local: Any = getattr(engine, "wrapped", engine)
         local._archive.ingest([folder], progress=lambda _: None)  # noqa: SLF001 - a demo keeps it to itself

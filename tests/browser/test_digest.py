@@ -45,7 +45,7 @@ def test_a_digest_is_ordered_told_and_one_of_its_findings_snoozed(
     screen.say("/tls-digest daily 09:00 min=1.3 mention=@oncall")
     ordered = screen.see(MESSAGE, "every day at 09:00 Berlin time")
     assert "The first one sets the baseline." in ordered.text
-    (digest,) = [one for one in bot.runner.digests.all() if one.channel == ONCALL]
+    (digest,) = [one for one in bot.worker.digests.all() if one.channel == ONCALL]
     give_past(bot, digest, 2)
 
     screen.press(f"{MESSAGE} [data-action=tell_now]")
@@ -69,7 +69,7 @@ def test_a_digest_is_ordered_told_and_one_of_its_findings_snoozed(
     screen.gone(FORM)
     line = screen.see(REPLY, "the vendor patches on the 30th").text
     assert f"@Alice Meyer snoozed s3 · user/{NEWCOMER}" in line
-    (snooze,) = [one.snooze for one in bot.runner.digests.findings(digest.id) if one.snooze]
+    (snooze,) = [one.snooze for one in bot.worker.digests.findings(digest.id) if one.snooze]
     assert (snooze.by, snooze.why) == ("alice", "the vendor patches on the 30th")
 
     screen.press(f"{MESSAGE} [data-action=edit_digest]")

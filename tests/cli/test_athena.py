@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import settings
-from bot.cli.main import main
 from bot.engines.athena.translate import ASSUMED
 from tests.conftest import NOW
 from tests.doubles import athena as double
 from tests.support.trail import ATHENA_TABLE, trail_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from tests.oracle import Record
+    from tests.support.terminal import TlsAudit
 
 DAYS = "2026-11-10..2026-11-13"
-
-
-class Done(NamedTuple):
-    """What a command left: its exit code, and what it said where."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
@@ -40,12 +29,9 @@ def bucket(records: list[Record]) -> Iterator[double.Bucket]:
     held.close()
 
 
-@pytest.fixture
-def served(bucket: double.Bucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[double.Athena]:
-    for name in settings.names().values():
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setenv("TZ", "UTC")
+@pytest.fixture(autouse=True)
+def served(bucket: double.Bucket, own_home: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[double.Athena]:
+    del own_home
     monkeypatch.setenv("TLS_AUDIT_ENGINE", "athena")
     monkeypatch.setenv("TLS_AUDIT_ATHENA_TABLE", ATHENA_TABLE)
     with double.Athena(bucket, now=lambda: NOW) as served:
@@ -54,24 +40,7 @@ def served(bucket: double.Bucket, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         yield served
 
 
-@pytest.fixture
-def tls_audit(
-    served: double.Athena, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Done]:
-    """Runs `tls-audit …` as its console script does, within this process."""
-    del served
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["tls-audit", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main()
-        return Done(end.value.code if isinstance(end.value.code, int) else 0, *capsys.readouterr())
-
-    return run
-
-
-def test_a_bucket_becomes_a_table_that_answers(served: double.Athena, tls_audit: Callable[..., Done]) -> None:
+def test_a_bucket_becomes_a_table_that_answers(served: double.Athena, tls_audit: TlsAudit) -> None:
     made = tls_audit("athena", "table", f"s3://{double.BUCKET}", "--create")
     assert made.code == 0, made.err
     assert f"TLS_AUDIT_ATHENA_TABLE={ATHENA_TABLE}" in made.out
@@ -84,9 +53,7 @@ def test_a_bucket_becomes_a_table_that_answers(served: double.Athena, tls_audit:
     assert len(served.paid()) == 1
 
 
-def test_the_ddl_is_printed_with_what_the_bucket_holds(
-    served: double.Athena, tls_audit: Callable[..., Done]
-) -> None:
+def test_the_ddl_is_printed_with_what_the_bucket_holds(served: double.Athena, tls_audit: TlsAudit) -> None:
     done = tls_audit("athena", "table", f"s3://{double.BUCKET}/AWSLogs/", "--name", "a.b")
 
     assert done.code == 0
@@ -98,7 +65,7 @@ def test_the_ddl_is_printed_with_what_the_bucket_holds(
     assert not served.executions
 
 
-def test_a_table_of_any_account_lists_none(tls_audit: Callable[..., Done]) -> None:
+def test_a_table_of_any_account_lists_none(tls_audit: TlsAudit) -> None:
     done = tls_audit("athena", "table", f"s3://{double.BUCKET}", "--any-account")
 
     assert "'projection.account.type'='injected'" in done.out
@@ -113,7 +80,7 @@ def test_a_table_of_any_account_lists_none(tls_audit: Callable[..., Done]) -> No
     ],
 )
 def test_a_place_without_a_trail_is_told(
-    uri: str, says: str, served: double.Athena, tls_audit: Callable[..., Done]
+    uri: str, says: str, served: double.Athena, tls_audit: TlsAudit
 ) -> None:
     served.unreadable.add("closed-bucket")
 
@@ -124,7 +91,7 @@ def test_a_place_without_a_trail_is_told(
 
 
 def test_the_sql_can_be_seen_without_a_connection_and_says_what_it_takes_for_granted(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
@@ -136,7 +103,7 @@ def test_the_sql_can_be_seen_without_a_connection_and_says_what_it_takes_for_gra
 
 
 def test_a_question_without_a_table_says_what_to_do(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = tls_audit("ask", DAYS)
     assert done.code == 1
@@ -150,7 +117,7 @@ def test_a_question_without_a_table_says_what_to_do(
 
 
 def test_a_setting_that_is_no_table_is_told_with_the_others(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TLS_AUDIT_ATHENA_TABLE", "cloudtrail")
     monkeypatch.setenv("TLS_AUDIT_ATHENA_OUTPUT", "bucket")
@@ -162,7 +129,7 @@ def test_a_setting_that_is_no_table_is_told_with_the_others(
 
 
 def test_the_policy_allows_what_is_called_and_the_tables_own_files(
-    served: double.Athena, tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    served: double.Athena, tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tls_audit("athena", "table", f"s3://{double.BUCKET}", "--create")
     monkeypatch.setenv("TLS_AUDIT_ATHENA_OUTPUT", "s3://ours/answers")

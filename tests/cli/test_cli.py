@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.archive.archive import LOCK
+from bot.archive.ledger import LOCK
 from tests.support.logs import odd_records, write_logs
 from tests.support.terminal import SCRIPT
 

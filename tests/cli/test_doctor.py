@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,7 +74,7 @@ def test_one_token_without_the_other_is_named(
     done = tls_audit("doctor")
 
     assert done.code == 1
-    assert f'✗ {name} is not set\n  → The README\'s "Connect your Slack" says where to get it.\n' in done.out
+    assert f"✗ {name} is not set\n  → docs/slack.md says where to get it.\n" in done.out
     assert ("✓ the bot's token: " in done.out) is (name == "SLACK_APP_TOKEN")
     assert "views" in done.out
 
@@ -263,6 +264,18 @@ def test_a_folder_without_logs_is_wrong(
 
     assert done.code == 1
     assert f"✗ there are no log files in {tmp_path}\n  → " in done.out
+
+
+def test_logs_of_the_last_days_are_looked_at_and_older_folders_only_without_them(
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TLS_AUDIT_LOGS", str(tmp_path))
+    old = write_logs(tmp_path / "2024/01/01", odd_records())
+    (old.parent / "gone.json").symlink_to(tmp_path / "nowhere")
+    assert tls_audit("doctor").code == 1
+
+    write_logs(tmp_path / f"{datetime.now(UTC):%Y/%m/%d}", odd_records())
+    assert f"✓ the logs in {tmp_path} can be read" in tls_audit("doctor").out
 
 
 def test_a_log_that_cannot_be_read_is_named(

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot import bootstrap, settings
+from bot.app.answer import statements
+from bot.cli.ask import BUSY_SECONDS, patiently
+from bot.question import views
+from bot.question.parser import parse
 from tests.conftest import NOW
 from tests.doubles import lake as double
 from tests.doubles.lake import OTHER_ID, STORE_ID
@@ -16,7 +20,7 @@ from tests.doubles.lake import OTHER_ID, STORE_ID
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bot.engines import Check
+    from bot.engines import Check, Engine
     from tests.support.terminal import TlsAudit
 
 ARN = f"arn:aws:cloudtrail:us-east-1:111122223333:eventdatastore/{STORE_ID}"
@@ -31,6 +35,12 @@ def served(
         served.limits = False
         served.set_environment(monkeypatch)
         yield served
+
+
+def _lake() -> Engine:
+    """The lake, by the settings."""
+    chosen = settings.load()
+    return bootstrap.engine(chosen, "lake", bootstrap.archive(chosen))
 
 
 # --- status
@@ -281,14 +291,22 @@ def test_ask_warns_of_a_window_before_the_store_existed(
     assert served.count("StartQuery") == 2
 
 
-def test_ask_waits_while_the_lake_is_full(
-    served: double.Lake, tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bot.cli.ask.BUSY_SECONDS", 0.0)
+def test_ask_waits_while_the_lake_is_full(served: double.Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TLS_AUDIT_EVENT_DATA_STORE", STORE_ID)
     served.fail("StartQuery", "MaxConcurrentQueriesException", times=3)
+    engine, catalogue = _lake(), views.load()
+    question = parse(
+        "2026-11-09..2026-11-23 service=s3", now=NOW, zone=UTC, views=catalogue, engines=("lake",)
+    )
+    statement = statements(question, engine, catalogue, cap=100)["answer"]
+    states: list[str] = []
+    waited: list[float] = []
 
-    assert tls_audit("ask", "2026-11-09..2026-11-23", "engine=lake", "service=s3").code == 0
+    table = patiently(engine, statement, lambda _, state, __: states.append(state), waited.append)
+
+    assert waited == [BUSY_SECONDS] * 3
+    assert states.count("waiting for its turn") == 3
+    assert table.row_count > 0
     assert served.count("StartQuery") == 4
 
 
@@ -306,9 +324,8 @@ def test_the_embedded_engine_has_no_stores(tls_audit: TlsAudit, monkeypatch: pyt
 
 
 def _lake_checks() -> list[Check]:
-    chosen = settings.load()
-    engine = bootstrap.engine(chosen, "lake", bootstrap.archive(chosen))
-    return list(engine.checks(is_default=chosen.engine == engine.name))
+    engine = _lake()
+    return list(engine.checks(is_default=settings.load().engine == engine.name))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from bot.answers.arrangement import arranged
 from bot.answers.coverage import Coverage
 from bot.answers.summary import Summary
 from bot.app import answer as answering
-from bot.archive.archive import Archive, BadFile, Ingested, Progress
+from bot.archive.archive import Archive
+from bot.archive.ingest import BadFile, Ingested, Progress
 from bot.cli import terminal
 from bot.engines.local import Local
 from bot.table import Cell, Column, Row, Table

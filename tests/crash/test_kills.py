@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.archive.archive import LOCK
+from bot.archive.ledger import LOCK
 from tests.crash import moments
 from tests.crash.killing import at_work, done, killed
 from tests.crash.machine import Machine, Tally

@@ -33,7 +33,7 @@ WORKING_DAYS: Final = EVERY_DAY[:5]
 MONDAY: Final = date(2026, 11, 23)
 DAY: Final = timedelta(days=1)
 STALE: Final = timedelta(hours=6)
-DIGEST: Final = f"yesterday by={scan.VIEW}"
+DIGEST: Final = f"yesterday by={scan.FINDINGS_VIEW}"
 BERLIN: Final = ZoneInfo("Europe/Berlin")
 
 
@@ -95,7 +95,7 @@ def test_a_week_is_a_week_whatever_the_clocks_do() -> None:
 
 def asked(ask: Callable[..., Question], views: dict[str, View], now: datetime) -> dict[str, Question]:
     window, before = scan.windows(digest(), MONDAY)
-    question = replace(ask(f"yesterday by={scan.VIEW} service=s3 min=1.3"), window=window)
+    question = replace(ask(f"yesterday by={scan.FINDINGS_VIEW} service=s3 min=1.3"), window=window)
     return scan.questions(question, before, now, views)
 
 

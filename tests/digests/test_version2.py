@@ -58,7 +58,7 @@ def told(
     digest = digests.get(number)
     assert digest is not None
     period, before = scan.windows(digest, TOLD)
-    about = digest.scope.asked(catalogue[scan.VIEW], period)
+    about = digest.scope.asked(catalogue[scan.FINDINGS_VIEW], period)
     asked = scan.questions(about, before, ASKED, catalogue)
     tables = {}
     for name, question in asked.items():

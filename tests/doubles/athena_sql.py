@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
+from tests.doubles import trino
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -403,6 +405,7 @@ def to_duckdb(tree: exp.Select, tables: Mapping[str, str]) -> str:
         replacement = _in_duckdb(node)
         if replacement is not None:
             node.replace(replacement)
+    trino.trim(made)
     return made.sql("duckdb")
 
 

@@ -150,7 +150,7 @@ class Service:
     def environment(self) -> dict[str, str]:
         """The variables by which boto3 finds it."""
         return {
-            f"AWS_ENDPOINT_URL_{self.name.upper()}": self.url,
+            f"AWS_ENDPOINT_URL_{self._model.service_id.upper().replace(' ', '_')}": self.url,
             "AWS_ENDPOINT_URL_STS": self.url,
             "AWS_ACCESS_KEY_ID": KEY,
             "AWS_SECRET_ACCESS_KEY": "secret",

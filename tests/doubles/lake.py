@@ -28,7 +28,8 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
-from bot.event_schema import COLUMNS, FLAG, MAP, TIME, Type
+from bot.event_schema import FLAG, LAKE_COLUMNS, MAP, TIME, Type
+from tests.doubles import trino
 from tests.doubles.aws import ACCOUNT, Caller, Refusal, Service
 from tests.doubles.aws import KEY as KEY
 from tests.doubles.aws import REGION as REGION
@@ -517,12 +518,12 @@ class Events:
         self._connection = duckdb.connect()
         self._connection.execute("SET TimeZone = 'UTC'")
         once = {record["eventID"]: record for record in records}.values()
-        columns = ", ".join(f"'{name}': '{_duck(type_)}'" for name, type_ in COLUMNS.items())
+        columns = ", ".join(f"'{name}': '{_duck(type_)}'" for name, type_ in LAKE_COLUMNS.items())
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "events.json"
             with path.open("w", encoding="utf-8") as file:
                 for record in once:
-                    kept = {name: _kept(record.get(name), type_) for name, type_ in COLUMNS.items()}
+                    kept = {name: _kept(record.get(name), type_) for name, type_ in LAKE_COLUMNS.items()}
                     file.write(json.dumps(kept | {"eventJson": json.dumps(record)}) + "\n")
             self._connection.execute(
                 f"CREATE TABLE events AS SELECT * FROM read_json('{path}', format='newline_delimited', "  # noqa: S608 - the double's own path
@@ -544,6 +545,7 @@ class Events:
             if isinstance(projection, exp.Column) and projection.table:
                 projection.replace(exp.alias_(projection.copy(), projection.name))
         names = [projection.alias_or_name for projection in tree.expressions]
+        trino.trim(tree)
         bounds = [
             node.sql("duckdb")
             for node in tree.args["where"].this.flatten()

@@ -2,56 +2,31 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bot import bootstrap, settings
-from bot.cli.main import main
 from bot.engines import ENGINES
 from bot.errors import UserError
 from bot.sandbox import Command, Options, Sandbox
 from handlers import connection
 from handlers.questions.commands import COMMAND
 from tests.scenarios.office import ALICE, SECURITY, words
+from tests.support.workers import ended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
+
+    from tests.support.terminal import TlsAudit
 
 DAYS = "2026-11-20..2026-11-22"
 
 
-class Done(NamedTuple):
-    """What a command left: its exit code, and what it said where."""
-
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture(autouse=True)
-def _registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _registered(monkeypatch: pytest.MonkeyPatch, own_home: None) -> None:
+    del own_home
     monkeypatch.setitem(ENGINES, "toy", "tests.engines.toy:Toy")
-    for name in settings.names().values():
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setenv("TZ", "UTC")
-
-
-@pytest.fixture
-def tls_audit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Runs `tls-audit …` as its console script does, within this process."""
-
-    def run(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["tls-audit", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main()
-        return Done(end.value.code if isinstance(end.value.code, int) else 0, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture
@@ -69,7 +44,7 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
         yield sandbox
 
 
-def test_the_terminal_asks_it_by_its_name_and_says_what_it_costs(tls_audit: Callable[..., Done]) -> None:
+def test_the_terminal_asks_it_by_its_name_and_says_what_it_costs(tls_audit: TlsAudit) -> None:
     done = tls_audit("ask", DAYS, "engine=toy")
 
     assert (done.code, done.err) == (0, "")
@@ -77,9 +52,7 @@ def test_the_terminal_asks_it_by_its_name_and_says_what_it_costs(tls_audit: Call
     assert "2 rows, 3 calls to 2 services. 0.4 GB, $1.00 · " in done.out
 
 
-def test_it_can_be_the_engine_of_all_questions(
-    tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_can_be_the_engine_of_all_questions(tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TLS_AUDIT_ENGINE", "toy")
     monkeypatch.setenv("TLS_AUDIT_TOY_PRICE", "5")
 
@@ -89,7 +62,7 @@ def test_it_can_be_the_engine_of_all_questions(
     assert "$2.00" in done.err
 
 
-def test_what_it_cannot_say_it_refuses_in_its_own_words(tls_audit: Callable[..., Done]) -> None:
+def test_what_it_cannot_say_it_refuses_in_its_own_words(tls_audit: TlsAudit) -> None:
     done = tls_audit("ask", DAYS, "engine=toy", "by=clients")
 
     assert (done.code, done.out) == (2, "")
@@ -113,7 +86,7 @@ def test_its_settings_are_checked_and_explained_with_all_others(monkeypatch: pyt
 
 @pytest.mark.parametrize(("limit", "mark"), [("5", "✓"), ("4", "✗")])
 def test_the_doctor_looks_at_it(
-    limit: str, mark: str, tls_audit: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+    limit: str, mark: str, tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TLS_AUDIT_ENGINE", "toy")
     monkeypatch.setenv("TLS_AUDIT_TOY_LIMIT", limit)
@@ -128,10 +101,10 @@ def test_the_doctor_looks_at_it(
 def test_people_ask_it_in_slack(slack: Sandbox) -> None:
     with bootstrap.bot(settings.load()) as bot:
         slack.acknowledged(slack.command(ALICE, SECURITY, COMMAND, f"{DAYS} engine=toy"))
-        (run,) = bot.runner.runs.latest(ALICE, 1)
-        ended = bot.runner.wait(run.id, 30)
-        assert ended is not None
-        assert (ended.state, ended.engine) == ("done", "toy")
+        (run,) = bot.worker.runs.latest(ALICE, 1)
+        done = ended(bot.worker, run.id, 30)
+        assert done is not None
+        assert (done.state, done.engine) == ("done", "toy")
         (parent,) = slack.messages(SECURITY)
         told = "\n".join(words(message) for message in slack.thread(SECURITY, parent.ts))
 

@@ -84,10 +84,12 @@ def test_a_missing_folder_of_views_is_named(tmp_path: Path) -> None:
         ("awsRegion,", "tlsDetails.keyExchange AS x,", 5, r"no column `tlsDetails\.keyExchange`"),
         ("awsRegion,", "tlsDetails.tlsVersion,", 5, "an alias"),
         ("COUNT(*) AS numCalls", "COUNT(*)", None, "an alias"),
-        ("awsRegion,", "soundex(awsRegion) AS x,", 5, "wrap it in CAST"),
+        ("awsRegion,", "soundex(awsRegion) AS x,", 5, "not every engine has the function `soundex`"),
+        ("awsRegion,", "split(awsRegion, '-') AS x,", 5, "wrap it in CAST"),
         (":outdated", ":outdatet", None, "no blank `:outdatet`"),
         ("AND eventTime < :end", "", None, "eventTime < :end"),
         (":outdated AND eventTime", ":outdated OR eventTime", None, "joined by AND only"),
+        (":start AND", ":start OR", None, "joined by AND only"),
         ("FROM $EDS_ID", "FROM events", None, r"FROM \$EDS_ID"),
         ("FROM $EDS_ID", "FROM $EDS_ID JOIN b ON 1 = 1", None, "joins"),
         ("SELECT\n", "WITH a AS (SELECT 1) SELECT\n", None, "WITH"),
@@ -113,6 +115,20 @@ def test_a_broken_view_names_itself_its_line_and_what_is_wrong(
 def test_a_view_has_a_name_that_can_be_typed(name: str) -> None:
     with pytest.raises(UserError, match="named with a-z"):
         views.parse(name, GOOD, where="x.sql")
+
+
+def test_a_name_that_is_too_long_is_told_so() -> None:
+    with pytest.raises(UserError, match=r"at most 31 characters, and `a{32}` has 32"):
+        views.parse("a" * 32, GOOD, where="x.sql")
+
+
+def test_conditions_may_stand_in_parentheses() -> None:
+    sql = GOOD.replace(
+        ":outdated AND eventTime >= :start AND eventTime < :end",
+        "(:outdated) AND (eventTime >= :start AND (eventTime < :end))",
+    )
+
+    assert views.parse("x", sql, where="x.sql").has_policy
 
 
 def test_comments_in_the_sql_are_not_sent_along() -> None:

@@ -104,7 +104,7 @@ def test_nothing_is_written_from_the_future(tmp_path: Path) -> None:
 
     times = {record["eventTime"] for record in everything_in(tmp_path)}
     assert max(times) < "2026-11-16T09:30:00Z"
-    assert min(times)[:10] == f"{MONDAY - timedelta(days=samples.DAYS - 1)}"
+    assert min(times)[:10] == f"{MONDAY - timedelta(days=samples.SAMPLE_DAYS - 1)}"
 
 
 def test_the_moment_counts_not_the_zone_it_is_said_in(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.conftest import NOW
+from tests.doubles.web_api import Slack
+from tests.scenarios.desk import CHANNELS, PEOPLE, Desk
 from tests.scenarios.office import Broken, Office, RetryLater, close, open_office
 from tests.scenarios.on_call import Trail
 
@@ -89,3 +92,20 @@ def on_call(hired: Callable[..., Office]) -> Iterator[Office]:
     office = hired()
     yield office
     assert office.sandbox.broken == []
+
+
+@pytest.fixture(scope="module")
+def slack() -> Iterator[Slack]:
+    """The Web API that desks call."""
+    with Slack(dict(PEOPLE), dict(CHANNELS)) as double:
+        Thread(target=double.serve_forever, daemon=True).start()
+        yield double
+        double.shutdown()
+
+
+@pytest.fixture
+def desk(slack: Slack, tmp_path: Path, catalogue: dict[str, View]) -> Iterator[Desk]:
+    """A desk at which Alice has asked and ordered what `desk` says."""
+    made = Desk(tmp_path, slack, catalogue)
+    yield made
+    made.database.close()

@@ -17,11 +17,8 @@ from bot.errors import EngineError
 from bot.rate_limits import TokenBucket
 from bot.sandbox import Command, Options, Sandbox
 from bot.store.database import Database
-from bot.store.digests import Digests
-from bot.store.runs import Runs
 from bot.table import Table
 from bot.worker.retention import KEEP
-from bot.worker.worker import Worker
 from handlers import connection
 from handlers.access import Directory
 from handlers.publishing.budget import Budget
@@ -29,6 +26,7 @@ from handlers.publishing.publisher import SlackPublisher
 from handlers.questions.commands import COMMAND
 from handlers.replies import CommandReplies
 from tests.support.clock import Clock
+from tests.support.workers import ended, worker_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -44,6 +42,7 @@ if TYPE_CHECKING:
     from bot.sandbox import Delivery, File, Message
     from bot.store.run import Run
     from bot.table import Column, Row
+    from bot.worker.worker import Worker
 
 ALICE: Final = "U_ALICE"
 BOB: Final = "U_BOB"
@@ -134,10 +133,10 @@ class Broken(Engine):
 class Office:
     """The bot at work, a Slack, and short words for what people do there."""
 
-    def __init__(self, sandbox: Sandbox, questions: Questions, runner: Worker, clock: Clock) -> None:
+    def __init__(self, sandbox: Sandbox, questions: Questions, worker: Worker, clock: Clock) -> None:
         self.sandbox = sandbox
         self.questions = questions
-        self.runner = runner
+        self.worker = worker
         self.clock = clock
 
     # --- doing
@@ -148,10 +147,10 @@ class Office:
 
     def ask(self, text: str, *, user: str = ALICE, channel: str = SECURITY) -> Run:
         """Run /tls-audit with a question; the run, which may still be under way."""
-        before = {run.id for run in self.runner.runs.latest(user, 1_000)}
+        before = {run.id for run in self.worker.runs.latest(user, 1_000)}
         self.clock.advance(1)
         self.type(text, user=user, channel=channel)
-        (run,) = [run for run in self.runner.runs.latest(user, 1_000) if run.id not in before]
+        (run,) = [run for run in self.worker.runs.latest(user, 1_000) if run.id not in before]
         return run
 
     def new_run(self, before: set[str], user: str = ALICE) -> Run:
@@ -159,7 +158,7 @@ class Office:
 
         def look() -> Run | None:
             posted = {message.metadata["event_payload"]["run"] for message in self.posted()}
-            mine = [run for run in self.runner.runs.latest(user, 1_000) if run.id not in before]
+            mine = [run for run in self.worker.runs.latest(user, 1_000) if run.id not in before]
             return next((run for run in mine if run.id in posted), None)
 
         return self.sandbox.wait_for(look, what="a new run")
@@ -177,7 +176,7 @@ class Office:
         return self.ended(self.ask(text, user=user, channel=channel))
 
     def ended(self, run: Run) -> Run:
-        done = self.runner.wait(run.id, PATIENCE)
+        done = ended(self.worker, run.id, PATIENCE)
         assert done is not None
         assert done.state in {"done", "failed", "cancelled"}, done
         return done
@@ -196,14 +195,14 @@ class Office:
     def later(self, seconds: float) -> None:
         """Move on, and have whatever came due taken up."""
         self.clock.advance(seconds)
-        self.runner.wake()
+        self.worker.wake()
 
     def click(self, message: Message, action: str, value: Any = None, *, user: str = ALICE) -> Delivery:
         return self.sandbox.acknowledged(self.sandbox.click(user, message, action, value))
 
     def clicked_run(self, message: Message, action: str, value: Any = None, *, user: str = ALICE) -> Run:
         """Press a button that asks, and wait for the end of the run that comes of it."""
-        before = {run.id for run in self.runner.runs.latest(user, 1_000)}
+        before = {run.id for run in self.worker.runs.latest(user, 1_000)}
         self.click(message, action, value, user=user)
         return self.ended(self.new_run(before, user))
 
@@ -217,7 +216,7 @@ class Office:
 
     def thread(self, run: Run) -> list[Message]:
         """What was posted under a run's parent, once its file has come."""
-        now = self.runner.runs.get(run.id)
+        now = self.worker.runs.get(run.id)
         assert now is not None
         assert now.thread is not None
         home, root = now.home or now.channel, self.root(now)
@@ -241,14 +240,14 @@ class Office:
         return next(reply for reply in self.thread(run) if "[Show SQL]" in words(reply))
 
     def csv(self, run: Run) -> str:
-        now = self.runner.runs.get(run.id)
+        now = self.worker.runs.get(run.id)
         assert now is not None
         (file,) = [file for file in self.sandbox.files if file.id == now.receipts["file"].ref]
         assert file.content is not None
         return file.content.decode("utf-8-sig")
 
     def file(self, run: Run) -> File:
-        now = self.runner.runs.get(run.id)
+        now = self.worker.runs.get(run.id)
         assert now is not None
         return next(file for file in self.sandbox.files if file.id == now.receipts["file"].ref)
 
@@ -349,12 +348,10 @@ def open_office(
         policy = AccessPolicy(directory, admins=admins) if access is None else access(directory)
         replies = CommandReplies()
         publisher = SlackPublisher(client, views, access=policy, replies=replies, budget=unhurried)
-        runs, digests = Runs(database), Digests(database)
         by_name = {engine.name: engine for engine in engines}
         grammar = Grammar(views, by_name, engines[0].name, 366, stores)
-        runner = Worker(
-            runs,
-            digests,
+        worker = worker_over(
+            database,
             by_name,
             publisher,
             grammar,
@@ -368,16 +365,18 @@ def open_office(
         at_once = directory.through(connection.impatient(client))
         quick = policy.through(at_once)
         questions = Questions(
-            runs, grammar, wake=runner.wake, engines=by_name, access=quick, costs=costs, clock=clock
+            worker.runs, grammar, wake=worker.wake, engines=by_name, access=quick, costs=costs, clock=clock
         )
-        orders = DigestOrders(digests, runs, grammar, access=quick, wake=runner.wake, clock=clock)
+        orders = DigestOrders(
+            worker.digests, worker.runs, grammar, access=quick, wake=worker.wake, clock=clock
+        )
         context = connection.Context(questions, orders, quick, at_once, replies)
         listening = connection.listen(client, options.app_token, context, ping_seconds=0.1)
-        stack.callback(runner.stop)
+        stack.callback(worker.stop)
         stack.callback(_hang_up, listening, sandbox)
-        runner.start(threads)
+        worker.start(threads)
         sandbox.wait_for(lambda: sandbox.sockets, what="the app's connection")
-        yield Office(sandbox, questions, runner, clock)
+        yield Office(sandbox, questions, worker, clock)
 
 
 def close(offices: ExitStack) -> threading.Thread:

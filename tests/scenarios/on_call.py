@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from bot.engines import Engine, Statement
 from bot.store.run import DigestTask
 from bot.table import Table
-from handlers.digests.shown import COMMAND
+from handlers.digests.shown import DIGEST_COMMAND
 from tests.conftest import NOW
 from tests.scenarios.office import ALICE, words
+from tests.support.workers import ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,7 +89,7 @@ class Trail(Engine):
 
 
 def type_(office: Office, text: str, *, user: str = ALICE, channel: str = ONCALL) -> None:
-    office.sandbox.acknowledged(office.sandbox.command(user, channel, COMMAND, text))
+    office.sandbox.acknowledged(office.sandbox.command(user, channel, DIGEST_COMMAND, text))
 
 
 def said(office: Office, text: str, channel: str = ONCALL) -> Message:
@@ -113,26 +114,26 @@ def whispered(office: Office, text: str, user: str = ALICE) -> str:
 
 def ordered(office: Office, text: str = "daily 09:00", **where: str) -> Message:
     """Order a digest; its confirmation."""
-    count = len(office.runner.digests.all())
+    count = len(office.worker.digests.all())
     type_(office, text, **where)
-    digest = office.runner.digests.all()[-1]
-    assert len(office.runner.digests.all()) == count + 1
+    digest = office.worker.digests.all()[-1]
+    assert len(office.worker.digests.all()) == count + 1
     return said(office, f"ordered digest {digest.id}", digest.channel)
 
 
 def runs(office: Office, number: int = 1) -> list[Run]:
     """The digest's runs, newest first."""
-    every = office.runner.runs.latest("", 1_000)
+    every = office.worker.runs.latest("", 1_000)
     return [run for run in every if isinstance(run.task, DigestTask) and run.task.digest == number]
 
 
 def due(office: Office, number: int = 1) -> Run:
     """Move on to when a digest is due, and have it told; its run, which is under way."""
-    digest = office.runner.digests.get(number)
+    digest = office.worker.digests.get(number)
     assert digest is not None
     assert digest.due is not None
     office.clock.now = max(office.clock.now, digest.due)
-    office.runner.scheduler.schedule_due()
+    office.worker.scheduler.schedule_due()
     return runs(office, number)[0]
 
 
@@ -152,7 +153,7 @@ def awaited(run: Run) -> str | None:
 def failed(office: Office, run: Run, scan: str | None) -> str | None:
     """What a digest awaits after a scan of its own has failed: the next one, which is queued."""
     for _ in range(1_000):
-        now = office.runner.wait(run.id, 0.02)
+        now = ended(office.worker, run.id, 0.02)
         assert now is not None
         if awaited(now) != scan:
             return awaited(now)

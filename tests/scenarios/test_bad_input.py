@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handlers.digests.shown import COMMAND as DIGEST_COMMAND
+from handlers.digests.shown import DIGEST_COMMAND as DIGEST_COMMAND
 from handlers.questions.commands import COMMAND
 from tests.conftest import NOW
 from tests.scenarios.office import ALICE, BOB, SECURITY, open_office, words

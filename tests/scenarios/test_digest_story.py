@@ -164,7 +164,7 @@ def test_ten_days_read_well_in_slack(
     for number, today in enumerate(DAYS):
         archive.ingest([str(write_logs(tmp_path / f"logs {number}", trail.of(number)))], progress=quietly)
         parent = told(office)
-        if office.runner.runs.get(runs(office)[0].id).receipts.get("file"):  # type: ignore[union-attr]  # it was told
+        if office.worker.runs.get(runs(office)[0].id).receipts.get("file"):  # type: ignore[union-attr]  # it was told
             office.thread(runs(office)[0])
         seen.append(page(f"Day {number + 1}: {today.title}", office, parent))
         assert parent.notified in (frozenset(), {BOB})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.question.question import Scope
-from handlers.digests.shown import COMMAND, EXAMPLES
+from handlers.digests.shown import DIGEST_COMMAND, DIGEST_EXAMPLES
 from tests.conftest import NOW
 from tests.scenarios.office import ALICE, BOB, HIDDEN, OLD, SECURITY, open_office, words
 from tests.scenarios.on_call import (
@@ -74,13 +74,13 @@ def test_an_order_is_confirmed_in_words_in_its_channel(office: Office, text: str
 
 def test_without_a_zone_it_is_the_askers(office: Office) -> None:
     assert "at 09:00 New York time" in words(ordered(office, user=BOB))
-    assert office.runner.digests.all()[0].schedule.zone == "America/New_York"
+    assert office.worker.digests.all()[0].schedule.zone == "America/New_York"
 
 
 def test_another_channel_is_told_and_not_the_one_where_it_was_typed(office: Office) -> None:
     ordered(office, "daily 09:00 #on-call", channel=SECURITY)
     assert office.sandbox.messages(SECURITY) == []
-    assert office.runner.digests.all()[0].channel == ONCALL
+    assert office.worker.digests.all()[0].channel == ONCALL
 
 
 def test_a_public_channel_that_the_bot_is_not_in_is_joined(office: Office) -> None:
@@ -105,7 +105,7 @@ def test_where_nothing_can_be_told_the_order_is_forgotten_and_who_ordered_knows_
 
     told_ = front_desk.sandbox.wait_for(lambda: front_desk.sandbox.ephemerals(ALICE)[count:], what="why")
     assert words(told_[0]).startswith(why)
-    assert front_desk.runner.digests.all() == []
+    assert front_desk.worker.digests.all() == []
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_mistake_is_answered_to_who_made_it_alone(front_desk: Office, text: st
 
     assert answer in words(front_desk.whisper())
     assert front_desk.sandbox.messages(ONCALL) == []
-    assert front_desk.runner.digests.all() == []
+    assert front_desk.worker.digests.all() == []
     assert front_desk.sandbox.view_of(ALICE) is None
 
 
@@ -165,7 +165,7 @@ def test_four_thousand_characters_are_answered_in_a_sentence_or_two(front_desk: 
 
     answer = words(front_desk.whisper())
     assert 10 < len(answer) < 400, answer
-    assert front_desk.runner.digests.all() == []
+    assert front_desk.worker.digests.all() == []
 
 
 def test_hostile_words_are_shown_as_typed_and_alert_nobody(office: Office) -> None:
@@ -181,7 +181,7 @@ def test_hostile_words_are_shown_as_typed_and_alert_nobody(office: Office) -> No
             type_(office, typed)
     type_(office, "list")
 
-    assert len(office.runner.digests.all()) >= 5
+    assert len(office.worker.digests.all()) >= 5
     for message in [*office.sandbox.workspace.in_channel(ONCALL), *office.sandbox.ephemerals(ALICE)]:
         assert message.notified <= {ALICE}
         assert "<!" not in message.text.replace("<!date", "")
@@ -195,11 +195,11 @@ def test_hostile_words_are_shown_as_typed_and_alert_nobody(office: Office) -> No
 def test_help_names_examples_that_work(office: Office) -> None:
     type_(office, "help")
     shown = words(office.whisper())
-    for example, _ in EXAMPLES:
-        assert f"{COMMAND} {example}" in shown
-    for example, _ in EXAMPLES[:3]:
+    for example, _ in DIGEST_EXAMPLES:
+        assert f"{DIGEST_COMMAND} {example}" in shown
+    for example, _ in DIGEST_EXAMPLES[:3]:
         ordered(office, example)
-    assert len(office.runner.digests.all()) == 3
+    assert len(office.worker.digests.all()) == 3
 
 
 def test_list_shows_this_channels_and_mine_and_nobody_elses(office: Office) -> None:
@@ -220,9 +220,9 @@ def test_list_shows_this_channels_and_mine_and_nobody_elses(office: Office) -> N
 
 def test_forty_digests_are_listed_as_far_as_a_message_goes(office: Office) -> None:
     ordered(office)
-    (digest,) = office.runner.digests.all()
+    (digest,) = office.worker.digests.all()
     for _ in range(39):
-        office.runner.digests.add(digest)
+        office.worker.digests.add(digest)
     type_(office, "list")
     assert "And 25 more: show takes their numbers." in words(office.whisper())
 
@@ -249,7 +249,7 @@ def test_a_paused_digest_is_silent_until_it_is_resumed(office: Office) -> None:
     assert "· paused" in whispered(office, "every day")
 
     office.clock.advance(3 * 86_400)
-    office.runner.scheduler.schedule_due()
+    office.worker.scheduler.schedule_due()
     assert runs(office) == []
 
     type_(office, "resume 1")
@@ -263,8 +263,8 @@ def test_a_removed_digest_is_gone_with_all_it_remembered(office: Office) -> None
     type_(office, "remove 1")
 
     said(office, "@U_ALICE removed digest 1, every day at 09:00 Berlin time: yesterday's calls")
-    assert office.runner.digests.all() == []
-    assert office.runner.digests.findings(1) == []
+    assert office.worker.digests.all() == []
+    assert office.worker.digests.findings(1) == []
 
 
 def test_now_tells_it_at_once_and_once_more_tells_the_same(office: Office) -> None:
@@ -298,7 +298,7 @@ def test_a_digest_of_another_channel_is_neither_seen_nor_changed_by_a_stranger_t
             office.whisper(BOB)
         )
     assert office.sandbox.view_of(BOB) is None
-    (digest,) = office.runner.digests.all()
+    (digest,) = office.worker.digests.all()
     assert not digest.paused
 
     type_(office, "pause 1", channel=SECURITY)
@@ -337,7 +337,7 @@ def test_the_command_alone_opens_a_form_that_orders(office: Office) -> None:
 
     assert sent.errors == {}
     said(office, "@U_ALICE ordered digest 1, every Tuesday at 07:15 Berlin time: the week's calls", SECURITY)
-    assert office.runner.digests.all()[0].mention == "here"
+    assert office.worker.digests.all()[0].mention == "here"
 
 
 ASKED = 'service=s3.amazonaws.com agent="Boto 2" min=1.3'
@@ -353,7 +353,7 @@ def test_send_daily_under_an_answer_orders_the_same_question(office: Office, tra
 
     assert office.sandbox.submit(ALICE, {}).errors == {}
     said(office, "ordered digest 1", SECURITY)
-    assert office.runner.digests.all()[0].scope == Scope.read(ASKED)
+    assert office.worker.digests.all()[0].scope == Scope.read(ASKED)
 
 
 def test_edit_changes_when_where_what_and_whom(office: Office) -> None:
@@ -378,7 +378,7 @@ def test_edit_changes_when_where_what_and_whom(office: Office) -> None:
 
     assert sent.errors == {}
     said(office, "@U_ALICE changed digest 1: every working day at 10:30 Tokyo time: calls over", SECURITY)
-    (digest,) = office.runner.digests.all()
+    (digest,) = office.worker.digests.all()
     assert (digest.mention, str(digest.scope), digest.channel) == ("S_ONCALL", "min=1.3", SECURITY)
     assert digest.due == datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
 
@@ -406,15 +406,15 @@ def test_a_mistake_in_the_form_is_shown_at_its_own_input(
     assert list(sent.errors) == [at_fault], sent.errors
     assert error in sent.errors[at_fault]
     assert front_desk.sandbox.view_of(ALICE) is not None
-    assert front_desk.runner.digests.all() == []
+    assert front_desk.worker.digests.all() == []
     front_desk.sandbox.close_view(ALICE)
 
 
 def test_what_the_edit_form_cannot_take_changes_nothing(office: Office) -> None:
     ordered(office, "daily 09:00 service=s3")
-    (before,) = office.runner.digests.all()
+    (before,) = office.worker.digests.all()
     assert list(edited(office, {"when": "never"}).errors) == ["when"]
-    assert office.runner.digests.all() == [before]
+    assert office.worker.digests.all() == [before]
 
 
 def test_another_question_begins_with_a_new_baseline_and_another_time_does_not(office: Office) -> None:

@@ -25,6 +25,7 @@ from tests.scenarios.on_call import (
     told,
     type_,
 )
+from tests.support.workers import ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,12 +139,12 @@ def test_snoozing_needs_a_reason(office: Office) -> None:
     ordered(office)
     parent = told(office)
     (table, _) = office.thread(runs(office)[0])
-    office.click(table, "snooze", encode(OfFinding(1, office.runner.digests.findings(1)[0].id)))
+    office.click(table, "snooze", encode(OfFinding(1, office.worker.digests.findings(1)[0].id)))
     form(office)
     assert list(office.sandbox.submit(ALICE, {"days": "7", "reason": ""}).errors) == ["reason"]
     assert list(office.sandbox.submit(ALICE, {"days": "7", "reason": "  "}).errors) == ["reason"]
     assert list(office.sandbox.submit(ALICE, {"reason": "x" * 301}).errors) == ["reason"]
-    assert office.runner.digests.findings(1)[0].snooze is None
+    assert office.worker.digests.findings(1)[0].snooze is None
     assert len(office.sandbox.thread(parent.channel, parent.ts)) == 2
 
 
@@ -151,7 +152,7 @@ def test_a_finding_of_a_digest_that_was_removed_meanwhile_cannot_be_snoozed(offi
     ordered(office)
     told(office)
     (table, _) = office.thread(runs(office)[0])
-    value = encode(OfFinding(1, office.runner.digests.findings(1)[0].id))
+    value = encode(OfFinding(1, office.worker.digests.findings(1)[0].id))
     office.click(table, "snooze", value)
     form(office)
     type_(office, "remove 1")
@@ -199,8 +200,8 @@ def test_after_downtime_the_latest_is_told_once_and_says_that_it_is_late(office:
     ordered(office)
     told(office)
     office.clock.advance(4 * 86_400 + 3 * 3_600)  # nobody was there
-    office.runner.scheduler.schedule_due()
-    office.runner.scheduler.schedule_due()
+    office.worker.scheduler.schedule_due()
+    office.worker.scheduler.schedule_due()
 
     late = words(office.parent(office.ended(runs(office)[0])))
     assert late.startswith("🔴 Yesterday (Fri 27 Nov): 1 still open")
@@ -282,7 +283,7 @@ def test_an_archived_channel_pauses_the_digest_and_tells_its_owner(office: Offic
     )
 
     assert office.ended(due(office)).state == "failed"
-    (digest,) = office.runner.digests.all()
+    (digest,) = office.worker.digests.all()
     assert digest.paused
     (told_,) = office.direct(1)
     assert "A digest could not be posted in #C_ONCALL" in words(told_)
@@ -308,7 +309,7 @@ def test_removed_from_a_private_channel_its_owner_is_told_and_it_is_paused(offic
     assert "A digest could not be posted in #C_SECRET" in words(direct)
     # whether its owner is still there cannot be seen from outside
     assert "I answer only where both you and I are" in words(direct)
-    assert office.runner.digests.all()[0].paused
+    assert office.worker.digests.all()[0].paused
 
 
 def leave(office: Office, channel: str) -> None:
@@ -340,7 +341,7 @@ def test_while_slack_is_away_the_digest_waits_and_comes_once(office: Office) -> 
     run = due(office)
     office.sandbox.wait_for(lambda: office.sandbox.calls("chat.postMessage")[1:], what="the try")
     for _ in range(500):
-        now = office.runner.wait(run.id, 0.02)
+        now = ended(office.worker, run.id, 0.02)
         assert now is not None
         if now.due is not None:
             break

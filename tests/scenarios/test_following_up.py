@@ -51,7 +51,7 @@ def test_an_empty_command_opens_the_form_and_the_form_asks(office: Office) -> No
     view = form(office)
     assert "calls over TLS older than 1.2" in said_in(view)
 
-    before = {run.id for run in office.runner.runs.latest(ALICE, 9)}
+    before = {run.id for run in office.worker.runs.latest(ALICE, 9)}
     sent = office.sandbox.submit(ALICE, {"by": "clients", "window": "last 3d", "service": "s3 kms, sts"})
 
     assert sent.errors == {}
@@ -92,7 +92,7 @@ def test_a_mistake_in_the_form_is_shown_at_its_own_input(office: Office, name: s
     sent = office.sandbox.submit(ALICE, {name: value})
 
     assert list(sent.errors) == [name], sent.errors
-    assert office.runner.runs.latest(ALICE, 9) == []
+    assert office.worker.runs.latest(ALICE, 9) == []
     assert office.sandbox.view_of(ALICE) is not None
 
 
@@ -292,8 +292,8 @@ def test_the_bot_does_not_answer_itself(office: Office) -> None:
     office.answered("private last 7d service=s3")
     office.sandbox.say(ALICE, TO_ALICE, "help")
     office.whisper()
-    assert len(office.runner.runs.latest(BOT, 9)) == 0
-    assert len(office.runner.runs.latest(ALICE, 9)) == 1
+    assert len(office.worker.runs.latest(BOT, 9)) == 0
+    assert len(office.worker.runs.latest(ALICE, 9)) == 1
 
 
 def test_home_says_how_to_ask_and_lists_my_runs_which_can_be_asked_again(office: Office) -> None:
@@ -302,7 +302,7 @@ def test_home_says_how_to_ask_and_lists_my_runs_which_can_be_asked_again(office:
     home = office.sandbox.wait_for(lambda: office.sandbox.home(ALICE), what="the Home tab")
     assert "last 7d service=s3" in said_in(home)
 
-    before = {run.id for run in office.runner.runs.latest(ALICE, 9)}
+    before = {run.id for run in office.worker.runs.latest(ALICE, 9)}
     office.sandbox.acknowledged(office.sandbox.click(ALICE, home, "rerun"))
     again = office.ended(office.new_run(before))
 

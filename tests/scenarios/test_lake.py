@@ -77,7 +77,7 @@ def answer(office: Office, run: Run) -> str:
 
 
 def now(office: Office, run: Run) -> Run:
-    found = office.runner.runs.get(run.id)
+    found = office.worker.runs.get(run.id)
     assert found is not None
     return found
 

@@ -24,12 +24,13 @@ from bot.ops import logs
 from bot.sandbox import Command, ManualClock, Options, Sandbox
 from bot.settings import Settings
 from handlers import connection
-from handlers.digests.shown import COMMAND as DIGESTS
+from handlers.digests.shown import DIGEST_COMMAND as DIGESTS
 from handlers.questions.commands import COMMAND
 from handlers.replies import SLOW
 from tests.crash.proxy import Proxy
 from tests.scenarios.office import ALICE, BOB, RANDOM, SECURITY, eventually, words
 from tests.scenarios.on_call import ordered, runs, told
+from tests.support.workers import ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,8 +92,8 @@ class Served:
     def ask(self, text: str, *, user: str = ALICE, channel: str = SECURITY) -> Run:
         """Type a question, and wait for its end."""
         self.sandbox.acknowledged(self.sandbox.command(user, channel, COMMAND, text))
-        run = self.bot.runner.runs.latest(user, 1)[0]
-        done = self.bot.runner.wait(run.id, 20)
+        run = self.bot.worker.runs.latest(user, 1)[0]
+        done = ended(self.bot.worker, run.id, 20)
         assert done is not None
         return done
 
@@ -270,7 +271,7 @@ def test_while_the_database_is_away_questions_are_refused_in_words_and_work_goes
     assert "The bot's database cannot be used: " in said
     assert "Nothing was taken on. Ask again in a minute." in said
     assert office.ended(run).state == "done"
-    assert [one.id for one in office.runner.runs.latest(ALICE, 9)] == [run.id]
+    assert [one.id for one in office.worker.runs.latest(ALICE, 9)] == [run.id]
     assert office.answered("last 7d service=s3").state == "done"
 
 
@@ -294,8 +295,8 @@ def test_while_the_database_is_away_digests_forms_and_buttons_are_refused_in_wor
     assert "database cannot be used" in ordered_
     assert "database cannot be used" in " ".join(sent.errors.values())
     assert "database cannot be used" in pressed
-    assert office.runner.digests.all() == []
-    assert len(office.runner.runs.latest(ALICE, 9)) == 1
+    assert office.worker.digests.all() == []
+    assert len(office.worker.runs.latest(ALICE, 9)) == 1
 
 
 @pytest.fixture
@@ -307,7 +308,7 @@ def hanging(opened: Callable[..., Office], postgres: Postgres) -> Iterator[tuple
         office = opened(database_url=there, slacks_clock=ManualClock())
         with ExitStack() as stack:
             for _ in range(8):
-                stack.enter_context(office.runner.runs._database.read())  # noqa: SLF001 - the pool is its own
+                stack.enter_context(office.worker.runs._database.read())  # noqa: SLF001 - the pool is its own
         yield office, proxy
 
 
@@ -322,7 +323,7 @@ def test_while_the_database_hangs_a_command_is_acknowledged_in_words_and_answere
     assert len(office.sandbox.ephemerals(ALICE)) == 2
     proxy.mend()
 
-    (run,) = eventually(lambda: office.runner.runs.latest(ALICE, 9), "the run")
+    (run,) = eventually(lambda: office.worker.runs.latest(ALICE, 9), "the run")
     assert office.ended(run).state == "done"
     listed = office.sandbox.wait_for(lambda: office.sandbox.ephemerals(ALICE)[2:], what="the list")
     assert "database" not in words(listed[0])
@@ -339,7 +340,7 @@ def test_a_button_that_asks_is_acknowledged_once_the_question_is_kept(hanging: t
     proxy.mend()
 
     office.sandbox.acknowledged(pressed)
-    assert [one.typed for one in office.runner.runs.latest(ALICE, 9)].count("last 7d") == 2
+    assert [one.typed for one in office.worker.runs.latest(ALICE, 9)].count("last 7d") == 2
 
 
 def test_an_event_that_could_not_be_kept_is_not_acknowledged_and_comes_again(
@@ -356,7 +357,7 @@ def test_an_event_that_could_not_be_kept_is_not_acknowledged_and_comes_again(
     clock.advance(3)  # Slack waits no longer, and delivers it again at once
     run = office.ended(office.new_run(set(), BOB))
     assert run.state == "done"
-    assert len(office.runner.runs.latest(BOB, 9)) == 1
+    assert len(office.worker.runs.latest(BOB, 9)) == 1
     assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
@@ -409,7 +410,7 @@ def test_what_is_whispered_on_an_event_that_is_delivered_twice_is_whispered_once
 
 def forgotten(office: Office, run: Run) -> None:
     """Return once a run is not kept any more."""
-    eventually(lambda: office.runner.runs.get(run.id) is None, "the end of the run's record")
+    eventually(lambda: office.worker.runs.get(run.id) is None, "the end of the run's record")
 
 
 def test_after_ninety_days_a_run_is_forgotten_with_its_file_and_a_younger_one_is_not(office: Office) -> None:
@@ -422,7 +423,7 @@ def test_after_ninety_days_a_run_is_forgotten_with_its_file_and_a_younger_one_is
     forgotten(office, old)
 
     assert [file.id for file in office.sandbox.files] == [office.file(young).id]
-    assert [run.id for run in office.runner.runs.latest(ALICE, 9)] == [young.id]
+    assert [run.id for run in office.worker.runs.latest(ALICE, 9)] == [young.id]
     assert words(office.parent(old)), "what was said stays said"
 
 
@@ -434,20 +435,20 @@ def test_a_run_that_has_not_ended_is_kept_however_old(
     waits = office.opened(office.ask("last 7d engine=patient"))
     office.clock.advance(timedelta(days=2).total_seconds())
     forgotten(office, old)
-    assert office.runner.runs.get(waits.id) is not None
+    assert office.worker.runs.get(waits.id) is not None
     patient.go.set()
 
 
 def test_findings_and_what_was_told_of_them_are_forgotten_too(on_call: Office) -> None:
     ordered(on_call)
     told(on_call)
-    on_call.runner.digests.pause(1)
-    assert on_call.runner.digests.findings(1) != []
+    on_call.worker.digests.pause(1)
+    assert on_call.worker.digests.findings(1) != []
 
     on_call.clock.advance(timedelta(days=92).total_seconds())
 
-    eventually(lambda: on_call.runner.digests.findings(1) == [], "the end of the findings")
-    eventually(lambda: on_call.runner.digests.last_report(1) is None, "the end of what was told")
+    eventually(lambda: on_call.worker.digests.findings(1) == [], "the end of the findings")
+    eventually(lambda: on_call.worker.digests.last_report(1) is None, "the end of what was told")
     assert runs(on_call) == []
 
 

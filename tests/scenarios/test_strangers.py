@@ -120,7 +120,7 @@ def test_what_is_typed_as_a_filter_is_literal_wherever_it_is_repeated(
     office.type(f"last 7d {text}")
     office.type(f"cancel {text}")
     office.sandbox.mention(ALICE, SECURITY, f'last 7d agnt="{text}"')
-    for run in office.runner.runs.latest(ALICE, 9):
+    for run in office.worker.runs.latest(ALICE, 9):
         assert office.ended(run).state in {"done", "failed"}
     office.type("runs")
 

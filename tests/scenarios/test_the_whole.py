@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from typer.testing import CliRunner
 
-from bot import bootstrap
+from bot import bootstrap, demo
 from bot.cli.main import app as cli
 from bot.sandbox import Command, Options, Sandbox
 from bot.settings import Settings
 from handlers import connection
 from handlers.questions.commands import COMMAND
 from tests.scenarios.office import ALICE, BOB, SECURITY, words
+from tests.support.workers import ended
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,8 +48,11 @@ def test_several_questions_at_once_stay_below_every_limit_of_slacks(
             assert bot.is_well()
             for user, text in ((ALICE, "2026-11-09..2026-11-22"), (BOB, "2026-11-09..2026-11-22 service=s3")):
                 sandbox.acknowledged(sandbox.command(user, SECURITY, COMMAND, text))
-            runs = [run for user in (ALICE, BOB) for run in bot.runner.runs.latest(user, 1)]
-            assert [ended.state for run in runs if (ended := bot.runner.wait(run.id, 30))] == ["done", "done"]
+            runs = [run for user in (ALICE, BOB) for run in bot.worker.runs.latest(user, 1)]
+            assert [done.state for run in runs if (done := ended(bot.worker, run.id, 30))] == [
+                "done",
+                "done",
+            ]
             parents = sandbox.messages(SECURITY)
         assert not bot.is_well()
 
@@ -75,10 +79,10 @@ def test_nothing_is_left_running_after_a_demo(tmp_path: Path) -> None:
 def test_a_scripts_line_is_told_with_all_that_comes_of_it_and_no_logs_of_ones_own_are_read(
     tmp_path: Path,
 ) -> None:
-    with bootstrap.demo(Settings(logs=str(tmp_path)), "127.0.0.1", 0) as (sandbox, bot):
+    with demo.running(Settings(logs=str(tmp_path)), "127.0.0.1", 0) as (sandbox, bot):
         assert "reading logs" not in {thread.name for thread in threading.enumerate()}
         ordered, told, private, elsewhere, absent = (
-            bootstrap.play(sandbox, bot.runner, line)
+            demo.play(sandbox, bot.worker, line)
             for line in (
                 "/tls-digest daily 09:00",
                 "/tls-digest now 1",
@@ -88,7 +92,7 @@ def test_a_scripts_line_is_told_with_all_that_comes_of_it_and_no_logs_of_ones_ow
             )
         )
         # a form is all that comes of these, and nobody waits for more
-        assert bootstrap.play(sandbox, bot.runner, "/tls-digest") == "> /tls-digest\n"
+        assert demo.play(sandbox, bot.worker, "/tls-digest") == "> /tls-digest\n"
 
     assert "@alice ordered digest 1" in ordered
     assert "@alice asked for digest 1 now." in told

@@ -19,6 +19,7 @@ from tests.scenarios.office import (
     kinds,
     words,
 )
+from tests.support.workers import ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,7 +206,7 @@ def test_a_server_error_of_what_does_no_harm_twice_is_tried_again_at_once(
 def went_on(office: Office, run: Run) -> Run:
     """The run at its end, after it was laid back because Slack could not be reached."""
     for _ in range(1_000):
-        now = office.runner.wait(run.id, 0.02)
+        now = ended(office.worker, run.id, 0.02)
         assert now is not None
         if now.fence and not now.attempts:  # laid back, and not counted as an attempt
             break
@@ -316,7 +317,7 @@ def test_an_event_that_is_delivered_twice_is_one_run(office: Office) -> None:
     )
     # a later question has its answer only after the repeated one was taken
     office.answered("last 7d service=s3", user=BOB)
-    assert len(office.runner.runs.latest(BOB, 9)) == 2
+    assert len(office.worker.runs.latest(BOB, 9)) == 2
 
 
 # --- what people send

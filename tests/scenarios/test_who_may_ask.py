@@ -16,6 +16,7 @@ from handlers.access import KNOWN_SECONDS
 from handlers.blockkit.values import OfFinding, encode
 from tests.scenarios.office import ALICE, BOB, HIDDEN, SECURITY, TO_ALICE, words
 from tests.scenarios.on_call import ONCALL, due, ordered, runs, said, told, type_, whispered
+from tests.support.workers import ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +45,9 @@ def share(office: Office, channel: str, *, invited: bool = False) -> None:
 
 def refused(office: Office, user: str, channel: str = SECURITY, text: str = "last 7d") -> str:
     """Ask what must not be asked: the word on it, which only its asker sees, where they typed it."""
-    before, posted = office.runner.runs.latest(user, 9), office.posted()
+    before, posted = office.worker.runs.latest(user, 9), office.posted()
     office.type(text, user=user, channel=channel)
-    assert office.runner.runs.latest(user, 9) == before, "nothing was promised"
+    assert office.worker.runs.latest(user, 9) == before, "nothing was promised"
     assert office.posted() == posted
     word = office.whisper(user)
     assert word.channel == channel
@@ -93,7 +94,7 @@ def test_a_guest_may_not_ask_by_mention_or_by_button(office: Office) -> None:
     office.click(table, "rerun", user=GUEST)
     two = office.sandbox.wait_for(lambda: office.sandbox.ephemerals(GUEST)[1:])
     assert "Guests may not ask here." in words(two[0])
-    assert office.runner.runs.latest(GUEST, 9) == []
+    assert office.worker.runs.latest(GUEST, 9) == []
 
 
 def test_a_guest_may_not_ask_by_the_form_either(office: Office) -> None:
@@ -112,7 +113,7 @@ def test_who_became_a_guest_over_a_form_may_not_send_it(opened: Callable[..., Of
     seconds = KNOWN_SECONDS + 1
     sent = office.sandbox.submit(BOB, {"window": "last 7d"})
     assert "Guests may not ask here." in " ".join(sent.errors.values())
-    assert office.runner.runs.latest(BOB, 9) == []
+    assert office.worker.runs.latest(BOB, 9) == []
 
 
 def test_someone_of_another_organization_may_not_ask(opened: Callable[..., Office]) -> None:
@@ -144,7 +145,7 @@ def test_a_private_answer_may_be_asked_for_in_a_shared_channel_and_not_be_shared
 
     office.click(office.table(run), "share")
     assert "shared with another organization" in words(office.whisper(ALICE))
-    assert len(office.runner.runs.latest(ALICE, 9)) == 1
+    assert len(office.worker.runs.latest(ALICE, 9)) == 1
     assert office.sandbox.workspace.in_channel(SECURITY) == []
 
 
@@ -195,7 +196,7 @@ def test_while_slack_does_not_say_who_someone_is_nothing_is_answered_and_later_i
         office.sandbox.faults.error("users.info", "internal_error", where=lambda call: call["user"] == BOB)
     run = office.ask("last 7d", user=BOB)
     for _ in range(1_000):
-        now = office.runner.wait(run.id, 0.02)
+        now = ended(office.worker, run.id, 0.02)
         assert now is not None
         if now.due is not None:
             break
@@ -249,7 +250,7 @@ def test_a_guest_may_not_order_a_digest_nor_have_one_told_changed_or_removed(
         office.click(confirmation, action, user=GUEST)
         office.sandbox.wait_for(lambda before=count: len(office.sandbox.ephemerals(GUEST)) > before)  # type: ignore[misc]  # mypy infers no lambda with a default
         assert "Guests may not ask here. Ask @alice." in words(office.whisper(GUEST))
-    (kept,) = office.runner.digests.all()
+    (kept,) = office.worker.digests.all()
     assert not kept.paused
     assert runs(office) == []
     assert office.sandbox.view_of(GUEST) is None
@@ -260,7 +261,7 @@ def test_a_guest_may_not_snooze_a_finding(hired: Callable[..., Office]) -> None:
     ordered(office, channel=SECURITY)
     told(office)
     (table, _) = office.thread(runs(office)[0])
-    value = encode(OfFinding(1, office.runner.digests.findings(1)[0].id))
+    value = encode(OfFinding(1, office.worker.digests.findings(1)[0].id))
     office.click(table, "snooze", value, user=GUEST)
     assert "Guests may not ask here." in whispered(office, "Guests", GUEST)
     assert office.sandbox.view_of(GUEST) is None
@@ -270,7 +271,7 @@ def test_a_digest_is_not_ordered_for_a_shared_channel_wherever_it_is_typed(on_ca
     share(on_call, ONCALL)
     for text, channel in (("daily 09:00", ONCALL), ("daily 09:00 #on-call", SECURITY)):
         assert "shared with another organization" in type_refused(on_call, text, ALICE, channel)
-    assert on_call.runner.digests.all() == []
+    assert on_call.worker.digests.all() == []
     assert on_call.sandbox.workspace.in_channel(ONCALL) == []
 
 
@@ -281,7 +282,7 @@ def test_a_digest_does_not_move_to_a_channel_that_is_not_named(hired: Callable[.
     office.sandbox.wait_for(lambda: office.sandbox.view_of(ALICE), what="the form")
     sent = office.sandbox.submit(ALICE, {"channel": SECURITY})
     assert "not one of the channels" in sent.errors["channel"]
-    assert office.runner.digests.all()[0].channel == ONCALL
+    assert office.worker.digests.all()[0].channel == ONCALL
 
 
 def now_shared(hired: Callable[..., Office]) -> tuple[Office, list[Message]]:
@@ -340,7 +341,7 @@ def test_a_digest_whose_owner_left_its_channel_is_paused_and_they_are_told(
     word = words(said(office, "A digest could not be posted in", TO_ALICE))
     assert "I answer only where both you and I are" in word
     assert "The digest is paused until someone resumes it." in word
-    assert office.runner.digests.all()[0].paused
+    assert office.worker.digests.all()[0].paused
     assert office.sandbox.workspace.in_channel(ONCALL) == before
 
 

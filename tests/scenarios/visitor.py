@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from handlers import connection
-from handlers.digests.shown import COMMAND as DIGEST_COMMAND
+from handlers.digests.shown import DIGEST_COMMAND as DIGEST_COMMAND
 from handlers.questions.commands import COMMAND, READINGS
 from tests.scenarios.office import ALICE, BOT, SECURITY, TO_ALICE, words
 
@@ -298,7 +298,7 @@ class Visitor:
     ) -> Seen:
         """Do something, and wait for whatever its doer sees of it."""
         self.office.clock.advance(1)
-        runs = {run.id for run in self.office.runner.runs.latest(self.user, 10_000)}
+        runs = {run.id for run in self.office.worker.runs.latest(self.user, 10_000)}
         whispers, said = self._whispers(), self._said()
         view = self.sandbox.view_of(self.user)
         act()
@@ -319,7 +319,7 @@ class Visitor:
             seen = self.sandbox.wait_for(look, SECONDS, "anything to be seen")
         except TimeoutError:
             seen = SILENT
-        for run in self.office.runner.runs.latest(self.user, 10_000):
+        for run in self.office.worker.runs.latest(self.user, 10_000):
             if run.id not in runs:
                 now = self.office.ended(run)
                 seen = f"{now.state}: {words(self.office.parent(now)) if now.thread else now.error}"

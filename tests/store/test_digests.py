@@ -23,13 +23,14 @@ from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.run import DigestTask
 from bot.store.runs import Runs
-from bot.worker.worker import Worker
+from tests.support.workers import worker_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from bot.question.views import View
+    from bot.worker.worker import Worker
 
 NOW: Final = datetime(2026, 11, 23, 8, 14, 30, tzinfo=UTC)
 TODAY: Final = date(2026, 11, 23)
@@ -344,20 +345,10 @@ def kept_due(digests: Digests, number: int) -> datetime:
     return found.due
 
 
-def silent(runs: Runs, digests: Digests, catalogue: dict[str, View], clock: Year) -> Worker:
-    """A runner that shows nothing to anyone."""
+def silent(database: Database, catalogue: dict[str, View], clock: Year) -> Worker:
+    """A worker that shows nothing to anyone."""
     silence: Any = Silence()
-    return Worker(
-        runs,
-        digests,
-        {},
-        silence,
-        Grammar(catalogue, ["local"], "local", 366),
-        limits={},
-        cap=1_000,
-        owner="year",
-        clock=clock,
-    )
+    return worker_over(database, {}, silence, Grammar(catalogue, ["local"], "local", 366), clock=clock)
 
 
 def test_through_a_year_with_three_outages_each_local_date_is_told_once(
@@ -366,7 +357,7 @@ def test_through_a_year_with_three_outages_each_local_date_is_told_once(
     clock = Year()
     with closing(Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")) as database:
         digests, runs = Digests(database), Runs(database)
-        runner = silent(runs, digests, catalogue, clock)
+        worker = silent(database, catalogue, clock)
         for number, (zone, at) in enumerate(PLACES):
             schedule = Schedule(at, zone, tuple(range(7)))
             due = schedule.following(clock.now)
@@ -378,9 +369,9 @@ def test_through_a_year_with_three_outages_each_local_date_is_told_once(
                 break
             if count % 7 == 0:
                 clock.on(moment - timedelta(seconds=1))
-                runner.scheduler.schedule_due()
+                worker.scheduler.schedule_due()
             clock.on(moment)
-            runner.scheduler.schedule_due()
+            worker.scheduler.schedule_due()
             for number in [number for number, due in dues.items() if due <= clock.now]:
                 dues[number] = kept_due(digests, number)
         told = [
@@ -411,13 +402,13 @@ def test_all_digests_of_a_question_share_one_scan_a_day(tmp_path: Path, catalogu
     clock.now = NOW
     with closing(Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")) as database:
         digests, runs = Digests(database), Runs(database)
-        runner = silent(runs, digests, catalogue, clock)
+        worker = silent(database, catalogue, clock)
         for number in range(20):
             scope = (ABOUT_S3, Scope.read("service=kms min=1.2"))[number % 2]
             digests.add(digest(channel=f"C{number}", scope=scope))
         digests.add(digest(schedule=replace(DAILY, zone="Europe/Paris")))  # whose days are the same
         digests.add(digest(schedule=replace(DAILY, zone="UTC"), due=NOW))
-        runner.scheduler.schedule_due()
+        worker.scheduler.schedule_due()
         scans = [run for run in runs.latest("", 99) if run.kind == "scan"]
         told = [run.task for run in runs.latest("", 99) if isinstance(run.task, DigestTask)]
     assert len(told) == 22

@@ -28,8 +28,8 @@ from bot.store.runs import Runs
 from bot.store.schema import ENDED
 from bot.table import Table
 from bot.worker.publisher import Parent, Part
-from bot.worker.worker import Worker
 from tests.support.clock import Clock
+from tests.support.workers import step, worker_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -282,25 +282,15 @@ def test_digests_snoozes_and_findings_are_as_old_as_they_were(database: Database
 def test_the_worker_carries_it_all_to_its_end_and_posts_nothing_twice(
     database: Database, before: dict[str, dict[str, Any]], catalogue: dict[str, View]
 ) -> None:
-    runs, digests, recorder, clock = Runs(database), Digests(database), Recorder(), Clock(STANDS)
+    recorder, clock = Recorder(), Clock(STANDS)
     engines = {name: Lake(name) for name in ("local", "lake")}
     grammar = Grammar(catalogue, list(engines), "local", 366)
-    worker = Worker(
-        runs,
-        digests,
-        engines,
-        recorder,
-        grammar,
-        limits=dict.fromkeys(engines, 2),
-        cap=1_000,
-        owner="new",
-        clock=clock,
-    )
+    worker = worker_over(database, engines, recorder, grammar, clock=clock)
     left = every(database)
     reports = {(row["digest"], row["start"]): row["report"] for row in rows(database, "periods")}
 
     for _ in range(3):
-        while worker.step():
+        while step(worker):
             pass
         clock.advance(20 * 60)
 

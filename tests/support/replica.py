@@ -13,13 +13,11 @@ from bot.app.grammar import Grammar
 from bot.question import views
 from bot.rate_limits import TokenBucket
 from bot.store.database import Database
-from bot.store.digests import Digests
-from bot.store.runs import Runs
-from bot.worker.worker import Worker
 from handlers import connection
 from handlers.publishing.budget import Budget
 from handlers.publishing.publisher import SlackPublisher
 from tests.scenarios.on_call import Trail
+from tests.support.workers import worker_over
 
 UNHURRIED = 10_000.0
 TOKEN = "xoxb-sandbox"  # noqa: S105 - opens nothing but the sandbox, on loopback
@@ -33,22 +31,19 @@ def main(slack: str, database_url: str, name: str) -> None:
         client = connection.connect(TOKEN, slack)
         catalogue = views.load()
         unhurried = Budget(*(TokenBucket(UNHURRIED, int(UNHURRIED)) for _ in range(3)))
-        runner = Worker(
-            Runs(database),
-            Digests(database),
+        worker = worker_over(
+            database,
             {trail.name: trail},
             SlackPublisher(client, catalogue, budget=unhurried),
             Grammar(catalogue, [trail.name], trail.name, 366),
-            limits={trail.name: 2},
-            cap=1_000,
             owner=name,
         )
         print("ready", flush=True)
         sys.stdin.readline()
-        runner.scheduler.schedule_due()
-        runner.start()
+        worker.scheduler.schedule_due()
+        worker.start()
         sys.stdin.read()
-        runner.stop()
+        worker.stop()
 
 
 if __name__ == "__main__":

@@ -21,13 +21,11 @@ from bot.engines import Engine, Statement
 from bot.errors import EngineError
 from bot.question.question import Scope
 from bot.store.database import Database
-from bot.store.digests import Digests
 from bot.store.run import Receipt
-from bot.store.runs import Runs
 from bot.worker.publisher import Parent, Part
-from bot.worker.worker import Worker
 from tests.conftest import NOW
 from tests.support.clock import Clock
+from tests.support.workers import step, worker_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,6 +44,7 @@ if TYPE_CHECKING:
     from bot.store.run import Run
     from bot.table import Column, Table
     from bot.worker.publisher import Delivery, Publisher
+    from bot.worker.worker import Worker
 
 MOST_LINES = 40
 
@@ -109,8 +108,6 @@ class Bot:
 
     worker: Worker
     questions: Questions
-    runs: Runs
-    digests: Digests
     grammar: Grammar
     clock: Clock
 
@@ -121,11 +118,11 @@ class Bot:
         )
 
     def work(self) -> None:
-        while self.worker.step():
+        while step(self.worker):
             pass
 
     def state(self, run: Run) -> Any:
-        found = self.runs.get(run.id)
+        found = self.worker.runs.get(run.id)
         return found and found.state
 
 
@@ -140,21 +137,10 @@ def bot(board: Noticeboard, local: Local, catalogue: dict[str, View], tmp_path: 
     engines: dict[str, Engine] = {"local": local, "broken": Broken()}
     surface: Publisher = board
     with closing(Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")) as database:
-        runs, digests = Runs(database), Digests(database)
         grammar = Grammar(catalogue, list(engines), "local", 366)
-        worker = Worker(
-            runs,
-            digests,
-            engines,
-            surface,
-            grammar,
-            limits=dict.fromkeys(engines, 1),
-            cap=1_000,
-            owner="one",
-            clock=clock,
-        )
-        questions = Questions(runs, grammar, wake=worker.wake, clock=clock)
-        yield Bot(worker, questions, runs, digests, grammar, clock)
+        worker = worker_over(database, engines, surface, grammar, clock=clock)
+        questions = Questions(worker.runs, grammar, wake=worker.wake, clock=clock)
+        yield Bot(worker, questions, grammar, clock)
 
 
 def test_a_surface_takes_forty_lines() -> None:
@@ -174,7 +160,7 @@ def test_a_question_is_answered(bot: Bot, board: Noticeboard) -> None:
 
 def test_a_digest_is_posted(bot: Bot, board: Noticeboard) -> None:
     order = parse_order("daily 09:00", zone="UTC")
-    digest = bot.digests.add(
+    digest = bot.worker.digests.add(
         Digest(
             id=0,
             owner="ann",
@@ -203,9 +189,9 @@ def test_an_engine_that_fails_is_told(bot: Bot, board: Noticeboard) -> None:
 def test_a_digest_whose_engine_fails_is_said_once_and_tried_again(bot: Bot, board: Noticeboard) -> None:
     order = parse_order("daily 09:00", zone="UTC")
     scope = Scope.read("min=1.2 engine=broken")
-    digest = bot.digests.add(Digest(0, "ann", "board", order.schedule, scope, None, NOW))
+    digest = bot.worker.digests.add(Digest(0, "ann", "board", order.schedule, scope, None, NOW))
     day = order.schedule.latest(NOW)
-    promise(digest, day, runs=bot.runs, grammar=bot.grammar, now=NOW, key="now")
+    promise(digest, day, runs=bot.worker.runs, grammar=bot.grammar, now=NOW, key="now")
     for _ in range(3):
         bot.work()
         bot.clock.advance(15 * 60)
@@ -221,7 +207,7 @@ def test_a_digest_whose_engine_fails_is_said_once_and_tried_again(bot: Bot, boar
 
 def test_a_question_that_was_cancelled_is_not_answered(bot: Bot, board: Noticeboard) -> None:
     run = bot.ask("last 7d")
-    bot.runs.withdraw(run.id)
+    bot.worker.runs.withdraw(run.id)
     bot.work()
     assert bot.state(run) == "cancelled"
     assert board.lines == ["No answer: Cancelled."]

@@ -1,11 +1,11 @@
-"""The runner: from words to an answer, whatever happens between. The clock is the test's, step by step."""
+"""The worker: from words to an answer, whatever happens between. The clock is the test's, step by step."""
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
 from datetime import UTC, date, tzinfo
-from threading import Event, Thread
+from threading import Event
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -25,15 +25,14 @@ from bot.errors import (
     UserError,
 )
 from bot.store.database import Database
-from bot.store.digests import Digests
 from bot.store.run import Receipt
-from bot.store.runs import ATTEMPTS, Runs
+from bot.store.runs import ATTEMPTS
 from bot.table import Table
 from bot.worker.publisher import Parent, Part
 from bot.worker.retention import KEEP
-from bot.worker.worker import Worker
 from tests.conftest import NOW
 from tests.support.clock import Clock
+from tests.support.workers import ended, step, worker_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -133,27 +132,26 @@ class Diary:
 
 
 class Bench:
-    """A runner with everything around it, worked by hand."""
+    """A worker with everything around it, worked by hand."""
 
     def __init__(self, database: Database, views: dict[str, View], clock: Clock, owner: str = "one") -> None:
-        self.engine, self.diary, self.clock, self.runs = Script(), Diary(), clock, Runs(database)
+        self.engine, self.diary, self.clock = Script(), Diary(), clock
         self.stopping = Event()
         self.ended: list[Run] = []
         grammar = Grammar(views, ["script"], "script", 366)
-        self.runner = Worker(
-            self.runs,
-            Digests(database),
+        self.worker = worker_over(
+            database,
             {"script": self.engine},
             self.diary,
             grammar,
             limits={"script": 1},
-            cap=1_000,
             owner=owner,
             clock=clock,
             stopping=self.stopping,
             ended=self.ended.append,
         )
-        self.questions = Questions(self.runs, grammar, wake=self.runner.wake, clock=clock)
+        self.runs = self.worker.runs
+        self.questions = Questions(self.runs, grammar, wake=self.worker.wake, clock=clock)
         self._count = 0
         self._around = database, views, clock
 
@@ -176,7 +174,7 @@ class Bench:
     def work(self) -> int:
         """Steps until there is nothing to do now."""
         steps = 0
-        while self.runner.step():
+        while step(self.worker):
             steps += 1
             assert steps < 100, "it never rests"
         return steps
@@ -184,7 +182,7 @@ class Bench:
     def die(self) -> None:
         """Have the process killed in the middle of a step, as what lies before its parts will do."""
         with pytest.raises(KeyboardInterrupt):
-            self.runner.step()
+            step(self.worker)
 
     def died_asking(self) -> Run:
         """A run that was at its engine, as `ref-1`, when the process was killed."""
@@ -208,7 +206,7 @@ class Bench:
 
         self.engine.next = [stopped]
         run = self.ask()
-        assert self.runner.step()
+        assert step(self.worker)
         return run
 
 
@@ -346,7 +344,7 @@ def test_a_full_engine_puts_a_run_back_at_its_place(bench: Bench) -> None:
     bench.engine.next = [raises(EngineBusy("Ten are running."))]
     first = bench.ask("last 7d", user="alice")
     second = bench.ask("last 8d", user="bob")
-    assert bench.runner.step()
+    assert step(bench.worker)
     assert (bench.now(first).state, bench.now(first).attempts) == ("queued", 0)
     bench.work()
     assert bench.now(second).state == "done"
@@ -424,9 +422,9 @@ def test_a_start_takes_up_at_once_what_the_last_life_left(
     bench.die()
 
     after = bench.other("one")
-    after.runner.start(2)
-    done = after.runner.wait(run.id, 10)
-    after.runner.stop()
+    after.worker.start(2)
+    done = ended(after.worker, run.id, 10)
+    after.worker.stop()
     assert done is not None
     assert done.state == "done"
 
@@ -539,7 +537,7 @@ def test_a_call_that_takes_long_is_no_death(bench: Bench) -> None:
     def rate_limited(_: object) -> None:
         for _ in range(6):
             bench.clock.advance(10)
-            bench.runner.keep_leases()
+            bench.worker.keep_leases()
             assert other.work() == 0
 
     bench.diary.next = [rate_limited] * 3
@@ -555,17 +553,17 @@ def test_what_is_no_more_at_work_is_not_kept(bench: Bench) -> None:
     other = bench.other()
     bench.diary.next = [raises(ZeroDivisionError("a bug"))]
     run = bench.ask()
-    assert bench.runner.step()
+    assert step(bench.worker)
     assert bench.now(run).owner == "one"
     bench.clock.advance(31)
-    bench.runner.keep_leases()
+    bench.worker.keep_leases()
     other.work()
     assert other.now(run).owner == "two"
 
     bench.engine.next = [raises(EngineBusy("Full."))]
     waiting = bench.ask()
     bench.work()
-    bench.runner.keep_leases()
+    bench.worker.keep_leases()
     assert bench.now(waiting).lease is None
 
 
@@ -574,9 +572,9 @@ def test_what_is_no_more_at_work_is_not_kept(bench: Bench) -> None:
 
 def test_a_waiting_run_is_cancelled_by_the_next_free_worker(bench: Bench) -> None:
     def cancel(_: Progress) -> None:
-        assert bench.runner.step(), "announce the second"
+        assert step(bench.worker), "announce the second"
         bench.questions.cancel(second.id)
-        assert bench.runner.step()
+        assert step(bench.worker)
         assert bench.now(second).state == "cancelled"
 
     bench.engine.next = [cancel]
@@ -659,28 +657,16 @@ def test_a_cancelled_run_whose_worker_died_is_still_cancelled(bench: Bench) -> N
     assert len(bench.engine.asked) == 1
 
 
-# --- waiting and working in the background
+# --- working in the background
 
 
-def test_whoever_waits_for_a_run_has_it_when_it_has_ended(bench: Bench) -> None:
+def test_what_was_asked_before_the_worker_began_is_answered(bench: Bench) -> None:
     run = bench.ask()
-    got: list[Run | None] = []
-    waiting = Thread(target=lambda: got.append(bench.runner.wait(run.id, 10)))
-    waiting.start()
-    bench.runner.start(1)
-    waiting.join()
-    bench.runner.stop()
-    (done,) = got
+    bench.worker.start(1)
+    done = ended(bench.worker, run.id, 10)
+    bench.worker.stop()
     assert done is not None
     assert done.state == "done"
-
-
-def test_waiting_ends_with_its_time_or_where_there_is_no_run(bench: Bench) -> None:
-    run = bench.ask()
-    still = bench.runner.wait(run.id, 0.01)
-    assert still is not None
-    assert still.state == "queued"
-    assert bench.runner.wait("nobody", 10) is None
 
 
 def test_a_bug_in_one_run_does_not_end_the_worker(bench: Bench) -> None:
@@ -692,24 +678,24 @@ def test_a_bug_in_one_run_does_not_end_the_worker(bench: Bench) -> None:
 
     bench.diary.next = [bug]
     broken = bench.ask("last 7d")
-    bench.runner.start(1)
+    bench.worker.start(1)
     assert met.wait(10)
     sound = bench.ask("last 8d")
     bench.clock.advance(31)
     for run in (broken, sound):
-        bench.runner.wait(run.id, 10)
-    bench.runner.stop()
+        ended(bench.worker, run.id, 10)
+    bench.worker.stop()
     assert (bench.now(broken).state, bench.now(sound).state) == ("done", "done")
 
 
 def test_many_at_work_at_once_all_end_and_then_every_thread_does(bench: Bench) -> None:
     runs = [bench.ask(f"last {number + 1}d", user=f"u{number}") for number in range(6)]
-    bench.runner.start(2)
-    assert bench.runner.is_alive()
+    bench.worker.start(2)
+    assert bench.worker.is_alive()
     for run in runs:
-        bench.runner.wait(run.id, 10)
-    bench.runner.stop()
-    assert bench.runner.is_alive() is False
+        ended(bench.worker, run.id, 10)
+    bench.worker.stop()
+    assert bench.worker.is_alive() is False
     assert {bench.now(run).state for run in runs} == {"done"}
 
 
@@ -723,15 +709,15 @@ def test_no_more_runs_are_at_work_than_there_may_be(bench: Bench) -> None:
 
     bench.diary.next = [wait] * 3
     runs = [bench.ask(f"last {number + 1}d", user=f"u{number}") for number in range(3)]
-    bench.runner.start(1)
+    bench.worker.start(1)
     assert begun.wait(10)
     # a look at whatever else would be claimed: the one worker there is has its hands full
-    assert bench.runner.wait(runs[2].id, 0.2) == runs[2]
+    assert ended(bench.worker, runs[2].id, 0.2) == runs[2]
     assert len(at_once) == 1
     go.set()
     for run in runs:
-        bench.runner.wait(run.id, 10)
-    bench.runner.stop()
+        ended(bench.worker, run.id, 10)
+    bench.worker.stop()
     assert {bench.now(run).state for run in runs} == {"done"}
 
 
@@ -775,7 +761,7 @@ def test_a_process_that_stops_between_two_parts_hands_over_the_rest(bench: Bench
 
     bench.diary.next = [nothing, stop]
     run = bench.ask()
-    assert bench.runner.step()
+    assert step(bench.worker)
     handed = bench.now(run)
     assert (handed.state, handed.lease, list(handed.receipts)) == ("posting", None, ["table"])
 
@@ -792,7 +778,7 @@ def test_a_process_that_stops_before_it_looked_hands_over_the_doubt(bench: Bench
     bench.clock.advance(31)
     second = bench.other()
     second.diary.next = [raises(ShuttingDown("The bot is stopping."))]
-    assert second.runner.step()
+    assert step(second.worker)
     assert second.now(run).lease is None
 
     third = bench.other("three")
@@ -807,7 +793,7 @@ def test_a_process_that_stops_before_it_could_say_what_went_wrong_hands_that_ove
 
     bench.engine.next = [broken]
     run = bench.ask()
-    assert bench.runner.step()
+    assert step(bench.worker)
     assert (bench.now(run).state, bench.now(run).lease, bench.now(run).attempts) == ("running", None, 0)
 
     other = bench.other()
@@ -827,7 +813,7 @@ def test_a_process_that_stops_before_it_could_say_that_a_run_was_cancelled_hands
 
     bench.engine.next = [cancel]
     run = bench.ask()
-    assert bench.runner.step()
+    assert step(bench.worker)
     assert (bench.now(run).state, bench.now(run).lease) == ("running", None)
 
     other = bench.other()
@@ -846,11 +832,11 @@ def test_stopping_waits_until_what_is_under_way_was_handed_over(bench: Bench) ->
 
     bench.engine.next = [slow]
     run = bench.ask()
-    bench.runner.start(1)
+    bench.worker.start(1)
     assert begun.wait(10)
-    bench.runner.stop()
+    bench.worker.stop()
     assert (bench.now(run).state, bench.now(run).lease) == ("running", None)
-    assert bench.runner.step() is True, "nobody has it"
+    assert step(bench.worker) is True, "nobody has it"
 
 
 # --- when the database is away
@@ -876,14 +862,14 @@ def test_a_database_that_was_away_while_a_run_was_at_work_has_all_of_it(bench: B
 
     bench.engine.next = [lock]
     run = bench.ask()
-    bench.runner.start(1)
+    bench.worker.start(1)
     assert locked.wait(10)
-    asked = bench.runner.wait(run.id, 2.5)
+    asked = ended(bench.worker, run.id, 2.5)
     assert asked is not None
     assert asked.state == "running"
     other.close()
-    done = bench.runner.wait(run.id, 10)
-    bench.runner.stop()
+    done = ended(bench.worker, run.id, 10)
+    bench.worker.stop()
     assert done is not None
     assert (done.state, list(done.receipts)) == ("done", ["table", "headline"])
     assert len(bench.engine.asked) == 1
@@ -898,7 +884,7 @@ def test_what_is_older_than_what_is_kept_is_forgotten_with_what_it_posted(bench:
     bench.clock.advance(KEEP.total_seconds())
     new = bench.ask("last 8d")
     bench.work()
-    bench.runner.retention.sweep()
+    bench.worker.retention.sweep()
     assert bench.runs.get(old.id) is None
     assert bench.runs.get(new.id) is not None
     assert bench.diary.said[-1] == "forget last 7d"
@@ -910,11 +896,11 @@ def test_while_slack_is_away_what_it_still_holds_is_not_forgotten(bench: Bench) 
     bench.clock.advance(KEEP.total_seconds() + 1)
 
     bench.diary.next = [nothing, raises(SurfaceDown("Slack cannot be reached."))]
-    bench.runner.retention.sweep()
+    bench.worker.retention.sweep()
     assert bench.runs.get(first.id) is None
     assert [run.id for run in bench.runs.latest("alice", 9)] == [third.id, second.id]
 
-    bench.runner.retention.sweep()
+    bench.worker.retention.sweep()
     assert bench.runs.latest("alice", 9) == []
 
 
@@ -986,7 +972,7 @@ def test_a_failure_is_logged_with_its_cause_where_it_has_one(
 
 def test_a_run_whose_engine_is_not_set_up_any_more_fails_in_words(bench: Bench) -> None:
     run = bench.ask()
-    del bench.runner.engines[bench.engine.name]  # type: ignore[attr-defined]  # the bench's own dict
+    del bench.worker.engines[bench.engine.name]  # type: ignore[attr-defined]  # the bench's own dict
 
     bench.work()
 

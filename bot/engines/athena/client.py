@@ -106,9 +106,9 @@ def failure(words: str) -> EngineError:
     return EngineError(f"{why} Athena: {plain}." if plain else why, hint)
 
 
-def _explained(place: Place, code: str, words: str) -> EngineError | None:
+def _explained(place: Place, action: str, code: str, words: str) -> EngineError | None:
     """Athena's own errors: what it says, and what to mend."""
-    del place
+    del place, action
     if code == "TooManyRequestsException":
         if "concurrent" in words.lower() or not words:
             return EngineBusy("Athena runs as many queries as it may.")

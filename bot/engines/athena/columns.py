@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bot.engines.athena.tables import Metadata, Table, Type
 
-TLS: Final = "tlsdetails"
+TLS_COLUMN: Final = "tlsdetails"
 
 OCSF: Final[Mapping[str, tuple[str, ...]]] = {
     "eventSource": ("api.service.name",),
@@ -53,11 +53,6 @@ class Leaf:
     stored: Type
     wanted: str
     """As in `event_schema`; what is neither text, time nor flag is taken as it is stored."""
-
-    @property
-    def is_tls(self) -> bool:
-        """Whether it is what a thin copy of an event lacks."""
-        return self.name.lower().startswith(TLS)
 
     def typed(self, value: exp.Expr | None = None) -> exp.Expr:
         """The value in Lake's type. `value` stands for the stored one, as where that was aggregated."""
@@ -123,7 +118,7 @@ def is_ocsf(metadata: Metadata) -> bool:
 def _spelled(path: Sequence[str]) -> list[str]:
     """The path as CloudTrail spells it, as far as that is known."""
     known: list[str] = []
-    at: event_schema.Type | None = event_schema.COLUMNS
+    at: event_schema.Type | None = event_schema.LAKE_COLUMNS
     for part in path:
         name = part
         if isinstance(at, dict):

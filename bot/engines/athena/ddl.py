@@ -65,7 +65,7 @@ def with_added(columns: Mapping[str, Type]) -> dict[str, Type]:
     }
 
 
-ASSUMED: Final = Metadata(
+ASSUMED_TABLE: Final = Metadata(
     with_added(PUBLISHED),
     (Partition("timestamp", _TEXT, {"type": "date", "format": "yyyy/MM/dd", "range": "2020/01/01,NOW"}),),
     {"serde.serialization.lib": SERDE, "inputformat": INPUT},

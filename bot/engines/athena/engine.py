@@ -190,7 +190,7 @@ class Athena(Engine):
         from bot.engines.athena.translate import reads_whole, translate
 
         table = self._table(select.args["from_"].this.name)
-        metadata = self._metadata.get(table.alias, ddl.ASSUMED)
+        metadata = self._metadata.get(table.alias, ddl.ASSUMED_TABLE)
         sql = translate(select, table, metadata)
         caution = f"{table} has no partitions by day, so this reads all of it" if reads_whole(sql) else ""
         return Statement(sql, tuple(columns), table.alias, caution)

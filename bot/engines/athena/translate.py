@@ -27,10 +27,11 @@ from sqlglot import exp
 from bot import event_schema
 from bot.engines.athena import columns, partitions
 from bot.errors import UserError
-from bot.question.views import find_type, infer_type
+from bot.question import blanks
+from bot.question.views import conjuncts, find_type, infer_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import date
 
     from bot.engines.athena.columns import Leaf
@@ -40,7 +41,7 @@ STATEMENT_CHARS: Final = 262_144
 """The longest statement (API reference, StartQueryExecution)."""
 
 ASSUMED: Final = "The table was not read: the columns of AWS's published one are assumed."
-WHOLE: Final = "The table has no partitions by day: all of it is read."
+ALL_READ: Final = "The table has no partitions by day: all of it is read."
 
 _BULKY: Final = frozenset(
     {"requestparameters", "responseelements", "additionaleventdata", "serviceeventdetails", "eventjson"}
@@ -58,9 +59,10 @@ def translate(select: exp.Select, table: Table, metadata: Metadata) -> str:
     tree = select.copy()
     _name_nested(tree)
     _compare_times(tree)
+    _count_without_exchange(tree, table, metadata)
     inside: list[exp.Expr] = []
     outside: list[exp.Expr] = []
-    for condition in _conjuncts(tree):
+    for condition in conjuncts(tree):
         (inside if _holds_for_copies(condition) else outside).append(condition)
     tree.set("where", exp.Where(this=exp.and_(*outside)) if outside else None)
     used: dict[str, Leaf] = {}
@@ -83,7 +85,7 @@ def translate(select: exp.Select, table: Table, metadata: Metadata) -> str:
     derived.set("where", exp.Where(this=exp.and_(*within)))
     derived.set("group", exp.Group(expressions=[_event(table, metadata)]))
     tree.set("from_", exp.From(this=derived.subquery("events")))
-    notes = [ASSUMED] * (metadata.read is None) + [WHOLE] * (not is_dated and not metadata.is_iceberg)
+    notes = [ASSUMED] * (metadata.read is None) + [ALL_READ] * (not is_dated and not metadata.is_iceberg)
     for note in notes:
         tree.add_comments([note])
     return _text(tree)
@@ -91,7 +93,7 @@ def translate(select: exp.Select, table: Table, metadata: Metadata) -> str:
 
 def reads_whole(sql: str) -> bool:
     """Whether a statement reads all of its table, as it says at its start."""
-    return WHOLE in sql.partition("SELECT")[0]
+    return ALL_READ in sql.partition("SELECT")[0]
 
 
 def _text(tree: exp.Expr) -> str:
@@ -126,6 +128,15 @@ def _compare_times(tree: exp.Select) -> None:
         for literal in sides:
             if isinstance(literal, exp.Literal) and literal.is_string:
                 literal.replace(exp.cast(literal.copy(), "timestamp" if kind == "TIME" else "date"))
+
+
+def _count_without_exchange(tree: exp.Select, table: Table, metadata: Metadata) -> None:
+    """Of a table without key exchange no event says it: so a coverage counts, and no question is lost."""
+    try:
+        columns.find(event_schema.KEY_EXCHANGE_PATH.split(".")[1:], table, metadata, is_json=True)
+    except UserError:
+        for node in [each for each in tree.find_all(exp.Paren) if each == blanks.no_exchange()]:
+            node.replace(exp.true())
 
 
 def _over_events(tree: exp.Select, table: Table, metadata: Metadata, used: dict[str, Leaf]) -> exp.Select:
@@ -175,24 +186,13 @@ def _is_map(node: exp.Expr) -> bool:
 # --- what is read
 
 
-def _conjuncts(tree: exp.Select) -> Iterator[exp.Expr]:
-    """What WHERE joins by AND; all of it where it does not."""
-    where = tree.args.get("where")
-    waiting = [] if where is None else [where.this]
-    while waiting:
-        condition = waiting.pop(0)
-        plain = condition.unnest()
-        if isinstance(plain, exp.And):
-            waiting = [plain.left, plain.right, *waiting]
-        else:
-            yield condition
-
-
 def _holds_for_copies(condition: exp.Expr) -> bool:
     """Whether what it says of an event, it says of each copy: nothing of TLS, nor of what may be missing."""
-    says_tls = any(part.name.lower().startswith(columns.TLS) for part in condition.find_all(exp.Identifier))
+    says_tls = any(
+        part.name.lower().startswith(columns.TLS_COLUMN) for part in condition.find_all(exp.Identifier)
+    )
     keys = condition.find_all(exp.JSONPathKey)
-    says_json = any(str(key.this).lower().startswith(columns.TLS) for key in keys)
+    says_json = any(str(key.this).lower().startswith(columns.TLS_COLUMN) for key in keys)
     return not (says_tls or says_json or condition.find(exp.Null) is not None)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from bot.engines.cloudwatch.conditions import MISSING, PRESENT
-from bot.engines.cloudwatch.insights import CALLS, FIRST, LAST, TIME
+from bot.engines.cloudwatch.insights import CALLS_COLUMN, FIRST, LAST, TIME_FIELD
 from bot.engines.cloudwatch.query import ROWS
 from bot.engines.cloudwatch.statement import NARROWER
 from bot.errors import EngineError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bot.table import Cell, Column, Row
 
 
-_WHEN: Final = frozenset({FIRST.name, LAST.name, TIME})
+_WHEN: Final = frozenset({FIRST.name, LAST.name, TIME_FIELD})
 """The columns that say when."""
 
 
@@ -47,7 +47,7 @@ def _row(asked: Asked, given: Mapping[str, str]) -> Row:
                 "Name log groups that hold CloudTrail's own records, or ask the trail's bucket.",
             )
         # of a day or an hour only its beginning is known, which may be before the window
-        if column.name != TIME and isinstance(cell, datetime) and not asked.start <= cell < asked.end:
+        if column.name != TIME_FIELD and isinstance(cell, datetime) and not asked.start <= cell < asked.end:
             raise EngineError(
                 f"CloudWatch answered with an event of {cell:%Y-%m-%d %H:%M:%S}, out of the window.",
                 "Rerun asks anew.",
@@ -56,7 +56,7 @@ def _row(asked: Asked, given: Mapping[str, str]) -> Row:
 
 
 def _cell(said: str, column: Column) -> Cell:
-    if column is CALLS:
+    if column is CALLS_COLUMN:
         return int(float(said))
     if not said.startswith(PRESENT):
         return None

@@ -9,9 +9,10 @@ from pydantic import Field, model_validator
 
 from bot import engines
 from bot.engines import Check, Engine, Fold
+from bot.engines.aws import LOST, Refused
 from bot.engines.cloudwatch import groups
 from bot.engines.cloudwatch.groups import SETTING, Groups, name_of
-from bot.engines.cloudwatch.logs import LOST, Logs, Refused
+from bot.engines.cloudwatch.logs import Logs
 from bot.engines.cloudwatch.query import ASKED, Query
 from bot.engines.cloudwatch.statement import NARROWER, TOKEN_CHARS, Asked
 from bot.environment import Section
@@ -73,29 +74,32 @@ class CloudWatchSettings(Section):
 
 
 class CloudWatch(Engine):
-    """Engine over the log groups of `logs`; `fold` makes a view's answer from the finer one."""
+    """Engine over the log groups of `here`; `fold` makes a view's answer from the finer one."""
 
     name = "cloudwatch"
     Settings = CloudWatchSettings
 
     def __init__(
         self,
-        logs: Logs,
+        here: Groups,
+        aws: Logs,
         *,
         fold: Fold = engines.fold,
         concurrency: int = QUERIES_AT_ONCE,
         price: float = DOLLARS_PER_GB,
     ) -> None:
-        self.is_set_up = bool(logs.groups)
+        self.is_set_up = bool(here)
         self.concurrency = concurrency
         self.price = price
-        self._logs = logs
+        self._groups = here
+        self._aws = aws
         self._fold = fold
 
     @classmethod
     def make(cls, settings: CloudWatchSettings, offer: Offer) -> CloudWatch:
         return cls(
-            Logs(settings.groups, sleep=offer.pause),
+            settings.groups,
+            Logs(sleep=offer.pause),
             fold=offer.fold,
             concurrency=settings.cloudwatch_concurrency,
             price=settings.cloudwatch_price,
@@ -106,13 +110,13 @@ class CloudWatch(Engine):
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Asked:
         from bot.question.select import STORE
 
-        if not self._logs.groups:
+        if not self._groups:
             raise UserError("No log group is configured.", f"Set {SETTING} to the trail's log groups.")
         if (store := select.args["from_"].this.name) not in {STORE, ""}:
             raise UserError(f"CloudWatch has no store `{store}`.", "It asks all of its log groups at once.")
         from bot.engines.cloudwatch import insights
 
-        return insights.translate(select, columns, self._logs.groups.source)
+        return insights.translate(select, columns, self._groups.source)
 
     # --- the run
 
@@ -124,7 +128,7 @@ class CloudWatch(Engine):
         """
         if not isinstance(statement, Asked):
             raise TypeError("CloudWatch runs what it translated")
-        query = Query(self._logs, statement, f"# run:{_harmless(token)}", progress)
+        query = Query(self._aws, self._groups, statement, f"# run:{_harmless(token)}", progress)
         try:
             if resume is None or not query.recover(resume):
                 self._start(query)
@@ -144,7 +148,7 @@ class CloudWatch(Engine):
         return table
 
     def _start(self, query: Query) -> None:
-        since = f"{self._logs.clock():%Y-%m-%dT%H:%M:%SZ}"
+        since = f"{self._aws.clock():%Y-%m-%dT%H:%M:%SZ}"
         try:
             query.start(ASKED + since)
         except EngineBusy:
@@ -160,7 +164,7 @@ class CloudWatch(Engine):
 
     def checks(self, *, is_default: bool) -> Iterator[Check]:
         """Whether the log groups are there, and what kind they are."""
-        here = self._logs.groups
+        here = self._groups
         if not here:
             if is_default:
                 yield Check(
@@ -176,7 +180,7 @@ class CloudWatch(Engine):
         for identifier in here.identifiers:
             name = name_of(identifier)
             linked = {"includeLinkedAccounts": True} if identifier != name else {}
-            listed = self._logs.read("DescribeLogGroups", logGroupNamePrefix=name, **linked)
+            listed = self._aws.read(here, "DescribeLogGroups", logGroupNamePrefix=name, **linked)
             found = [each for each in listed.get("logGroups", []) if each["logGroupName"] == name]
             if not found:
                 yield Check(
@@ -193,7 +197,8 @@ class CloudWatch(Engine):
             )
 
     def _check_source(self, name: str) -> Iterator[Check]:
-        listed = self._logs.read(
+        listed = self._aws.read(
+            self._groups,
             "ListAggregateLogGroupSummaries",
             groupBy="DATA_SOURCE_NAME_TYPE_AND_FORMAT",
             dataSources=[{"name": name}],
@@ -214,7 +219,10 @@ class CloudWatch(Engine):
             )
 
     def policy(self) -> Mapping[str, Any]:
-        here = self._logs.groups
+        here = self._groups
+        if here.role:
+            take = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": here.role}
+            return {"Version": "2012-10-17", "Statement": [take]}
         on = [
             f"{each if each.startswith('arn:') else f'arn:aws:logs:*:*:log-group:{each}'}:*"
             for each in here.identifiers

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from sqlglot import exp
 
 from bot.errors import UserError
-from bot.event_schema import COLUMNS, FLAG, MAP, TEXT, TIME
+from bot.event_schema import FLAG, LAKE_COLUMNS, MAP, TEXT, TIME
 from bot.question.views import find_type
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _first_of(node: exp.Coalesce) -> Field | None:
 
 def _spelled(parts: list[str]) -> list[str]:
     """A column's path as events spell it: SQL ignores case, Logs Insights does not."""
-    spelled, within = [], COLUMNS
+    spelled, within = [], LAKE_COLUMNS
     for part in parts:
         name = next(name for name in within if name.lower() == part.lower())
         spelled.append(name)

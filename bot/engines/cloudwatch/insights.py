@@ -24,7 +24,7 @@ from bot.engines.cloudwatch.conditions import MISSING, PRESENT, Conditions, Narr
 from bot.engines.cloudwatch.fields import EVENT_TIME, RECORD, Field, find
 from bot.engines.cloudwatch.statement import TOKEN_CHARS, Asked
 from bot.errors import UserError
-from bot.question.views import infer_type
+from bot.question.views import conjuncts, infer_type
 from bot.table import Column
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ STATEMENT_CHARS: Final = 10_000
 FINER: Final = "finer"
 """What the fold calls the answer of Logs Insights."""
 
-CALLS: Final = Column("calls", "INTEGER")
+CALLS_COLUMN: Final = Column("calls", "INTEGER")
 FIRST: Final = Column("first", "TIME")
 LAST: Final = Column("last", "TIME")
 """The columns of `finer` that say how often a combination was there, and from when to when."""
 
-TIME: Final = "time"
+TIME_FIELD: Final = "time"
 """The column of `finer` that says when an event was, as exactly as the view looks at it."""
 
 OCSF: Final = f"{RECORD}.class_uid"
@@ -108,7 +108,7 @@ class _Translation:
         of_a_copy = Conditions(_find_single, self._of_copy)
         exactly = Conditions(find, self._of_event)
         left: list[exp.Expr] = []
-        for condition in _conjuncts(self._tree):
+        for condition in conjuncts(self._tree):
             if (bound := _bound(condition)) is not None:
                 self._bounds.append(bound)
                 continue
@@ -171,7 +171,7 @@ class _Translation:
             return
         if _is_event_time(node):
             self._look_at_time(node)
-            node.replace(exp.column(TIME, quoted=True))
+            node.replace(exp.column(TIME_FIELD, quoted=True))
             return
         field = find(node)
         if field is not None:
@@ -208,7 +208,7 @@ class _Translation:
             lines.append(f'filter e_eventTime = "{MISSING}" or ({" and ".join(self._filtered)})')
         if self._is_grouped:
             by = f" by {', '.join(name for name, _ in names)}" if names else ""
-            names += [("calls", CALLS), ("first_call", FIRST), ("last_call", LAST)]
+            names += [("calls", CALLS_COLUMN), ("first_call", FIRST), ("last_call", LAST)]
             lines.append(
                 "stats count(*) as calls, sortsFirst(e_eventTime) as first_call, "
                 f"sortsLast(e_eventTime) as last_call{by}"
@@ -251,21 +251,13 @@ class _Translation:
         for field in self._keys.values():
             yield f"e_{self._words[field]}", Column(field.name, field.type)
         if self._time_chars is not None:
-            yield ("e_time" if self._time_chars else "e_eventTime"), Column(TIME, "TIME")
+            yield ("e_time" if self._time_chars else "e_eventTime"), Column(TIME_FIELD, "TIME")
 
 
 def _find_single(node: exp.Expr) -> Field | None:
     """The field that an expression is, where it is one and not the first of several."""
     field = find(node)
     return None if field is None or field.parts else field
-
-
-def _conjuncts(tree: exp.Select) -> list[exp.Expr]:
-    """The conditions of which all hold."""
-    where = tree.args.get("where")
-    if where is None:
-        return []
-    return list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
 
 
 def _tried(conditions: Conditions, node: exp.Expr) -> str:
@@ -328,7 +320,7 @@ def _time_chars(node: exp.Expr) -> int:
 
 def _added(node: exp.AggFunc) -> exp.Expr:
     """An aggregate of events, as one of `finer`'s rows, each of which stands for `calls` of them."""
-    calls = _column(CALLS)
+    calls = _column(CALLS_COLUMN)
     argument = node.this
     if isinstance(argument, exp.Distinct) or isinstance(
         node, (exp.Min, exp.Max, exp.AnyValue, exp.ApproxDistinct)

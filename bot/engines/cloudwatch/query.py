@@ -10,13 +10,16 @@ import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.engines.cloudwatch.logs import UNKNOWN, Refused, is_transient
+from bot.engines.aws import Refused
+from bot.engines.cloudwatch.logs import UNKNOWN
+from bot.engines.patience import Patience
 from bot.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from bot.engines import Progress
+    from bot.engines.cloudwatch.groups import Groups
     from bot.engines.cloudwatch.logs import Logs
     from bot.engines.cloudwatch.statement import Asked
 
@@ -35,18 +38,6 @@ SLACK: Final = timedelta(days=1)
 """How much wider the query's own window is at both ends. It is of `@timestamp`, which may be when an event
 was delivered, and not when it was; the bounds on eventTime are in the text."""
 
-FIRST_LOOK_SECONDS: Final = 0.5
-LOOK_SHARE: Final = 0.05
-LONGEST_LOOK_SECONDS: Final = 5.0
-"""Seconds between two looks at a query: a twentieth of its age, so that a long one costs few calls and
-a short one's end is seen soon."""
-
-TELL_SECONDS: Final = 1.0
-"""How often progress is told, and so how soon a query can be stopped."""
-
-LONGEST_AWAY: Final = timedelta(hours=1)
-"""How long AWS may not answer before a query is given up: as long as a query may run (API reference)."""
-
 SKEW: Final = timedelta(minutes=1)
 """How far AWS's clock may be from ours."""
 
@@ -57,26 +48,25 @@ _STATES: Final = {"Scheduled": "queued", "Running": "running"}
 """AWS's states in which a query has not ended, in words."""
 
 
-class Query:
-    """A question at the log groups, and what AWS made of it. `progress` hears of every step."""
+class Query(Patience):
+    """A question at some log groups, and what AWS made of it."""
 
-    def __init__(self, logs: Logs, asked: Asked, mark: str, progress: Progress) -> None:
-        self.ref = ""
-        self.progress = progress
-        self.scanned = 0
-        self._logs = logs
+    def __init__(self, logs: Logs, groups: Groups, asked: Asked, mark: str, progress: Progress) -> None:
+        super().__init__(logs, progress)
+        self._groups = groups
         self._asked = asked
         self._mark = mark
 
     def start(self, asked: str) -> None:
         """StartQuery, once. `progress` hears `asked` before the call, and the query's id right after it."""
-        self._logs.wait_turn("StartQuery")
+        self._aws.wait_turn(self._groups, "StartQuery")
         # From here on the query may have been started, even if this process ends. And where another replica
         # took the run over during the wait, this raises LeaseLost before anything is paid for.
         self.progress(asked, "starting", 0)
-        groups = self._logs.groups
+        groups = self._groups
         where = {} if groups.data_source else {"logGroupIdentifiers": list(groups.identifiers)}
-        started = self._logs.call_now(
+        started = self._aws.call_now(
+            groups,
             "StartQuery",
             queryLanguage="CWLI",
             queryString=f"{self._asked.sql}\n{self._mark}",
@@ -107,7 +97,9 @@ class Query:
         earliest = (datetime.fromisoformat(since) - SKEW).timestamp() * 1000
         more: dict[str, str] = {}
         while True:
-            listed = self._logs.read("DescribeQueries", queryLanguage="CWLI", maxResults=LISTED, **more)
+            listed = self._aws.read(
+                self._groups, "DescribeQueries", queryLanguage="CWLI", maxResults=LISTED, **more
+            )
             for each in listed.get("queries", []):
                 # the mark counts at the very end only: before, it may be a value that someone typed
                 is_ours = str(each.get("queryString", "")).endswith(f"\n{self._mark}")
@@ -124,22 +116,21 @@ class Query:
         if not self.ref:
             return
         try:
-            self._logs.call("StopQuery", queryId=self.ref)
+            self._aws.call(self._groups, "StopQuery", queryId=self.ref)
         except EngineError as error:
             # it may have ended meanwhile, and ends by itself within an hour
             log.info("query %s was not stopped: %s", self.ref, error)
 
     def wait(self) -> str:
         """Look until the query has ended: AWS's word for how."""
-        began = self._logs.monotonic()
+        began = self._aws.monotonic()
         while True:
             status = str(self._look()["status"])
             state = _STATES.get(status, "reading the answer")
             self.progress(self.ref, state, self.scanned)
             if status not in _STATES:
                 return status
-            age = self._logs.monotonic() - began
-            self._pause(min(max(FIRST_LOOK_SECONDS, age * LOOK_SHARE), LONGEST_LOOK_SECONDS), state)
+            self.until_next_look(began, state)
 
     def rows(self) -> Iterator[Mapping[str, str]]:
         """All rows, page by page, each as texts by their names there."""
@@ -160,27 +151,4 @@ class Query:
         return looked
 
     def _read(self, **given: Any) -> dict[str, Any]:
-        """GetQueryResults. The query is paid for already, so AWS is waited for where it is away."""
-        began, seconds = self._logs.monotonic(), FIRST_LOOK_SECONDS
-        while True:
-            try:
-                return self._logs.call("GetQueryResults", queryId=self.ref, **given)
-            except EngineError as error:
-                if not is_transient(error):
-                    raise
-                if self._logs.monotonic() - began > LONGEST_AWAY.total_seconds():
-                    message = f"AWS did not answer for an hour: {error.message}"
-                    raise EngineError(message, error.hint) from error
-                log.info("query %s waits for AWS: %s", self.ref, error)
-            state = "AWS does not answer, waiting"
-            self.progress(self.ref, state, self.scanned)
-            self._pause(seconds, state)
-            seconds = min(2 * seconds, LONGEST_LOOK_SECONDS)
-
-    def _pause(self, seconds: float, state: str) -> None:
-        """Wait, and tell of `state` meanwhile."""
-        while seconds > 0:
-            self._logs.sleep(min(seconds, TELL_SECONDS))
-            seconds -= TELL_SECONDS
-            if seconds > 0:
-                self.progress(self.ref, state, self.scanned)
+        return self.ask(lambda: self._aws.call(self._groups, "GetQueryResults", queryId=self.ref, **given))

@@ -52,8 +52,9 @@ class CloudTrail(Calls):
         super().__init__(SERVICE, rates, _explained, clock=clock, monotonic=monotonic, sleep=sleep)
 
 
-def _explained(store: Store, code: str, words: str) -> EngineError | None:
+def _explained(store: Store, action: str, code: str, words: str) -> EngineError | None:
     """CloudTrail's own errors: what it says, and what to mend."""
+    del action
     if code == "MaxConcurrentQueriesException":
         return EngineBusy("Lake runs as many queries as it may.")
     if code in _NO_STORE:

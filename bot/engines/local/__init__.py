@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     import duckdb
     from sqlglot import exp
 
-    from bot.archive.archive import Archive, Ingested
-    from bot.archive.archive import Progress as IngestProgress
+    from bot.archive.archive import Archive
+    from bot.archive.ingest import Ingested
+    from bot.archive.ingest import Progress as IngestProgress
     from bot.engines import Offer, Progress
     from bot.table import Column
 
@@ -46,6 +47,9 @@ ANEW: Final = "`tls-audit ingest PATH` with another TLS_AUDIT_ARCHIVE"
 
 NAMED: Final = 10
 """Files that `doctor` names; of more it says how many. `ingest --verbose` names all."""
+
+RECENT: Final = timedelta(days=2)
+"""How old the days are that `doctor` looks for log files in first: a trail delivers every hour."""
 
 TRIED: Final = 10
 """Files that `doctor` opens to find a log: a README or two beside the logs are no reason for doubt."""
@@ -84,9 +88,10 @@ class Local(Engine):
         memory: str,
         seconds: float,
         at_once: int,
-        logs: str = "",
+        logs: Sequence[str] = (),
         logs_except: Sequence[str] = (),
         monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.concurrency = at_once
         self._archive = archive
@@ -96,6 +101,7 @@ class Local(Engine):
         self._logs_except = logs_except
         self._slots = Semaphore(at_once)
         self._monotonic = monotonic
+        self._now = now
 
     @classmethod
     def make(cls, settings: LocalSettings, offer: Offer) -> Local:
@@ -109,12 +115,18 @@ class Local(Engine):
         )
 
     def prepare(
-        self, progress: Callable[[], AbstractContextManager[Callable[[IngestProgress], None]]]
+        self,
+        progress: Callable[[], AbstractContextManager[Callable[[IngestProgress], None]]],
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> Ingested | None:
-        """Read what is new in the log files. UserError where there are neither those nor any events."""
+        """Read what is new in the log files, for a window. UserError where there are neither those nor any
+        events."""
         if self._logs:
             with progress() as tell:
-                return self._archive.ingest([self._logs], progress=tell, leave_out=self._logs_except)
+                return self._archive.ingest(
+                    self._logs, progress=tell, leave_out=self._logs_except, since=since, until=until
+                )
         if not self._archive.has_events():
             raise UserError(
                 "There are no events to ask yet.",
@@ -124,7 +136,7 @@ class Local(Engine):
         return None
 
     def sources(self, start: datetime | None = None, end: datetime | None = None) -> Sources:
-        known = self._archive.sources(start, end)
+        known = self._archive.sources(start, end, self._logs or None)
         oldest, newest = self._archive.extent() or (None, None)
         return Sources(
             left_out={str(outcome): count for outcome, count in known.outcomes.items()},
@@ -133,6 +145,8 @@ class Local(Engine):
             is_reading=known.is_reading,
             oldest=oldest,
             newest=newest,
+            unlooked=known.unlooked,
+            kept_since=known.kept_since,
             empty_days=self._empty_days(start, end),
         )
 
@@ -181,27 +195,30 @@ class Local(Engine):
             yield Check(_with_names(what, known.strays), True, mend, warns=True)
 
     def _check_logs(self) -> Check:
-        """Whether the newest files hold events and can be read; there may be millions, so these must do."""
+        """Whether the newest files hold events and can be read. There may be millions: those of the last days
+        are listed first, and of any only the newest opened."""
         from bot.archive.archive import holds_an_event
+        from bot.archive.content import BLOCK_BYTES
+        from bot.archive.days import EVER, Days
         from bot.archive.events import Unusable
         from bot.archive.sources import find
 
-        found = find([self._logs], but=self._archive.folder, leave_out=self._logs_except)
+        places, more = ", ".join(self._logs), ""
         mend = "Check the path, and who may read it: TLS_AUDIT_LOGS."
-        if found.unreadable:
-            return Check(": ".join(found.unreadable[0]), False, mend)
-        for source in reversed(found.sources[-TRIED:]):
-            try:
-                next(source.read(), b"")
-            except Unusable as error:
-                return Check(f"{source.name}: {error}", False, mend)
-            if holds_an_event(source):
-                break
-        else:
-            only = f" among the newest {TRIED} files" if len(found.sources) > TRIED else ""
-            return Check(f"there are no log files{only} in {self._logs}", False, mend)
-        then = "" if self._archive.has_events() else "; `serve` and `ask` read them in"
-        return Check(f"the logs in {self._logs} can be read{then}", passed=True)
+        for days in (Days.of(datetime.fromtimestamp(self._now(), UTC) - RECENT, None), EVER):
+            found = find(self._logs, but=self._archive.folder, leave_out=self._logs_except, days=days)
+            if found.unreadable:
+                return Check(": ".join(found.unreadable[0]), False, mend)
+            for source in reversed(found.sources[-TRIED:]):
+                try:
+                    next(source.read(BLOCK_BYTES), b"")
+                except Unusable as error:
+                    return Check(f"{source.name}: {error}", False, mend)
+                if holds_an_event(source):
+                    then = "" if self._archive.has_events() else "; `serve` and `ask` read them in"
+                    return Check(f"the logs in {places} can be read{then}", passed=True)
+            more = f": none of the newest {TRIED} files is one" if len(found.sources) > TRIED else ""
+        return Check(f"there are no log files in {places}{more}", False, mend)
 
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
         from bot.engines.local import dialect

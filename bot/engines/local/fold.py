@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bot.table import Column, Row
 
-MEMORY: Final = "1GB"
+FOLD_MEMORY: Final = "1GB"
 """The memory a fold may use."""
 
 _TYPES: Final = {
@@ -33,13 +33,13 @@ def fold(sql: str, columns: Sequence[Column], finer: Sequence[Column], rows: Seq
     from sqlglot import exp, parse_one
 
     tree = parse_one(sql, read="trino", into=exp.Select)
-    tree.set("from_", exp.From(this=exp.to_table(dialect.EVENTS)))
-    dialect.to_duckdb(tree)
+    tree.set("from_", exp.From(this=exp.to_table(dialect.EVENTS_TABLE)))
+    dialect.to_duckdb(tree, [column.name for column in finer if column.type == "TIME"])
     with closing(duckdb.connect()) as connection:
         try:
             for setting, value in (
                 ("TimeZone", "UTC"),
-                ("memory_limit", MEMORY),
+                ("memory_limit", FOLD_MEMORY),
                 ("enable_external_access", False),
             ):
                 connection.execute(f"SET {setting} = $1", [value])
@@ -61,4 +61,4 @@ def _hold(connection: Any, finer: Sequence[Column], rows: Sequence[Row]) -> None
         [cell.replace(tzinfo=None) if column.type == "TIME" and cell is not None else cell for cell in given]
         for column, given in zip(finer, cells, strict=True)
     ]
-    connection.execute(f"CREATE TABLE {dialect.EVENTS} AS SELECT {held}", values)
+    connection.execute(f"CREATE TABLE {dialect.EVENTS_TABLE} AS SELECT {held}", values)

@@ -96,10 +96,10 @@ class DigestCarrier:
         lease.deliver(self._publisher.tell(lease, digest.owner, error))
 
     def _report(
-        self, digest: Digest, day: date, found: scan.Scan, subject: str, told: Report | None
+        self, digest: Digest, day: date, found: scan.Scan, subject: str, previous: Report | None
     ) -> Report:
         start, _ = digest.period(day)
-        made, remembered, before = scan.report(
+        report, remembered, before = scan.report(
             found,
             digest,
             day,
@@ -108,9 +108,9 @@ class DigestCarrier:
             history=self._digests.points(digest.id, start, PERIODS_KEPT_IN_MIND),
             trusted=self._digests.trusted(digest.id, start, PERIODS_KEPT_IN_MIND),
             stale_after=self._stale_after,
-            told=told,
+            previous=previous,
         )
-        return self._digests.keep(digest.id, made, remembered, before)
+        return self._digests.keep(digest.id, report, remembered, before)
 
     def _retry(self, lease: Lease, task: DigestTask, digest: Digest, failed: Run) -> None:
         """Say once that a digest failed, and have it asked again; all that await it await the same."""

@@ -28,7 +28,7 @@ class ScanCarrier:
     def carry(self, lease: Lease, task: ScanTask) -> None:
         """Ask, and keep what was found."""
         run, question = lease.run, self._grammar.question(lease.run)
-        before = self._grammar.question(replace(run, text=f"{task.previous} by={scan.VIEW}")).window
+        before = self._grammar.question(replace(run, text=f"{task.previous} by={scan.FINDINGS_VIEW}")).window
         asked = scan.questions(question, before, run.created, self._grammar.views)
         self._inquiry.prepare(lease, lambda engine: translate(asked, engine, cap=COVERAGE_ROWS))
         with ExitStack() as tables:

@@ -9,7 +9,7 @@ import pytest
 import sqlglot
 
 from bot.engines.athena import ddl, tables
-from bot.engines.athena.translate import ASSUMED, WHOLE, translate
+from bot.engines.athena.translate import ALL_READ, ASSUMED, translate
 from bot.errors import EngineError, UserError
 from bot.question import select, views
 from tests import oracle
@@ -165,7 +165,7 @@ def test_no_more_is_read_than_the_window_and_a_day_of_slack(
     _, some, sql = asked(bucket, NAMES[form], ask("2026-11-12..2026-11-13 by=services"))
 
     assert some < whole / 3
-    assert WHOLE not in sql
+    assert ALL_READ not in sql
 
 
 def test_a_table_without_partitions_says_that_all_of_it_is_read(
@@ -173,7 +173,7 @@ def test_a_table_without_partitions_says_that_all_of_it_is_read(
 ) -> None:
     _, scanned, sql = asked(bucket, "none", ask("2026-11-12..2026-11-13 by=services"))
 
-    assert sql.startswith(f"/* {WHOLE} */")
+    assert sql.startswith(f"/* {ALL_READ} */")
     assert scanned == sum(file.size for file in bucket.files)
 
 
@@ -218,7 +218,7 @@ def refused(question: Question, metadata: tables.Metadata) -> UserError:
 
 
 def test_awss_published_table_answers_all_but_key_exchange_which_an_alter_adds(
-    ask: Callable[[str], Question],
+    ask: Callable[[str], Question], catalogue: dict[str, views.View]
 ) -> None:
     error = refused(ask("last 7d kx=classical"), made())
 
@@ -230,6 +230,9 @@ def test_awss_published_table_answers_all_but_key_exchange_which_an_alter_adds(
     sql = translate(select.build(ask("last 7d"), cap=10), TABLE, made())
     assert """"timestamp" >= '2026/11/16'\n    AND "timestamp" <= '2026/11/24'""" in sql
     assert "eventtime >= '2026-11-16T08:14:00'" in sql
+    coverage = select.coverage(ask("last 7d"), catalogue)
+    sql = translate(select.build(coverage, cap=10), TABLE, made())
+    assert "SUM(CASE WHEN TRUE THEN 1 ELSE 0 END) AS numWithoutKeyExchange" in sql
 
 
 def test_a_table_of_the_older_serde_is_refused_with_the_remedy(ask: Callable[[str], Question]) -> None:
@@ -276,7 +279,7 @@ def test_athena_itself_refuses_what_names_no_value_of_an_injected_key(few: list[
 
 
 def test_a_table_that_nobody_looked_at_is_taken_for_the_published_one(ask: Callable[[str], Question]) -> None:
-    sql = translate(select.build(ask("last 7d kx=classical"), cap=10), TABLE, ddl.ASSUMED)
+    sql = translate(select.build(ask("last 7d kx=classical"), cap=10), TABLE, ddl.ASSUMED_TABLE)
 
     assert sql.startswith(f"/* {ASSUMED} */")
 
@@ -300,7 +303,7 @@ def test_days_are_said_as_the_projection_writes_them(
     metadata = tables.Metadata(
         ddl.with_added(ddl.PUBLISHED),
         (tables.Partition("day", key, projection),),
-        ddl.ASSUMED.parameters,
+        ddl.ASSUMED_TABLE.parameters,
         NOW,
     )
 
@@ -331,7 +334,7 @@ def test_a_federated_store_of_lakes_is_asked_by_its_quoted_id(ask: Callable[[str
 
     assert 'FROM "AwsDataCatalog"."aws:cloudtrail"."7e5d2c1a-9b3f-4e6d-8a70-0c1d2e3f4a5b"' in sql
     assert "eventtime >= CAST('2026-11-16 08:14:00' AS TIMESTAMP)" in sql
-    assert WHOLE not in sql
+    assert ALL_READ not in sql
 
 
 def test_key_exchange_comes_from_eventjson_where_a_table_has_that(ask: Callable[[str], Question]) -> None:
@@ -538,7 +541,7 @@ def test_a_whole_map_of_json_text_is_refused_with_a_way_out(ask: Callable[[str],
     view = views.parse("own", text, where="here")
     question = dataclasses.replace(ask("last 7d by=trend"), view=view)
 
-    error = refused(question, ddl.ASSUMED)
+    error = refused(question, ddl.ASSUMED_TABLE)
 
     assert error.message == "The table security.t has requestParameters as JSON text."
     assert "requestParameters['…']" in error.hint

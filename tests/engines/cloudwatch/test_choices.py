@@ -74,10 +74,11 @@ def engine(served: double.CloudWatch) -> Iterator[CloudWatch]:
     clock = Clock(NOW)
     with pytest.MonkeyPatch.context() as env:
         served.set_environment(env)
-        logs = Logs(groups.read(double.GROUP), clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
-        logs.client()
+        known = groups.read(double.GROUP)
+        aws = Logs(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
+        aws.client(known)
         served.limits = False
-        yield CloudWatch(logs)
+        yield CloudWatch(known, aws)
 
 
 @pytest.mark.parametrize("choices", CHOICES.values(), ids=CHOICES)

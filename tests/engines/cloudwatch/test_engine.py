@@ -70,8 +70,8 @@ def made(served: double.CloudWatch, clock: Clock) -> Callable[..., CloudWatch]:
     del served  # it is where boto3 will find CloudWatch
 
     def make(text: str = GROUP, role: str = "") -> CloudWatch:
-        logs = Logs(groups.read(text, role), clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
-        return CloudWatch(logs)
+        aws = Logs(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep)
+        return CloudWatch(groups.read(text, role), aws)
 
     return make
 
@@ -336,7 +336,7 @@ def test_a_throttled_query_is_waited_for(
 def test_a_query_is_given_up_in_words_when_aws_is_away_for_an_hour(
     engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
 ) -> None:
-    served.fail("GetQueryResults", "ServiceUnavailableException", "Down", times=100_000)
+    served.fail("GetQueryResults", "ServiceUnavailableException", "Down", times=100_000, status=503)
 
     with pytest.raises(EngineError, match="AWS did not answer for an hour"):
         run(engine, asked(WEEK))

@@ -39,7 +39,7 @@ from bot.question.parser import parse
 
 question = parse({TEXT!r}, now=datetime(2026, 11, 23, tzinfo=UTC), zone=UTC, views=views.load(),
                  engines=engines.ENGINES)
-engine = CloudWatch(Logs(groups.read({double.GROUP!r})))
+engine = CloudWatch(groups.read({double.GROUP!r}), Logs())
 asked = engine.translate(select.build(question, cap=1_000_000), question.view.columns)
 noted = open(sys.argv[1], "a", buffering=1)
 engine.run(asked, token={TOKEN!r}, resume=None, progress=lambda ref, *_: print(ref, file=noted))
@@ -65,7 +65,7 @@ def test_whatever_kill_9_interrupts_is_paid_for_once(
             hold.drop()
         ref = noted.read_text(encoding="utf-8").split("\n")[-2]
         question = ask(TEXT)
-        engine = CloudWatch(Logs(groups.read(double.GROUP)))
+        engine = CloudWatch(groups.read(double.GROUP), Logs())
         asked = engine.translate(select.build(question, cap=1_000_000), question.view.columns)
 
         with engine.run(asked, token=TOKEN, resume=ref, progress=quietly) as table:

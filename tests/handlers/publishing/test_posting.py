@@ -18,10 +18,10 @@ from bot.store.run import Receipt
 from bot.store.runs import Runs
 from bot.worker.lease import Lease
 from handlers import connection
-from handlers.blockkit.blocks import paragraph, said
+from handlers.blockkit.blocks import paragraph, text
 from handlers.errors import SLACK_ERRORS, translated
 from handlers.publishing.budget import Budget
-from handlers.publishing.posting import PAGE, Posting
+from handlers.publishing.posting import MESSAGES_A_PAGE, Posting
 from tests.support.runs import asked
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Bench:
         return taken
 
     def post(self, lease: Lease, part: str, thread: str | None = None) -> str:
-        words = [paragraph(said(f"This is {part}."))]
+        words = [paragraph(text(f"This is {part}."))]
         sent = self.posting.post(lease, part, words, f"This is {part}.", lease.run.channel, thread)
         lease.mark_verified()  # as `deliver` does once a part is there
         return sent[1]
@@ -127,7 +127,7 @@ def allow_looking(bench: Bench) -> None:
 
 def test_a_part_says_of_which_run_it_is_and_where_it_stands(bench: Bench) -> None:
     lease = bench.ask()
-    words = [paragraph(said("hello"))]
+    words = [paragraph(text("hello"))]
     where = bench.posting.post(lease, "parent", words, "hello", CHANNEL, None)
     (message,) = bench.sandbox.messages(CHANNEL)
     assert where == (CHANNEL, message.ts)
@@ -248,7 +248,7 @@ def test_a_part_that_is_refused_leaves_the_doubt_to_the_word_that_says_so(bench:
 def test_a_look_finds_a_part_behind_everything_that_was_said_since(bench: Bench) -> None:
     allow_looking(bench)
     first = bench.post(bench.ask(), "parent")
-    for number in range(PAGE + 5):
+    for number in range(MESSAGES_A_PAGE + 5):
         bench.sandbox.say("U_BOB", CHANNEL, f"chatter {number}")
     assert bench.post(bench.died(), "parent") == first
     assert bench.said("parent") == 1
@@ -306,8 +306,8 @@ def test_whoever_lost_the_run_while_waiting_for_a_turn_posts_nothing(bench: Benc
 
     late = Posting(bench.client, Budget(*(TokenBucket(1.0, 0, sleep=take) for _ in range(3))))
     calls: list[Callable[[], object]] = [
-        lambda: late.post(lease, "parent", [paragraph(said("x"))], "x", CHANNEL, None),
-        lambda: late.edit(lease, [paragraph(said("x"))], "x"),
+        lambda: late.post(lease, "parent", [paragraph(text("x"))], "x", CHANNEL, None),
+        lambda: late.edit(lease, [paragraph(text("x"))], "x"),
     ]
     for call in calls:
         with pytest.raises(Cancelled):
@@ -321,7 +321,7 @@ def test_a_process_that_is_to_stop_posts_edits_and_sends_nothing(bench: Bench, c
     bench.stopping.set()
     calls: list[Callable[[], object]] = [
         lambda: bench.post(lease, "parent"),
-        lambda: bench.posting.edit(lease, [paragraph(said("x"))], "x"),
+        lambda: bench.posting.edit(lease, [paragraph(text("x"))], "x"),
         lambda: bench.posting.upload(lease, csv, "answer.csv", None),
     ]
     for call in calls:

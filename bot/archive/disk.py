@@ -1,0 +1,44 @@
+"""The archive's folder, whose errors are told in plain words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from bot.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def plain_errors(folder: Path, done: str = "written") -> Iterator[None]:
+    """What the disk, SQLite and DuckDB raise, in plain words."""
+    hint = f"See that {folder} can be written and its disk has room (TLS_AUDIT_ARCHIVE), then ingest again."
+    try:
+        yield
+    except _errors() as error:
+        raise EngineError(f"The archive could not be {done}: {_first_line(error)}.", hint) from error
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """DuckDB's only where anything has loaded it: an archive's ledger is read without."""
+    duckdb: Any = sys.modules.get("duckdb")
+    return (OSError, sqlite3.Error, *([duckdb.Error] if duckdb else []))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def sync(path: Path) -> None:
+    """Have what is at `path` be on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,86 @@
+"""What an event says of its TLS: what a file keeps of that beside what was logged, and the SQL to find it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+from bot.event_schema import (
+    CLASSICAL,
+    NO_HOST,
+    NO_SUITE,
+    POST_QUANTUM,
+    TEXT,
+    VERSIONS,
+    WHITESPACE,
+    Type,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SAID: Final[dict[str, Type]] = {"saidVersion": TEXT, "unreadVersion": TEXT, "unsaid": "UTINYINT"}
+"""`saidVersion` is in CloudTrail's spelling, "" for a text that is none, which is in `unreadVersion`.
+`unsaid` is the sum of `UNSAID` of what the event does not say."""
+
+UNSAID: Final = {"suite": 1, "exchange": 2, "host": 4}
+
+
+def _text(field: str) -> str:
+    return f"lower(trim(tlsDetails.{field}, {quoted(WHITESPACE)}))"
+
+
+def _among(field: str, texts: Iterable[str]) -> str:
+    return f"{_text(field)} IN ({', '.join(map(quoted, texts))})"
+
+
+def _said() -> dict[str, str]:
+    """The SQL of each column of `SAID`. What nearly every event says comes first: that costs no trimming."""
+    version, usual = (
+        "tlsDetails.tlsVersion",
+        f"tlsDetails.tlsVersion IN ({', '.join(map(quoted, VERSIONS))})",
+    )
+    versions = " ".join(
+        f"WHEN {_among('tlsVersion', texts)} THEN {quoted(name)}" for name, texts in VERSIONS.items()
+    )
+    known = [text for texts in VERSIONS.values() for text in texts]
+    groups = {**CLASSICAL, **POST_QUANTUM}
+    names = [text for texts in groups.values() for text in texts]
+    missing = {
+        "suite": (
+            "starts_with(tlsDetails.cipherSuite, 'ECDHE-') "
+            "OR starts_with(tlsDetails.cipherSuite, 'TLS_AES_')",
+            _among("cipherSuite", NO_SUITE),
+        ),
+        "exchange": (
+            f"tlsDetails.keyExchange IN ({', '.join(map(quoted, groups))})",
+            f"NOT {_among('keyExchange', names)}",
+        ),
+        "host": (
+            "ends_with(tlsDetails.clientProvidedHostHeader, '.amazonaws.com')",
+            _among("clientProvidedHostHeader", NO_HOST),
+        ),
+    }
+    unsaid = " + ".join(
+        f"(CASE WHEN {says} THEN 0 WHEN coalesce({lacks}, true) THEN {UNSAID[name]} ELSE 0 END)"
+        for name, (says, lacks) in missing.items()
+    )
+    return {
+        "saidVersion": f"CASE WHEN {usual} THEN {version} {versions} WHEN {version} IS NOT NULL THEN '' END",
+        "unreadVersion": f"CASE WHEN {usual} THEN NULL WHEN NOT {_among('tlsVersion', ['', *known])}"
+        f" THEN {version} END",
+        "unsaid": f"({unsaid})::UTINYINT",
+    }
+
+
+def quoted(text: object) -> str:
+    """A text, as SQL writes it."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+SQL: Final = ", ".join(f'{sql} AS "{name}"' for name, sql in _said().items())
+"""The columns of `SAID`, from the columns of an event."""
+
+TABLES: Final = hashlib.sha256(SQL.encode()).hexdigest()[:8]
+"""Names the tables by which `SAID` is found: a file that was written by others is read by these."""
+SUFFIX: Final = f"-{TABLES}.parquet"
