@@ -52,8 +52,7 @@ def translate(select: exp.Query, elsewhere: str) -> str:
         _narrow_days(each)
     _to_said(tree)
     to_duckdb(tree)
-    if isinstance(tree, exp.Select):
-        _count_first(tree)
+    _count_first(tree)
     return tree.sql(DuckDB, copy=False, pretty=True)
 
 
@@ -70,18 +69,19 @@ def _narrow_days(tree: exp.Select) -> None:
     kept: list[exp.Expr] = []
     days: list[exp.Expr] = []
     for node in conjuncts(tree):
-        if not isinstance(node, (exp.GTE, exp.LT)) or not isinstance(node.right, exp.Literal):
-            kept.append(node)
-            continue
-        date, _, clock = node.right.name.partition(" ")
-        is_time, at_midnight = node.left.name.lower() == "eventtime", clock == "00:00:00"
-        if is_time:
+        if (
+            isinstance(node, (exp.GTE, exp.LT))
+            and isinstance(node.right, exp.Literal)
+            and node.left.name.lower() == "eventtime"
+        ):
+            date, _, clock = node.right.name.partition(" ")
             day = exp.Cast(this=exp.Literal.string(date), to=exp.DataType(this=exp.DType.DATE))
-            upto = exp.LT if at_midnight else exp.LTE
+            upto = exp.LT if clock == "00:00:00" else exp.LTE
             kind = exp.GTE if isinstance(node, exp.GTE) else upto
             days.append(kind(this=exp.column("day"), expression=day))
-        if not (is_time and at_midnight):
-            kept.append(node)
+            if clock == "00:00:00":
+                continue
+        kept.append(node)
     if days:
         tree.args["where"].set("this", exp.and_(*kept, *days, copy=False))
 
@@ -123,13 +123,20 @@ _FEW: Final = frozenset({exp.column("saidVersion"), exp.column("unsaid")})
 """Columns of few values, however many the events."""
 
 _CALLS: Final = exp.Count(this=exp.Star(), big_int=True)
+_MORE: Final = (
+    *(exp.Join, exp.Lateral, exp.Unnest, exp.Subquery, exp.With),
+    *(exp.Having, exp.Distinct, exp.Filter, exp.Window),
+)
+"""What makes a SELECT more than groups of one table's rows."""
 
 
-def _count_first(tree: exp.Select) -> None:
+def _count_first(tree: exp.Query) -> None:
     """Count the events of each of few values, then ask of a value, and not of every event, what it is.
 
     A view stays as it is that looks at more than such counts, and at the least and the most of something.
     """
+    if not isinstance(tree, exp.Select) or tree.find(*_MORE):
+        return
     keys = tree.args["group"].expressions if tree.args.get("group") else []
     aggregates = [node for each in tree.expressions for node in each.find_all(exp.AggFunc)]
     sums = [each for each in aggregates if isinstance(each, exp.Sum)]
@@ -140,7 +147,6 @@ def _count_first(tree: exp.Select) -> None:
         or not _FEW.issuperset(summed)
         or not all(each == _CALLS or isinstance(each, (exp.Sum, exp.Min, exp.Max)) for each in aggregates)
         or not _sorts_by_outputs(tree)
-        or tree.find(exp.Having, exp.Distinct, exp.Filter, exp.Window)
     ):
         return
     names: dict[exp.Expr, str] = {}
