@@ -247,9 +247,6 @@ class _Call(BaseHTTPRequestHandler):
             "xml": f"<Error><Code>{bare}</Code><Message>{everything}</Message></Error>",
             "list": json.dumps([everything]),
         }
-        if self.server.how == "no HTTP":
-            self.wfile.write(f"{everything}\r\n\r\n".encode("latin-1", "replace"))
-            return
         self.send_response({"page": 403, "xml": 403, "moved": 302}.get(self.server.how, 400))
         if self.server.how == "moved":
             self.send_header("Location", f"http://user:{bare}@127.0.0.1:1/?token={bare}")
@@ -270,7 +267,7 @@ REACHING: Final = ("doctor", "serve", "ask last 7d engine=lake", "athena policy"
 """The commands that call Slack or AWS."""
 
 
-@pytest.mark.parametrize("how", ["json", "needed", "page", "xml", "list", "moved", "no HTTP"])
+@pytest.mark.parametrize("how", ["json", "needed", "page", "xml", "list", "moved"])
 def test_whoever_answers_with_what_they_were_sent_has_no_secret_written(
     how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
