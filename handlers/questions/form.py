@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -103,7 +104,7 @@ ERROR_CHARS: Final = 150
 
 def error_line(error: BotError) -> str:
     """An error as it stands under an input."""
-    return str(error).replace("`", "")[:ERROR_CHARS]
+    return textwrap.shorten(str(error).replace("`", ""), ERROR_CHARS, placeholder=" …")
 
 
 def modal(context: Context, fields: Fields, *, user: str, place: AskPlace) -> Block:

@@ -7,6 +7,7 @@ and what came of each: the acknowledgement, the runs, the forms, and what people
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -50,8 +51,8 @@ GONE: Final = "588062c3"
 LATER: Final = ("/tls-audit runs", "Home is opened", "/tls-digest show 1")
 """What these show has come of runs that were under way; here nobody carries them on."""
 
-REWORDED: Final = ("/tls-audit views",)
-"""What these show is said in other words today: the list of what can be asked."""
+REWORDED: Final = ("/tls-audit views", "/tls-audit help", "The form: submitted with a mistake")
+"""What these show is said in other words today: the list of what can be asked, which has grown."""
 
 ASKED: Final = ("kind", "typed", "text", "key", "channel", "reply_to")
 """What a button says of a run; the rest is the worker's."""
@@ -188,7 +189,8 @@ def _same_word(today: Today, recorded: dict[str, Any], acknowledged: Any) -> Non
     elif "errors" in expected[0]:
         assert acknowledged == expected[0], name
     else:
-        assert acknowledged["text"] == expected[0]["text"], name
+        # version 2 left people and channels out of the text beside blocks
+        assert re.sub(r"<[#@!][^>]+>", "", acknowledged["text"]) == expected[0]["text"], name
 
 
 def test_every_action_and_form_of_version_2_was_recorded() -> None:
