@@ -56,6 +56,7 @@ def printed(tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch) -> Callable[[s
         monkeypatch.delenv(name)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, "/nonexistent")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name, value in SETTINGS.items():
         monkeypatch.setenv(name, value)
 
