@@ -102,10 +102,8 @@ def test_csv_reads_back_as_what_is_shown(cells: list[str]) -> None:
     read = list(csv.reader(io.StringIO(csv_of(table_of(TEXT_AND_COUNT, *((cell, 1) for cell in cells))))))
 
     shown = [row[0] for row in read[1:]]
-    assert [
-        cell.removeprefix("'") if cell[1:] == literal(was) else cell
-        for cell, was in zip(shown, cells, strict=True)
-    ] == [literal(was) for was in cells]
+    # an apostrophe stands before whatever a spreadsheet could begin a formula with, wherever it splits
+    assert [cell.replace("'", "") for cell in shown] == [literal(was).replace("'", "") for was in cells]
     assert not any(cell[:1] in "=+-@" for cell in shown if cell)
 
 

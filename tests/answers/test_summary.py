@@ -72,7 +72,7 @@ def events(
          "4 calls to 1 service in 1 account from 2 addresses"),
         ("by=calls", [("1", "1", "p", "s", "e", "r", "TLSv1", "c", "u", 4)],
          "4 calls by 1 principal with 1 client to 1 service"),
-        ("by=requests", [("GetObject", "us-east-1"), ("GetObject", "eu-west-1")], "2 calls in 2 Regions"),
+        ("by=requests", [("GetObject", "us-east-1"), ("GetObject", "eu-west-1")], "2 calls"),
         ("by=ciphers", [("RC4-MD5", "TLSv1", "RC4", 1, 1, 3)], "3 calls with 1 cipher suite"),
         ("by=trend", [(NOW.date(), 1, 2, 3, 4, 5, 15)], "15 calls"),
         ("by=coverage", [("s", 12, 1, NEWEST)], "12 events to 1 service"),

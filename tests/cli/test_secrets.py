@@ -393,7 +393,7 @@ def test_however_a_secret_is_written_neither_a_crash_nor_a_log_shows_it(
             sys.excepthook(type(error), error, error.__traceback__)
             log.error("it broke: %s", error, exc_info=error, extra={"what": {words: [words, {words}]}})
         _Unraisable(words)
-        log.error(words, words)
+        log.error("%s", words)
         print(words, [words], {"why": words}, file=sys.stderr)
 
     assert stream.getvalue().count("Traceback") >= 2 * len(said)

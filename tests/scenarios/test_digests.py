@@ -94,7 +94,7 @@ def test_a_public_channel_that_the_bot_is_not_in_is_joined(office: Office) -> No
     [
         (HIDDEN, "I answer only where both you and I are"),
         (OLD, "I cannot tell digests in that channel. That channel is archived. (is_archived)"),
-        ("C" * 4_000, "I answer only where both you and I are"),
+        ("C" * 3_900, "I answer only where both you and I are"),
     ],
     ids=["hidden", "archived", "endless"],
 )

@@ -89,7 +89,9 @@ def rows(table: Table) -> list[Row]:
 def many(count: int) -> tuple[list[str], list[tuple[str | None, ...]]]:
     """Columns and so many rows, as Lake writes them."""
     names = ["eventName", "awsRegion", "sourceIPAddress", "recipientAccountId", "tlsVersion"]
-    made = [(f"Call{n}", "us-east-1", f"10.0.{n % 256}.1", None, "TLSv1.2") for n in range(count)]
+    names += ["eventTime", "eventID", "principal", "userAgent"]
+    more = ("2026-11-20 08:00:00.000", None, "alice", "Boto3/1.9")
+    made = [(f"Call{n}", "us-east-1", f"10.0.{n % 256}.1", None, "TLSv1.2", *more) for n in range(count)]
     return names, list(made)
 
 
