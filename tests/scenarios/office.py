@@ -371,7 +371,8 @@ def open_office(
             worker.digests, worker.runs, grammar, access=quick, wake=worker.wake, clock=clock
         )
         context = connection.Context(questions, orders, quick, at_once, replies)
-        listening = connection.listen(client, options.app_token, context, ping_seconds=0.1)
+        # a connection is given up after four pings: on a full machine a second is no silence
+        listening = connection.listen(client, options.app_token, context, ping_seconds=0.5)
         stack.callback(worker.stop)
         stack.callback(_hang_up, listening, sandbox)
         worker.start(threads)
