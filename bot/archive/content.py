@@ -303,7 +303,7 @@ def _from_zip(blocks: Iterator[bytes], meter: _Meter, levels: int) -> Iterator[T
 
 def _from_tar(blocks: Iterator[bytes], meter: _Meter, levels: int) -> Iterator[Text]:
     try:
-        with tarfile.open(fileobj=_Blocks(blocks), mode="r|") as packed:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=_Blocks(blocks), mode="r|") as packed:  # type: ignore[call-overload]  # it only reads
             files = (file for each in packed if each.isreg() and (file := packed.extractfile(each)))
             yield from _members_texts(files, meter, levels)
     except (tarfile.TarError, EOFError) as error:

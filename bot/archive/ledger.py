@@ -109,7 +109,7 @@ class Ledger:
         """Whether a source need not be read again."""
         same = "name = ? AND size = ? AND stamp = ?"
         known = f"SELECT 1 FROM sources WHERE {same}"  # noqa: S608 - a constant
-        final = f"SELECT 1 FROM reports WHERE {same} AND reader = ? AND outcome IN (?, ?)"  # noqa: S608
+        final = f"SELECT 1 FROM reports WHERE {same} AND reader = ? AND outcome IN (?, ?)"  # noqa: S608 - a constant
         return bool(
             self.db.execute(known, key).fetchone()
             or self.db.execute(final, [*key, READER, *FINAL]).fetchone()
@@ -214,7 +214,7 @@ class Ledger:
             for table in ("sources", "reports") if old else ():
                 names = self.db.execute(f"SELECT name FROM {table}")  # noqa: S608 - a constant
                 gone = [(name,) for (name,) in names if not kept.hold(name)]
-                self.db.executemany(f"DELETE FROM {table} WHERE name = ?", gone)  # noqa: S608
+                self.db.executemany(f"DELETE FROM {table} WHERE name = ?", gone)  # noqa: S608 - a constant
 
     def _names_of(self, before: str) -> list[str]:
         return [name for (name,) in self.db.execute("SELECT name FROM files WHERE name < ?", [before])]

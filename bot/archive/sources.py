@@ -174,7 +174,7 @@ def _find_files(place: Path, but: Path, found: Found, leave_out: Sequence[str]) 
         ]
         begin = len(os.path.join(place, ""))  # noqa: PTH118 - a Path for each of many files takes longest of all
         for name in names:
-            path = os.path.join(folder, name)  # noqa: PTH118
+            path = os.path.join(folder, name)  # noqa: PTH118 - as above
             _add_file(path, _text(path[begin:]), found, leave_out)
 
 
@@ -196,7 +196,7 @@ def _add_file(path: str, within: str, found: Found, leave_out: Sequence[str]) ->
         found.skipped[name] = CHOSEN
         return
     try:
-        about = os.stat(path)  # noqa: PTH116
+        about = os.stat(path)  # noqa: PTH116 - a Path for each of many files takes long
     except OSError as error:
         found.unreadable.append((name, f"it cannot be read: {error.strerror}"))
         return

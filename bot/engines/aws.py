@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from bot.errors import EngineBusy, EngineError
 from bot.rate_limits import TokenBucket
@@ -84,21 +85,17 @@ class Service:
     """The command that prints the least policy."""
     where: str
     """What to set where no Region is."""
+    rates: Mapping[frozenset[str], float]
+    """The calls a second of the operations that share a limit; the last one is for all others."""
 
 
-class Calls:
-    """A service's calls, within their limits, for any place. Safe from any thread.
+class Calls(ABC):
+    """A service's calls, within their limits, for any place. Safe from any thread."""
 
-    `rates` are the calls a second of the operations that share a limit, the last one for all others.
-    `explain` turns the service's own codes into an error, or knows none; it is given the place, the IAM
-    action, and AWS's code and words.
-    """
+    service: ClassVar[Service]
 
     def __init__(
         self,
-        service: Service,
-        rates: Mapping[frozenset[str], float],
-        explain: Callable[[Any, str, str, str], EngineError | None],
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
@@ -107,13 +104,17 @@ class Calls:
         self.clock = clock
         self.monotonic = monotonic
         self.sleep = sleep
-        self.service = service
         self._buckets = {
-            named: TokenBucket(rate, monotonic=monotonic, sleep=sleep) for named, rate in rates.items()
+            named: TokenBucket(rate, monotonic=monotonic, sleep=sleep)
+            for named, rate in self.service.rates.items()
         }
-        self._explain = explain
         self._lock = threading.Lock()
         self._clients: dict[tuple[Place, str], tuple[Any, datetime | None]] = {}
+
+    @abstractmethod
+    def explain(self, place: Any, action: str, code: str, words: str) -> EngineError | None:
+        """The service's own code as an error, or None where it is none of its own. `action` is IAM's; `code`
+        and `words` are AWS's."""
 
     def call(self, place: Place, operation: str, /, **given: Any) -> dict[str, Any]:
         """What AWS answers to `operation`. EngineBusy where it has no room, Refused where it says no.
@@ -220,7 +221,7 @@ class Calls:
         code = str(told.get("Code", ""))
         words = str(told.get("Message") or response.get("Message") or "").rstrip(".")
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if (explained := self._explain(place, action, code, words)) is not None:
+        if (explained := self.explain(place, action, code, words)) is not None:
             return explained
         if code in THROTTLED:
             return EngineBusy(f"AWS takes no more {action} calls for now.")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from bot.engines.athena.tables import SETTING
@@ -12,8 +10,6 @@ from bot.engines.aws import Calls, Refused, Service
 from bot.errors import EngineBusy, EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bot.engines.aws import Place
 
 STARTS_PER_SECOND: Final = 20.0
@@ -24,7 +20,13 @@ READS_PER_SECOND: Final = 20.0
 
 _STARTING: Final = frozenset({"StartQueryExecution", "StopQueryExecution"})
 
-SERVICE: Final = Service("athena", "Athena", "tls-audit athena policy", "Set AWS_DEFAULT_REGION.")
+SERVICE: Final = Service(
+    "athena",
+    "Athena",
+    "tls-audit athena policy",
+    "Set AWS_DEFAULT_REGION.",
+    {_STARTING: STARTS_PER_SECOND, frozenset[str](): READS_PER_SECOND},
+)
 
 NARROWER: Final = "Ask for a shorter window, or name an account, a Region or a service."
 POLICY: Final = "`tls-audit athena policy` prints what the bot's role needs."
@@ -85,15 +87,21 @@ FAILURES: Final[tuple[tuple[str, str, str], ...]] = (
 class Athena(Calls):
     """Athena's calls, within its limits, for any table. Safe from any thread."""
 
-    def __init__(
-        self,
-        *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        rates = {_STARTING: STARTS_PER_SECOND, frozenset[str](): READS_PER_SECOND}
-        super().__init__(SERVICE, rates, _explained, clock=clock, monotonic=monotonic, sleep=sleep)
+    service = SERVICE
+
+    def explain(self, place: Place, action: str, code: str, words: str) -> EngineError | None:
+        """Athena's own errors: what it says, and what to mend."""
+        del place, action
+        if code == "TooManyRequestsException":
+            if "concurrent" in words.lower() or not words:
+                return EngineBusy("Athena runs as many queries as it may.")
+            return EngineBusy("Athena takes no more calls for now.")
+        if code == "MetadataException":
+            found = failure(words)
+            return Refused(code, found.message, found.hint)
+        if code == "InvalidRequestException":
+            return _invalid(code, words)
+        return None
 
 
 def failure(words: str) -> EngineError:
@@ -104,21 +112,6 @@ def failure(words: str) -> EngineError:
     )
     plain = words.strip().rstrip(".")
     return EngineError(f"{why} Athena: {plain}." if plain else why, hint)
-
-
-def _explained(place: Place, action: str, code: str, words: str) -> EngineError | None:
-    """Athena's own errors: what it says, and what to mend."""
-    del place, action
-    if code == "TooManyRequestsException":
-        if "concurrent" in words.lower() or not words:
-            return EngineBusy("Athena runs as many queries as it may.")
-        return EngineBusy("Athena takes no more calls for now.")
-    if code == "MetadataException":
-        found = failure(words)
-        return Refused(code, found.message, found.hint)
-    if code == "InvalidRequestException":
-        return _invalid(code, words)
-    return None
 
 
 def _invalid(code: str, words: str) -> EngineError | None:

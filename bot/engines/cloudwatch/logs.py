@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from bot.engines.aws import Calls, Refused, Service
@@ -11,8 +9,6 @@ from bot.engines.cloudwatch.groups import SETTING
 from bot.errors import EngineBusy, EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bot.engines.cloudwatch.groups import Groups
 
 CALLS_PER_SECOND: Final = 5.0
@@ -21,46 +17,40 @@ CALLS_PER_SECOND: Final = 5.0
 UNKNOWN: Final = "ResourceNotFoundException"
 """AWS's code where it has no such query, or not any more, and where it has no such log group."""
 
+_QUERIES: Final = ("StartQuery", "GetQueryResults", "StopQuery", "DescribeQueries")
+
 SERVICE: Final = Service(
     "logs",
     "CloudWatch",
     "tls-audit cloudwatch policy",
     f"Set AWS_DEFAULT_REGION, or write ARNs in {SETTING}.",
+    {frozenset(each): CALLS_PER_SECOND for each in [*((name,) for name in _QUERIES), ()]},
 )
-
-_QUERIES: Final = ("StartQuery", "GetQueryResults", "StopQuery", "DescribeQueries")
 
 
 class Logs(Calls):
     """CloudWatch Logs' calls, within its limits, for any log groups. Safe from any thread."""
 
-    def __init__(
-        self,
-        *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        rates = {frozenset(each): CALLS_PER_SECOND for each in [*((name,) for name in _QUERIES), ()]}
-        super().__init__(SERVICE, rates, _explained, clock=clock, monotonic=monotonic, sleep=sleep)
+    service = SERVICE
 
-
-def _explained(groups: Groups, action: str, code: str, words: str) -> EngineError | None:
-    """CloudWatch Logs' own errors: what it says, and what to mend."""
-    if code == "LimitExceededException":
-        return EngineBusy("CloudWatch runs as many queries as it may, dashboards' and scheduled ones too.")
-    if code == UNKNOWN and action == "logs:StartQuery":
-        where = f" in {groups.region}" if groups.region else ""
-        return Refused(
-            code,
-            f"AWS knows no such log group{where}: {words}.",
-            f"{SETTING} names them, by ARN where they are another account's; `tls-audit doctor` looks "
-            "at each.",
-        )
-    if code == "MalformedQueryException":
-        return Refused(
-            code,
-            f"CloudWatch does not understand the query: {words}.",
-            "That is our mistake: `tls-audit ask --sql` prints it, for a report.",
-        )
-    return None
+    def explain(self, groups: Groups, action: str, code: str, words: str) -> EngineError | None:
+        """CloudWatch Logs' own errors: what it says, and what to mend."""
+        if code == "LimitExceededException":
+            return EngineBusy(
+                "CloudWatch runs as many queries as it may, dashboards' and scheduled ones' too."
+            )
+        if code == UNKNOWN and action == "logs:StartQuery":
+            where = f" in {groups.region}" if groups.region else ""
+            return Refused(
+                code,
+                f"AWS knows no such log group{where}: {words}.",
+                f"{SETTING} names them, by ARN where they are another account's; `tls-audit doctor` looks "
+                "at each.",
+            )
+        if code == "MalformedQueryException":
+            return Refused(
+                code,
+                f"CloudWatch does not understand the query: {words}.",
+                "That is our mistake: `tls-audit ask --sql` prints it, for a report.",
+            )
+        return None

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from bot.engines.aws import LOST, Calls, Refused, Service, is_transient
 from bot.engines.lake.stores import SETTING, Store
 from bot.errors import EngineBusy, EngineError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["LOST", "UNKNOWN_QUERY", "CloudTrail", "Refused", "is_transient"]
 
@@ -35,49 +30,44 @@ SERVICE: Final = Service(
     "CloudTrail",
     "tls-audit lake policy",
     f"Set AWS_DEFAULT_REGION, or write the ARN in {SETTING}.",
+    {_STARTING: STARTS_PER_SECOND, frozenset[str](): READS_PER_SECOND},
 )
 
 
 class CloudTrail(Calls):
     """CloudTrail's calls, within its limits, for any store. Safe from any thread."""
 
-    def __init__(
-        self,
-        *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        rates = {_STARTING: STARTS_PER_SECOND, frozenset[str](): READS_PER_SECOND}
-        super().__init__(SERVICE, rates, _explained, clock=clock, monotonic=monotonic, sleep=sleep)
+    service = SERVICE
 
-
-def _explained(store: Store, action: str, code: str, words: str) -> EngineError | None:
-    """CloudTrail's own errors: what it says, and what to mend."""
-    del action
-    if code == "MaxConcurrentQueriesException":
-        return EngineBusy("Lake runs as many queries as it may.")
-    if code in _NO_STORE:
-        where = f" in {store.region}" if store.region else ""
-        return Refused(
-            code,
-            f"AWS knows no event data store {store.name}{where}.",
-            f"{SETTING} names it, by its ARN where it is in another Region; `tls-audit lake status` lists "
-            "those of this account and Region. Another account's needs TLS_AUDIT_LAKE_OWNER or _ROLE.",
-        )
-    if code == "InactiveEventDataStoreException":
-        return Refused(
-            code,
-            f"The event data store {store.name} is inactive: being deleted, or stopped for good.",
-            "`tls-audit lake status` says which; `tls-audit lake restore` brings one back within seven days.",
-        )
-    if code in _NOT_OURS:
-        hint = (
-            "Ask from the organization's management or delegated administrator account: TLS_AUDIT_LAKE_ROLE."
-        )
-        return Refused(code, f"This store belongs to an organization: {words}.", hint)
-    if code == "InsufficientEncryptionPolicyException":
-        return Refused(
-            code, f"The store's KMS key refused: {words}.", "Allow kms:Decrypt in the key's policy."
-        )
-    return None
+    def explain(self, store: Store, action: str, code: str, words: str) -> EngineError | None:
+        """CloudTrail's own errors: what it says, and what to mend."""
+        del action
+        if code == "MaxConcurrentQueriesException":
+            return EngineBusy("Lake runs as many queries as it may.")
+        if code in _NO_STORE:
+            where = f" in {store.region}" if store.region else ""
+            return Refused(
+                code,
+                f"AWS knows no event data store {store.name}{where}.",
+                f"{SETTING} names it, by its ARN where it is in another Region; `tls-audit lake status` "
+                "lists those of this account and Region. Another account's needs TLS_AUDIT_LAKE_OWNER "
+                "or _ROLE.",
+            )
+        if code == "InactiveEventDataStoreException":
+            return Refused(
+                code,
+                f"The event data store {store.name} is inactive: being deleted, or stopped for good.",
+                "`tls-audit lake status` says which; `tls-audit lake restore` brings one back within "
+                "seven days.",
+            )
+        if code in _NOT_OURS:
+            hint = (
+                "Ask from the organization's management or delegated administrator account: "
+                "TLS_AUDIT_LAKE_ROLE."
+            )
+            return Refused(code, f"This store belongs to an organization: {words}.", hint)
+        if code == "InsufficientEncryptionPolicyException":
+            return Refused(
+                code, f"The store's KMS key refused: {words}.", "Allow kms:Decrypt in the key's policy."
+            )
+        return None
