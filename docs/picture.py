@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bot import demo, settings
+from bot import settings
+from bot.demo import playground
 from tests.browser.chromium import chromium
 from tests.browser.past import give_past
 from tests.browser.screen import Screen
@@ -35,7 +36,7 @@ def main() -> None:
     """Draw both, each of a demo of its own."""
     for draw in (draw_thread, draw_digest):
         with (
-            demo.running(settings.load(), "127.0.0.1", 0) as (slack, bot),
+            playground.running(settings.load(), "127.0.0.1", 0) as (slack, bot),
             chromium(WIDTH, HEIGHT) as browser,
         ):
             screen = Screen(browser, slack)
@@ -47,16 +48,16 @@ def main() -> None:
 def draw_thread(screen: Screen, bot: Bot) -> None:
     """Ask a few questions and take a picture of the answer."""
     for line in LINES:
-        demo.play(screen.slack, bot.worker, line)
-    thread = screen.slack.messages(demo.SECURITY)[-1].ts
-    screen.open(f"{demo.SECURITY}/{thread}?as={demo.PLAYER}&theme=light")
+        playground.play(screen.slack, bot.worker, line)
+    thread = screen.slack.messages(playground.SECURITY)[-1].ts
+    screen.open(f"{playground.SECURITY}/{thread}?as={playground.PLAYER}&theme=light")
     screen.see("#thread [data-hook=csv]")
     screen.browser.save_screenshot(str(THREAD))
 
 
 def draw_digest(screen: Screen, bot: Bot) -> None:
     """Have a digest told for two weeks, and take a picture of the last day, as Bob on call sees it."""
-    screen.open(f"{ON_CALL}?as={demo.PLAYER}&theme=light")
+    screen.open(f"{ON_CALL}?as={playground.PLAYER}&theme=light")
     screen.say(ORDER)
     screen.see("#main [data-action=tell_now]")
     (digest,) = bot.worker.digests.all()

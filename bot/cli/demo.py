@@ -23,8 +23,8 @@ def demo(
     ] = None,
 ) -> None:
     """Try the bot in a small Slack of its own, on sample events. Needs no account, and keeps nothing."""
-    from bot import demo as playground
     from bot import settings
+    from bot.demo import playground
 
     lines = None if script is None else _read_script(script)
     chosen = settings.load()

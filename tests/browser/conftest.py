@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot import demo as playground
 from bot import settings
+from bot.demo import playground
 from tests.browser.chromium import CHROMIUM, DRIVER, chromium
 from tests.browser.screen import Engine, Screen
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from typer.testing import CliRunner
 
-from bot import bootstrap, demo
+from bot import bootstrap
 from bot.cli.main import app as cli
+from bot.demo import playground
 from bot.sandbox import Command, Options, Sandbox
 from bot.settings import Settings
 from handlers import connection
@@ -80,10 +81,10 @@ def test_nothing_is_left_running_after_a_demo(tmp_path: Path) -> None:
 def test_a_scripts_line_is_told_with_all_that_comes_of_it_and_no_logs_of_ones_own_are_read(
     tmp_path: Path,
 ) -> None:
-    with demo.running(Settings(logs=str(tmp_path)), "127.0.0.1", 0) as (sandbox, bot):
+    with playground.running(Settings(logs=str(tmp_path)), "127.0.0.1", 0) as (sandbox, bot):
         assert "reading logs" not in {thread.name for thread in threading.enumerate()}
         ordered, told, private, elsewhere, absent = (
-            demo.play(sandbox, bot.worker, line)
+            playground.play(sandbox, bot.worker, line)
             for line in (
                 "/tls-digest daily 09:00",
                 "/tls-digest now 1",
@@ -93,7 +94,7 @@ def test_a_scripts_line_is_told_with_all_that_comes_of_it_and_no_logs_of_ones_ow
             )
         )
         # a form is all that comes of these, and nobody waits for more
-        assert demo.play(sandbox, bot.worker, "/tls-digest") == "> /tls-digest\n"
+        assert playground.play(sandbox, bot.worker, "/tls-digest") == "> /tls-digest\n"
 
     assert "@alice ordered digest 1" in ordered
     assert "@alice asked for digest 1 now." in told
@@ -107,7 +108,7 @@ def test_a_scripts_line_is_told_with_all_that_comes_of_it_and_no_logs_of_ones_ow
 
 
 def test_the_demo_has_two_weeks_behind_it_and_a_question_slow_enough_to_cancel(tmp_path: Path) -> None:
-    with demo.running(Settings(logs=str(tmp_path)), "127.0.0.1", 0, with_past=True) as (sandbox, _):
+    with playground.running(Settings(logs=str(tmp_path)), "127.0.0.1", 0, with_past=True) as (sandbox, _):
         digest = sandbox.wait_for(
             lambda: next((one for one in sandbox.messages("C_ONCALL") if " new (" in one.text), None),
             seconds=60,

@@ -1,4 +1,4 @@
-"""The whole bot in a small Slack of its own: `tls-audit demo`."""
+"""The whole bot at work in the sandbox, and a line of a script played there."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def running(
     """
     from datetime import UTC, datetime
 
-    from bot import past
+    from bot.demo import past
     from bot.sandbox import Command, Options, Sandbox, samples
     from handlers import connection
 
@@ -97,8 +97,8 @@ def running(
 
 def _begin(at_work: Bot, sandbox: Sandbox, now: datetime) -> None:
     """Give the demo a past, have its latest digest told, and say how to begin."""
-    from bot import past
     from bot.app.digests import promise
+    from bot.demo import past
     from handlers import connection
     from handlers.questions import welcome
 
