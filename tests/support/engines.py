@@ -17,6 +17,7 @@ from bot.engines.lake import stores
 from bot.engines.lake.cloudtrail import CloudTrail
 from bot.engines.lake.engine import Lake
 from bot.engines.local import Local
+from bot.errors import Cancelled
 from tests.doubles import athena as athena_double
 from tests.doubles import cloudwatch as logs_double
 from tests.doubles import lake as lake_double
@@ -81,3 +82,21 @@ def cloudwatch_over(held: Iterable[Event], now: datetime) -> Iterator[CloudWatch
         aws.client(known)
         env.undo()
         yield CloudWatch(known, aws)
+
+
+class Told:
+    """A progress that remembers, and that stops the run at a state of its choice."""
+
+    def __init__(self, stop_at: str = "", stopped: Cancelled | None = None) -> None:
+        self.refs: list[str | None] = []
+        self.states: list[str] = []
+        self.scanned: list[int] = []
+        self._stop_at = stop_at
+        self._stopped = stopped or Cancelled("Cancelled.")
+
+    def __call__(self, ref: str | None, state: str, scanned: int) -> None:
+        self.refs.append(ref)
+        self.states.append(state)
+        self.scanned.append(scanned)
+        if state == self._stop_at:
+            raise self._stopped

@@ -18,6 +18,7 @@ from tests.conftest import NOW
 from tests.doubles import cloudwatch as double
 from tests.doubles.cloudwatch import GROUP
 from tests.doubles.insights import Event
+from tests.support.engines import Told
 from tests.support.logs import FIRST_DAY, quietly
 
 if TYPE_CHECKING:
@@ -32,24 +33,6 @@ if TYPE_CHECKING:
 TOKEN = "7f3ab2c1/answer"  # noqa: S105 - names an asking, opens nothing
 MARK = f"# run:{TOKEN}"
 WEEK = "last 14d by=services"
-
-
-class Told:
-    """A progress that remembers, and that stops the run at a state of its choice."""
-
-    def __init__(self, stop_at: str = "", stopped: Cancelled | None = None) -> None:
-        self.refs: list[str | None] = []
-        self.states: list[str] = []
-        self.scanned: list[int] = []
-        self._stop_at = stop_at
-        self._stopped = stopped or Cancelled("Cancelled.")
-
-    def __call__(self, ref: str | None, state: str, scanned: int) -> None:
-        self.refs.append(ref)
-        self.states.append(state)
-        self.scanned.append(scanned)
-        if state == self._stop_at:
-            raise self._stopped
 
 
 @pytest.fixture(scope="module")

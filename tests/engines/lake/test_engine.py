@@ -21,6 +21,7 @@ from tests import oracle
 from tests.conftest import NOW
 from tests.doubles import lake as double
 from tests.doubles.lake import OTHER_ID, STORE_ID, planned
+from tests.support.engines import Told
 from tests.support.logs import quietly
 
 if TYPE_CHECKING:
@@ -35,24 +36,6 @@ if TYPE_CHECKING:
 TOKEN = "7f3ab2c1/answer"  # noqa: S105 - names an asking, opens nothing
 BUCKET = "tls-audit-results"
 FORTNIGHT = "last 14d by=requests min=1.3"
-
-
-class Told:
-    """A progress that remembers, and that stops the run at a state of its choice."""
-
-    def __init__(self, stop_at: str = "", stopped: Cancelled | None = None) -> None:
-        self.refs: list[str | None] = []
-        self.states: list[str] = []
-        self.scanned: list[int] = []
-        self._stop_at = stop_at
-        self._stopped = stopped or Cancelled("Cancelled.")
-
-    def __call__(self, ref: str | None, state: str, scanned: int) -> None:
-        self.refs.append(ref)
-        self.states.append(state)
-        self.scanned.append(scanned)
-        if state == self._stop_at:
-            raise self._stopped
 
 
 @pytest.fixture
