@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from selenium.common.exceptions import WebDriverException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -66,9 +67,11 @@ class Screen:
         return wait.until(lambda _: look(), f"{what} was not seen")
 
     def all(self, css: str, words: str = "") -> list[WebElement]:
-        """What is visible now, and has `words` in it."""
-        found = self.browser.find_elements(By.CSS_SELECTOR, css)
-        return [one for one in found if one.is_displayed() and words in one.text]
+        """What is visible now, and has `words` in it; looked for anew where it is drawn anew meanwhile."""
+        while True:
+            found = self.browser.find_elements(By.CSS_SELECTOR, css)
+            with suppress(StaleElementReferenceException):
+                return [one for one in found if one.is_displayed() and words in one.text]
 
     def see(self, css: str, words: str = "") -> WebElement:
         return self.until(lambda: self.all(css, words), f"{words!r} in {css}")[-1]

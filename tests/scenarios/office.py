@@ -138,12 +138,18 @@ class Office:
         self.questions = questions
         self.worker = worker
         self.clock = clock
+        self._heard: dict[str, set[str]] = {}
+        """What each person had been told alone when they last did something."""
 
     # --- doing
 
     def type(self, text: str, *, user: str = ALICE, channel: str = SECURITY) -> Delivery:
         """Run /tls-audit, and wait until it was acknowledged."""
+        self._listen(user)
         return self.sandbox.acknowledged(self.sandbox.command(user, channel, COMMAND, text))
+
+    def _listen(self, user: str) -> None:
+        self._heard[user] = {message.ts for message in self.sandbox.ephemerals(user)}
 
     def ask(self, text: str, *, user: str = ALICE, channel: str = SECURITY) -> Run:
         """Run /tls-audit with a question; the run, which may still be under way."""
@@ -198,6 +204,7 @@ class Office:
         self.worker.wake()
 
     def click(self, message: Message, action: str, value: Any = None, *, user: str = ALICE) -> Delivery:
+        self._listen(user)
         return self.sandbox.acknowledged(self.sandbox.click(user, message, action, value))
 
     def clicked_run(self, message: Message, action: str, value: Any = None, *, user: str = ALICE) -> Run:
@@ -252,10 +259,15 @@ class Office:
         return next(file for file in self.sandbox.files if file.id == now.receipts["file"].ref)
 
     def whisper(self, user: str = ALICE) -> Message:
-        """The newest thing that only one person sees."""
-        return self.sandbox.wait_for(
-            lambda: next(iter(reversed(self.sandbox.ephemerals(user))), None), what="a word to one alone"
-        )
+        """The newest thing that one person was told alone since they last typed or pressed something."""
+
+        def look() -> Message | None:
+            heard = self._heard.get(user, set())
+            return next(
+                (each for each in reversed(self.sandbox.ephemerals(user)) if each.ts not in heard), None
+            )
+
+        return self.sandbox.wait_for(look, what="a word to one alone")
 
     def direct(self, count: int, channel: str = TO_ALICE) -> list[Message]:
         """The direct messages, once there are so many."""
