@@ -76,6 +76,17 @@ class Screen:
     def see(self, css: str, words: str = "") -> WebElement:
         return self.until(lambda: self.all(css, words), f"{words!r} in {css}")[-1]
 
+    def text(self, css: str, words: str = "") -> str:
+        """What is written in what `see` sees, even where that is drawn anew meanwhile."""
+        return self.until(lambda: [one.text for one in self.all(css, words)], f"{words!r} in {css}")[-1]
+
+    def attribute(self, name: str, css: str, words: str = "") -> str:
+        """An attribute of what `see` sees, even where that is drawn anew meanwhile."""
+        found = self.until(
+            lambda: [one.get_attribute(name) for one in self.all(css, words)], f"{words!r} in {css}"
+        )
+        return str(found[-1])
+
     def gone(self, css: str, words: str = "") -> None:
         self.until(lambda: not self.all(css, words), f"the end of {words!r} in {css}")
 
@@ -126,5 +137,5 @@ class Screen:
 
     def open_thread(self, words: str) -> None:
         """Open the thread of the newest answer that has `words` in it."""
-        answer = self.see("#main [data-hook=message]:has([data-hook=open-thread])", words)
-        self.press(f"#main [data-ts='{answer.get_attribute('data-ts')}'] [data-hook=open-thread]")
+        posted = self.attribute("data-ts", "#main [data-hook=message]:has([data-hook=open-thread])", words)
+        self.press(f"#main [data-ts='{posted}'] [data-hook=open-thread]")

@@ -43,18 +43,21 @@ def test_a_digest_is_ordered_told_and_one_of_its_findings_snoozed(
 ) -> None:
     screen, (_, bot) = on_call, demo
     screen.say("/tls-digest daily 09:00 min=1.3 mention=@oncall")
-    ordered = screen.see(MESSAGE, "every day at 09:00 Berlin time")
-    assert "The first one sets the baseline." in ordered.text
+    ordered = screen.text(MESSAGE, "every day at 09:00 Berlin time")
+    assert "The first one sets the baseline." in ordered
     (digest,) = [one for one in bot.worker.digests.all() if one.channel == ONCALL]
     give_past(bot, digest, 2)
 
     screen.press(f"{MESSAGE} [data-action=tell_now]")
-    told = screen.see(f"{MESSAGE}:has([data-hook=open-thread])", " new (")
+    told = f"{MESSAGE}:has([data-hook=open-thread])"
+    screen.see(told, " new (")
     assert screen.all(f"{MESSAGE} .mention[data-group=S_ONCALL]", "@oncall")
     assert screen.all(f"{MESSAGE} .mention.mine[data-group]") == [], "Alice is not on call"
-    assert told.find_elements("css selector", "[data-hook=chart] .line")
+    screen.until(
+        lambda: screen.see(told, " new (").find_elements("css selector", "[data-hook=chart] .line"), "a line"
+    )
     screen.open_thread(" new (")
-    assert screen.see("#thread [data-hook=data-table] tbody tr", NEWCOMER).text.startswith("new")
+    assert screen.text("#thread [data-hook=data-table] tbody tr", NEWCOMER).startswith("new")
     screen.see("#thread [data-hook=file]", f"tls-audit_digest-{digest.id}")
 
     screen.choose("#thread [data-action=snooze]", f"s3 · user/{NEWCOMER}")
@@ -62,12 +65,12 @@ def test_a_digest_is_ordered_told_and_one_of_its_findings_snoozed(
     assert len(screen.all(f"{FORM} input[type=radio]")) == 3
     screen.press(SUBMIT)
     screen.see(ERROR, "Please complete this required field.")
-    assert screen.see(f"{FORM} [data-block=reason] input").get_attribute("aria-invalid") == "true"
+    assert screen.attribute("aria-invalid", f"{FORM} [data-block=reason] input") == "true"
     screen.press(f"{FORM} label", "14 days")
     screen.write("reason", "the vendor patches on the 30th")
     screen.press(SUBMIT)
     screen.gone(FORM)
-    line = screen.see(REPLY, "the vendor patches on the 30th").text
+    line = screen.text(REPLY, "the vendor patches on the 30th")
     assert f"@Alice Meyer snoozed s3 · user/{NEWCOMER}" in line
     (snooze,) = [one.snooze for one in bot.worker.digests.findings(digest.id) if one.snooze]
     assert (snooze.by, snooze.why) == ("alice", "the vendor patches on the 30th")
@@ -101,7 +104,7 @@ def test_mentions_of_every_kind_are_named_and_stand_out_to_whom_they_are_for(
     section = {"type": "rich_text_section", "elements": named}
     blocks = [{"type": "rich_text", "elements": [section]}]
     ts = client.chat_postMessage(channel=ONCALL, text="x", blocks=blocks)["ts"]
-    assert screen.see("#sidebar [data-hook=channel].unread", "on-call").text.endswith("1"), "a badge"
+    assert screen.text("#sidebar [data-hook=channel].unread", "on-call").endswith("1"), "a badge"
     screen.press("#sidebar [data-hook=channel]", "on-call")
     screen.see(MESSAGE, "In #security for @oncall and @here")
     mine = f"#main .pings-me[data-ts='{ts}']"
@@ -132,7 +135,7 @@ def test_a_line_chart_of_two_series_is_drawn_as_wide_as_there_is_room(
     screen.until(lambda: screen.script(narrow) < 400, "a narrower chart")
     assert screen.script(letters) == pytest.approx(broad, abs=1), "its words shrank"
     screen.press(f"{here} [data-hook=chart-toggle]")
-    assert "1,234" in screen.see(f"{here} [data-hook=chart-table]").text
+    assert "1,234" in screen.text(f"{here} [data-hook=chart-table]")
 
 
 def test_both_commands_are_offered_and_groups_too(on_call: Screen) -> None:
@@ -140,7 +143,7 @@ def test_both_commands_are_offered_and_groups_too(on_call: Screen) -> None:
     composer = screen.see("#composer")
     composer.send_keys("/tls")
     screen.see("[data-hook=option]", "/tls-audit")
-    assert "mention=@oncall" in screen.see("[data-hook=option]", "/tls-digest").text
+    assert "mention=@oncall" in screen.text("[data-hook=option]", "/tls-digest")
     composer.send_keys(Keys.ARROW_DOWN, Keys.TAB)
     composer.send_keys("help mention=@on")
     screen.see("[data-hook=option]", "@oncall")
@@ -197,14 +200,14 @@ def test_a_form_takes_channels_people_times_and_one_of_a_few(
         "return [...document.querySelectorAll('dialog select')].map((one) => one.selectedOptions[0].text)"
     )
     assert screen.script(chosen) == ["# on-call", "Choose…", "Bob Carter"]
-    rooms = screen.see(f"{FORM} [data-block=conversation] select").text
+    rooms = screen.text(f"{FORM} [data-block=conversation] select")
     assert "# secret (private)" in rooms
     assert "# old" not in rooms, "an archived channel is offered"
-    assert "secret" not in screen.see(f"{FORM} [data-block=channel] select").text
+    assert "secret" not in screen.text(f"{FORM} [data-block=channel] select")
 
     screen.press(SUBMIT)
     screen.see(ERROR)
-    refused = {one.get_attribute("data-block") for one in screen.all(ERROR)}
+    refused = screen.until(lambda: {one.get_attribute("data-block") for one in screen.all(ERROR)}, ERROR)
     assert refused == {"channel", "time", "days"}
     screen.choose(f"{FORM} [data-block=channel] select", "# random")
     screen.see(f"{FORM} [data-block=time] input").send_keys("0830AM")

@@ -35,7 +35,7 @@ def test_a_command_is_completed_and_answered_in_a_thread(screen: Screen) -> None
     composer.send_keys("last 7d service=s3", Keys.ENTER)
     screen.see(MESSAGE, "calls by 2 principals")
     screen.open_thread("calls over TLS older than 1.2 to s3")
-    rows = screen.see(TABLE).text
+    rows = screen.text(TABLE)
     assert "user/nightly-export" in rows
     assert "AES256-SHA" in rows
     screen.see("#thread [data-hook=file]", "service-s3.csv")
@@ -67,7 +67,7 @@ def test_a_table_is_sorted_filtered_and_paged(screen: Screen) -> None:
 def test_the_file_is_downloaded_byte_for_byte(screen: Screen, downloads: Path) -> None:
     screen.say("/tls-audit last 7d by=clients")
     screen.open_thread("by client")
-    name = str(screen.see("#thread [data-hook=file]").get_attribute("data-name"))
+    name = screen.attribute("data-name", "#thread [data-hook=file]")
     screen.see("#thread [data-hook=csv]", "userAgent")
     screen.press("#thread [data-hook=download]")
     screen.until(lambda: (downloads / name).is_file(), name)
@@ -81,7 +81,7 @@ def test_a_running_question_is_cancelled(screen: Screen, engine: Engine) -> None
     screen.say("/tls-audit last 7d service=kms")
     screen.see(MESSAGE, "to kms")
     screen.press(f"{MESSAGE} [data-action=cancel]")
-    answer = screen.see(MESSAGE, "Cancelled").text
+    answer = screen.text(MESSAGE, "Cancelled")
     assert "to kms" in answer
     screen.gone(f"{MESSAGE} [data-action=cancel]")
 
@@ -98,7 +98,7 @@ def test_the_form_says_what_it_asks_and_asks_it(screen: Screen) -> None:
     screen.press(f"{FORM} [data-hook=submit]")
     screen.gone(FORM)
     screen.open_thread("to dynamodb or sqs")
-    assert "billing-reports" in screen.see(REPLY).text
+    assert "billing-reports" in screen.text(REPLY)
 
 
 def test_a_typo_is_explained_to_the_asker_alone_and_edited(screen: Screen) -> None:
@@ -150,14 +150,15 @@ def test_a_private_answer_is_seen_by_the_asker_alone(screen: Screen) -> None:
 def test_what_strangers_wrote_is_shown_as_it_is(screen: Screen) -> None:
     screen.say("/tls-audit last 14d calls service=sts")
     screen.open_thread("to sts")
-    table = screen.see(TABLE, "lab-visitor")
+    screen.see(TABLE, "lab-visitor")
     screen.press("#thread [data-hook=thread-wide]")
-    words = screen.script("return arguments[0].textContent", table)
-    everything = words + screen.see("#thread").text
+    table = "[...document.querySelectorAll(arguments[0])].at(-1)"
+    words = screen.script(f"return {table}.textContent", TABLE)
+    everything = words + screen.text("#thread")
     assert "assumed-role/lab-visitor/<!channel> =1+1" in everything
     assert "curl/7.19.7 ```*hello*``` :tada: <https://example.com|click>" in everything
     made = screen.script(
-        "return [...arguments[0].querySelectorAll('tbody :is(td, th) *')].map((one) => one.tagName)", table
+        f"return [...{table}.querySelectorAll('tbody :is(td, th) *')].map((one) => one.tagName)", TABLE
     )
     assert set(made) <= {"WBR"}
     assert screen.all("#thread a:not([data-hook=download])") == []
