@@ -10,15 +10,16 @@ import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import repeat
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, TextIO
 from uuid import uuid4
 
 from bot import engines
 from bot.archive.archive import Archive
+from bot.archive.follow import Follower, Logs
+from bot.archive.sqs import Queue
 from bot.engines import Offer
-from bot.errors import BotError, Cancelled, ShuttingDown, UserError
+from bot.errors import BotError, ShuttingDown, UserError
 from bot.question import views
 
 if TYPE_CHECKING:
@@ -26,20 +27,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.app.ask import Questions
+    from bot.archive.told import QueueState
     from bot.engines import Engine
     from bot.settings import Settings
     from bot.worker.worker import Worker
     from handlers.connection import Connection
 
 log = logging.getLogger(__name__)
-
-NEW_LOGS_SECONDS: Final = 300.0
-"""How often new log files are looked for: CloudTrail delivers about every five minutes (user guide)."""
-
-READ_BACK: Final = (timedelta(days=1), timedelta(days=8), timedelta(days=32))
-"""How far back is looked at first, so that the usual windows can be asked while the rest is being read."""
-
-DAY_SECONDS: Final = 86_400.0
 
 READ_GRACE_SECONDS: Final = 0.5
 """How long reading may go on when the bot stops. Mostly it ends between two files."""
@@ -61,7 +55,8 @@ def engine(
     """The engine called `name`, one of `engines.ENGINES`, with the settings of its own. `events` is what was
     read from the log files; `pause` is how it waits."""
     return engines.find(name).make(
-        settings.engines[name], Offer(events, settings.places, settings.left_out, pause)
+        settings.engines[name],
+        Offer(events, settings.places, settings.left_out, pause, logs_queue=settings.logs_queue),
     )
 
 
@@ -145,6 +140,7 @@ def bot(
     # a command has three seconds, and cannot wait for Slack as long as a run can
     at_once = directory.through(connection.impatient(client))
     catalogue, events = views.load(settings.views), archive(settings)
+    queue = Queue(settings.logs_queue) if settings.logs_queue else None
     every = {name: engine(settings, name, events, pause) for name in names}
     if around is not None:
         every = {name: around(one) for name, one in every.items()}
@@ -216,6 +212,8 @@ def bot(
             sockets=lambda: listening.sockets,
             newest=lambda: _newest(available, worker),
             left_out=lambda: _left_out(available),
+            untold=lambda: {name: len(state.untold) for name, state in _queue(events, queue).items()},
+            oldest=lambda: {name: state.age for name, state in _queue(events, queue).items()},
         )
         if settings.status_port is not None:
             status = Status(
@@ -226,9 +224,16 @@ def bot(
         if settings.places:
             # a daemon: it heeds nothing while it lists a bucket or waits for another ingest, and an ingest
             # may be cut off anywhere
-            reading = threading.Thread(
-                target=_read, args=(events, settings, stopping), name="reading logs", daemon=True
+            follower = Follower(
+                events,
+                Logs(settings.places, settings.left_out, settings.since),
+                queue,
+                stops=stopping.is_set,
+                wait=stopping.wait,
+                now=time.time,
+                count=metrics.received,
             )
+            reading = threading.Thread(target=follower.run, name="reading logs", daemon=True)
             reading.start()
             stack.callback(reading.join, READ_GRACE_SECONDS)
         # first of all: from here on nothing is begun, whatever the other parts still wait for
@@ -311,39 +316,7 @@ def _left_out(available: Mapping[str, Engine]) -> dict[str, int]:
     return +left_out
 
 
-def _read(events: Archive, settings: Settings, stopping: threading.Event) -> None:
-    """Read what is new in the logs into the archive, now and every `NEW_LOGS_SECONDS` until `stopping`; and
-    make few files of many between that."""
-
-    def heed(_: object = None) -> None:
-        if stopping.is_set():
-            raise Cancelled("The bot is stopping.")
-
-    first = datetime.combine(settings.since, datetime.min.time(), UTC) if settings.since else None
-    for back, seconds in _looks():
-        since = datetime.now(UTC) - back if back else first
-        if since and first:
-            since = max(since, first)
-        try:
-            done = events.ingest(settings.places, progress=heed, leave_out=settings.left_out, since=since)
-            if seconds:
-                events.compact(heed=heed)
-            if done.files or done.bad:
-                log.info("read %s files, %s events, %s bad", done.files, done.events, len(done.bad))
-            for bad in done.bad:  # once: what is known to be bad is only counted from here on
-                log.warning("not read: %s: %s", bad.path, bad.why)
-        except Cancelled:
-            return
-        except BotError as error:
-            log.error("the logs could not be read: %s", error)  # noqa: TRY400 - it says what to do
-        if stopping.wait(seconds):
-            return
-
-
-def _looks() -> Iterator[tuple[timedelta | None, float]]:
-    """How far back to look for new log files, None for all the way, and how long to wait then: the newest
-    first and further and further back, then only the last days, and once a day all again."""
-    while True:
-        yield from ((back, 0.0) for back in READ_BACK)
-        yield None, NEW_LOGS_SECONDS
-        yield from repeat((READ_BACK[0], NEW_LOGS_SECONDS), int(DAY_SECONDS / NEW_LOGS_SECONDS))
+def _queue(events: Archive, queue: Queue | None) -> dict[str, QueueState]:
+    """How far the queue of new log files was read, by its name; nothing where there is none."""
+    state = events.queue(queue.url) if queue else None
+    return {queue.name: state} if queue and state else {}

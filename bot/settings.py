@@ -82,6 +82,12 @@ class Settings(Section):
         default="",
         description="CloudTrail log files: folders, or `s3://bucket/prefix`, separated by commas.",
     )
+    logs_queue: str = Field(
+        default="",
+        pattern=r"^(https?://[^/\s]+(/[^/\s]+)+)?$",
+        examples=["a queue's URL: https://sqs.eu-west-1.amazonaws.com/111122223333/trail"],
+        description="The URL of a queue of SQS that S3 tells of new log files, for `serve`; unset: none.",
+    )
     since: date | None = Field(
         default=None,
         examples=["a day, 2026-11-01"],

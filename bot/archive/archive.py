@@ -12,32 +12,36 @@ import fcntl
 import shutil
 import tempfile
 import time
-from collections import Counter
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bot.archive import ledger as ledgers
-from bot.archive import parquet
+from bot.archive import parquet, told
 from bot.archive.compaction import Compacted, compact
 from bot.archive.content import BLOCK_BYTES, NoLog, texts
 from bot.archive.days import Days
 from bot.archive.disk import plain_errors
 from bot.archive.events import Unusable
-from bot.archive.ingest import BadFile, Ingest, Ingested, Limits, Progress
+from bot.archive.ingest import Ingest, Ingested, Limits, Progress
 from bot.archive.ledger import LEDGER, LOCK, PARQUET, Ledger
+from bot.archive.news import News, ingested, named, note, vanished
 from bot.archive.records import Tally, rows, scan, split
-from bot.archive.reports import Key, Outcome, Report, Sources
-from bot.archive.sources import Found, Source, check, find
+from bot.archive.sources import Found, Source, check, find, find_told, is_within
+from bot.archive.sqs import MOST_MESSAGES, Held, sort
 from bot.errors import EngineError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from bot.archive.reports import Sources
+    from bot.archive.sqs import Queue
+    from bot.archive.told import QueueState
+
 SPOOL: Final = ".spool-"
 DELIVERY_SECONDS: Final = 3600.0  # most of a day's events have come by then; what comes later is merged later
-NO_SIZE: Final = -1  # of what could only be listed
 
 
 class Archive:
@@ -77,9 +81,9 @@ class Archive:
     ) -> Sources:
         """What is missing from the archive for a window of times in UTC, or for all times. `places` are those
         of which all days should have been looked at; None: all that ever were."""
-        named = None if places is None else _named(places)
+        wanted = None if places is None else named(places)
         with plain_errors(self.folder, "read"):
-            return ledgers.sources(self.folder, start, end, named)
+            return ledgers.sources(self.folder, start, end, wanted)
 
     def _files(self) -> list[str]:
         """The archive's files, by their names within its folder: all that are there where no ledger of ours
@@ -98,6 +102,7 @@ class Archive:
         leave_out: Sequence[str] = (),
         since: datetime | None = None,
         until: datetime | None = None,
+        queue: str = "",
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> Ingested:
@@ -108,53 +113,113 @@ class Archive:
         `until`. `progress` is called in this thread after every file; what it raises ends the ingest, and
         what was stored by then stays. One ingest at a time: another waits for this one. A source counts as
         known while its size and its time (S3: its ETag) are the same, be it stored, no log, or refused. What
-        is archived, denied or gone is tried again. `now` is in seconds since 1970.
+        is archived, denied or gone is tried again. `queue` is the URL of the queue that should have told of
+        what is new. `now` is in seconds since 1970.
 
         Raises UserError for a source that does not exist, EngineError for an archive that cannot be written
         or a bucket that cannot be listed.
         """
         began = clock()
         check(sources)
-        with plain_errors(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-        with (
-            _alone(self.folder),
-            closing(_open_ledger(self.folder, now())) as ledger,
-            _spool_folder(self.folder) as spool,
-        ):
-            before, days = ledger.left_out(), Days.of(self._from(since, now()), until)
-            known: Counter[str] = Counter()  # by name: only of what is told of as left out, else as ""
-
-            def is_new(source: Source) -> bool:
-                is_known = ledger.knows(source.key)
-                if is_known:
-                    known[source.name if source.name in before else ""] += 1
-                return not is_known
-
-            found = find(sources, but=self.folder, leave_out=leave_out, days=days, is_new=is_new)
-            new = found.sources
-
-            def tell(files: int, events: int) -> None:
-                progress(Progress(min(files, len(new)), len(new), events, clock() - began))
-
-            work = Ingest(self.folder, ledger, spool, tell, now, self._limits)
-            if new:
-                work.run(new)
+        with self._at_work(now()) as (ledger, spool):
+            news, days = News(ledger), Days.of(self._from(since, now()), until)
+            found = find(sources, but=self.folder, leave_out=leave_out, days=days, is_new=news.has)
+            work = self._work(ledger, spool, found, progress, lambda: clock() - began, now)
             with plain_errors(self.folder):
-                reports = [*work.reports, *_unreadable(found)]
-                passed_over = list(_passed_over(found))
-                ledger.note(reports)
-                ledger.forget(
-                    [*_vanished(sources, found, before, known), *(before.keys() & found.skipped.keys())]
-                )
-                ledger.note(passed_over, again=False)
-                reports += passed_over
-                ledger.look(_named(sources), days)
+                reports = note(ledger, found, work, news.before, vanished(sources, found, news))
+                ledger.look(named(sources), days)
+                if queue:
+                    fresh = [each for each in found.sources if each.name not in news.before]
+                    told.listed(ledger.db, queue, [(each.name, each.modified) for each in fresh], now())
                 self._keep_to(ledger, now())
                 if work.events:
                     compact(self.folder, ledger, spool, limits=self._limits, now=now)
             self._measure(ledger)
-        return _ingested(work, found, before, known, reports, clock() - began)
+        return ingested(work, found, news, reports, clock() - began)
+
+    def receive(
+        self,
+        queue: Queue,
+        places: Sequence[str],
+        *,
+        progress: Callable[[Progress], None],
+        leave_out: Sequence[str] = (),
+        since: datetime | None = None,
+        most: int = MOST_MESSAGES,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> Received:
+        """Store what is new of the objects that a queue tells of and that lie in `places`, as `ingest` would,
+        without listing anything; of `most` messages or a few more.
+
+        A message leaves the queue once all that it tells of is stored, or told of as left out. One that is
+        none of S3's is left to the queue's own redrive policy. Raises as `ingest`, and as `Queue`.
+        """
+        began = clock()
+        with self._at_work(now()) as (ledger, spool):
+            held = Held(queue, clock)
+            held.gather(most)
+            news, days = News(ledger), Days.of(self._from(since, now()), None)
+            post = sort(held.messages, lambda each: is_within(each, places, days))
+            found = find_told(post.objects, places, leave_out=leave_out, days=days, is_new=news.has)
+
+            def tell(so_far: Progress) -> None:
+                held.renew()
+                progress(so_far)
+
+            work = self._work(ledger, spool, found, tell, lambda: clock() - began, now)
+            with plain_errors(self.folder):
+                reports = note(ledger, found, work, news.before)
+                oldest = min((each.sent for each in held.messages), default=now())
+                names = [each.name for each in post.objects]
+                age = max(0.0, now() - oldest)
+                told.read(ledger.db, queue.url, names, age=age, told=bool(post.settled), now=now())
+                self._keep_to(ledger, now())
+            queue.delete(post.settled)
+            self._measure(ledger)
+        return Received(
+            ingested(work, found, news, reports, clock() - began),
+            messages=post.kinds,
+            strange=tuple(post.strange),
+            is_empty=len(held.messages) < most,
+        )
+
+    def queue(self, url: str, now: Callable[[], float] = time.time) -> QueueState | None:
+        """How far the queue at `url` was read; None where it never was. Cheap."""
+        with plain_errors(self.folder, "read"):
+            return ledgers.queue(self.folder, url, now())
+
+    @contextmanager
+    def _at_work(self, now: float) -> Iterator[tuple[Ledger, Path]]:
+        """The ledger and a folder for spools, for nobody else meanwhile."""
+        with plain_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        with (
+            _alone(self.folder),
+            closing(_open_ledger(self.folder, now)) as ledger,
+            _spool_folder(self.folder) as spool,
+        ):
+            yield ledger, spool
+
+    def _work(
+        self,
+        ledger: Ledger,
+        spool: Path,
+        found: Found,
+        progress: Callable[[Progress], None],
+        seconds: Callable[[], float],
+        now: Callable[[], float],
+    ) -> Ingest:
+        """Store what was found; `seconds` are those so far."""
+        new = found.sources
+
+        def tell(files: int, events: int) -> None:
+            progress(Progress(min(files, len(new)), len(new), events, seconds()))
+
+        work = Ingest(self.folder, ledger, spool, tell, now, self._limits)
+        if new:
+            work.run(new)
+        return work
 
     def compact(
         self, *, heed: Callable[[], None] = lambda: None, now: Callable[[], float] = time.time
@@ -164,12 +229,7 @@ class Archive:
         if not (self.folder / LEDGER).exists():
             return Compacted()
         today = datetime.fromtimestamp(now() - DELIVERY_SECONDS, UTC).date().isoformat()
-        with (
-            _alone(self.folder),
-            closing(_open_ledger(self.folder, now())) as ledger,
-            _spool_folder(self.folder) as spool,
-            plain_errors(self.folder),
-        ):
+        with self._at_work(now()) as (ledger, spool), plain_errors(self.folder):
             self._keep_to(ledger, now())
             done = compact(self.folder, ledger, spool, limits=self._limits, now=now, today=today, heed=heed)
             self._measure(ledger)
@@ -193,6 +253,17 @@ class Archive:
         with suppress(EngineError), plain_errors(self.folder, "read"):
             if extent := parquet.extent(self.folder, ends):
                 ledger.measure(ends, extent)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of a handful of a queue's messages: the ingest of what they told of; the messages by kind,
+    as `bot.archive.sqs.KINDS` has them; why some were left in the queue; whether it has no more."""
+
+    ingested: Ingested
+    messages: Mapping[str, int]
+    strange: tuple[str, ...]
+    is_empty: bool
 
 
 def _midnight(now: float) -> datetime:
@@ -219,69 +290,6 @@ def holds_an_event(source: Source) -> bool:
     except (NoLog, Unusable):
         return False
     return False
-
-
-def _unreadable(found: Found) -> Iterator[tuple[Key, Report]]:
-    for name, why in found.unreadable:
-        yield (name, NO_SIZE, ""), Report(name, Outcome.DENIED, why)
-
-
-def _passed_over(found: Found) -> Iterator[tuple[Key, Report]]:
-    for name, kind in found.skipped.items():
-        yield (name, NO_SIZE, ""), Report(name, Outcome.SKIPPED, kind)
-
-
-def _vanished(
-    places: Sequence[str], found: Found, before: Mapping[str, tuple[Key, Report]], known: Mapping[str, int]
-) -> list[str]:
-    """The sources told of before that these places hold no more, of the days that were looked at."""
-    there = {source.name for source in found.sources} | found.skipped.keys() | known.keys()
-    there |= {name for name, _ in found.unreadable}
-    listed = tuple(_named(places))
-    return [
-        name for name in before if name not in there and name.startswith(listed) and found.days.hold(name)
-    ]
-
-
-def _named(places: Sequence[str]) -> list[str]:
-    """The places, as the names of their sources begin."""
-    return [
-        place if place.startswith("s3://") else str(Path(place).expanduser().absolute()) for place in places
-    ]
-
-
-def _ingested(
-    work: Ingest,
-    found: Found,
-    before: Mapping[str, tuple[Key, Report]],
-    known: Counter[str],
-    reports: Sequence[tuple[Key, Report]],
-    seconds: float,
-) -> Ingested:
-    skipped = Counter(found.kinds)
-    records: Counter[str] = Counter()
-    for _, report in work.reports:
-        records.update(report.skipped)
-        if report.outcome is Outcome.SKIPPED:
-            skipped[report.why] += 1
-    left_out = [each for each in reports if each[1].is_left_out]
-    fresh = [each for each in left_out if before.get(each[1].name) != each]
-    told = {report.name for _, report in reports}
-    not_tried = {source.name for source in found.sources} | known.keys()
-    return Ingested(
-        files=work.files,
-        known=known.total(),
-        ignored=skipped.total(),
-        events=work.events,
-        duplicates=work.duplicates,
-        bad=tuple(BadFile(report.name, report.why) for _, report in fresh),
-        seconds=seconds,
-        skipped=skipped,
-        records_skipped=records,
-        bad_records=sum(sum(report.bad.values()) for _, report in work.reports),
-        still_bad=len(left_out) - len(fresh) + len((not_tried - told) & before.keys()),
-        reports=tuple(report for _, report in reports),
-    )
 
 
 # --- the archive's own files

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.archive import parquet
+from bot.archive.ahead import read_ahead
 from bot.archive.content import PIECES, NoLog, Pieces
 from bot.archive.disk import plain_errors, sync
 from bot.archive.events import Row, Unusable
@@ -24,7 +25,7 @@ from bot.archive.records import Tally, rows, scan, split
 from bot.archive.reports import Key, Outcome, Report
 from bot.archive.said import SUFFIX
 from bot.archive.scanner import NO_JSON
-from bot.archive.sources import Archived, Denied, Gone, Source, read_ahead
+from bot.archive.sources import Archived, Denied, Gone, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

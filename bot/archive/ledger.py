@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from bot.archive import told
 from bot.archive.days import Days
 from bot.archive.reports import Key, Outcome, Report, Sources
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.archive.sources import Source
+    from bot.archive.told import QueueState
 
 LEDGER: Final = "ledger.sqlite"
 LOCK: Final = "ingest.lock"
@@ -279,6 +281,12 @@ def extent(folder: Path, files: Sequence[str]) -> tuple[datetime, datetime] | No
         query = "SELECT oldest, newest FROM extent WHERE files = ?"
         found = db.execute(query, [_hash(files)]).fetchone()
     return (datetime.fromisoformat(found[0]), datetime.fromisoformat(found[1])) if found else None
+
+
+def queue(folder: Path, url: str, now: float) -> QueueState | None:
+    """As `Archive.queue`."""
+    with _reader(folder) as db:
+        return None if db is None else told.state(db, url, now)
 
 
 def sources(

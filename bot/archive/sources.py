@@ -9,38 +9,32 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections import Counter, deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.archive import content
 from bot.archive.days import EVER, Days
 from bot.archive.events import Unusable
 from bot.errors import EngineError, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from bot.archive.content import Pieces, Text
+    from bot.archive.notifications import Told
 
-    Content = bytes | Iterator[Text]  # a short text; or the texts of what is long or holds several
-
-MB: Final = 1 << 20
-AHEAD_BYTES: Final = 4 * MB  # of files being read ahead, as stored: logs inflate 7 to 20 times
-DISK_READERS: Final = 2  # inflating keeps one busy while the other reads
 S3_READERS: Final = 8  # each waits some 30 ms for its first byte
-
 DELIVERY_DAY: Final = re.compile(
     r"(?<!\d)(\d{4})[/-]?(\d\d)[/-]?(\d\d)(?:[/T_.-]|$)"
 )  # in the folders, or in the file's name
 ARCHIVED_CLASSES: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """S3 storage classes of which an object must be restored before it can be read.
 Source: the S3 API reference, InvalidObjectState."""
+
+RESTORED: Final = "restored"
+"""What marks an object that was restored, in its stamp."""
 
 NOT_REGULAR: Final = "not a regular file"
 FOLDER: Final = "folder marker"
@@ -62,12 +56,13 @@ class Gone(Unusable):
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file or an object; `stamp` changes when its content does. `read` gives its bytes as stored,
-    in blocks of so many at most."""
+    in blocks of so many at most. `modified`, in seconds since 1970, is known of what a listing found."""
 
     name: str
     size: int
     stamp: str
     read: Callable[[int], Iterator[bytes]]
+    modified: float = 0.0
 
     @property
     def key(self) -> tuple[str, int, str]:
@@ -112,6 +107,37 @@ def find(
             _find_objects(place, found, leave_out)
         else:
             _find_files(Path(place).expanduser().absolute(), but, found, leave_out)
+    return _in_order(found)
+
+
+def find_told(
+    told: Iterable[Told],
+    places: Sequence[str],
+    *,
+    leave_out: Sequence[str] = (),
+    days: Days = EVER,
+    is_new: Callable[[Source], bool] = lambda _: True,
+) -> Found:
+    """The same of objects that somebody told of, without looking at the places: those that lie there."""
+    found, client = Found(days, is_new), None
+    for each in told:
+        if is_within(each, places, days):
+            client = client or _client()
+            item = {"Key": each.key, "Size": each.size, "ETag": each.etag}
+            restored = {"RestoreStatus": {"RestoreExpiryDate": RESTORED}} if each.is_restored else {}
+            _add_object(client, each.bucket, item | restored, found, leave_out)
+    return _in_order(found)
+
+
+def is_within(told: Told, places: Sequence[str], days: Days) -> bool:
+    """Whether an object lies in one of the places, and may hold events of these days."""
+    return days.hold(told.key) and any(
+        each.startswith("s3://") and told.bucket == _bucket(each)[0] and told.key.startswith(_bucket(each)[1])
+        for each in places
+    )
+
+
+def _in_order(found: Found) -> Found:
     by_name = {source.name: source for source in found.sources}
     found.sources = sorted(
         by_name.values(), key=_delivery
@@ -230,16 +256,26 @@ def _read(path: Path, most: int) -> Iterator[bytes]:
 # --- S3
 
 
-def _find_objects(place: str, found: Found, leave_out: Sequence[str]) -> None:
+def _client() -> Any:
     import boto3
     from botocore.config import Config
 
+    with _s3_errors("the logs", "s3:GetObject"):
+        return boto3.Session().client("s3", config=Config(max_pool_connections=S3_READERS))
+
+
+def _bucket(place: str) -> tuple[str, str]:
+    """The bucket of a place in S3, and the prefix."""
     bucket, _, prefix = place.removeprefix("s3://").partition("/")
+    return bucket, prefix
+
+
+def _find_objects(place: str, found: Found, leave_out: Sequence[str]) -> None:
+    bucket, prefix = _bucket(place)
     if not bucket:
         raise UserError(f"{place} names no bucket.", "Write s3://bucket/prefix.")
-    count = 0
+    count, client = 0, _client()
     with _s3_errors(place, "s3:ListBucket"):
-        client = boto3.Session().client("s3", config=Config(max_pool_connections=S3_READERS))
         for item in _listed(client, bucket, prefix, found.days):
             count += 1
             if found.days.hold(item["Key"]):
@@ -298,8 +334,9 @@ def _object(client: Any, bucket: str, item: dict[str, Any]) -> Source:
         ):
             yield from body.iter_chunks(most)
 
-    stamp = f"{item['ETag']} restored" if restored else item["ETag"]
-    return Source(name, item["Size"], stamp, read)
+    stamp = f"{item['ETag']} {RESTORED}" if restored else item["ETag"]
+    modified = item["LastModified"].timestamp() if "LastModified" in item else 0.0
+    return Source(name, item["Size"], stamp, read, modified)
 
 
 @contextmanager
@@ -317,10 +354,10 @@ def _s3_errors(place: str, action: str, *, one: bool = False) -> Iterator[None]:
     except ClientError as error:
         about = error.response.get("Error", {})
         code = about.get("Code")
-        if code == "NoSuchBucket":
-            raise UserError(f"There is no bucket for {place}.", "Check its name.") from error
         if one and (reason := _of_one_object(code, about.get("Message", ""), action)):
             raise reason from error
+        if code == "NoSuchBucket":
+            raise UserError(f"There is no bucket for {place}.", "Check its name.") from error
         raise EngineError(f"S3 refused {place}: {error}.", f"The credentials need {action}.") from error
     except BotoCoreError as error:
         raise EngineError(
@@ -333,41 +370,8 @@ def _of_one_object(code: str | None, message: str, action: str) -> Unusable | No
     Source: the S3 API reference, error responses of GetObject; KMS answers through S3 with its own codes."""
     if code == "InvalidObjectState":
         return Archived("it is archived, and must be restored first")
-    if code in {"NoSuchKey", "NoSuchVersion", "404"}:
+    if code in {"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"}:
         return Gone("it was deleted meanwhile")
     if code in {"AccessDenied", "403"} or str(code).startswith("KMS."):
         return Denied(f"S3 denies it ({code}: {message}); the credentials need {action}")
     return None
-
-
-# --- content
-
-
-def read_ahead(sources: Sequence[Source], pieces: Pieces) -> Iterator[tuple[Source, Future[Content]]]:
-    """Every source in turn, with its content being read in other threads. `result()` may raise Unusable or
-    NoLog, and so may the texts when they are read."""
-    remote = any(source.name.startswith("s3://") for source in sources)
-    readers = S3_READERS if remote else DISK_READERS
-    pool = ThreadPoolExecutor(readers)
-    waiting: deque[tuple[Source, Future[Content]]] = deque()
-    weight = 0
-    try:
-        for source in sources:
-            while waiting and (len(waiting) > readers or weight + source.size > AHEAD_BYTES):
-                weight -= waiting[0][0].size
-                yield waiting.popleft()
-            waiting.append((source, pool.submit(_content, source, pieces)))
-            weight += source.size
-        while waiting:
-            yield waiting.popleft()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _content(source: Source, pieces: Pieces) -> Content:
-    texts = content.texts(source.read(pieces.block), pieces)
-    first = next(texts, b"")
-    if not isinstance(first, bytes):
-        return chain([first], texts)
-    second = next(texts, None)
-    return first if second is None else chain([first, second], texts)

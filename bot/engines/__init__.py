@@ -138,6 +138,9 @@ class Offer:
     pause: Callable[[float], None] = time.sleep
     """How to wait for some seconds. It raises ShuttingDown where the bot stops meanwhile."""
 
+    logs_queue: str = ""
+    """The URL of the queue that tells of new ones in S3; empty: none does."""
+
     fold: Fold = fold
     """What makes an answer from rows finer than it."""
 

@@ -65,6 +65,12 @@ class Metrics:
             ["belief"],
             registry=self._registry,
         )
+        self._received = prometheus.Counter(
+            "tls_audit_queue_messages_total",
+            "Messages of the queue of TLS_AUDIT_LOGS_QUEUE, by kind; `strange` ones are left in it.",
+            ["kind"],
+            registry=self._registry,
+        )
         for phase in PHASES:
             self._seconds.labels(phase)  # there from the start, at zero
 
@@ -88,6 +94,10 @@ class Metrics:
         """Count a call that Slack refused."""
         self._refused.labels(method, error).inc()
 
+    def received(self, kind: str, number: int) -> None:
+        """Count messages that tell of log files, or of none."""
+        self._received.labels(kind).inc(number)
+
     def watch(
         self,
         *,
@@ -95,14 +105,17 @@ class Metrics:
         sockets: Callable[[], tuple[int, int]],
         newest: Callable[[], Mapping[str, datetime]],
         left_out: Callable[[], Mapping[str, int]] = dict,
+        untold: Callable[[], Mapping[str, int]] = dict,
+        oldest: Callable[[], Mapping[str, float]] = dict,
     ) -> None:
         """Ask these whenever the metrics are read; to be said once.
 
         `states` tells how many runs are in each state, the empty ones too; `sockets` how many connections
         this process holds, and how many Slack knows of; `newest` the time of each engine's newest event;
-        `left_out` how many log files are not in the answers, by reason.
+        `left_out` how many log files are not in the answers, by reason; `untold` how many a queue never
+        told of, and `oldest` how many seconds old its oldest message was when it was read, by its name.
         """
-        self._registry.register(_Watched(states, sockets, newest, left_out))
+        self._registry.register(_Watched(states, sockets, newest, left_out, untold, oldest))
 
 
 class _Watched:
@@ -114,11 +127,15 @@ class _Watched:
         sockets: Callable[[], tuple[int, int]],
         newest: Callable[[], Mapping[str, datetime]],
         left_out: Callable[[], Mapping[str, int]],
+        untold: Callable[[], Mapping[str, int]],
+        oldest: Callable[[], Mapping[str, float]],
     ) -> None:
         self._states = states
         self._sockets = sockets
         self._newest = newest
         self._left_out = left_out
+        self._untold = untold
+        self._oldest = oldest
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """As prometheus_client asks of a collector."""
@@ -143,6 +160,18 @@ class _Watched:
                 "Log files of which nothing, or not all, could be read, by reason.",
                 "reason",
                 self._left_out,
+            ),
+            (
+                "tls_audit_queue_untold_files",
+                "Log files of the last eight days that a listing found and the queue never told of.",
+                "queue",
+                self._untold,
+            ),
+            (
+                "tls_audit_queue_oldest_message_seconds",
+                "How old the queue's oldest message was when it was last read.",
+                "queue",
+                self._oldest,
             ),
         )
         for name, about, label, ask in asked:

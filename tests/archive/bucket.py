@@ -23,6 +23,11 @@ class Object:
     storage: str = "STANDARD"
     refusal: tuple[int, str, str] | None = None
     is_restored: bool = False
+    modified: str = "2026-11-28T00:00:00.000Z"
+
+    @property
+    def etag(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()[:32]
 
 
 @dataclass
@@ -45,8 +50,8 @@ class Bucket:
         )
         items = [
             f"<Contents><Key>{escape(key)}</Key><Size>{len(each.data)}</Size>"
-            f"<ETag>&quot;{hashlib.sha256(each.data).hexdigest()[:32]}&quot;</ETag>"
-            f"<LastModified>2026-11-28T00:00:00.000Z</LastModified><StorageClass>{each.storage}</StorageClass>"
+            f"<ETag>&quot;{each.etag}&quot;</ETag>"
+            f"<LastModified>{each.modified}</LastModified><StorageClass>{each.storage}</StorageClass>"
             + (
                 "<RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress>"
                 "<RestoreExpiryDate>2026-12-31T00:00:00.000Z</RestoreExpiryDate></RestoreStatus>"

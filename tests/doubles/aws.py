@@ -205,6 +205,11 @@ class Service:
         """What stands before an operation's name in X-Amz-Target."""
         return str(self._model.metadata["targetPrefix"])
 
+    @property
+    def kind(self) -> str:
+        """The type of what is sent and answered."""
+        return f"application/x-amz-json-{self._model.metadata['jsonVersion']}"
+
     def answer(
         self, operation: str, given: dict[str, Any], *, key: str, region: str
     ) -> dict[str, Any] | None:
@@ -381,7 +386,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return
             target, _, operation = self.headers["X-Amz-Target"].rpartition(".")
             assert target == self.service.target, target
-            assert self.headers["Content-Type"] == "application/x-amz-json-1.1"
+            assert self.headers["Content-Type"] == self.service.kind
             signed = self.headers.get("Authorization", "")
             scope = re.search(rf"Credential=(\w+)/\d+/([\w-]+)/{self.service.name}/", signed)
             assert scope is not None, "boto3 signs every call"
@@ -400,7 +405,8 @@ class _Handler(BaseHTTPRequestHandler):
                 answer = f"<ErrorResponse><Error><Type>Sender</Type>{words}</Error></ErrorResponse>"
                 self._send(refusal.status, answer.encode(), "text/xml")
 
-    def _send(self, status: int, body: bytes, kind: str = "application/x-amz-json-1.1") -> None:
+    def _send(self, status: int, body: bytes, kind: str = "") -> None:
+        kind = kind or self.service.kind
         head = (
             f"HTTP/1.1 {status} Answer\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
             f"x-amzn-RequestId: {time.monotonic_ns()}\r\n\r\n"

@@ -95,6 +95,20 @@ def test_bytes_add_up_by_engine() -> None:
     assert samples(metrics)["tls_audit_scanned_bytes_total{engine=lake}"] == 10**12 + 1
 
 
+def test_messages_of_the_queue_add_up_by_kind() -> None:
+    metrics = Metrics()
+    metrics.watch(
+        states=dict, sockets=lambda: (0, 0), newest=dict, untold=lambda: {"q": 2}, oldest=lambda: {"q": 7.5}
+    )
+    metrics.received("told", 990)
+    metrics.received("told", 10)
+
+    said = samples(metrics)
+    assert said["tls_audit_queue_messages_total{kind=told}"] == 1000
+    assert said["tls_audit_queue_untold_files{queue=q}"] == 2
+    assert said["tls_audit_queue_oldest_message_seconds{queue=q}"] == 7.5
+
+
 def test_refusals_are_counted_by_method_and_error() -> None:
     metrics = Metrics()
     metrics.refused("chat.postMessage", "ratelimited")
@@ -154,6 +168,9 @@ def test_everything_has_its_name_and_its_kind(watched: Metrics) -> None:
         "tls_audit_runs": "gauge",
         "tls_audit_sockets": "gauge",
         "tls_audit_newest_event_timestamp_seconds": "gauge",
+        "tls_audit_queue_messages": "counter",
+        "tls_audit_queue_untold_files": "gauge",
+        "tls_audit_queue_oldest_message_seconds": "gauge",
     }
 
 

@@ -75,7 +75,8 @@ class Local(Engine):
     """Engine over one archive: `at_once` queries run, the others wait for their turn.
 
     `memory`, in DuckDB's words ("2GB"), and `seconds` are the most that a query may take. `logs` is where
-    the log files are that the archive is filled from, if the settings say so.
+    the log files are that the archive is filled from, if the settings say so, and `logs_queue` the URL of
+    the queue that tells of new ones.
     """
 
     name = "local"
@@ -90,6 +91,7 @@ class Local(Engine):
         at_once: int,
         logs: Sequence[str] = (),
         logs_except: Sequence[str] = (),
+        logs_queue: str = "",
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -99,6 +101,7 @@ class Local(Engine):
         self._seconds = seconds
         self._logs = logs
         self._logs_except = logs_except
+        self._logs_queue = logs_queue
         self._slots = Semaphore(at_once)
         self._monotonic = monotonic
         self._now = now
@@ -112,6 +115,7 @@ class Local(Engine):
             at_once=settings.local_concurrency,
             logs=offer.logs,
             logs_except=offer.logs_except,
+            logs_queue=offer.logs_queue,
         )
 
     def prepare(
@@ -165,6 +169,8 @@ class Local(Engine):
             return
         if self._logs:
             yield self._check_logs()
+        if self._logs_queue:
+            yield from self._check_queue()
         has_events = self._archive.has_events()
         if has_events or not self._logs:
             yield from self._check_sources()
@@ -193,6 +199,15 @@ class Local(Engine):
                 f"Bring back the ledger that knows them; or move them away, and read the logs anew: {ANEW}."
             )
             yield Check(_with_names(what, known.strays), True, mend, warns=True)
+
+    def _check_queue(self) -> Iterator[Check]:
+        """What keeps the queue from being asked is said here: the archive is looked at nonetheless."""
+        from bot.engines.local import arrivals
+
+        try:
+            yield from arrivals.checks(self._archive, self._logs_queue, self._now())
+        except (EngineError, UserError) as error:
+            yield Check(error.message, False, error.hint)
 
     def _check_logs(self) -> Check:
         """Whether the newest files hold events and can be read. There may be millions: those of the last days
