@@ -170,7 +170,7 @@ class Archive:
             work = self._work(ledger, spool, found, tell, lambda: clock() - began, now)
             with plain_errors(self.folder):
                 reports = note(ledger, found, work, news.before)
-                oldest = min((each.sent for each in held.messages), default=now())
+                oldest = min((each.sent for each in held.messages if each.sent), default=now())
                 names = [each.name for each in post.objects]
                 age = max(0.0, now() - oldest)
                 told.read(ledger.db, queue.url, names, age=age, told=bool(post.settled), now=now())

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 ENVELOPES: Final = 4
 """How many may be in one another: EventBridge's event in SNS's envelope makes two."""
 
+KEY_BYTES: Final = 1_024
+"""The longest key in UTF-8 (S3 user guide, "Naming Amazon S3 objects")."""
+
+MOST_BYTES: Final = (1 << 63) - 1
+"""More than any object has: the largest number that the ledger holds."""
+
 CREATED: Final = ("ObjectCreated:", "s3:ObjectCreated:")
 RESTORED: Final = ("ObjectRestore:Completed", "s3:ObjectRestore:Completed")
 BRIDGED: Final = {"Object Created": False, "Object Restore Completed": True}
@@ -111,7 +117,15 @@ def _bridged(message: dict[str, Any]) -> Iterator[Told]:
 
 
 def _made(bucket: str, key: str, about: Mapping[Any, Any], etag: str, *, is_restored: bool) -> Told:
+    """The object, if there can be one: whoever may send to the queue may write what S3 would not."""
     match about.get("size"), about.get(etag):
-        case int(size), str(tag) if bucket and key and tag:
+        case int(size), str(tag) if key and tag and 0 <= size <= MOST_BYTES and _fits(key) and _fits(tag):
             return Told(bucket, key, size, f'"{tag.strip(chr(34))}"', is_restored)
-    raise Strange("does not tell the size and the ETag of its object")
+    raise Strange("does not tell key, size and ETag of an object")
+
+
+def _fits(text: str) -> bool:
+    try:
+        return len(text.encode()) <= KEY_BYTES
+    except UnicodeEncodeError:
+        return False

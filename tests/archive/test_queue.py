@@ -145,6 +145,10 @@ STRANGE: Final = {
     "no object": '{"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": 1}]}',
     "no record": '{"Records": [7]}',
     "no size": plain("k", Object(b"")).replace('"size"', '"length"'),
+    "a key of no text": bridged("k\ud800", Object(b"")),
+    "a key too long": plain("k" * 1_025, Object(b"")),
+    "no size at all": plain("k", Object(b"")).replace('"size": 0', '"size": -1'),
+    "a size too large": plain("k", Object(b"")).replace('"size": 0', f'"size": {1 << 70}'),
     "envelopes without end": published(published(published(published("{}")))),
 }
 
@@ -176,7 +180,7 @@ def test_any_text_is_strange_or_tells_of_nothing(body: str) -> None:
         assert told(body) == []
 
 
-@given(st.text(min_size=1, alphabet=st.characters(codec="utf-8")))
+@given(st.text(min_size=1, max_size=256, alphabet=st.characters(codec="utf-8")))
 def test_a_key_of_any_characters_is_the_same_in_every_envelope(key: str) -> None:
     about = Object(b"x")
     for envelope in ENVELOPES.values():
