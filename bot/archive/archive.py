@@ -258,7 +258,7 @@ class Archive:
 @dataclass(frozen=True, slots=True)
 class Received:
     """What became of a handful of a queue's messages: the ingest of what they told of; the messages by kind,
-    as `bot.archive.sqs.KINDS` has them; why some were left in the queue; whether it has no more."""
+    as `bot.archive.sqs.MESSAGE_KINDS` has them; why some were left in the queue; whether it has no more."""
 
     ingested: Ingested
     messages: Mapping[str, int]

@@ -38,7 +38,7 @@ MISSED: Final = timedelta(days=8)
 as its queue says, fourteen at most."""
 
 DAY_SECONDS: Final = 86_400.0
-NAMED: Final = 3
+NAMED_IN_LOG: Final = 3
 """How many files or messages a line of the log names."""
 
 
@@ -208,5 +208,5 @@ def _tell(done: Ingested) -> None:
 
 
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    more = f" and {len(names) - NAMED_IN_LOG} more" if len(names) > NAMED_IN_LOG else ""
+    return ", ".join(names[:NAMED_IN_LOG]) + more

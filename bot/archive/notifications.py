@@ -28,7 +28,7 @@ MOST_BYTES: Final = (1 << 63) - 1
 CREATED: Final = ("ObjectCreated:", "s3:ObjectCreated:")
 RESTORED: Final = ("ObjectRestore:Completed", "s3:ObjectRestore:Completed")
 BRIDGED: Final = {"Object Created": False, "Object Restore Completed": True}
-TEST: Final = "s3:TestEvent"
+TEST_EVENT: Final = "s3:TestEvent"
 
 
 class Strange(Exception):
@@ -54,7 +54,7 @@ class Told:
 def is_test(body: str) -> bool:
     """Whether S3 sent this to see whether it may: once, where somebody sets notifications up."""
     try:
-        return _unpacked(body).get("Event") == TEST
+        return _unpacked(body).get("Event") == TEST_EVENT
     except Strange:
         return False
 
@@ -62,7 +62,7 @@ def is_test(body: str) -> bool:
 def told(body: str) -> list[Told]:
     """The objects of a message; none where it tells something else, as a deletion. Strange."""
     message = _unpacked(body)
-    if message.get("Event") == TEST:
+    if message.get("Event") == TEST_EVENT:
         return []
     if message.get("source") == "aws.s3":
         return list(_bridged(message))

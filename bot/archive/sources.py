@@ -33,7 +33,7 @@ ARCHIVED_CLASSES: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """S3 storage classes of which an object must be restored before it can be read.
 Source: the S3 API reference, InvalidObjectState."""
 
-RESTORED: Final = "restored"
+RESTORED_STAMP: Final = "restored"
 """What marks an object that was restored, in its stamp."""
 
 NOT_REGULAR: Final = "not a regular file"
@@ -124,7 +124,7 @@ def find_told(
         if is_within(each, places, days):
             client = client or _client()
             item = {"Key": each.key, "Size": each.size, "ETag": each.etag}
-            restored = {"RestoreStatus": {"RestoreExpiryDate": RESTORED}} if each.is_restored else {}
+            restored = {"RestoreStatus": {"RestoreExpiryDate": RESTORED_STAMP}} if each.is_restored else {}
             _add_object(client, each.bucket, item | restored, found, leave_out)
     return _in_order(found)
 
@@ -334,7 +334,7 @@ def _object(client: Any, bucket: str, item: dict[str, Any]) -> Source:
         ):
             yield from body.iter_chunks(most)
 
-    stamp = f"{item['ETag']} {RESTORED}" if restored else item["ETag"]
+    stamp = f"{item['ETag']} {RESTORED_STAMP}" if restored else item["ETag"]
     modified = item["LastModified"].timestamp() if "LastModified" in item else 0.0
     return Source(name, item["Size"], stamp, read, modified)
 

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BATCH: Final = 10
+MESSAGES_A_CALL: Final = 10
 """The most messages of one call."""
 
-WAIT_SECONDS: Final = 2
+WAIT_FOR_MESSAGES_SECONDS: Final = 2
 """How long a call waits for a message. One that waits asks all of SQS's servers, one that does not only some:
 so that no message means that there is none."""
 
@@ -39,11 +39,11 @@ HOLD_AGAIN_SECONDS: Final = 300
 MOST_MESSAGES: Final = 1_000
 """How many are held at once: SQS lets 120,000 be hidden."""
 
-KINDS: Final = ("told", "test", "outside", "strange")
+MESSAGE_KINDS: Final = ("told", "test", "outside", "strange")
 """Of messages: that tell of a log file of ours; by which S3 tries whether it may send; that tell of other
 objects, or of what is no arrival; and those that are none of S3's."""
 
-HOST: Final = re.compile(
+REGION_IN_URL: Final = re.compile(
     r"^https?://(?:[^/]*\.)?(?:sqs(?:-fips)?\.([a-z0-9-]+)\.|([a-z0-9-]+)\.queue\.)(?:vpce\.)?(?:amazonaws|api)\."
 )
 """Where a queue's URL tells its Region. Source: AWS General Reference, "Amazon SQS endpoints and quotas"."""
@@ -51,13 +51,13 @@ HOST: Final = re.compile(
 NO_QUEUE: Final = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
 """The code by the query protocol, and by the JSON protocol."""
 
-ATTRIBUTES: Final = [
+QUEUE_ATTRIBUTES: Final = [
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "MessageRetentionPeriod",
     "RedrivePolicy",
 ]
-SETTING: Final = "Check TLS_AUDIT_LOGS_QUEUE."
+CHECK_QUEUE: Final = "Check TLS_AUDIT_LOGS_QUEUE."
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Queue:
     @property
     def region(self) -> str:
         """The Region that the URL tells; empty where it tells none."""
-        found = HOST.match(self.url)
+        found = REGION_IN_URL.match(self.url)
         return (found[1] or found[2] or "") if found else ""
 
     @cached_property
@@ -112,8 +112,8 @@ class Queue:
         with self._errors("sqs:ReceiveMessage"):
             got = self._client.receive_message(
                 QueueUrl=self.url,
-                MaxNumberOfMessages=BATCH,
-                WaitTimeSeconds=WAIT_SECONDS,
+                MaxNumberOfMessages=MESSAGES_A_CALL,
+                WaitTimeSeconds=WAIT_FOR_MESSAGES_SECONDS,
                 VisibilityTimeout=VISIBLE_SECONDS,
                 MessageSystemAttributeNames=["SentTimestamp"],
             )
@@ -148,9 +148,9 @@ class Queue:
     def about(self) -> About:
         """What SQS says of it."""
         with self._errors("sqs:GetQueueAttributes"):
-            answer = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=ATTRIBUTES)
+            answer = self._client.get_queue_attributes(QueueUrl=self.url, AttributeNames=QUEUE_ATTRIBUTES)
         told: Mapping[str, str] = answer.get("Attributes", {})
-        waiting, hidden, kept = (int(told.get(name, 0)) for name in ATTRIBUTES[:3])
+        waiting, hidden, kept = (int(told.get(name, 0)) for name in QUEUE_ATTRIBUTES[:3])
         return About(waiting, hidden, kept, "RedrivePolicy" in told)
 
     @contextmanager
@@ -167,11 +167,11 @@ class Queue:
             ) from error
         except NoRegionError as error:
             raise UserError(
-                f"The queue's URL {self.url} tells no Region.", f"{SETTING} Or set AWS_DEFAULT_REGION."
+                f"The queue's URL {self.url} tells no Region.", f"{CHECK_QUEUE} Or set AWS_DEFAULT_REGION."
             ) from error
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in NO_QUEUE:
-                raise UserError(f"There is no queue {self.url}.", SETTING) from error
+                raise UserError(f"There is no queue {self.url}.", CHECK_QUEUE) from error
             raise EngineError(
                 f"SQS refused the queue {self.url}: {error}.",
                 f"The credentials need {action}, and the queue's policy must not deny it.",
@@ -238,8 +238,8 @@ def sort(messages: Iterable[Message], is_ours: Callable[[Told], bool]) -> Post:
 
 def _batches(messages: Sequence[Message], **more: int) -> Iterator[list[dict[str, Any]]]:
     """As the entries of calls; ids have to differ within a call only."""
-    for at in range(0, len(messages), BATCH):
+    for at in range(0, len(messages), MESSAGES_A_CALL):
         yield [
             {"Id": str(number), "ReceiptHandle": each.handle, **more}
-            for number, each in enumerate(messages[at : at + BATCH])
+            for number, each in enumerate(messages[at : at + MESSAGES_A_CALL])
         ]

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 UNTOLD_SECONDS: Final = 3_600.0
 """S3 tells within seconds as a rule, and a minute or longer at times (user guide, "Event notifications")."""
 
-KEPT_SECONDS: Final = 8 * 86_400.0
+UNTOLD_KEPT_SECONDS: Final = 8 * 86_400.0
 """How long it is known what was never told."""
 
-SCHEMA: Final = """
+TOLD_SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS queues (url TEXT PRIMARY KEY, since REAL, read REAL, age REAL, told REAL);
 CREATE TABLE IF NOT EXISTS untold (url TEXT, name TEXT, found REAL, PRIMARY KEY (url, name));
 """
@@ -44,7 +44,7 @@ def state(db: sqlite3.Connection, url: str, now: float) -> QueueState | None:
         return None
     found = db.execute("SELECT since, read, age, told FROM queues WHERE url = ?", [url]).fetchone()
     query = "SELECT name FROM untold WHERE url = ? AND found BETWEEN ? AND ? ORDER BY name"
-    names = db.execute(query, [url, now - KEPT_SECONDS, now - UNTOLD_SECONDS])
+    names = db.execute(query, [url, now - UNTOLD_KEPT_SECONDS, now - UNTOLD_SECONDS])
     if not found:
         return None
     since, read_at, age, told_at = found
@@ -56,7 +56,7 @@ def read(
 ) -> None:
     """Write down that a queue was read until there was nothing in it or we had enough: which files it told,
     the `age` of its oldest message, whether S3 had told anything at all."""
-    db.executescript(SCHEMA)
+    db.executescript(TOLD_SCHEMA)
     with db:
         db.execute("INSERT OR IGNORE INTO queues VALUES (?, ?, ?, 0, 0)", [url, now, now])
         db.execute("UPDATE queues SET read = ?, age = ? WHERE url = ?", [now, age, url])
@@ -72,5 +72,5 @@ def listed(db: sqlite3.Connection, url: str, found: Iterable[tuple[str, float]],
         return
     untold = [(url, name, now) for name, moment in found if moment >= known.since]
     with db:
-        db.execute("DELETE FROM untold WHERE found < ?", [now - KEPT_SECONDS])
+        db.execute("DELETE FROM untold WHERE found < ?", [now - UNTOLD_KEPT_SECONDS])
         db.executemany("INSERT OR IGNORE INTO untold VALUES (?, ?, ?)", untold)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote_plus
 
@@ -27,10 +29,10 @@ from tests.doubles import sqs as double
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from bot.archive.archive import Received
 
+ROOT: Final = Path(__file__).parents[2]
 PLACE: Final = "s3://trail/AWSLogs/"
 START: Final = datetime(2026, 11, 9, 10, 5, tzinfo=UTC)
 ODD_KEY: Final = "AWSLogs/a + b/100%/ü&=?/2026/11/09/x~y.json.gz"
@@ -459,6 +461,19 @@ def test_what_sqs_refuses_is_said_in_words(served: double.SQS) -> None:
         assert action in refused.value.hint
     served.denied.clear()
     assert queue.about() == sqs.About(0, 0, 345_600, has_redrive=False)
+
+
+def test_the_documented_policy_is_what_is_called_and_no_more() -> None:
+    documented = (ROOT / "docs" / "logs.md").read_text(encoding="utf-8")
+    policies = [json.loads(each) for each in re.findall(r"```json\n(.*?)```", documented, re.S)]
+    allowed = {
+        action
+        for policy in policies
+        for statement in policy.get("Statement", ())
+        for action in statement["Action"]
+        if "sqs:" in action
+    }
+    assert allowed == set(re.findall(r"sqs:[A-Z]\w+", Path(sqs.__file__).read_text(encoding="utf-8")))
 
 
 def test_a_queue_that_was_never_read_has_no_state(archive: Archive, clock: Time) -> None:

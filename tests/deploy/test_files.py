@@ -212,7 +212,7 @@ def test_the_tasks_role_may_what_the_bot_says_it_needs_and_no_more(
     assert sorted(may["Action"]) == sorted(needs["Action"])
     assert (may["Resource"], needs["Resource"]) == ("EventDataStore", [STORE])
 
-    (policy,) = re.findall(
+    policy, *_ = re.findall(
         r"```json\n(.*?)```", (ROOT / "docs" / "logs.md").read_text(encoding="utf-8"), re.S
     )
     documented = {each["Action"] for each in json.loads(policy)["Statement"]}

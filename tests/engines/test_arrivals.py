@@ -95,4 +95,4 @@ def test_a_queue_that_cannot_be_asked_fails_and_the_archive_is_looked_at_nonethe
     engine = Local(archive, memory="1GB", seconds=9, at_once=1, logs_queue=url, now=clock)
     first, *others = engine.checks(is_default=True)
     assert (first.passed, [each.what[:19] for each in others]) == (False, ["the embedded engine"])
-    assert sqs.SETTING in first.mend or "sqs:GetQueueAttributes" in first.mend
+    assert sqs.CHECK_QUEUE in first.mend or "sqs:GetQueueAttributes" in first.mend

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from bot.archive.archive import Archive
 
-NAMED: Final = 3
+UNTOLD_NAMED: Final = 3
 IDLE: Final = timedelta(minutes=20)
 """`serve` reads the queue every five minutes, and longer only where there is much to read."""
 BEHIND: Final = timedelta(hours=1)
-HOW: Final = "docs/logs.md says how S3 is told to."
+HOW_S3_IS_TOLD: Final = "docs/logs.md says how S3 is told to."
 
 
 def checks(archive: Archive, url: str, now: float) -> Iterator[Check]:
@@ -35,7 +35,7 @@ def checks(archive: Archive, url: str, now: float) -> Iterator[Check]:
         yield Check(
             f"the queue {queue.name} has no dead letters: what is none of S3's comes again for {kept}",
             True,
-            f"Give it a redrive policy: {HOW}",
+            f"Give it a redrive policy: {HOW_S3_IS_TOLD}",
             warns=True,
         )
     if state is None:
@@ -53,15 +53,15 @@ def checks(archive: Archive, url: str, now: float) -> Iterator[Check]:
         yield Check(
             f"S3 never told the queue {queue.name} anything, not even that it may",
             True,
-            f"Set up the bucket's notifications: {HOW}",
+            f"Set up the bucket's notifications: {HOW_S3_IS_TOLD}",
             warns=True,
         )
     if state.untold:
-        names = first_of([literal(name) for name in state.untold], NAMED)
+        names = first_of([literal(name) for name in state.untold], UNTOLD_NAMED)
         yield Check(
             f"S3 never told of {counted(len(state.untold), 'file')} that a listing found and read: {names}",
             True,
-            f"Check which prefixes the bucket's notifications are for: {HOW}",
+            f"Check which prefixes the bucket's notifications are for: {HOW_S3_IS_TOLD}",
             warns=True,
         )
     elif state.told:
