@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from contextvars import ContextVar
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,9 @@ IANA = {
     "RC4-MD5": "TLS_RSA_WITH_RC4_128_MD5",
 }
 """OpenSSL's names of suites, and IANA's."""
+ASKED: ContextVar[date] = ContextVar("ASKED")
+"""The day of the question that is being answered."""
+
 NOTHING = {"", "-", "n/a", "none", "null", "unknown", "undefined"}
 
 
@@ -101,14 +105,15 @@ def answer(question: Question, records: Iterable[Record]) -> list[Row]:
     chosen = [record for record in chosen if all(_matches(each, record) for each in question.filters)]
     if question.policy is not None:
         chosen = [record for record in chosen if _breaks(question.policy, question.on, record)]
+    ASKED.set(question.on)
     rows = VIEWS[question.view.name](chosen)
     return rows if question.top is None else _top(question, rows)
 
 
 def _top(question: Question, rows: list[Row]) -> list[Row]:
     names = [column.name for column in question.view.columns]
-    if question.view.measure:
-        place = names.index(question.view.measure)
+    if question.view.top:
+        place = names.index(question.view.top)
         rows = sorted(rows, key=lambda row: -row[place])  # sorted keeps the view's order among equals
     return rows[: question.top]
 
@@ -507,6 +512,64 @@ def key_exchange(records: Sequence[Record]) -> list[Row]:
     return _ordered(((*key, _distinct(group, agent), len(group)) for key, group in groups.items()), 1, -5, 2)
 
 
+def support_of(record: Record) -> str | None:
+    return "out of support" if is_over(record, ASKED.get()) else None
+
+
+def _share(flags: Iterable[bool | None]) -> float | None:
+    said = [flag for flag in flags if flag is not None]
+    return 100.0 * (sum(said) / len(said)) if said else None
+
+
+def is_on_13(record: Record) -> bool | None:
+    return None if version(record) is None else version(record) == "TLSv1.3"
+
+
+def is_post_quantum(record: Record) -> bool | None:
+    return None if exchange(record) is None else not is_classical(record)
+
+
+def is_cnsa(record: Record) -> bool | None:
+    return None if exchange(record) is None else "MLKEM1024" in str(exchange(record))
+
+
+def is_held_back(record: Record) -> bool:
+    return is_on_13(record) is False or is_post_quantum(record) is False or bool(support_of(record))
+
+
+def readiness(records: Sequence[Record]) -> list[Row]:
+    return _ordered(
+        (
+            (
+                *key,
+                support_of(group[0]),
+                *(_share(map(is_so, group)) for is_so in (is_on_13, is_post_quantum, is_cnsa)),
+                sum(map(is_held_back, group)),
+                len(group),
+                sum(version(record) is not None for record in group),
+                sum(exchange(record) is not None for record in group),
+            )
+            for key, group in _group(records, account, service, agent).items()
+        ),
+        *(-8, -9, 1, 2, 3),
+    )
+
+
+def burn_down(records: Sequence[Record]) -> list[Row]:
+    return _ordered(
+        (
+            (
+                *key,
+                *(_share(map(is_so, group)) for is_so in (is_on_13, is_post_quantum, is_cnsa)),
+                _share(bool(support_of(record)) for record in group),
+                len(group),
+            )
+            for key, group in _group(records, lambda record: when(record).date()).items()
+        ),
+        1,
+    )
+
+
 def coverage_clients(records: Sequence[Record]) -> list[Row]:
     counted = {row[0]: row[:8] for row in coverage(records)}
     silent = {key: sum(map(has_no_agent, group)) for (key,), group in _group(records, service).items()}
@@ -552,4 +615,6 @@ VIEWS: dict[str, Callable[[Sequence[Record]], list[Row]]] = {
     "key-exchange": key_exchange,
     "coverage": coverage,
     "coverage-clients": coverage_clients,
+    "readiness": readiness,
+    "burn-down": burn_down,
 }

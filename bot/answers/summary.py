@@ -25,6 +25,9 @@ OLDEST_TAKEN: Final = "1.2"
 DISTINCT_CAP: Final = 100_000
 """Distinct values counted exactly; beyond, "over 100,000" says enough and keeps memory flat."""
 
+READINESS: Final = "readiness"
+"""The view of which not the calls are the news but how far they are."""
+
 _NOUNS: Final = {
     "arn": "by {} principal",
     "principal": "by {} principal",
@@ -87,6 +90,11 @@ def summarize(
         notes += ("More log files are being read right now.",)
     if table.row_count:
         totals = _totals(question, table, cap)
+        if question.view.name == READINESS and not partial:
+            from bot.answers import readiness  # as below
+
+            far = readiness.told(table)
+            totals, notes = far.headline, (*notes, *far.notes)
         headline = f"Partial: at least {totals}" if table.is_partial else totals
         from bot.answers import cards  # what clients are is read only where there are any
 

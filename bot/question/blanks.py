@@ -125,6 +125,16 @@ def classical() -> exp.Expr:
     return exchange_text().isin(*_all(CLASSICAL))
 
 
+def post_quantum() -> exp.Expr:
+    """True for a post-quantum key exchange; NULL or false where the event says none or another."""
+    return exchange_text().isin(*_all(POST_QUANTUM))
+
+
+def cnsa() -> exp.Expr:
+    """True for ML-KEM-1024; NULL or false where the event says no key exchange or another."""
+    return exchange_text().isin(*(text for name in CNSA for text in POST_QUANTUM[name]))
+
+
 def below_cnsa() -> exp.Expr:
     """True for any key exchange but ML-KEM-1024; NULL or false where the event says none or another."""
     below = {name: texts for name, texts in READABLE_EXCHANGES.items() if name not in CNSA}
@@ -249,6 +259,8 @@ BLANKS: Final[Mapping[str, Callable[[], exp.Expr]]] = {
     "unread": unread_version,
     "exchange": exchange,
     "classical": classical,
+    "pq": post_quantum,
+    "cnsa": cnsa,
     "suite": suite,
     "weakness": weakness,
     "host": host,

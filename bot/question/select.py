@@ -36,7 +36,7 @@ def build(question: Question, *, cap: int) -> exp.Select:
     """The SELECT that answers `question` with at most `cap` rows.
 
     It reads from `STORE`, or from the store the question names.
-    With `top`, the rows with the most calls come first; otherwise the view's own order holds.
+    With `top`, the rows with the most of what the view counts come first; otherwise its own order holds.
     """
     view = question.view
     select: exp.Select = view.select.copy()
@@ -44,11 +44,11 @@ def build(question: Question, *, cap: int) -> exp.Select:
         select.set("from_", exp.From(this=exp.Table(this=exp.to_identifier(question.store, quoted=True))))
     _fill(select, question)
     narrow(select, *(_predicate(filter_) for filter_ in question.filters))
-    if question.top is not None and view.measure:
-        by_measure = exp.Ordered(this=exp.column(view.measure), desc=True)
+    if question.top is not None and view.top:
+        most_first = exp.Ordered(this=exp.column(view.top), desc=True)
         order = select.args.get("order")
-        rest = [item for item in order.expressions if item.name != view.measure] if order else []
-        select.set("order", exp.Order(expressions=[by_measure, *rest]))
+        rest = [item for item in order.expressions if item.name != view.top] if order else []
+        select.set("order", exp.Order(expressions=[most_first, *rest]))
     select.set("limit", exp.Limit(expression=exp.Literal.number(min(question.top or cap, cap))))
     return select
 
@@ -60,7 +60,7 @@ def shape(question: Question) -> Hashable:
         (each.word, each.negated, each.values if _is_spelled(each) else tuple(map(_pattern, each.values)))
         for each in question.filters
     )
-    ordered = question.top is not None and bool(question.view.measure)
+    ordered = question.top is not None and bool(question.view.top)
     return question.view, question.policy, question.store, ordered, filters
 
 
@@ -98,6 +98,7 @@ def _fill(select: exp.Select, question: Question) -> None:
         "start": lambda: exp.Literal.string(f"{window.start:%Y-%m-%d %H:%M:%S}"),
         "end": lambda: exp.Literal.string(f"{window.end:%Y-%m-%d %H:%M:%S}"),
         "outdated": lambda: _outdated(question.policy, question.on),
+        "unsupported": lambda: _unsupported(question.on),
     }
     for placeholder in list(select.find_all(exp.Placeholder)):
         if placeholder.name in asked:
@@ -107,13 +108,24 @@ def _fill(select: exp.Select, question: Question) -> None:
 
 
 MANY_LIKES: Final = 8
-"""Fewer LIKEs of one text are left as they are."""
+"""Fewer LIKEs of one text, and fewer texts in a list, are left as they are."""
 
 
 def shorten(tree: exp.Expr) -> None:
-    """Within `tree`, say many LIKEs of one text as one regular expression, for an engine that takes no long
-    statements. DuckDB is better off without: it tries a LIKE once for each text of a column's dictionary.
+    """Within `tree`, say many texts that one is compared with as one regular expression, for an engine that
+    takes no long statements. DuckDB is better off without: it tries a LIKE once for each text of a column's
+    dictionary.
     """
+    _shorten_likes(tree)
+    for listed in list(tree.find_all(exp.In)):
+        texts = [each.name for each in listed.expressions if isinstance(each, exp.Literal) and each.is_string]
+        is_plain = len(texts) == len(listed.expressions) and not any("%" in text for text in texts)
+        if is_plain and len(texts) >= MANY_LIKES:
+            text = exp.Literal.string(as_regex(texts))
+            listed.replace(exp.RegexpLike(this=listed.this.copy(), expression=text))
+
+
+def _shorten_likes(tree: exp.Expr) -> None:
     for either in list(tree.find_all(exp.Or)):
         if isinstance(either.parent, exp.Or):
             continue
@@ -130,9 +142,9 @@ def shorten(tree: exp.Expr) -> None:
 
 
 def shortened(condition: exp.Expr) -> exp.Expr:
-    """A copy of `condition`, in which `shorten` was at work."""
+    """A copy of `condition`, in which many LIKEs of one text are one regular expression."""
     within = exp.paren(condition)
-    shorten(within)
+    _shorten_likes(within)
     return within
 
 
@@ -155,10 +167,15 @@ def _outdated(policy: Policy | None, on: date) -> exp.Expr:
     if policy.kx is not None:
         clauses.append(blanks.classical() if policy.kx == "classical" else blanks.below_cnsa())
     if policy.sdk is not None:
-        from bot.clients import support  # its rows are read where they are asked for
-
-        clauses.append(blanks.agent_is(support.clause(on if policy.sdk == "eol" else on + support.SOON)))
+        clauses.append(_unsupported(on, soon=policy.sdk == "eol-in-90d"))
     return exp.paren(exp.or_(*clauses, copy=False), copy=False) if clauses else blanks.version_in(VERSIONS)
+
+
+def _unsupported(on: date, *, soon: bool = False) -> exp.Expr:
+    """True for a call of a client that is out of support on that day, or `soon` will be."""
+    from bot.clients import support  # its rows are read where they are asked for
+
+    return blanks.agent_is(support.clause(on + support.SOON if soon else on))
 
 
 def _older_than(version: str) -> list[str]:

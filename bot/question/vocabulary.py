@@ -50,6 +50,7 @@ VIEW_NAMES: Final = {
         "key-exchange": "kx key-exchanges",
         "callers": "access-key access-keys accesskey key keys",
         "coverage": "covered",
+        "readiness": "ready",
     }.items()
     for name in names.split()
 }
@@ -91,7 +92,7 @@ NEGATIONS: Final = frozenset(
     {"not", "no", "nor", "but", "except", "without", "never", "neither", "excluding", "unless", "isn't"}
 )
 VIEWS_OF_THEIR_OWN: Final = frozenset(
-    {"versions", "ciphers", "trend", "coverage", "key-exchange", "findings"}
+    {"versions", "ciphers", "trend", "coverage", "key-exchange", "findings", "readiness", "burn-down"}
 )
 """Views that no other view can stand in for."""
 NEAR_MISSES: Final = frozenset(

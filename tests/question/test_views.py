@@ -53,6 +53,17 @@ def test_the_views_of_aws_keep_its_columns_and_their_order() -> None:
     )
 
 
+def test_a_view_names_the_column_of_which_the_most_come_first() -> None:
+    counted = GOOD.replace(
+        "COUNT(*) AS numCalls", "COUNT(*) AS numCalls, COUNT(DISTINCT userAgent) AS numClients"
+    )
+
+    assert views.parse("mine", GOOD, where="mine.sql").top == "numCalls"
+    assert views.parse("mine", f"-- top: numClients\n{counted}", where="mine.sql").top == "numClients"
+    with pytest.raises(UserError, match="`top:` takes a column of whole numbers"):
+        views.parse("mine", f"-- top: awsRegion\n{counted}", where="mine.sql")
+
+
 def test_a_folder_of_ones_own_adds_views_without_code(tmp_path: Path) -> None:
     (tmp_path / "my-regions.sql").write_text(GOOD)
 
