@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from bot.answers import belief
 from bot.answers.belief import Belief
 from bot.answers.coverage import Coverage
 from bot.digests import changes
 from bot.digests.changes import Entry, Period  # noqa: TC001 - msgspec reads Report's types
+from bot.event_schema import AGENT
 from bot.table import Column, Table
 from bot.wording import WEEKDAYS, counted, month_day, number, short_service, span, weekday_date
 
@@ -91,6 +93,9 @@ class Report:
     """What was not read, or does not say what was asked, in sentences: with them, nothing is all clear."""
     read: datetime | None = None
     """When the lake was asked; None in reports of version 2."""
+    mute: str | None = None
+    """What events have to say to be counted, where not one of them says it; nothing where some do. None in
+    reports from before SDKs were asked, where only TLS was."""
 
 
 def to_json(report: Report) -> str:
@@ -133,11 +138,14 @@ def headline(report: Report, today: date, zone: tzinfo) -> str:
     """The digest in one line, for readers in `zone` whose date is `today`. It never claims what it cannot."""
     when, what = f"{_about(report)}, {_when(report, today)}", _counts(report)
     read = counted(report.events, "event")
-    if report.calls == 0 and report.without_tls >= report.events:
-        nothing = "no event at all was read" if report.events == 0 else f"none of {read} carries TLS details"
+    if report.calls == 0 and belief.is_mute(report):
+        is_of_clients = report.mute == AGENT
+        lack = f"none of {read} {'names its client' if is_of_clients else 'carries TLS details'}"
+        nothing = lack if report.events else "no event at all was read"
         before = f" From before: {what}." if what else ""
         again = f" The next digest asks for {_this(report)} again." if report.events == 0 else ""
-        return f"{DOUBTED} {when}: {nothing}, so this says nothing about old TLS.{before}{again}"
+        old = "old SDKs" if is_of_clients else "old TLS"
+        return f"{DOUBTED} {when}: {nothing}, so this says nothing about {old}.{before}{again}"
     if report.calls or any(entry.change != "resolved" for entry in report.entries):
         return f"{FINDINGS} {when}: {_findings_and_calls(report, what)}"
     no_call = f"no {report.subject.replace('calls', 'call', 1)} in {read}"

@@ -85,6 +85,8 @@ class Scan:
     """The newest event of all."""
     doubts: tuple[str, ...] = ()
     """Why a zero of it is none that can be believed, but for an early end, in sentences."""
+    mute: str | None = None
+    """As in a `Report`."""
 
 
 def windows(digest: Digest, day: date) -> tuple[Window, Window]:
@@ -118,8 +120,9 @@ def from_tables(
     engine knows of the sources of its period."""
     covered = coverage.from_table(tables["coverage"])
     since = coverage.from_table(tables["since"]) if "since" in tables else None
+    mute = belief.mute(question, covered)
     # where no event says anything, the headline does
-    said = covered if covered.events > covered.without_tls else None
+    said = None if mute else covered
     newest = [each.newest for each in (covered, since) if each is not None and each.newest is not None]
     return Scan(
         asked=asked,
@@ -131,6 +134,7 @@ def from_tables(
         ),
         events=covered.events,
         without_tls=covered.without_tls,
+        mute=mute,
         silent=covered.silent,
         ended=covered.newest,
         newest=max(newest, default=None),
@@ -186,8 +190,7 @@ def report(
     zone = ZoneInfo(digest.schedule.zone)
     start, end = digest.period(day)
     ends = digest.schedule.start_of(end)
-    has_tls = scan.events > scan.without_tls
-    whole = has_tls and scan.ended is not None and ends - scan.ended <= stale_after
+    whole = not belief.is_mute(scan) and scan.ended is not None and ends - scan.ended <= stale_after
     period = Period(start, end, trusted=whole)
     compared = compare(
         remembered,
@@ -216,6 +219,7 @@ def report(
         late=max(0, late),
         events=scan.events,
         without_tls=scan.without_tls,
+        mute=scan.mute,
         silent=scan.silent,
         newest=scan.newest,
         stale=silence if silence is not None and silence > stale_after else None,

@@ -247,6 +247,18 @@ def test_events_without_tls_details_prove_nothing() -> None:
     )
 
 
+def test_who_asks_about_sdks_is_told_of_sdks() -> None:
+    asked = {"subject": "calls with an SDK out of support", "calls": 0, "trusted": False}
+    silent = report(**asked, events=1_000, without_tls=1_000, mute="client")
+    told = report(**{**asked, "trusted": True}, events=1_000, without_tls=1_000, mute="")
+
+    assert headline(silent).endswith(
+        "none of 1,000 events names its client, so this says nothing about old SDKs."
+    )
+    assert "TLS" not in headline(told).partition(":")[0]
+    assert "says nothing" not in headline(told)
+
+
 def test_a_day_whose_events_end_early_is_not_all_clear() -> None:
     told = report(trusted=False, newest=datetime(2026, 11, 22, 13, 2, tzinfo=UTC))
     assert headline(told) == (

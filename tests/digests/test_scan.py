@@ -171,6 +171,7 @@ def test_the_answers_become_one_reading(ask: Callable[..., Question], catalogue:
         complete=True,
         events=100,
         without_tls=11,
+            mute="",
         silent=("tax",),
         ended=last,
         newest=NOW,
@@ -329,6 +330,11 @@ def test_silence_means_something_where_events_came_nearly_to_the_end(
 def test_events_without_tls_details_are_not_trusted() -> None:
     assert not reported(whole(0, without_tls=1_000))[0].period.trusted
     assert not reported(whole(0, events=0, without_tls=0))[0].period.trusted
+
+
+def test_who_asks_about_sdks_needs_no_tls_details_but_names() -> None:
+    assert reported(whole(0, without_tls=1_000, mute=""))[0].period.trusted
+    assert not reported(whole(0, without_tls=0, mute="client"))[0].period.trusted
 
 
 def test_an_untrusted_day_resolves_nothing_and_a_trusted_one_does() -> None:
