@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -92,8 +93,8 @@ IANA = {
     "RC4-MD5": "TLS_RSA_WITH_RC4_128_MD5",
 }
 """OpenSSL's names of suites, and IANA's."""
-ASKED: ContextVar[date] = ContextVar("ASKED")
-"""The day of the question that is being answered."""
+ASKED: ContextVar[Question] = ContextVar("ASKED")
+"""The question that is being answered."""
 
 NOTHING = {"", "-", "n/a", "none", "null", "unknown", "undefined"}
 
@@ -105,7 +106,7 @@ def answer(question: Question, records: Iterable[Record]) -> list[Row]:
     chosen = [record for record in chosen if all(_matches(each, record) for each in question.filters)]
     if question.policy is not None:
         chosen = [record for record in chosen if _breaks(question.policy, question.on, record)]
-    ASKED.set(question.on)
+    ASKED.set(question)
     rows = VIEWS[question.view.name](chosen)
     return rows if question.top is None else _top(question, rows)
 
@@ -513,7 +514,7 @@ def key_exchange(records: Sequence[Record]) -> list[Row]:
 
 
 def support_of(record: Record) -> str | None:
-    return "out of support" if is_over(record, ASKED.get()) else None
+    return "out of support" if is_over(record, ASKED.get().on) else None
 
 
 def _share(flags: Iterable[bool | None]) -> float | None:
@@ -570,6 +571,47 @@ def burn_down(records: Sequence[Record]) -> list[Row]:
     )
 
 
+def endpoint_lack(record: Record) -> str | None:
+    """What the endpoint of a call lacks."""
+    named = (host(record) or "").split(":")[0]
+    labels = named.split(".")
+    if service(record) == "s3.amazonaws.com":
+        if ".s3." in named and named.endswith((".vpce.amazonaws.com", ".vpce.amazonaws.com.cn")):
+            return "TLS 1.3"
+        if named.endswith(".accesspoint.s3-global.amazonaws.com"):
+            return "TLS 1.3"
+    if service(record) == "kms.amazonaws.com":
+        if named.startswith("kms-fips.us-gov-"):
+            return "ML-KEM"
+        if labels[0] == "kms" and named.endswith(".amazonaws.com.cn"):
+            return "ML-KEM"
+    of_s3 = [at for at, label in enumerate(labels) if label == "s3" or label.startswith("s3-")]
+    marks = labels[of_s3[-1] : of_s3[-1] + 1] if of_s3 else labels[:-2]
+    if named.endswith((".amazonaws.com", ".api.aws")) and any(
+        mark == "fips" or mark.endswith("-fips") for mark in marks
+    ):
+        return "ML-KEM"
+    return None
+
+
+def is_of_the_endpoint(record: Record) -> bool:
+    """Whether a call that breaks the policy breaks it by nothing but what its endpoint lacks."""
+    policy, lack = ASKED.get().policy, endpoint_lack(record)
+    if policy is None or lack is None:
+        return False
+    if policy.kx is None and not (policy.min_tls == "1.3" and lack == "TLS 1.3"):
+        return False
+    floor = "1.2" if lack == "TLS 1.3" and policy.min_tls == "1.3" else policy.min_tls
+    alone = replace(policy, min_tls=floor, kx=None)
+    return alone == type(policy)(min_tls=None) or not _breaks(alone, ASKED.get().on, record)
+
+
+def endpoints(records: Sequence[Record]) -> list[Row]:
+    limited = [record for record in records if is_of_the_endpoint(record)]
+    groups = _group(limited, service, host, role_or_principal, agent)
+    return _ordered(((*key, len(group)) for key, group in groups.items()), -5, 1, 2, 3, 4)
+
+
 def coverage_clients(records: Sequence[Record]) -> list[Row]:
     counted = {row[0]: row[:8] for row in coverage(records)}
     silent = {key: sum(map(has_no_agent, group)) for (key,), group in _group(records, service).items()}
@@ -617,4 +659,5 @@ VIEWS: dict[str, Callable[[Sequence[Record]], list[Row]]] = {
     "coverage-clients": coverage_clients,
     "readiness": readiness,
     "burn-down": burn_down,
+    "endpoints": endpoints,
 }

@@ -78,10 +78,17 @@ class Summary:
 
 
 def summarize(
-    question: Question, table: Table, coverage: Table | None, sources: Sources | None = None, *, cap: int
+    question: Question,
+    table: Table,
+    coverage: Table | None,
+    sources: Sources | None = None,
+    endpoints: Table | None = None,
+    *,
+    cap: int,
 ) -> Summary:
     """What `table` says about `question`; `coverage` is the answer of `select.coverage`, and `sources` what
-    the engine says of its own, None where it does not know."""
+    the engine says of its own, None where it does not know; `endpoints` that of `select.endpoints`, None
+    where that was not asked."""
     covered = None if coverage is None else coverages.from_table(coverage)
     partial = table.is_partial or (table.row_count == cap and table.row_count != question.top)
     verdict = belief.judge(question, rows=table.row_count, partial=partial, coverage=covered, sources=sources)
@@ -96,9 +103,13 @@ def summarize(
             far = readiness.told(table)
             totals, notes = far.headline, (*notes, *far.notes)
         headline = f"Partial: at least {totals}" if table.is_partial else totals
-        from bot.answers import cards  # what clients are is read only where there are any
+        from bot.answers import blame, cards  # what clients are is read only where there are any
 
-        to_do = cards.made(question, table)
+        limited = blame.from_table(endpoints)
+        notes += limited.words()
+        # of a part of the calls nobody knows whether they are all of a client's
+        whole = not partial and question.top is None
+        to_do = cards.made(question, table, limited if whole else blame.NO_BLAME)
         return Summary(headline, "", covered, (*notes, *verdict.words), verdict=verdict, cards=to_do)
     proof = _proof(question, covered) if verdict.belief is Belief.BELIEVED else " ".join(verdict.words)
     return Summary(_nothing(question, verdict), proof, covered, notes, verdict=verdict)

@@ -14,6 +14,8 @@ else NULL: `:version` (in CloudTrail's spelling), `:unread` (a text in place of 
 `:suite`, `:weakness` (why the suite is weak), `:exchange` (the key exchange), `:classical`, `:pq` and `:cnsa`
 (whether that is not post-quantum, whether it is, whether it is ML-KEM-1024), `:host`, `:agent`,
 `:unsupported` (whether its client calls itself an SDK that is out of support on the day of the question).
+`:limited`, in place of `:outdated`, is whether a call breaks the policy by nothing but what its endpoint
+lacks.
 `:principal` and `:role` (a role in place of its sessions) are never NULL.
 
 Views keep to what every engine shares: one SELECT without WITH, joins, subqueries or LIMIT, and an
@@ -40,7 +42,9 @@ if TYPE_CHECKING:
 
 
 SHIPPED: Final = Path(__file__).parents[1] / "views"
-PLACEHOLDERS: Final = TEXT_BLANKS | {"start", "end", "outdated", "classical", "pq", "cnsa", "unsupported"}
+PLACEHOLDERS: Final = TEXT_BLANKS | {
+    *("start", "end", "outdated", "limited", "classical", "pq", "cnsa", "unsupported")
+}
 CHART_KINDS: Final = frozenset({"bar", "line", "pie"})
 RESERVED: Final = frozenset(
     {"cancel", "help", "last", "on", "past", "private", "runs"}
@@ -81,13 +85,17 @@ class View:
     columns: tuple[Column, ...]
     measure: str
     """The column that counts calls or events; empty where each row is one event."""
-    top: str
-    """The column of which the most come first, for `top=` and where not all rows are shown: `measure`, where
-    the view names no other."""
     has_policy: bool
     """Whether the SQL says `:outdated`. A view without it refuses policy words."""
     narrows: bool = False
     """Whether the SQL leaves out calls for a reason of its own, so that no rows do not mean no calls."""
+    first: str = ""
+    """The column that the header names as `top`; empty for the calls."""
+
+    @property
+    def top(self) -> str:
+        """The column of which the most come first, with `top=` and where not all rows are shown."""
+        return self.first or self.measure
 
 
 def load(own: Path | None = None) -> dict[str, View]:
@@ -148,9 +156,8 @@ def parse(name: str, text: str, *, where: str) -> View:
     _check_columns(select, broken)
     _check_functions(select, broken)
     columns = tuple(_promised(projection, broken) for projection in select.expressions)
-    measure = _measure(select)
-    top = header.get("top", measure)
-    if top and Column(top, "INTEGER") not in columns:
+    first = header.get("top", "")
+    if first and Column(first, "INTEGER") not in columns:
         raise broken("`top:` takes a column of whole numbers")
     placeholders = _placeholders(select)
     forget_lines(select)
@@ -163,10 +170,10 @@ def parse(name: str, text: str, *, where: str) -> View:
         chart=_read_chart(header.get("chart"), columns, broken),
         select=select,
         columns=columns,
-        measure=measure,
-        top=top,
-        has_policy="outdated" in placeholders,
+        measure=_measure(select),
+        has_policy=bool({"outdated", "limited"} & placeholders),
         narrows=select.args.get("having") is not None or not _said(select) <= {":outdated", *_WINDOW},
+        first=first,
     )
 
 

@@ -51,6 +51,7 @@ VIEW_NAMES: Final = {
         "callers": "access-key access-keys accesskey key keys",
         "coverage": "covered",
         "readiness": "ready",
+        "endpoints": "endpoint",
     }.items()
     for name in names.split()
 }
@@ -92,7 +93,17 @@ NEGATIONS: Final = frozenset(
     {"not", "no", "nor", "but", "except", "without", "never", "neither", "excluding", "unless", "isn't"}
 )
 VIEWS_OF_THEIR_OWN: Final = frozenset(
-    {"versions", "ciphers", "trend", "coverage", "key-exchange", "findings", "readiness", "burn-down"}
+    {
+        "versions",
+        "ciphers",
+        "trend",
+        "coverage",
+        "key-exchange",
+        "findings",
+        "readiness",
+        "burn-down",
+        "endpoints",
+    }
 )
 """Views that no other view can stand in for."""
 NEAR_MISSES: Final = frozenset(
