@@ -96,6 +96,8 @@ class Report:
     mute: str | None = None
     """What events have to say to be counted, where not one of them says it; nothing where some do. None in
     reports from before SDKs were asked, where only TLS was."""
+    limited: int = 0
+    """Of the calls, those that are outdated by nothing but what their endpoint lacks."""
 
 
 def to_json(report: Report) -> str:
@@ -243,6 +245,10 @@ def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:
     if not report.complete:
         findings = counted(sum(entry.calls > 0 for entry in report.entries), "finding")
         sentences.append(f"Only the {findings} with the most calls are told; nothing counts as resolved.")
+    if report.limited:
+        group = sum(entry.finding.limited for entry in report.entries if entry.calls)
+        alone = f", among them all of {counted(group, 'finding')}" if group else ""
+        sentences.append(f"The endpoint offers no more: {counted(report.limited, 'call')}{alone}.")
     if report.late > 0:
         more = counted(report.late, "more call")
         sentences.append(f"{more} for {_before_words(report, today)} arrived since.")
@@ -331,8 +337,15 @@ def _row(report: Report, entry: Entry) -> Row:
         entry.before,
         finding.since,
         entry.day,
-        "; ".join(filter(None, (entry.note, silent))) or None,
+        "; ".join(filter(None, (entry.note, _group(entry), silent))) or None,
     )
+
+
+def _group(entry: Entry) -> str:
+    """Whether its endpoint is to blame, and whether that is new: a finding that moves is not resolved."""
+    if entry.finding.limited:
+        return "moved: now its endpoint offers no more" if entry.moved else "its endpoint offers no more"
+    return "moved: not only its endpoint any more" if entry.moved else ""
 
 
 @dataclass(frozen=True, slots=True)

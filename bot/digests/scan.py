@@ -8,6 +8,7 @@ all; and what has come since, so that a trail that has stopped is noticed.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -57,12 +58,21 @@ class Row:
     last: datetime
     unnamed: int = 0
     """How many of its calls have a blank in place of a name; none are counted in what version 2 wrote."""
+    limited: int = 0
+    """How many of its calls are outdated by nothing but what their endpoint lacks."""
 
     def seen(self, zone: tzinfo) -> Seen:
         """The same by the dates of a zone."""
         first, last = self.first.astimezone(zone).date(), self.last.astimezone(zone).date()
         return Seen(
-            self.service, self.principal, self.client, self.calls, first, last, unnamed=self.unnamed > 0
+            self.service,
+            self.principal,
+            self.client,
+            self.calls,
+            first,
+            last,
+            unnamed=self.unnamed > 0,
+            limited=self.limited,
         )
 
 
@@ -107,6 +117,9 @@ def questions(
         "before": replace(question, window=before, top=FINDINGS_MOST),
         "coverage": select.coverage(question, views),
     }
+    endpoints = select.endpoints(question, views)
+    if endpoints is not None:
+        asked["endpoints"] = endpoints
     since = Window(question.window.end, now.replace(second=0, microsecond=0), label="", clipped=False)
     if since.start < since.end:
         asked["since"] = select.coverage(replace(question, window=since), views)
@@ -126,7 +139,7 @@ def from_tables(
     newest = [each.newest for each in (covered, since) if each is not None and each.newest is not None]
     return Scan(
         asked=asked,
-        rows=_rows(tables["answer"]),
+        rows=_grouped(_rows(tables["answer"]), tables.get("endpoints")),
         before=_rows(tables["before"]),
         complete=all(
             tables[name].row_count < FINDINGS_MOST and not tables[name].is_partial
@@ -153,6 +166,19 @@ def _rows(table: Table) -> tuple[Row, ...]:
         Row(service or "", principal or "", client or "", calls, first, last, *unnamed)
         for service, principal, client, first, last, calls, *unnamed in found
     )
+
+
+def _grouped(rows: tuple[Row, ...], endpoints: Table | None) -> tuple[Row, ...]:
+    """The rows, and how many of their calls `endpoints` has; None in a run from before an update."""
+    if endpoints is None or endpoints.is_partial:
+        return rows
+    places = [endpoints.index(name) for name in ("eventSource", "principal", "userAgent")]
+    calls: Counter[tuple[object, ...]] = Counter()
+    for row in endpoints.rows():
+        calls[tuple(row[at] or "" for at in places)] += cast(
+            "int", row[endpoints.index("numOutdatedTlsCalls")]
+        )
+    return tuple(replace(row, limited=calls[row.service, row.principal, row.client]) for row in rows)
 
 
 def to_json(scan: Scan) -> str:
@@ -220,6 +246,7 @@ def report(
         events=scan.events,
         without_tls=scan.without_tls,
         mute=scan.mute,
+        limited=sum(row.limited for row in scan.rows),
         silent=scan.silent,
         newest=scan.newest,
         stale=silence if silence is not None and silence > stale_after else None,

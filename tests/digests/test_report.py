@@ -247,6 +247,22 @@ def test_events_without_tls_details_prove_nothing() -> None:
     )
 
 
+def test_calls_of_the_endpoint_are_told_as_a_group_of_their_own() -> None:
+    plain = entry("open", calls=12)
+    limited = replace(plain, finding=replace(plain.finding, limited=True, client="other"))
+    told = report(plain, limited, replace(limited, moved=True), replace(plain, moved=True), limited=30)
+
+    assert notes(told)[0] == "The endpoint offers no more: 30 calls, among them all of 2 findings."
+    assert not reports.is_news(told), "nobody is mentioned for it"
+    with reports.table(told) as shown:
+        assert [row[-1] for row in shown.rows()] == [
+            None,
+            "its endpoint offers no more",
+            "moved: now its endpoint offers no more",
+            "moved: not only its endpoint any more",
+        ]
+
+
 def test_who_asks_about_sdks_is_told_of_sdks() -> None:
     asked = {"subject": "calls with an SDK out of support", "calls": 0, "trusted": False}
     silent = report(**asked, events=1_000, without_tls=1_000, mute="client")
