@@ -199,6 +199,7 @@ LABELS: Final = {
     "awsRegion": "Region",
     "cipherSuite": "Cipher suite",
     "day": "Day (UTC)",
+    "ec2RoleDelivery": "EC2 role delivery",
     "eventID": "Event id",
     "eventName": "Call",
     "eventSource": "Service",
@@ -226,6 +227,7 @@ LABELS: Final = {
     "sourceIPAddress": "Address",
     "tlsVersion": "TLS",
     "userAgent": "Client",
+    "vpcEndpointId": "VPC endpoint",
     "year_date": "Year",
 }
 """What people call AWS's columns; any other name is spelled out."""

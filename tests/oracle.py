@@ -612,6 +612,47 @@ def endpoints(records: Sequence[Record]) -> list[Row]:
     return _ordered(((*key, len(group)) for key, group in groups.items()), -5, 1, 2, 3, 4)
 
 
+def machines(records: Sequence[Record]) -> list[Row]:
+    def within(record: Record, *keys: str) -> Any:
+        found: Any = record
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        return found
+
+    federated = ("userIdentity", "sessionContext", "webIdFederationData")
+    subjects = ("token.actions.githubusercontent.com:sub", "gitlab.com:sub")
+
+    def provider(record: Record) -> Any:
+        said = identity("identityProvider")(record)
+        return within(record, *federated, "federatedProvider") if said is None else said
+
+    def subject(record: Record) -> Any:
+        if identity("type")(record) == "WebIdentityUser" and identity("userName")(record) is not None:
+            return identity("userName")(record)
+        said = (within(record, *federated, "attributes", key) for key in subjects)
+        return next((each for each in said if each is not None), None)
+
+    def of_account(record: Record) -> Any:
+        said = identity("accountId")(record)
+        return account(record) if said is None else said
+
+    groups = _group(
+        records,
+        service,
+        of_account,
+        identity("arn"),
+        lambda record: within(record, "userIdentity", "inScopeOf", "credentialsIssuedTo"),
+        provider,
+        subject,
+        lambda record: within(record, "userIdentity", "sessionContext", "ec2RoleDelivery"),
+        identity("invokedBy"),
+        lambda record: record.get("vpcEndpointId"),
+        address,
+        agent,
+    )
+    return _ordered(((*key, len(group)) for key, group in groups.items()), -12, *range(1, 12))
+
+
 def coverage_clients(records: Sequence[Record]) -> list[Row]:
     counted = {row[0]: row[:8] for row in coverage(records)}
     silent = {key: sum(map(has_no_agent, group)) for (key,), group in _group(records, service).items()}
@@ -660,4 +701,5 @@ VIEWS: dict[str, Callable[[Sequence[Record]], list[Row]]] = {
     "readiness": readiness,
     "burn-down": burn_down,
     "endpoints": endpoints,
+    "machines": machines,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from bot import wording
-from bot.answers import summary
+from bot.answers import machines, summary
 from bot.question import select
 
 COVERAGE_ROWS: Final = 100_000
@@ -73,6 +73,8 @@ def answer(
     """
     with ExitStack() as tables:
         table, paid = ask("answer")
+        if question.view.name == machines.VIEW:
+            table = machines.named(table)
         tables.enter_context(table)
         coverage = None
         if table.row_count == 0 or not engine.metered:

@@ -52,6 +52,7 @@ VIEW_NAMES: Final = {
         "coverage": "covered",
         "readiness": "ready",
         "endpoints": "endpoint",
+        "machines": "machine instance instances",
     }.items()
     for name in names.split()
 }
@@ -93,17 +94,8 @@ NEGATIONS: Final = frozenset(
     {"not", "no", "nor", "but", "except", "without", "never", "neither", "excluding", "unless", "isn't"}
 )
 VIEWS_OF_THEIR_OWN: Final = frozenset(
-    {
-        "versions",
-        "ciphers",
-        "trend",
-        "coverage",
-        "key-exchange",
-        "findings",
-        "readiness",
-        "burn-down",
-        "endpoints",
-    }
+    {"versions", "ciphers", "trend", "coverage", "key-exchange", "findings"}
+    | {"readiness", "burn-down", "endpoints", "machines"}
 )
 """Views that no other view can stand in for."""
 NEAR_MISSES: Final = frozenset(
