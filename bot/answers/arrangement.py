@@ -1,4 +1,5 @@
-"""How an answer is looked at, in Slack and in a terminal alike: calls and TLS in front, most calls on top."""
+"""How an answer is looked at, in Slack and in a terminal alike: calls (or what the view goes by) and TLS in
+front, the most on top."""
 
 from __future__ import annotations
 
@@ -46,6 +47,7 @@ def arranged(table: Table, view: View | None, most: int) -> Arrangement:
     names = [column.name for column in table.columns]
     is_about_tls = view is not None and view.has_policy
     first = [measure] if is_about_tls and measure is not None else []
+    first += [top] if top is not None and top != measure else []
     first += [names.index("tlsVersion")] if is_about_tls and "tlsVersion" in names else []
     places = (*first, *(at for at in range(len(names)) if at not in first))
     most_first = top is not None and view is not None and (view.has_policy or table.row_count > most)
