@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from bot.table import Row
 
-VIEW: Final = "machines"
-COLUMNS: Final = (Column("machine", "TEXT"), Column("ground", "TEXT"))
+MACHINES: Final = "machines"
+MACHINE_COLUMNS: Final = (Column("machine", "TEXT"), Column("ground", "TEXT"))
 
 
 def named(table: Table) -> Table:
@@ -27,7 +27,7 @@ def named(table: Table) -> Table:
 
     with table:
         made = Table(
-            (*COLUMNS, *table.columns),
+            (*MACHINE_COLUMNS, *table.columns),
             (_rows(batch, row) for batch in table.batches()),
             scanned=table.scanned,
         )

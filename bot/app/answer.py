@@ -73,7 +73,7 @@ def answer(
     """
     with ExitStack() as tables:
         table, paid = ask("answer")
-        if question.view.name == machines.VIEW:
+        if question.view.name == machines.MACHINES:
             table = machines.named(table)
         tables.enter_context(table)
         coverage = None

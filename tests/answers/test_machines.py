@@ -78,7 +78,7 @@ def test_nine_tenths_of_300_labelled_events_are_named_and_none_wrongly(
 
     named = wrong = 0
     with answering.answer(question, run, statements, engine=engine, cap=10_000) as answer:
-        assert answer.table.columns == (*machines.COLUMNS, *question.view.columns)
+        assert answer.table.columns == (*machines.MACHINE_COLUMNS, *question.view.columns)
         assert answer.table.row_count == EVENTS
         agents = answer.table.index("userAgent")
         for row in answer.table.rows():
