@@ -222,3 +222,6 @@ PRINCIPAL: Final = (
 
 ROLE: Final = "NULLIF(userIdentity.sessionContext.sessionIssuer.arn, '')"
 """The role of a session, which in findings stands for all its sessions; NULL for any other caller."""
+
+ANONYMOUS: Final = frozenset({"anonymous", "anonymous_principal"})
+"""How an event says that nobody signed its call, in small letters."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from contextvars import ContextVar
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +93,9 @@ IANA = {
     "RC4-MD5": "TLS_RSA_WITH_RC4_128_MD5",
 }
 """OpenSSL's names of suites, and IANA's."""
+ASKED: ContextVar[Question] = ContextVar("ASKED")
+"""The question that is being answered."""
+
 NOTHING = {"", "-", "n/a", "none", "null", "unknown", "undefined"}
 
 
@@ -101,14 +106,15 @@ def answer(question: Question, records: Iterable[Record]) -> list[Row]:
     chosen = [record for record in chosen if all(_matches(each, record) for each in question.filters)]
     if question.policy is not None:
         chosen = [record for record in chosen if _breaks(question.policy, question.on, record)]
+    ASKED.set(question)
     rows = VIEWS[question.view.name](chosen)
     return rows if question.top is None else _top(question, rows)
 
 
 def _top(question: Question, rows: list[Row]) -> list[Row]:
     names = [column.name for column in question.view.columns]
-    if question.view.measure:
-        place = names.index(question.view.measure)
+    if question.view.top:
+        place = names.index(question.view.top)
         rows = sorted(rows, key=lambda row: -row[place])  # sorted keeps the view's order among equals
     return rows[: question.top]
 
@@ -507,6 +513,146 @@ def key_exchange(records: Sequence[Record]) -> list[Row]:
     return _ordered(((*key, _distinct(group, agent), len(group)) for key, group in groups.items()), 1, -5, 2)
 
 
+def support_of(record: Record) -> str | None:
+    return "out of support" if is_over(record, ASKED.get().on) else None
+
+
+def _share(flags: Iterable[bool | None]) -> float | None:
+    said = [flag for flag in flags if flag is not None]
+    return 100.0 * (sum(said) / len(said)) if said else None
+
+
+def is_on_13(record: Record) -> bool | None:
+    return None if version(record) is None else version(record) == "TLSv1.3"
+
+
+def is_post_quantum(record: Record) -> bool | None:
+    return None if exchange(record) is None else not is_classical(record)
+
+
+def is_cnsa(record: Record) -> bool | None:
+    return None if exchange(record) is None else "MLKEM1024" in str(exchange(record))
+
+
+def is_held_back(record: Record) -> bool:
+    return is_on_13(record) is False or is_post_quantum(record) is False or bool(support_of(record))
+
+
+def readiness(records: Sequence[Record]) -> list[Row]:
+    return _ordered(
+        (
+            (
+                *key,
+                support_of(group[0]),
+                *(_share(map(is_so, group)) for is_so in (is_on_13, is_post_quantum, is_cnsa)),
+                sum(map(is_held_back, group)),
+                len(group),
+                sum(version(record) is not None for record in group),
+                sum(exchange(record) is not None for record in group),
+            )
+            for key, group in _group(records, account, service, agent).items()
+        ),
+        *(-8, -9, 1, 2, 3),
+    )
+
+
+def burn_down(records: Sequence[Record]) -> list[Row]:
+    return _ordered(
+        (
+            (
+                *key,
+                *(_share(map(is_so, group)) for is_so in (is_on_13, is_post_quantum, is_cnsa)),
+                _share(bool(support_of(record)) for record in group),
+                len(group),
+            )
+            for key, group in _group(records, lambda record: when(record).date()).items()
+        ),
+        1,
+    )
+
+
+def endpoint_lack(record: Record) -> str | None:
+    """What the endpoint of a call lacks."""
+    named = (host(record) or "").split(":")[0]
+    labels = named.split(".")
+    if service(record) == "s3.amazonaws.com":
+        if ".s3." in named and named.endswith((".vpce.amazonaws.com", ".vpce.amazonaws.com.cn")):
+            return "TLS 1.3"
+        if named.endswith(".accesspoint.s3-global.amazonaws.com"):
+            return "TLS 1.3"
+    if service(record) == "kms.amazonaws.com":
+        if named.startswith("kms-fips.us-gov-"):
+            return "ML-KEM"
+        if labels[0] == "kms" and named.endswith(".amazonaws.com.cn"):
+            return "ML-KEM"
+    of_s3 = [at for at, label in enumerate(labels) if label == "s3" or label.startswith("s3-")]
+    marks = labels[of_s3[-1] : of_s3[-1] + 1] if of_s3 else labels[:-2]
+    if named.endswith((".amazonaws.com", ".api.aws")) and any(
+        mark == "fips" or mark.endswith("-fips") for mark in marks
+    ):
+        return "ML-KEM"
+    return None
+
+
+def is_of_the_endpoint(record: Record) -> bool:
+    """Whether a call that breaks the policy breaks it by nothing but what its endpoint lacks."""
+    policy, lack = ASKED.get().policy, endpoint_lack(record)
+    if policy is None or lack is None:
+        return False
+    if policy.kx is None and not (policy.min_tls == "1.3" and lack == "TLS 1.3"):
+        return False
+    floor = "1.2" if lack == "TLS 1.3" and policy.min_tls == "1.3" else policy.min_tls
+    alone = replace(policy, min_tls=floor, kx=None)
+    return alone == type(policy)(min_tls=None) or not _breaks(alone, ASKED.get().on, record)
+
+
+def endpoints(records: Sequence[Record]) -> list[Row]:
+    limited = [record for record in records if is_of_the_endpoint(record)]
+    groups = _group(limited, service, host, role_or_principal, agent)
+    return _ordered(((*key, len(group)) for key, group in groups.items()), -5, 1, 2, 3, 4)
+
+
+def machines(records: Sequence[Record]) -> list[Row]:
+    def within(record: Record, *keys: str) -> Any:
+        found: Any = record
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        return found
+
+    federated = ("userIdentity", "sessionContext", "webIdFederationData")
+    subjects = ("token.actions.githubusercontent.com:sub", "gitlab.com:sub")
+
+    def provider(record: Record) -> Any:
+        said = identity("identityProvider")(record)
+        return within(record, *federated, "federatedProvider") if said is None else said
+
+    def subject(record: Record) -> Any:
+        if identity("type")(record) == "WebIdentityUser" and identity("userName")(record) is not None:
+            return identity("userName")(record)
+        said = (within(record, *federated, "attributes", key) for key in subjects)
+        return next((each for each in said if each is not None), None)
+
+    def of_account(record: Record) -> Any:
+        said = identity("accountId")(record)
+        return account(record) if said is None else said
+
+    groups = _group(
+        records,
+        service,
+        of_account,
+        identity("arn"),
+        lambda record: within(record, "userIdentity", "inScopeOf", "credentialsIssuedTo"),
+        provider,
+        subject,
+        lambda record: within(record, "userIdentity", "sessionContext", "ec2RoleDelivery"),
+        identity("invokedBy"),
+        lambda record: record.get("vpcEndpointId"),
+        address,
+        agent,
+    )
+    return _ordered(((*key, len(group)) for key, group in groups.items()), -12, *range(1, 12))
+
+
 def coverage_clients(records: Sequence[Record]) -> list[Row]:
     counted = {row[0]: row[:8] for row in coverage(records)}
     silent = {key: sum(map(has_no_agent, group)) for (key,), group in _group(records, service).items()}
@@ -552,4 +698,8 @@ VIEWS: dict[str, Callable[[Sequence[Record]], list[Row]]] = {
     "key-exchange": key_exchange,
     "coverage": coverage,
     "coverage-clients": coverage_clients,
+    "readiness": readiness,
+    "burn-down": burn_down,
+    "endpoints": endpoints,
+    "machines": machines,
 }

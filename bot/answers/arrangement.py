@@ -1,4 +1,5 @@
-"""How an answer is looked at, in Slack and in a terminal alike: calls and TLS in front, most calls on top."""
+"""How an answer is looked at, in Slack and in a terminal alike: calls (or what the view goes by) and TLS in
+front, the most on top."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ class Arrangement:
     places: tuple[int, ...]
     """Where the columns stand in the table, in the order in which they are shown."""
     rows: list[Row]
-    by_measure: bool
-    """Whether the rows are those with most calls, the most first."""
+    order: str
+    """Which rows come first, as in "most calls first"; nothing where they are in the view's own order."""
     by: str
     """What one row is, in a word, as in "by client"; perhaps nothing."""
 
@@ -42,15 +43,18 @@ def arranged(table: Table, view: View | None, most: int) -> Arrangement:
     Views of every call keep their order while all of their rows are shown. Without a view, all stays.
     """
     measure = table.index(view.measure) if view is not None and view.measure else None
+    top = table.index(view.top) if view is not None and view.top else None
     names = [column.name for column in table.columns]
     is_about_tls = view is not None and view.has_policy
     first = [measure] if is_about_tls and measure is not None else []
+    first += [top] if top is not None and top != measure else []
     first += [names.index("tlsVersion")] if is_about_tls and "tlsVersion" in names else []
     places = (*first, *(at for at in range(len(names)) if at not in first))
-    by_measure = measure is not None and view is not None and (view.has_policy or table.row_count > most)
+    most_first = top is not None and view is not None and (view.has_policy or table.row_count > most)
     rows = (
-        nlargest(most, table.rows(), key=lambda row: cast("int", row[cast("int", measure)]))
-        if by_measure
+        nlargest(most, table.rows(), key=lambda row: cast("int", row[cast("int", top)]))
+        if most_first
         else table.head[:most]
     )
-    return Arrangement(table.columns, places, rows, by_measure, view.by if view is not None else "")
+    order = f"most {table.columns[cast('int', top)].label.lower()} first" if most_first else ""
+    return Arrangement(table.columns, places, rows, order, view.by if view is not None else "")

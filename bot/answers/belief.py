@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from bot.event_schema import AGENT, CIPHER_SUITE, HOST, KEY_EXCHANGE, TLS_VERSION
 from bot.question.filters import FILTERS
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bot.answers.coverage import Coverage
     from bot.engines import Sources
-    from bot.question.question import Question
+    from bot.question.question import Policy, Question
 
 SAYING: Final = 0.5
 """Of the events read, the share that has to say what was asked for a zero to be believed. Events of many
@@ -62,6 +62,17 @@ SIGNS: Final = {
     Belief.DOUBTED: "⚠️",
 }
 """None of them stands without its word."""
+
+
+class Told(Protocol):
+    """What a digest read. `mute` is that of the function, None where only TLS was asked yet."""
+
+    @property
+    def events(self) -> int: ...
+    @property
+    def without_tls(self) -> int: ...
+    @property
+    def mute(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +138,32 @@ def doubts(
 
 def facts(question: Question) -> tuple[str, ...]:
     """What an event has to say for a question to know whether it is meant, of `coverage.SILENCES`."""
-    policy = question.policy
     asked = {fact for each in question.filters if (fact := FILTERS[each.word].tls_fact)}
-    if policy is not None:
-        clauses = {
-            TLS_VERSION: policy.min_tls is not None,
-            CIPHER_SUITE: policy.weak_cipher,
-            KEY_EXCHANGE: policy.kx is not None,
-            AGENT: policy.sdk is not None,
-        }
-        asked |= {fact for fact, holds in clauses.items() if holds}
+    if question.policy is not None:
+        asked |= set(_of_policy(question.policy))
     return tuple(fact for fact in (TLS_VERSION, CIPHER_SUITE, KEY_EXCHANGE, HOST, AGENT) if fact in asked)
+
+
+def mute(question: Question, coverage: Coverage) -> str:
+    """What events have to say to break the question's policy, where not one of them says anything of it;
+    nothing where some do. Who calls with which SDK is said without TLS details too."""
+    asked = (_of_policy(question.policy) if question.policy else ()) or (TLS_VERSION,)
+    return asked[0] if all(coverage.silent_on(fact) >= coverage.events for fact in asked) else ""
+
+
+def is_mute(told: Told) -> bool:
+    """Whether no event says anything of what was asked."""
+    return told.without_tls >= told.events if told.mute is None else bool(told.mute)
+
+
+def _of_policy(policy: Policy) -> tuple[str, ...]:
+    clauses = {
+        TLS_VERSION: policy.min_tls is not None,
+        CIPHER_SUITE: policy.weak_cipher,
+        KEY_EXCHANGE: policy.kx is not None,
+        AGENT: policy.sdk is not None,
+    }
+    return tuple(fact for fact, holds in clauses.items() if holds)
 
 
 def _silence(question: Question, coverage: Coverage) -> Iterator[Doubt]:

@@ -12,16 +12,20 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.answers.blame import NO_BLAME
 from bot.clients import agent as agents
-from bot.clients import fixes
+from bot.clients import endpoint, fixes
+from bot.clients.endpoint import Endpoint
 from bot.clients.machine import evidence, machine
 from bot.clients.support import support
+from bot.event_schema import ANONYMOUS
 from bot.question.filters import spelled
 from bot.wording import counted, first_of, listed, number, short_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from bot.answers.blame import Blamed
     from bot.clients.agent import Client
     from bot.question.question import Policy, Question
     from bot.table import Table
@@ -34,9 +38,6 @@ NAMED_ON_A_CARD: Final = 3
 
 MACHINES_LOOKED_AT: Final = 50
 """Of a client's callers, those with most calls, whose machines are looked for."""
-
-ANONYMOUS: Final = frozenset({"anonymous", "anonymous_principal"})
-"""How an event says that nobody signed its call, in small letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,9 @@ class _Calls:
     suites: Counter[str]
 
 
-def made(question: Question, table: Table) -> Cards | None:
-    """The cards of what `table` answers to `question`; None where its rows name no clients of ours."""
+def made(question: Question, table: Table, blamed: Blamed = NO_BLAME) -> Cards | None:
+    """The cards of what `table` answers to `question`; None where its rows name no clients of ours. `blamed`
+    are its calls whose endpoint offers no more."""
     names = [column.name for column in table.columns]
     policy, measure = question.policy, question.view.measure
     if policy is None or question.view.narrows or "userAgent" not in names or not measure:
@@ -95,7 +97,7 @@ def made(question: Question, table: Table) -> Cards | None:
     if not most:
         return None
     calls = _calls(_rows(table, names), set(most), measure)
-    cards = tuple(_card(read[agent], calls[agent], question, policy) for agent in most)
+    cards = tuple(_card(read[agent], calls[agent], question, policy, blamed) for agent in most)
     return Cards(cards, _without(len(cards), len(ours), len(others)))
 
 
@@ -147,11 +149,12 @@ def _principal(row: Mapping[str, Any]) -> str | None:
     return named[1] if named else str(arn)
 
 
-def _card(client: Client, calls: _Calls, question: Question, policy: Policy) -> Card:
+def _card(client: Client, calls: _Calls, question: Question, policy: Policy, blamed: Blamed) -> Card:
     found = support(client, question.on)
     asked = _asked(policy, calls, over=found.supported is False)
     said = [_too_old(asked, policy, calls), fixes.support_words(client, found, question.on)]
     versions = [fixes.contradiction(client, version, None) for version in calls.versions]
+    said.append(blamed.of_client(client.agent))
     said += [f"its handshake denies its agent: {why}" for why in dict.fromkeys(filter(None, versions))]
     if asked is None:
         return Card(
@@ -163,9 +166,21 @@ def _card(client: Client, calls: _Calls, question: Question, policy: Policy) -> 
             certainty="By what it calls itself",
             page=None if found.source is None else found.source.page,
         )
+    limited = blamed.by_client[client.agent]
+    if limited and limited >= calls.all:
+        limit = blamed.limit(client.agent)
+        return Card(
+            who=_who(client, calls),
+            calls_itself=fixes.calls_itself(client),
+            verdicts=_joined(said),
+            advice=_joined([f"{limit.why}: no upgrade of the client helps."]),
+            command=None,
+            certainty="Surely the endpoint" if limit.sure else "Likely the endpoint, or else the client",
+            page=fixes.pages(limit.facts)[0],
+        )
     # where several services were called, or none is told, S3 may be among them, whose endpoints offer least
     service = next(iter(calls.services)) if len(calls.services) == 1 else "s3.amazonaws.com"
-    fix = fixes.fix(client, asked, fixes.Endpoint(service=service))
+    fix = fixes.fix(client, asked, Endpoint(service=service))
     advice = f"{fix.why.removesuffix('.')}."
     advice += f" Smallest step: {fix.step}." if fix.step else ""
     command = None if fix.cause == "network" else fix.command
@@ -205,7 +220,7 @@ def _who(client: Client, calls: _Calls) -> str:
     return " · ".join(said)
 
 
-def _asked(policy: Policy, calls: _Calls, *, over: bool) -> fixes.Policy | None:
+def _asked(policy: Policy, calls: _Calls, *, over: bool) -> endpoint.Policy | None:
     """Which of the policy's words the client's calls fall below; None where that may be its SDK's alone."""
     if policy.min_tls is not None and _older(policy.min_tls, calls):
         return "min=1.3" if policy.min_tls == "1.3" else "min=1.2"
@@ -227,7 +242,7 @@ def _older(floor: str, calls: _Calls) -> list[str]:
     return sorted((version for version in calls.versions if version < spelled(floor)), reverse=True)
 
 
-def _too_old(asked: fixes.Policy | None, policy: Policy, calls: _Calls) -> str:
+def _too_old(asked: endpoint.Policy | None, policy: Policy, calls: _Calls) -> str:
     """Why its calls are too old for the policy; nothing where only support was asked."""
     if asked is None:
         return ""

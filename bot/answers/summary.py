@@ -25,6 +25,9 @@ OLDEST_TAKEN: Final = "1.2"
 DISTINCT_CAP: Final = 100_000
 """Distinct values counted exactly; beyond, "over 100,000" says enough and keeps memory flat."""
 
+READINESS: Final = "readiness"
+"""The view of which not the calls are the news but how far they are."""
+
 _NOUNS: Final = {
     "arn": "by {} principal",
     "principal": "by {} principal",
@@ -75,10 +78,17 @@ class Summary:
 
 
 def summarize(
-    question: Question, table: Table, coverage: Table | None, sources: Sources | None = None, *, cap: int
+    question: Question,
+    table: Table,
+    coverage: Table | None,
+    sources: Sources | None = None,
+    endpoints: Table | None = None,
+    *,
+    cap: int,
 ) -> Summary:
     """What `table` says about `question`; `coverage` is the answer of `select.coverage`, and `sources` what
-    the engine says of its own, None where it does not know."""
+    the engine says of its own, None where it does not know; `endpoints` that of `select.endpoints`, None
+    where that was not asked."""
     covered = None if coverage is None else coverages.from_table(coverage)
     partial = table.is_partial or (table.row_count == cap and table.row_count != question.top)
     verdict = belief.judge(question, rows=table.row_count, partial=partial, coverage=covered, sources=sources)
@@ -87,10 +97,19 @@ def summarize(
         notes += ("More log files are being read right now.",)
     if table.row_count:
         totals = _totals(question, table, cap)
-        headline = f"Partial: at least {totals}" if table.is_partial else totals
-        from bot.answers import cards  # what clients are is read only where there are any
+        if question.view.name == READINESS and not partial:
+            from bot.answers import readiness  # as below
 
-        to_do = cards.made(question, table)
+            far = readiness.told(table)
+            totals, notes = far.headline, (*notes, *far.notes)
+        headline = f"Partial: at least {totals}" if table.is_partial else totals
+        from bot.answers import blame, cards  # what clients are is read only where there are any
+
+        limited = blame.from_table(endpoints)
+        notes += limited.words()
+        # of a part of the calls nobody knows whether they are all of a client's
+        whole = not partial and question.top is None
+        to_do = cards.made(question, table, limited if whole else blame.NO_BLAME)
         return Summary(headline, "", covered, (*notes, *verdict.words), verdict=verdict, cards=to_do)
     proof = _proof(question, covered) if verdict.belief is Belief.BELIEVED else " ".join(verdict.words)
     return Summary(_nothing(question, verdict), proof, covered, notes, verdict=verdict)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from bot import wording
-from bot.answers import summary
+from bot.answers import machines, summary
 from bot.question import select
 
 COVERAGE_ROWS: Final = 100_000
@@ -15,7 +15,7 @@ COVERAGE_ROWS: Final = 100_000
 an answer may have."""
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from bot.answers.summary import Summary
     from bot.engines import Engine, Statement
@@ -49,15 +49,23 @@ def statements(
     question: Question, engine: Engine, views: Mapping[str, View], *, cap: int
 ) -> dict[str, Statement]:
     """What may be asked for an answer: the question, and what was read for it. Raises as `translate`."""
+    endpoints = select.endpoints(question, views)
+    more = {"coverage": select.coverage(question, views)}
+    # where reading costs, it is not done twice to say whom to blame
+    if endpoints is not None and not engine.metered:
+        more["endpoints"] = endpoints
     return {
         **translate({"answer": question}, engine, cap=cap),
-        **translate({"coverage": select.coverage(question, views)}, engine, cap=COVERAGE_ROWS),
+        **translate(more, engine, cap=COVERAGE_ROWS),
     }
 
 
 @contextmanager
-def answer(question: Question, ask: Ask, *, engine: Engine, cap: int) -> Iterator[Answer]:
+def answer(
+    question: Question, ask: Ask, asked: Collection[str], *, engine: Engine, cap: int
+) -> Iterator[Answer]:
     """Have the `statements` of a question run, as far as they are due; the answer, until the `with` ends.
+    `asked` are the names of those that there are: a run from before an update has fewer.
 
     What was read is asked only where reading is free, or where no row was found: a zero has to be believed.
     What was not read the engine says, if it knows.
@@ -65,13 +73,20 @@ def answer(question: Question, ask: Ask, *, engine: Engine, cap: int) -> Iterato
     """
     with ExitStack() as tables:
         table, paid = ask("answer")
+        if question.view.name == machines.MACHINES:
+            table = machines.named(table)
         tables.enter_context(table)
         coverage = None
         if table.row_count == 0 or not engine.metered:
             coverage, also_paid = ask("coverage")
             tables.enter_context(coverage)
             paid += also_paid
+        endpoints = None
+        if table.row_count and "endpoints" in asked:
+            endpoints, also_paid = ask("endpoints")
+            tables.enter_context(endpoints)
+            paid += also_paid
         sources = engine.sources(question.window.start, question.window.end)
-        found = summary.summarize(question, table, coverage, sources, cap=cap)
+        found = summary.summarize(question, table, coverage, sources, endpoints, cap=cap)
         cost = wording.cost(paid, engine.price) if paid and engine.price is not None else ""
         yield Answer(table, replace(found, cost=cost))

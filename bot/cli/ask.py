@@ -180,7 +180,9 @@ def ask(
                     table = patiently(engine, statements[name], progress)
                     return table, table.scanned
 
-                answer = kept.enter_context(answering.answer(asked, run, engine=engine, cap=chosen.max_rows))
+                answer = kept.enter_context(
+                    answering.answer(asked, run, statements, engine=engine, cap=chosen.max_rows)
+                )
             title = f"{asked.words()[:1].upper()}{asked.words()[1:]} · {asked.window.words(zone, now)}"
             if asked.read_as:
                 title = f"{title}\nRead as: {asked.read_as}"

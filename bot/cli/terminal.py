@@ -74,7 +74,7 @@ def render(table: Table, *, width: int | None, zone: tzinfo, now: datetime, view
         lines += [_GAP.join("-" * most for most in fitted)]
         lines += [_line(row, kept, fitted) for row in zip(*(column.cells for column in kept), strict=True)]
     dropped = [column.label for column in columns if column not in kept]
-    left_out = _left_out(table, dropped, by_measure=shown.by_measure, was_cut=was_cut)
+    left_out = _left_out(table, dropped, order=shown.order, was_cut=was_cut)
     return "\n".join([*lines, *(wrapped(each, width) for each in left_out)])
 
 
@@ -119,11 +119,11 @@ def _kept(columns: Sequence[_OnScreen], key: _OnScreen | None, width: int) -> li
     return kept
 
 
-def _left_out(table: Table, dropped: Sequence[str], *, by_measure: bool, was_cut: bool) -> list[str]:
+def _left_out(table: Table, dropped: Sequence[str], *, order: str, was_cut: bool) -> list[str]:
     sentences = []
     if table.row_count > SCREEN_ROWS:
-        order = ", most calls first" if by_measure else ""
-        sentences.append(f"Showing {SCREEN_ROWS} of {number(table.row_count)} rows{order}.")
+        first = f", {order}" if order else ""
+        sentences.append(f"Showing {SCREEN_ROWS} of {number(table.row_count)} rows{first}.")
     if dropped:
         sentences.append(f"No room for {', '.join(dropped)}.")
     if was_cut:

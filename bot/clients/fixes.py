@@ -7,10 +7,9 @@ version that its agent tells, and where neither is certain the other possibility
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bot.clients.agent import version_key
 from bot.clients.data import Source, table
@@ -20,12 +19,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from bot.clients.agent import Client
+    from bot.clients.endpoint import Endpoint, Policy
     from bot.clients.support import Support
-
-Policy = Literal["min=1.2", "min=1.3", "kx=classical", "kx=below-cnsa"]
-"""What a call falls below, in the words of a question."""
-
-POLICIES: Final[tuple[Policy, ...]] = get_args(Policy)
 
 Cause = Literal["client", "endpoint", "network"]
 
@@ -35,8 +30,6 @@ _STEPS: Final[dict[Policy, str]] = {
     "kx=classical": "mlkem",
     "kx=below-cnsa": "mlkem",
 }
-_WITH_ML_KEM: Final = frozenset({"kms", "acm", "secretsmanager", "s3"})
-"""Services whose endpoints are known to offer ML-KEM (facts 69 and 70)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,78 +41,6 @@ class Fact:
     says: str
     source: Source
     unverified: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """Why an endpoint offers no more, by which facts, and whether a source says so of this very one."""
-
-    why: str
-    facts: tuple[int, ...]
-    sure: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a call went: the host that the client asked for, the VPC endpoint on its way, the service."""
-
-    host: str | None = None
-    vpc_endpoint: str | None = None
-    service: str | None = None
-
-    @property
-    def is_fips(self) -> bool:
-        """Whether the host is one of FIPS 140. A bucket's name does not make it one."""
-        labels = self._labels()
-        s3 = [label for label in labels if re.match(r"s3(-|$)", label)]
-        if s3:
-            return s3[-1].endswith("-fips")
-        return any(label.endswith("-fips") or label == "fips" for label in labels)
-
-    @property
-    def is_s3(self) -> bool:
-        if self.service is not None:
-            return self.service.removesuffix(".amazonaws.com") == "s3"
-        return any(re.match(r"s3(-|$)", label) for label in self._labels())
-
-    def limit(self, policy: Policy) -> Limit | None:
-        """Why this endpoint offers no more than what is below `policy`; None where nothing says so."""
-        host = (self.host or "").lower()
-        if self.is_s3 and policy != "min=1.2":
-            if host.endswith((".vpce.amazonaws.com", ".vpce.amazonaws.com.cn")):
-                return Limit("S3 has no TLS 1.3 over PrivateLink", (58, 70))
-            if ".accesspoint.s3-global.amazonaws.com" in f".{host}":
-                return Limit("S3's Multi-Region Access Points have no TLS 1.3", (58, 70))
-        if policy in {"kx=classical", "kx=below-cnsa"}:
-            labels = self._labels()
-            if self.is_fips:
-                # of KMS in GovCloud AWS says it has none; of the others only that those without FIPS have
-                is_said = labels[0] == "kms-fips" and labels[-1].startswith("us-gov-")
-                return Limit("FIPS hosts have no ML-KEM", (71, 69) if is_said else (69,), sure=is_said)
-            if labels[0] == "kms" and host.endswith(".cn"):
-                return Limit("KMS has no ML-KEM in China", (71,))
-        return None
-
-    def may_limit(self, policy: Policy) -> bool:
-        """Whether it might: where no host is known, or one that does not say whether a VPC endpoint of S3 is
-        PrivateLink or a gateway."""
-        return self.is_s3 and policy != "min=1.2" and (self.host is None or bool(self.vpc_endpoint))
-
-    def offers(self, policy: Policy) -> bool | None:
-        """Whether a source says that it offers what the policy asks; None where none does."""
-        if self.limit(policy) is not None:
-            return False
-        if policy in {"min=1.2", "min=1.3"}:
-            return True
-        if policy == "kx=below-cnsa":
-            return None
-        service = (self.service or "").removesuffix(".amazonaws.com")
-        is_known = self.host is not None and not self.may_limit(policy)
-        return True if service in _WITH_ML_KEM and is_known else None
-
-    def _labels(self) -> list[str]:
-        host = (self.host or "").lower()
-        return re.sub(r"\.amazonaws\.com(\.cn)?(:\d+)?$", "", host).split(".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +223,11 @@ _KINDS: Final = {
 def _facts(numbers: tuple[int, ...] | list[int]) -> tuple[Fact, ...]:
     known = {fact.number: fact for fact in facts()}
     return tuple(known[number] for number in numbers)
+
+
+def pages(numbers: tuple[int, ...]) -> tuple[str, ...]:
+    """The pages of facts."""
+    return tuple(fact.source.page for fact in _facts(numbers))
 
 
 def _rule(client: Client) -> dict[str, Any] | None:

@@ -51,8 +51,7 @@ def evidence(record: Mapping[str, Any]) -> Evidence:
     identity = _mapping(record.get("userIdentity"))
     context = _mapping(identity.get("sessionContext"))
     federation = _mapping(context.get("webIdFederationData"))
-    arn = _text(identity.get("arn")) or ""
-    assumed = re.fullmatch(r"arn:aws[\w-]*:sts::\d{12}:assumed-role/([^/]+)/(.+)", arn)
+    role, session = role_session(_text(identity.get("arn")))
     provider = _text(identity.get("identityProvider")) or _text(federation.get("federatedProvider"))
     subject = _subject(_mapping(federation.get("attributes")))
     if identity.get("type") == "WebIdentityUser":
@@ -62,14 +61,20 @@ def evidence(record: Mapping[str, Any]) -> Evidence:
         issued_to=_text(_mapping(identity.get("inScopeOf")).get("credentialsIssuedTo")),
         provider=provider,
         subject=subject,
-        role=assumed[1] if assumed else None,
-        session=assumed[2] if assumed else None,
+        role=role,
+        session=session,
         delivered=_text(context.get("ec2RoleDelivery")),
         invoked_by=_text(identity.get("invokedBy")),
         agent=_text(record.get("userAgent")),
         address=_text(record.get("sourceIPAddress")),
         vpc_endpoint=_text(record.get("vpcEndpointId")),
     )
+
+
+def role_session(arn: str | None) -> tuple[str | None, str | None]:
+    """The role and the session of an assumed role, by its ARN; None for any other."""
+    assumed = re.fullmatch(r"arn:aws[\w-]*:sts::\d{12}:assumed-role/([^/]+)/(.+)", arn or "")
+    return (assumed[1], assumed[2]) if assumed else (None, None)
 
 
 def machine(found: Evidence, accounts: Mapping[str, str] | None = None) -> Machine | None:

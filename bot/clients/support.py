@@ -101,7 +101,7 @@ def support(client: Client, on: date) -> Support:
     if over:
         # the SDK itself before the language under it
         row = next((row for row in over if not row.match.runtimes), over[0])
-        return Support(False, row.ended, row.source, row.what, row.instead)
+        return Support(False, row.ended, row.source, row.what, _instead(client, row))
     current = _current(client)
     coming = sorted((row.ended, row.what, row) for row in about if row.ended is not None)
     is_known = current or any(row.match.runtimes for *_, row in coming) or (coming and not _listed(client))
@@ -109,8 +109,12 @@ def support(client: Client, on: date) -> Support:
         return Support(None)
     if coming:
         ended, what, row = coming[0]
-        return Support(True, ended, row.source, what, row.instead)
+        return Support(True, ended, row.source, what, _instead(client, row))
     return Support(True, None, None if current is None else _source(current), client.sdk or "")
+
+
+def _instead(client: Client, row: _Row) -> str:
+    return row.instead if client.terraform is None else str(table("support")["terraform"])
 
 
 def clause(on: date) -> Clause:

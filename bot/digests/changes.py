@@ -44,6 +44,8 @@ class Seen:
     """The local dates of its first and last call in the period."""
     unnamed: bool = False
     """Whether some of its calls have a blank in place of a name: until version 3 they had none."""
+    limited: int = 0
+    """How many of its calls are outdated by nothing but what their endpoint lacks."""
 
     @property
     def identity(self) -> Identity:
@@ -101,6 +103,8 @@ class Finding:
     """Who knows about it, and until when, which digests call known. Stored as `known`."""
     was_unnamed: bool = False
     """Whether it was first remembered without a name, under which it keeps its id."""
+    limited: bool = False
+    """Whether all calls of the latest period that had any went to endpoints that offer no more."""
 
     @property
     def identity(self) -> Identity:
@@ -126,6 +130,8 @@ def to_builtins(finding: Finding) -> dict[str, Any]:
     fields["known"] = fields.pop("snooze")
     if not finding.was_unnamed:
         del fields["was_unnamed"]
+    if not finding.limited:
+        del fields["limited"]
     return fields
 
 
@@ -150,6 +156,8 @@ class Entry:
     """Which day it is open, from 1."""
     note: str
     """More of it in words; empty for one that is open or quiet as it was before."""
+    moved: bool = False
+    """Whether it went into, or out of, the group of those whose endpoint offers no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +202,8 @@ def compare(
         findings.append(finding)
         if change is not None:
             day = max(1, (period.end - finding.since).days)
-            entries.append(Entry(change, finding, rows.calls, rows.calls_before(was), day, note))
+            moved = was is not None and change != "back" and was.limited is not finding.limited
+            entries.append(Entry(change, finding, rows.calls, rows.calls_before(was), day, note, moved))
     return Comparison(tuple(sorted(entries, key=place)), tuple(findings))
 
 
@@ -258,7 +267,9 @@ def _changed(finding: Finding | None, rows: _Rows) -> tuple[Finding, Change | No
     if finding is None:
         first = min(row.first for row in rows.all)
         last = max(row.last for row in rows.all)
-        return Finding(*rows.all[0].identity, first, first, last, rows.all[0].calls, 1), "new", rows.late_note
+        seen = rows.all[0]
+        found = Finding(*seen.identity, first, first, last, seen.calls, 1, limited=_is_limited(seen))
+        return found, "new", rows.late_note
     if finding.resolved is not None:
         return _maybe_back(finding, finding.resolved, rows)
     finding = _moved(finding, rows)
@@ -281,7 +292,13 @@ def _moved(finding: Finding, rows: _Rows) -> Finding:
         since=first if finding.spells == 1 else finding.since,
         last=max(finding.last, *(row.last for row in rows.all)),
         calls=rows.all[0].calls,
+        # the period before was asked again without that
+        limited=finding.limited if rows.current is None else _is_limited(rows.current),
     )
+
+
+def _is_limited(seen: Seen) -> bool:
+    return 0 < seen.calls <= seen.limited
 
 
 def _maybe_back(finding: Finding, resolved: date, rows: _Rows) -> tuple[Finding, Change | None, str]:
@@ -315,7 +332,8 @@ def _merged(rows: Iterable[Seen]) -> dict[Identity, Seen]:
         if other := merged.get(row.identity):
             first, last = min(row.first, other.first), max(row.last, other.last)
             unnamed = row.unnamed or other.unnamed
-            row = replace(row, calls=row.calls + other.calls, first=first, last=last, unnamed=unnamed)
+            limited, calls = row.limited + other.limited, row.calls + other.calls
+            row = replace(row, calls=calls, first=first, last=last, unnamed=unnamed, limited=limited)
         merged[row.identity] = row
     return merged
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from bot.answers import belief
 from bot.answers.belief import Belief
 from bot.answers.coverage import Coverage
 from bot.digests import changes
 from bot.digests.changes import Entry, Period  # noqa: TC001 - msgspec reads Report's types
+from bot.event_schema import AGENT
 from bot.table import Column, Table
 from bot.wording import WEEKDAYS, counted, month_day, number, short_service, span, weekday_date
 
@@ -91,6 +93,11 @@ class Report:
     """What was not read, or does not say what was asked, in sentences: with them, nothing is all clear."""
     read: datetime | None = None
     """When the lake was asked; None in reports of version 2."""
+    mute: str | None = None
+    """What events have to say to be counted, where not one of them says it; nothing where some do. None in
+    reports from before SDKs were asked, where only TLS was."""
+    limited: int = 0
+    """Of the calls, those that are outdated by nothing but what their endpoint lacks."""
 
 
 def to_json(report: Report) -> str:
@@ -133,11 +140,14 @@ def headline(report: Report, today: date, zone: tzinfo) -> str:
     """The digest in one line, for readers in `zone` whose date is `today`. It never claims what it cannot."""
     when, what = f"{_about(report)}, {_when(report, today)}", _counts(report)
     read = counted(report.events, "event")
-    if report.calls == 0 and report.without_tls >= report.events:
-        nothing = "no event at all was read" if report.events == 0 else f"none of {read} carries TLS details"
+    if report.calls == 0 and belief.is_mute(report):
+        is_of_clients = report.mute == AGENT
+        lack = f"none of {read} {'names its client' if is_of_clients else 'carries TLS details'}"
+        nothing = lack if report.events else "no event at all was read"
         before = f" From before: {what}." if what else ""
         again = f" The next digest asks for {_this(report)} again." if report.events == 0 else ""
-        return f"{DOUBTED} {when}: {nothing}, so this says nothing about old TLS.{before}{again}"
+        old = "old SDKs" if is_of_clients else "old TLS"
+        return f"{DOUBTED} {when}: {nothing}, so this says nothing about {old}.{before}{again}"
     if report.calls or any(entry.change != "resolved" for entry in report.entries):
         return f"{FINDINGS} {when}: {_findings_and_calls(report, what)}"
     no_call = f"no {report.subject.replace('calls', 'call', 1)} in {read}"
@@ -235,6 +245,10 @@ def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:
     if not report.complete:
         findings = counted(sum(entry.calls > 0 for entry in report.entries), "finding")
         sentences.append(f"Only the {findings} with the most calls are told; nothing counts as resolved.")
+    if report.limited:
+        group = sum(entry.finding.limited for entry in report.entries if entry.calls)
+        alone = f", among them all of {counted(group, 'finding')}" if group else ""
+        sentences.append(f"The endpoint offers no more: {counted(report.limited, 'call')}{alone}.")
     if report.late > 0:
         more = counted(report.late, "more call")
         sentences.append(f"{more} for {_before_words(report, today)} arrived since.")
@@ -323,8 +337,15 @@ def _row(report: Report, entry: Entry) -> Row:
         entry.before,
         finding.since,
         entry.day,
-        "; ".join(filter(None, (entry.note, silent))) or None,
+        "; ".join(filter(None, (entry.note, _group(entry), silent))) or None,
     )
+
+
+def _group(entry: Entry) -> str:
+    """Whether its endpoint is to blame, and whether that is new: a finding that moves is not resolved."""
+    if entry.finding.limited:
+        return "moved: now its endpoint offers no more" if entry.moved else "its endpoint offers no more"
+    return "moved: not only its endpoint any more" if entry.moved else ""
 
 
 @dataclass(frozen=True, slots=True)

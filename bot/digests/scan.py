@@ -8,6 +8,7 @@ all; and what has come since, so that a trail that has stopped is noticed.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -57,12 +58,21 @@ class Row:
     last: datetime
     unnamed: int = 0
     """How many of its calls have a blank in place of a name; none are counted in what version 2 wrote."""
+    limited: int = 0
+    """How many of its calls are outdated by nothing but what their endpoint lacks."""
 
     def seen(self, zone: tzinfo) -> Seen:
         """The same by the dates of a zone."""
         first, last = self.first.astimezone(zone).date(), self.last.astimezone(zone).date()
         return Seen(
-            self.service, self.principal, self.client, self.calls, first, last, unnamed=self.unnamed > 0
+            self.service,
+            self.principal,
+            self.client,
+            self.calls,
+            first,
+            last,
+            unnamed=self.unnamed > 0,
+            limited=self.limited,
         )
 
 
@@ -85,6 +95,8 @@ class Scan:
     """The newest event of all."""
     doubts: tuple[str, ...] = ()
     """Why a zero of it is none that can be believed, but for an early end, in sentences."""
+    mute: str | None = None
+    """As in a `Report`."""
 
 
 def windows(digest: Digest, day: date) -> tuple[Window, Window]:
@@ -105,6 +117,9 @@ def questions(
         "before": replace(question, window=before, top=FINDINGS_MOST),
         "coverage": select.coverage(question, views),
     }
+    endpoints = select.endpoints(question, views)
+    if endpoints is not None:
+        asked["endpoints"] = endpoints
     since = Window(question.window.end, now.replace(second=0, microsecond=0), label="", clipped=False)
     if since.start < since.end:
         asked["since"] = select.coverage(replace(question, window=since), views)
@@ -118,12 +133,13 @@ def from_tables(
     engine knows of the sources of its period."""
     covered = coverage.from_table(tables["coverage"])
     since = coverage.from_table(tables["since"]) if "since" in tables else None
+    mute = belief.mute(question, covered)
     # where no event says anything, the headline does
-    said = covered if covered.events > covered.without_tls else None
+    said = None if mute else covered
     newest = [each.newest for each in (covered, since) if each is not None and each.newest is not None]
     return Scan(
         asked=asked,
-        rows=_rows(tables["answer"]),
+        rows=_grouped(_rows(tables["answer"]), tables.get("endpoints")),
         before=_rows(tables["before"]),
         complete=all(
             tables[name].row_count < FINDINGS_MOST and not tables[name].is_partial
@@ -131,6 +147,7 @@ def from_tables(
         ),
         events=covered.events,
         without_tls=covered.without_tls,
+        mute=mute,
         silent=covered.silent,
         ended=covered.newest,
         newest=max(newest, default=None),
@@ -149,6 +166,19 @@ def _rows(table: Table) -> tuple[Row, ...]:
         Row(service or "", principal or "", client or "", calls, first, last, *unnamed)
         for service, principal, client, first, last, calls, *unnamed in found
     )
+
+
+def _grouped(rows: tuple[Row, ...], endpoints: Table | None) -> tuple[Row, ...]:
+    """The rows, and how many of their calls `endpoints` has; None in a run from before an update."""
+    if endpoints is None or endpoints.is_partial:
+        return rows
+    places = [endpoints.index(name) for name in ("eventSource", "principal", "userAgent")]
+    calls: Counter[tuple[object, ...]] = Counter()
+    for row in endpoints.rows():
+        calls[tuple(row[at] or "" for at in places)] += cast(
+            "int", row[endpoints.index("numOutdatedTlsCalls")]
+        )
+    return tuple(replace(row, limited=calls[row.service, row.principal, row.client]) for row in rows)
 
 
 def to_json(scan: Scan) -> str:
@@ -186,8 +216,7 @@ def report(
     zone = ZoneInfo(digest.schedule.zone)
     start, end = digest.period(day)
     ends = digest.schedule.start_of(end)
-    has_tls = scan.events > scan.without_tls
-    whole = has_tls and scan.ended is not None and ends - scan.ended <= stale_after
+    whole = not belief.is_mute(scan) and scan.ended is not None and ends - scan.ended <= stale_after
     period = Period(start, end, trusted=whole)
     compared = compare(
         remembered,
@@ -216,6 +245,8 @@ def report(
         late=max(0, late),
         events=scan.events,
         without_tls=scan.without_tls,
+        mute=scan.mute,
+        limited=sum(row.limited for row in scan.rows),
         silent=scan.silent,
         newest=scan.newest,
         stale=silence if silence is not None and silence > stale_after else None,

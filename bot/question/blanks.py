@@ -29,6 +29,7 @@ from bot.event_schema import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from bot.clients.endpoint import Limit
     from bot.clients.support import Clause, Match
 
 WEAKNESSES: Final[tuple[tuple[str, str, bool], ...]] = (
@@ -125,6 +126,16 @@ def classical() -> exp.Expr:
     return exchange_text().isin(*_all(CLASSICAL))
 
 
+def post_quantum() -> exp.Expr:
+    """True for a post-quantum key exchange; NULL or false where the event says none or another."""
+    return exchange_text().isin(*_all(POST_QUANTUM))
+
+
+def cnsa() -> exp.Expr:
+    """True for ML-KEM-1024; NULL or false where the event says no key exchange or another."""
+    return exchange_text().isin(*(text for name in CNSA for text in POST_QUANTUM[name]))
+
+
 def below_cnsa() -> exp.Expr:
     """True for any key exchange but ML-KEM-1024; NULL or false where the event says none or another."""
     below = {name: texts for name, texts in READABLE_EXCHANGES.items() if name not in CNSA}
@@ -203,8 +214,7 @@ def agent_is(asked: Clause) -> exp.Expr:
     """`asked` as a condition: NULL or false for an event that does not say its client."""
 
     def like_any(patterns: Iterable[str]) -> exp.Expr:
-        like = [exp.Like(this=column(_AGENT_PATH), expression=exp.Literal.string(each)) for each in patterns]
-        return exp.paren(exp.or_(*like, copy=False), copy=False)
+        return _like_any(column(_AGENT_PATH), patterns)
 
     def is_like(match: Match) -> exp.Expr:
         wanted = [like_any(patterns) for patterns in (match.names, match.runtimes) if patterns]
@@ -215,6 +225,11 @@ def agent_is(asked: Clause) -> exp.Expr:
         return exp.false()
     any_match = exp.paren(exp.or_(*map(is_like, asked.matches), copy=False), copy=False)
     return exp.paren(exp.and_(any_match, exp.Not(this=like_any(asked.unless)), copy=False), copy=False)
+
+
+def _like_any(text: exp.Expr, patterns: Iterable[str]) -> exp.Expr:
+    like = [exp.Like(this=text.copy(), expression=exp.Literal.string(each)) for each in patterns]
+    return exp.paren(exp.or_(*like, copy=False), copy=False)
 
 
 # --- the host and the caller
@@ -228,6 +243,17 @@ def host() -> exp.Expr:
     """The host that the client named."""
     says = exp.Not(this=host_text().isin(*NO_HOST))
     return exp.Case().when(says, host_text())
+
+
+def limited(limit: Limit) -> exp.Expr:
+    """True for a call to an endpoint that `limit` is about; NULL or false where the event says no host."""
+    conditions: list[exp.Expr] = []
+    if limit.services:
+        conditions.append(column("eventSource").isin(*limit.services))
+    conditions.append(_like_any(host_text(), limit.hosts))
+    if limit.unless:
+        conditions.append(exp.Not(this=_like_any(host_text(), limit.unless)))
+    return exp.paren(exp.and_(*conditions, copy=False), copy=False)
 
 
 def no_host() -> exp.Expr:
@@ -249,6 +275,8 @@ BLANKS: Final[Mapping[str, Callable[[], exp.Expr]]] = {
     "unread": unread_version,
     "exchange": exchange,
     "classical": classical,
+    "pq": post_quantum,
+    "cnsa": cnsa,
     "suite": suite,
     "weakness": weakness,
     "host": host,

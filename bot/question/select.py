@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
     from datetime import date
 
+    from bot.clients.endpoint import Limit
     from bot.question.filters import Filter
-    from bot.question.question import Policy, Question
+    from bot.question.question import KeyExchange, Policy, Question
     from bot.question.views import View
 
 
@@ -36,7 +37,7 @@ def build(question: Question, *, cap: int) -> exp.Select:
     """The SELECT that answers `question` with at most `cap` rows.
 
     It reads from `STORE`, or from the store the question names.
-    With `top`, the rows with the most calls come first; otherwise the view's own order holds.
+    With `top`, the rows with the most of what the view counts come first; otherwise its own order holds.
     """
     view = question.view
     select: exp.Select = view.select.copy()
@@ -44,11 +45,11 @@ def build(question: Question, *, cap: int) -> exp.Select:
         select.set("from_", exp.From(this=exp.Table(this=exp.to_identifier(question.store, quoted=True))))
     _fill(select, question)
     narrow(select, *(_predicate(filter_) for filter_ in question.filters))
-    if question.top is not None and view.measure:
-        by_measure = exp.Ordered(this=exp.column(view.measure), desc=True)
+    if question.top is not None and view.top:
+        most_first = exp.Ordered(this=exp.column(view.top), desc=True)
         order = select.args.get("order")
-        rest = [item for item in order.expressions if item.name != view.measure] if order else []
-        select.set("order", exp.Order(expressions=[by_measure, *rest]))
+        rest = [item for item in order.expressions if item.name != view.top] if order else []
+        select.set("order", exp.Order(expressions=[most_first, *rest]))
     select.set("limit", exp.Limit(expression=exp.Literal.number(min(question.top or cap, cap))))
     return select
 
@@ -60,7 +61,7 @@ def shape(question: Question) -> Hashable:
         (each.word, each.negated, each.values if _is_spelled(each) else tuple(map(_pattern, each.values)))
         for each in question.filters
     )
-    ordered = question.top is not None and bool(question.view.measure)
+    ordered = question.top is not None and bool(question.view.top)
     return question.view, question.policy, question.store, ordered, filters
 
 
@@ -92,12 +93,22 @@ def coverage(question: Question, views: Mapping[str, View]) -> Question:
     return replace(question, view=view, policy=None, filters=filters, top=None)
 
 
+def endpoints(question: Question, views: Mapping[str, View]) -> Question | None:
+    """Which calls of `question` are outdated because their endpoint offers no more; None where no endpoint is
+    known to limit its policy, or where its rows are not all of the calls."""
+    if question.view.narrows or not limits(question.policy):
+        return None
+    return replace(question, view=views["endpoints"], top=None)
+
+
 def _fill(select: exp.Select, question: Question) -> None:
     window = question.window
     asked: dict[str, Callable[[], exp.Expr]] = {
         "start": lambda: exp.Literal.string(f"{window.start:%Y-%m-%d %H:%M:%S}"),
         "end": lambda: exp.Literal.string(f"{window.end:%Y-%m-%d %H:%M:%S}"),
         "outdated": lambda: _outdated(question.policy, question.on),
+        "unsupported": lambda: _unsupported(question.on),
+        "limited": lambda: _limited(question.policy, question.on),
     }
     for placeholder in list(select.find_all(exp.Placeholder)):
         if placeholder.name in asked:
@@ -107,13 +118,24 @@ def _fill(select: exp.Select, question: Question) -> None:
 
 
 MANY_LIKES: Final = 8
-"""Fewer LIKEs of one text are left as they are."""
+"""Fewer LIKEs of one text, and fewer texts in a list, are left as they are."""
 
 
 def shorten(tree: exp.Expr) -> None:
-    """Within `tree`, say many LIKEs of one text as one regular expression, for an engine that takes no long
-    statements. DuckDB is better off without: it tries a LIKE once for each text of a column's dictionary.
+    """Within `tree`, say many texts that one is compared with as one regular expression, for an engine that
+    takes no long statements. DuckDB is better off without: it tries a LIKE once for each text of a column's
+    dictionary.
     """
+    _shorten_likes(tree)
+    for listed in list(tree.find_all(exp.In)):
+        texts = [each.name for each in listed.expressions if isinstance(each, exp.Literal) and each.is_string]
+        is_plain = len(texts) == len(listed.expressions) and not any("%" in text for text in texts)
+        if is_plain and len(texts) >= MANY_LIKES:
+            text = exp.Literal.string(as_regex(texts))
+            listed.replace(exp.RegexpLike(this=listed.this.copy(), expression=text))
+
+
+def _shorten_likes(tree: exp.Expr) -> None:
     for either in list(tree.find_all(exp.Or)):
         if isinstance(either.parent, exp.Or):
             continue
@@ -130,9 +152,9 @@ def shorten(tree: exp.Expr) -> None:
 
 
 def shortened(condition: exp.Expr) -> exp.Expr:
-    """A copy of `condition`, in which `shorten` was at work."""
+    """A copy of `condition`, in which many LIKEs of one text are one regular expression."""
     within = exp.paren(condition)
-    shorten(within)
+    _shorten_likes(within)
     return within
 
 
@@ -147,18 +169,80 @@ def _outdated(policy: Policy | None, on: date) -> exp.Expr:
     """
     if policy is None:
         raise ValueError("a view that says :outdated is asked with a policy")
+    clauses = _of_the_client(policy, on)
+    if policy.kx is not None:
+        clauses.append(_key_exchange(policy.kx))
+    return _any(clauses) if clauses else blanks.version_in(VERSIONS)
+
+
+def _of_the_client(policy: Policy, on: date) -> list[exp.Expr]:
+    """What a call breaks `policy` by, but for its key exchange."""
     clauses: list[exp.Expr] = []
-    if policy.min_tls is not None:
-        clauses.append(blanks.version_in(_older_than(policy.min_tls)))
+    if policy.min_tls is not None and (older := _older_than(policy.min_tls)):
+        clauses.append(blanks.version_in(older))
     if policy.weak_cipher:
         clauses.extend(blanks.weaknesses())
-    if policy.kx is not None:
-        clauses.append(blanks.classical() if policy.kx == "classical" else blanks.below_cnsa())
     if policy.sdk is not None:
-        from bot.clients import support  # its rows are read where they are asked for
+        clauses.append(_unsupported(on, soon=policy.sdk == "eol-in-90d"))
+    return clauses
 
-        clauses.append(blanks.agent_is(support.clause(on if policy.sdk == "eol" else on + support.SOON)))
-    return exp.paren(exp.or_(*clauses, copy=False), copy=False) if clauses else blanks.version_in(VERSIONS)
+
+def limits(policy: Policy | None) -> tuple[Limit, ...]:
+    """What endpoints are known to lack of what `policy` asks."""
+    if policy is None or (policy.kx is None and policy.min_tls != "1.3"):
+        return ()
+    from bot.clients import endpoint  # as below
+
+    asked: endpoint.Policy = "min=1.3" if policy.kx is None else "kx=classical"
+    return tuple(each for each in endpoint.limits() if each.limits(asked))
+
+
+def _limited(policy: Policy | None, on: date) -> exp.Expr:
+    """True for a call that breaks `policy` by nothing but what its endpoint lacks.
+
+    Where TLS 1.3 is missing, a call over less than 1.2 is its client's; and so it is wherever it breaks the
+    policy by a weak suite or by its SDK too. NULL or false where the event does not say its host.
+    """
+    if policy is None:
+        raise ValueError("a view that says :limited is asked with a policy")
+    hosts: dict[str, list[exp.Expr]] = {}
+    for each in limits(policy):
+        hosts.setdefault(each.lacks, []).append(blanks.limited(each))
+    sides = []
+    for lacks, at in hosts.items():
+        is_excused = lacks == "TLS 1.3" and policy.min_tls == "1.3"
+        breaks = [blanks.version_in(["TLSv1.2"])] if is_excused else []
+        breaks += [_key_exchange(policy.kx)] if policy.kx else []
+        floor = "1.2" if is_excused else policy.min_tls
+        own = _of_the_client(replace(policy, min_tls=floor, weak_cipher=False, sdk=None), on)
+        sides.append(exp.and_(_any(at), _any(breaks), *map(_not_true, own), copy=False))
+    if not sides:
+        return exp.false()
+    own = _of_the_client(replace(policy, min_tls=None), on)
+    return exp.paren(exp.and_(_any(sides), *map(_not_true, own), copy=False), copy=False)
+
+
+def _any(conditions: Sequence[exp.Expr]) -> exp.Expr:
+    return exp.paren(exp.or_(*conditions, copy=False), copy=False)
+
+
+def _not_true(condition: exp.Expr) -> exp.Expr:
+    """True where `condition` is false or NULL: what an event does not say, it does not break."""
+    return exp.EQ(
+        this=exp.Case().when(condition, exp.Literal.number(1)).else_(exp.Literal.number(0)),
+        expression=exp.Literal.number(0),
+    )
+
+
+def _key_exchange(kx: KeyExchange) -> exp.Expr:
+    return blanks.classical() if kx == "classical" else blanks.below_cnsa()
+
+
+def _unsupported(on: date, *, soon: bool = False) -> exp.Expr:
+    """True for a call of a client that is out of support on that day, or `soon` will be."""
+    from bot.clients import support  # its rows are read where they are asked for
+
+    return blanks.agent_is(support.clause(on + support.SOON if soon else on))
 
 
 def _older_than(version: str) -> list[str]:

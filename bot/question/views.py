@@ -7,12 +7,16 @@ A file opens with a header of `-- key: value` lines and holds one SELECT from `$
     -- source: where the query comes from
     -- by: service                                   (optional: what one row is, in a word)
     -- chart: bar eventSource numOutdatedTlsCalls    (optional: bar, line or pie; x; one or more series)
+    -- top: numHeldBack                              (optional: what `top=` goes by, else the calls)
 
 Blanks: `:start` and `:end` (always, on eventTime), `:outdated` (the asker's policy), and what an event says,
 else NULL: `:version` (in CloudTrail's spelling), `:unread` (a text in place of a version that is none),
-`:suite`, `:weakness` (why the suite is weak), `:exchange` (the key exchange), `:classical` (whether that is
-not post-quantum), `:host`, `:agent`. `:principal` and `:role` (a role in place of its sessions) are never
-NULL.
+`:suite`, `:weakness` (why the suite is weak), `:exchange` (the key exchange), `:classical`, `:pq` and `:cnsa`
+(whether that is not post-quantum, whether it is, whether it is ML-KEM-1024), `:host`, `:agent`,
+`:unsupported` (whether its client calls itself an SDK that is out of support on the day of the question).
+`:limited`, in place of `:outdated`, is whether a call breaks the policy by nothing but what its endpoint
+lacks.
+`:principal` and `:role` (a role in place of its sessions) are never NULL.
 
 Views keep to what every engine shares: one SELECT without WITH, joins, subqueries or LIMIT, and an
 alias for every column that is not simply a name. All this is checked when a view is loaded.
@@ -26,10 +30,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bot import event_schema
 from bot.errors import UserError
 from bot.question import functions
-from bot.table import Column, ColumnType
+from bot.question.types import TEXT_BLANKS, find_type, infer_type
+from bot.table import Column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,10 +42,9 @@ if TYPE_CHECKING:
 
 
 SHIPPED: Final = Path(__file__).parents[1] / "views"
-TEXT_BLANKS: Final = frozenset(
-    {"version", "unread", "suite", "weakness", "exchange", "host", "agent", "principal", "role"}
-)
-PLACEHOLDERS: Final = TEXT_BLANKS | {"start", "end", "outdated", "classical"}
+PLACEHOLDERS: Final = TEXT_BLANKS | {
+    *("start", "end", "outdated", "limited", "classical", "pq", "cnsa", "unsupported")
+}
 CHART_KINDS: Final = frozenset({"bar", "line", "pie"})
 RESERVED: Final = frozenset(
     {"cancel", "help", "last", "on", "past", "private", "runs"}
@@ -55,7 +58,7 @@ VIEW_NAME_CHARS: Final = 31
 
 _VIEW_NAME = re.compile(r"[a-z][a-z0-9-]*")
 _HEADER = re.compile(r"--\s*([a-z]+):\s*(.*?)\s*")
-_KEYS = frozenset({"title", "about", "source", "by", "chart"})
+_KEYS = frozenset({"title", "about", "source", "by", "chart", "top"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,13 @@ class View:
     """Whether the SQL says `:outdated`. A view without it refuses policy words."""
     narrows: bool = False
     """Whether the SQL leaves out calls for a reason of its own, so that no rows do not mean no calls."""
+    first: str = ""
+    """The column that the header names as `top`; empty for the calls."""
+
+    @property
+    def top(self) -> str:
+        """The column of which the most come first, with `top=` and where not all rows are shown."""
+        return self.first or self.measure
 
 
 def load(own: Path | None = None) -> dict[str, View]:
@@ -146,6 +156,9 @@ def parse(name: str, text: str, *, where: str) -> View:
     _check_columns(select, broken)
     _check_functions(select, broken)
     columns = tuple(_promised(projection, broken) for projection in select.expressions)
+    first = header.get("top", "")
+    if first and Column(first, "INTEGER") not in columns:
+        raise broken("`top:` takes a column of whole numbers")
     placeholders = _placeholders(select)
     forget_lines(select)
     return View(
@@ -158,8 +171,9 @@ def parse(name: str, text: str, *, where: str) -> View:
         select=select,
         columns=columns,
         measure=_measure(select),
-        has_policy="outdated" in placeholders,
+        has_policy=bool({"outdated", "limited"} & placeholders),
         narrows=select.args.get("having") is not None or not _said(select) <= {":outdated", *_WINDOW},
+        first=first,
     )
 
 
@@ -283,86 +297,11 @@ def _check_functions(select: exp.Select, broken: _Broken) -> None:
             raise broken(why, _line(node))
 
 
-def find_type(parts: list[str]) -> event_schema.Type | None:
-    """The type at a dotted path of `event_schema.COLUMNS`, whatever its case; None where there is none."""
-    found: event_schema.Type | None = event_schema.LAKE_COLUMNS
-    for part in parts:
-        if not isinstance(found, dict):
-            return None
-        found = next((type_ for name, type_ in found.items() if name.lower() == part.lower()), None)
-    return found
-
-
 def _promised(projection: exp.Expr, broken: _Broken) -> Column:
     type_ = infer_type(projection.unalias())
     if type_ is None:
         raise broken(f"the type of `{projection.sql()}` is not known: wrap it in CAST", _line(projection))
     return Column(projection.alias_or_name, type_)
-
-
-_EVENT_TYPES: Final[Mapping[str, ColumnType]] = {
-    event_schema.TEXT: "TEXT",
-    event_schema.TIME: "TIME",
-    event_schema.FLAG: "FLAG",
-}
-
-
-def infer_type(node: exp.Expr) -> ColumnType | None:
-    """The type of an expression over CloudTrail columns, as Trino would have it; None: not known."""
-    from sqlglot import exp
-
-    if isinstance(node, exp.Column):
-        found = find_type([part.name for part in node.parts])
-        return _EVENT_TYPES.get(found) if isinstance(found, str) else None
-    if isinstance(node, exp.Literal):
-        if node.is_string:
-            return "TEXT"
-        return "INTEGER" if node.is_int else "NUMBER"
-    if isinstance(node, exp.Cast):
-        return _CASTS.get(node.to.this.name)
-    if isinstance(node, (exp.Paren, exp.Neg, exp.Abs, exp.Min, exp.Max, exp.AnyValue, exp.Sum)):
-        return infer_type(node.this)
-    if isinstance(node, exp.Coalesce):
-        return infer_type(node.this)
-    if isinstance(node, (exp.DateAdd, exp.AtTimeZone)):
-        return "TIME" if infer_type(node.this) == "TIME" else None
-    if isinstance(node, exp.Case):
-        return infer_type(node.args["ifs"][0].args["true"])
-    if isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Div)):
-        sides = {infer_type(node.left), infer_type(node.right)}
-        if not sides <= {"INTEGER", "NUMBER"}:
-            return None
-        return "INTEGER" if sides == {"INTEGER"} else "NUMBER"
-    if isinstance(node, exp.Placeholder):
-        return "TEXT" if node.name in TEXT_BLANKS else None
-    return next((type_ for kinds, type_ in _functions() if isinstance(node, kinds)), None)
-
-
-_CASTS: Final[Mapping[str, ColumnType]] = {
-    "VARCHAR": "TEXT",
-    "BIGINT": "INTEGER",
-    "INT": "INTEGER",
-    "DOUBLE": "NUMBER",
-    "TIMESTAMP": "TIME",
-    "DATE": "DATE",
-    "BOOLEAN": "FLAG",
-}
-
-
-def _functions() -> tuple[tuple[tuple[type[exp.Expr], ...], ColumnType], ...]:
-    from sqlglot import exp
-
-    counts = (exp.Count, exp.ApproxDistinct, exp.Year, exp.Month, exp.Day, exp.DayOfWeekIso, exp.DateDiff)
-    return (
-        ((*counts, exp.Length, exp.Extract), "INTEGER"),
-        ((exp.Round, exp.Avg), "NUMBER"),
-        ((exp.TimestampTrunc, exp.DateTrunc), "TIME"),
-        ((exp.Predicate, exp.Connector, exp.Not), "FLAG"),
-        (
-            (exp.Lower, exp.Upper, exp.Trim, exp.JSONExtractScalar, exp.RegexpExtract, exp.Bracket, exp.Dot),
-            "TEXT",
-        ),
-    )
 
 
 def _measure(select: exp.Select) -> str:

@@ -50,6 +50,9 @@ VIEW_NAMES: Final = {
         "key-exchange": "kx key-exchanges",
         "callers": "access-key access-keys accesskey key keys",
         "coverage": "covered",
+        "readiness": "ready",
+        "endpoints": "endpoint",
+        "machines": "machine instance instances",
     }.items()
     for name in names.split()
 }
@@ -92,6 +95,7 @@ NEGATIONS: Final = frozenset(
 )
 VIEWS_OF_THEIR_OWN: Final = frozenset(
     {"versions", "ciphers", "trend", "coverage", "key-exchange", "findings"}
+    | {"readiness", "burn-down", "endpoints", "machines"}
 )
 """Views that no other view can stand in for."""
 NEAR_MISSES: Final = frozenset(

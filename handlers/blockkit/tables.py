@@ -78,7 +78,7 @@ class FittedTable:
         places = places[:TABLE_COLUMNS]
         self.columns = [table.columns[at] for at in places]
         self.total = table.row_count
-        self.by_measure = arrangement.by_measure
+        self.order = arrangement.order
         key = arrangement.key(places)
         self.key = 0 if key is None else places.index(key)
         """Which of the columns says which row is which."""
@@ -105,8 +105,8 @@ class FittedTable:
         """Which rows and characters are not in the message; nothing where all are."""
         lines = []
         if len(self.rows) < self.total:
-            order = ", most calls first" if self.by_measure else ""
-            lines.append(f"Showing {number(len(self.rows))} of {number(self.total)} rows{order}.")
+            first = f", {self.order}" if self.order else ""
+            lines.append(f"Showing {number(len(self.rows))} of {number(self.total)} rows{first}.")
         if self.columns_left_out:
             lines.append(f"The last {number(self.columns_left_out)} columns are left out.")
         if self.was_cut:

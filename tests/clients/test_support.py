@@ -8,10 +8,12 @@ from typing import Final
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.clients import agent, fixes
 from bot.clients.data import Source, table
-from bot.clients.likes import as_regex, like
+from bot.clients.likes import as_regex, like, like_any
 from bot.clients.support import SOON, Clause, clause, support
 from bot.question import blanks
 from bot.question.select import shortened
@@ -231,3 +233,36 @@ def test_a_regular_expression_says_the_same_as_like(text: str, pattern: str) -> 
         row = engine.execute("SELECT regexp_matches(?, ?)", [text, as_regex([pattern, "%no%"])]).fetchone()
 
     assert row == (like(text, pattern),)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "APN/1.0 Terraform/1.9.0 terraform-provider-aws/5.57.0 aws-sdk-go-v2/1.30.1 lang/go#1.22.4",
+        "aws-sdk-go/1.33.5 (go1.13.7; linux; amd64) APN/1.0 HashiCorp/1.0 Terraform/0.12.3",
+    ],
+)
+def test_terraforms_users_are_not_told_to_take_a_go_or_an_sdk_that_they_do_not_choose(said: str) -> None:
+    found = support(agent.read(said), TODAY)
+
+    assert found.supported is False
+    assert found.instead == (
+        "a newer release of the provider hashicorp/aws, which brings its SDK and its Go along"
+    )
+
+
+LETTERS = "ab1.["
+PATTERNS = st.builds(
+    lambda before, plain, after: f"{before}{plain}{after}",
+    st.sampled_from(["", "%"]),
+    st.text(LETTERS, min_size=1, max_size=5),
+    st.sampled_from(["", "%"]),
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(patterns=st.lists(PATTERNS, min_size=1, max_size=8), text=st.text(LETTERS, max_size=6))
+def test_many_patterns_are_one_regular_expression(patterns: list[str], text: str) -> None:
+    found = re.search(as_regex(patterns).replace(r"\z", r"\Z"), text)
+
+    assert (found is not None) is like_any(text, patterns)

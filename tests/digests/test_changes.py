@@ -64,6 +64,31 @@ def only(compared: Comparison) -> tuple[Change, int, int, int, str]:
     return entry.change, entry.calls, entry.before, entry.day, entry.note
 
 
+# --- the group of those whose endpoint offers no more
+
+
+def test_who_only_calls_endpoints_that_offer_no_more_is_remembered_as_that() -> None:
+    limited = compare([], [replace(row(0, calls=7), limited=7)], period=period(0))
+    partly = compare([], [replace(row(0, calls=7), limited=6)], period=period(0))
+
+    assert [found.limited for found in (*limited.findings, *partly.findings)] == [True, False]
+    assert changes.from_builtins(changes.to_builtins(limited.findings[0])) == limited.findings[0]
+    assert "limited" not in changes.to_builtins(partly.findings[0]), "as version 2 wrote it"
+
+
+def test_who_moves_into_the_group_or_out_of_it_is_still_open_and_told_as_moved() -> None:
+    moved = compare([finding(0)], [replace(row(1), limited=10)], period=period(1), trusted=days(0))
+    back = compare(moved.findings, [row(2)], period=period(2), trusted=days(0, 1))
+    silent = compare(moved.findings, [], period=period(2), trusted=days(0, 1))
+
+    assert [(only(each)[0], each.entries[0].moved) for each in (moved, back, silent)] == [
+        ("open", True),
+        ("open", True),
+        ("quiet", False),
+    ]
+    assert silent.findings[0].limited
+
+
 # --- new and open
 
 

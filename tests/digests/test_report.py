@@ -247,6 +247,33 @@ def test_events_without_tls_details_prove_nothing() -> None:
     )
 
 
+def test_calls_of_the_endpoint_are_told_as_a_group_of_their_own() -> None:
+    plain = entry("open", calls=12)
+    limited = replace(plain, finding=replace(plain.finding, limited=True, client="other"))
+    told = report(plain, limited, replace(limited, moved=True), replace(plain, moved=True), limited=30)
+
+    assert notes(told)[0] == "The endpoint offers no more: 30 calls, among them all of 2 findings."
+    assert not reports.is_news(told), "nobody is mentioned for it"
+    with reports.table(told) as shown:
+        assert [row[-1] for row in shown.rows()] == [
+            None,
+            "its endpoint offers no more",
+            "moved: now its endpoint offers no more",
+            "moved: not only its endpoint any more",
+        ]
+
+
+def test_who_asks_about_sdks_is_told_of_sdks() -> None:
+    plain = report(subject="calls with an SDK out of support", events=1_000, without_tls=1_000)
+    silent, told = replace(plain, mute="client"), replace(plain, mute="")
+
+    assert headline(silent).endswith(
+        "none of 1,000 events names its client, so this says nothing about old SDKs."
+    )
+    assert "TLS" not in headline(told).partition(":")[0]
+    assert "says nothing" not in headline(told)
+
+
 def test_a_day_whose_events_end_early_is_not_all_clear() -> None:
     told = report(trusted=False, newest=datetime(2026, 11, 22, 13, 2, tzinfo=UTC))
     assert headline(told) == (

@@ -99,13 +99,11 @@ def asked(ask: Callable[..., Question], views: dict[str, View], now: datetime) -
     return scan.questions(question, before, now, views)
 
 
-def test_four_things_are_asked_with_the_same_filters(
-    ask: Callable[..., Question], catalogue: dict[str, View]
-) -> None:
+def test_all_is_asked_with_the_same_filters(ask: Callable[..., Question], catalogue: dict[str, View]) -> None:
     questions = asked(ask, catalogue, NOW)
     window, before = scan.windows(digest(), MONDAY)
 
-    assert list(questions) == ["answer", "before", "coverage", "since"]
+    assert list(questions) == ["answer", "before", "coverage", "endpoints", "since"]
     assert [questions[name].window for name in ("answer", "before")] == [window, before]
     assert questions["answer"].top == questions["before"].top == FINDINGS_MOST
     assert questions["coverage"].policy is questions["since"].policy is None
@@ -138,6 +136,7 @@ def covered(
 
 def tables(views: dict[str, View], **rows: Sequence[Any]) -> dict[str, Table]:
     names = {"answer": "findings", "before": "findings", "coverage": "coverage", "since": "coverage"}
+    names["endpoints"] = "endpoints"
     return {step: Table(views[names[step]].columns, [list(each)]) for step, each in rows.items()}
 
 
@@ -171,10 +170,33 @@ def test_the_answers_become_one_reading(ask: Callable[..., Question], catalogue:
         complete=True,
         events=100,
         without_tls=11,
+        mute="",
         silent=("tax",),
         ended=last,
         newest=NOW,
     )
+    assert scan.from_json(scan.to_json(read)) == read
+
+
+def test_of_each_finding_it_is_read_how_many_calls_are_its_endpoints(
+    ask: Callable[..., Question], catalogue: dict[str, View]
+) -> None:
+    kms = ("kms.amazonaws.com", "role/export", "boto")
+    host = "kms-fips.us-east-1.amazonaws.com"
+    read = scan.from_tables(
+        ask(DIGEST),
+        NOW,
+        tables(
+            catalogue,
+            answer=[(*kms, NOW, NOW, 7, 0), ("s3.amazonaws.com", *kms[1:], NOW, NOW, 3, 0)],
+            before=[],
+            coverage=[covered(kms[0], 90, 1, NOW, NOW)],
+            endpoints=[(kms[0], host, *kms[1:], 4), (kms[0], f"{host}:443", *kms[1:], 2)],
+        ),
+        None,
+    )
+
+    assert [row.limited for row in read.rows] == [6, 0]
     assert scan.from_json(scan.to_json(read)) == read
 
 
@@ -329,6 +351,11 @@ def test_silence_means_something_where_events_came_nearly_to_the_end(
 def test_events_without_tls_details_are_not_trusted() -> None:
     assert not reported(whole(0, without_tls=1_000))[0].period.trusted
     assert not reported(whole(0, events=0, without_tls=0))[0].period.trusted
+
+
+def test_who_asks_about_sdks_needs_no_tls_details_but_names() -> None:
+    assert reported(whole(0, without_tls=1_000, mute=""))[0].period.trusted
+    assert not reported(whole(0, without_tls=0, mute="client"))[0].period.trusted
 
 
 def test_an_untrusted_day_resolves_nothing_and_a_trusted_one_does() -> None:

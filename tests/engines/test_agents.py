@@ -63,7 +63,7 @@ def engine(
 ) -> Iterator[Engine]:
     """Each engine in turn, over those calls."""
     with ExitStack() as opened, pytest.MonkeyPatch.context() as environment:
-        yield _MADE[request.param](called, opened, environment, tmp_path_factory.mktemp("agents"))
+        yield MADE[request.param](called, opened, environment, tmp_path_factory.mktemp("agents"))
 
 
 def _local(called: list[Record], _: ExitStack, _environment: pytest.MonkeyPatch, folder: Path) -> Engine:
@@ -103,7 +103,7 @@ def _cloudwatch(
     return CloudWatch(known, Logs(clock=clock, monotonic=clock.monotonic, sleep=clock.sleep))
 
 
-_MADE: Final[dict[str, Any]] = {
+MADE: Final[dict[str, Any]] = {
     "local": _local,
     "lake": _lake,
     "athena": _athena,

@@ -69,6 +69,12 @@ QUESTIONS = [
     "last 3d top=2 by=requests",
     "last 3d top=2 by=principals",
     "last 3d service=nobody by=services",
+    "last 3d by=readiness service=s3,kms top=3",
+    "2026-11-10T06:30Z..2026-11-12T18:45Z by=burn-down agent=boto*",
+    "last 3d min=1.3 by=endpoints",
+    "last 3d kx=classical by=endpoints",
+    "last 3d min=1.3 kx=below-cnsa cipher=weak by=endpoints",
+    "last 3d kx=classical sdk=eol by=endpoints service=s3,kms",
 ]
 
 

@@ -18,7 +18,7 @@ from bot.archive.archive import Archive
 from bot.engines import Statement
 from bot.engines.local import Local, dialect
 from bot.errors import Cancelled, EngineError, UserError
-from bot.question import select, views
+from bot.question import select, types, views
 from bot.sandbox import samples
 from bot.table import Column
 from tests.support.logs import FIRST_DAY, quietly, write_logs
@@ -90,7 +90,7 @@ def translate(engine: Local, trino: str) -> Statement:
         read="trino",
     )
     assert isinstance(select, exp.Select)
-    type_ = views.infer_type(select.expressions[0].unalias())
+    type_ = types.infer_type(select.expressions[0].unalias())
     return engine.translate(select, (Column("x", type_ or "TEXT"),))
 
 

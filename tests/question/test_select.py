@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from bot.event_schema import CLASSICAL, NO_SUITE, PRINCIPAL, SUITES, VERSIONS
-from bot.question import blanks, select, views
+from bot.question import blanks, select, types, views
 from bot.question.filters import FILTERS, Filter, Match
 from bot.question.parser import parse
 from tests.conftest import NOW
@@ -176,7 +176,7 @@ def test_a_principal_is_a_whole_name_anywhere_in_its_arn(ask: Callable[[str], Qu
 @pytest.mark.parametrize("word", FILTERS.values(), ids=FILTERS)
 def test_every_filters_column_is_in_the_lake(word: FilterWord) -> None:
     for name in sqlglot.parse_one(word.column, read="trino").find_all(exp.Column):
-        assert views.find_type([part.name for part in name.parts]) is not None
+        assert types.find_type([part.name for part in name.parts]) is not None
 
 
 def test_a_new_filter_is_one_row() -> None:

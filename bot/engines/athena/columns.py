@@ -10,7 +10,7 @@ from sqlglot import exp
 from bot import event_schema
 from bot.engines.athena import ddl
 from bot.errors import UserError
-from bot.question.views import find_type
+from bot.question.types import find_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -50,7 +50,10 @@ PUBLISHED: Final[Mapping[str, Type]] = {
 using partition projection")."""
 
 ADDED: Final[Mapping[str, Type]] = {
-    "useridentity": {"inscopeof": _texts("sourcearn sourceaccount issuertype credentialsissuedto")},
+    "useridentity": {
+        "identityprovider": _TEXT,
+        "inscopeof": _texts("sourcearn sourceaccount issuertype credentialsissuedto"),
+    },
     "tlsdetails": _texts("keyexchange"),
 }
 """What log files hold besides (CloudTrail user guide, record contents)."""

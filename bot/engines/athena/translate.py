@@ -28,7 +28,8 @@ from bot import event_schema
 from bot.engines.athena import columns, partitions
 from bot.errors import UserError
 from bot.question import blanks
-from bot.question.views import conjuncts, find_type, infer_type
+from bot.question.types import find_type, infer_type
+from bot.question.views import conjuncts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from bot.errors import UserError
 from bot.event_schema import FLAG, LAKE_COLUMNS, MAP, TEXT, TIME
-from bot.question.views import find_type
+from bot.question.types import find_type
 
 if TYPE_CHECKING:
     from bot.table import ColumnType

@@ -25,7 +25,8 @@ from bot.engines.cloudwatch.fields import EVENT_TIME, RECORD, Field, find
 from bot.engines.cloudwatch.statement import TOKEN_CHARS, Asked
 from bot.errors import UserError
 from bot.question.select import shortened
-from bot.question.views import conjuncts, infer_type
+from bot.question.types import infer_type
+from bot.question.views import conjuncts
 from bot.table import Column
 
 if TYPE_CHECKING:
@@ -342,7 +343,8 @@ def _added(node: exp.AggFunc) -> exp.Expr:
     if isinstance(node, exp.Avg):
         times = exp.Mul(this=calls, expression=exp.paren(exp.cast(argument.copy(), "DOUBLE")))
         counted = exp.Not(this=exp.Is(this=argument.copy(), expression=exp.null()))
-        return exp.Div(this=exp.Sum(this=times), expression=exp.paren(_whole(_where(counted, calls))))
+        divided = exp.Div(this=exp.Sum(this=times), expression=exp.paren(_whole(_where(counted, calls))))
+        return exp.paren(divided)  # as a whole, so that what it is multiplied with comes after
     raise UserError(
         f"CloudWatch counts, and `{node.sql('trino')}` is more than counting.",
         "Ask another engine: `engine=`.",

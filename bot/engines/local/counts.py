@@ -6,10 +6,17 @@ from typing import Final
 
 from sqlglot import exp
 
-_FEW: Final = frozenset({exp.column("saidVersion"), exp.column("unsaid")})
-"""Columns of few values, however many the events."""
+from bot.question import blanks
+
+_FEW: Final = frozenset(
+    {exp.column("saidVersion"), exp.column("unsaid"), blanks.column("tlsDetails.keyExchange")}
+    | {exp.column("userAgent")}
+)
+"""Columns of few values, or of far fewer than there are events: what calls thousands of times a day calls
+itself the same."""
 
 _CALLS: Final = exp.Count(this=exp.Star(), big_int=True)
+_ENDS: Final = (exp.Min, exp.Max)
 _MORE: Final = (
     *(exp.Join, exp.Lateral, exp.Unnest, exp.Subquery, exp.With),
     *(exp.Having, exp.Distinct, exp.Filter, exp.Window),
@@ -26,13 +33,13 @@ def count_first(tree: exp.Query) -> None:
         return
     keys = tree.args["group"].expressions if tree.args.get("group") else []
     aggregates = [node for each in tree.expressions for node in each.find_all(exp.AggFunc)]
-    sums = [each for each in aggregates if isinstance(each, exp.Sum)]
+    sums = [each for each in aggregates if isinstance(each, (exp.Sum, exp.Avg))]
     summed = [column for each in sums for column in each.find_all(exp.Column)]
     if (
         not keys
         or not summed
         or not _FEW.issuperset(summed)
-        or not all(each == _CALLS or isinstance(each, (exp.Sum, exp.Min, exp.Max)) for each in aggregates)
+        or not all(each == _CALLS or each in sums or isinstance(each, _ENDS) for each in aggregates)
         or not _sorts_by_outputs(tree)
     ):
         return
@@ -45,11 +52,16 @@ def count_first(tree: exp.Query) -> None:
     by = {key: held(key) for key in dict.fromkeys((*keys, *summed))}
 
     def folded(node: exp.Expr) -> exp.Expr:
-        if isinstance(node, (exp.Min, exp.Max)):
+        if isinstance(node, _ENDS):
             return type(node)(this=held(node))
-        if isinstance(node, exp.Sum):
-            value = node.this.transform(lambda part: by[part].copy() if part in by else part)
-            return exp.Sum(this=exp.Mul(this=exp.paren(value), expression=held(_CALLS)))
+        if isinstance(node, (exp.Sum, exp.Avg)):
+            value = exp.paren(node.this.transform(lambda part: by[part].copy() if part in by else part))
+            total = exp.Sum(this=exp.Mul(this=value, expression=held(_CALLS)))
+            if isinstance(node, exp.Sum):
+                return total
+            says = exp.Not(this=exp.Is(this=value.copy(), expression=exp.null()))
+            calls = exp.Sum(this=exp.Case().when(says, held(_CALLS)))
+            return exp.paren(exp.Div(this=total, expression=calls))
         if node == _CALLS:
             return exp.Sum(this=held(_CALLS))
         return by[node].copy() if node in by else node

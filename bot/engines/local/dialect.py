@@ -25,7 +25,8 @@ from bot.event_schema import (
 from bot.question import blanks
 from bot.question.functions import PARTS, strftime
 from bot.question.select import STORE
-from bot.question.views import conjuncts, find_type, infer_type
+from bot.question.types import find_type, infer_type
+from bot.question.views import conjuncts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

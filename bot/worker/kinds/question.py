@@ -70,7 +70,8 @@ class QuestionCarrier:
         def ask(name: str) -> tuple[Table, int]:
             return self._inquiry.ask(lease, name, show)
 
-        with answer(question, ask, engine=engine, cap=self._cap) as found:
+        asked = [step.name for step in lease.run.steps]
+        with answer(question, ask, asked, engine=engine, cap=self._cap) as found:
             coverage = found.summary.coverage
             self._inquiry.met(lease.run.engine, None if coverage is None else coverage.newest)
             run = lease.save(
