@@ -240,6 +240,12 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
 }
 
 
+def _regex(pattern: str) -> str:
+    """`*` is anything, and `[*]` is `*`."""
+    meant = (".*".join(map(re.escape, part.split("*"))) for part in pattern.split("[*]"))
+    return r"\*".join(meant)
+
+
 def _same(word: str, value: Any, wanted: str) -> bool:
     if word == "cipher":
         return any(_glob(wanted, name) for name in value)
@@ -251,13 +257,13 @@ def _same(word: str, value: Any, wanted: str) -> bool:
         return _glob(wanted.lower(), value.lower())
     if word == "principal" and not wanted.startswith("arn:"):
         ends = "[:/-]" if "/" in wanted else "[:/]"
-        name = ".*".join(re.escape(part) for part in wanted.split("*"))
+        name = _regex(wanted)
         return re.search(rf"(^|{ends}){name}(/|\Z)", value, re.DOTALL) is not None
     return _glob(wanted, value)
 
 
 def _glob(pattern: str, value: str) -> bool:
-    parts = ".*".join(re.escape(part) for part in pattern.split("*"))
+    parts = _regex(pattern)
     return re.fullmatch(parts, value, re.DOTALL) is not None
 
 
@@ -379,6 +385,34 @@ def requests(records: Sequence[Record]) -> list[Row]:
         )
         for each in in_time
     ]
+
+
+def latest(records: Sequence[Record]) -> list[Row]:
+    by_id = sorted(records, key=lambda record: record["eventID"])
+    return [
+        (
+            *(when(each), each["eventID"], service(each), call(each), address(each)),
+            *(version(each), principal(each), agent(each), region(each), account(each)),
+        )
+        for each in sorted(by_id, key=when, reverse=True)
+    ]
+
+
+def event_names(records: Sequence[Record]) -> list[Row]:
+    return _ordered(
+        (
+            (*key, _distinct(group, principal), max(map(when, group)), len(group))
+            for key, group in _group(records, service, call).items()
+        ),
+        -5,
+        1,
+        2,
+    )
+
+
+def per_day(records: Sequence[Record]) -> list[Row]:
+    groups = _group(records, lambda record: when(record).date())
+    return _ordered(((*key, _distinct(group, principal), len(group)) for key, group in groups.items()), 1)
 
 
 def principals(records: Sequence[Record]) -> list[Row]:
@@ -541,6 +575,9 @@ VIEWS: dict[str, Callable[[Sequence[Record]], list[Row]]] = {
     "calls": calls,
     "addresses": addresses,
     "requests": requests,
+    "latest": latest,
+    "event-names": event_names,
+    "per-day": per_day,
     "principals": principals,
     "findings": findings,
     "clients": clients,

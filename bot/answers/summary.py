@@ -15,6 +15,7 @@ from bot.wording import counted, month_day, number, plural
 if TYPE_CHECKING:
     from bot.answers.cards import Cards
     from bot.answers.coverage import Coverage
+    from bot.answers.drill import Offered
     from bot.engines import Sources
     from bot.question.question import Question
     from bot.table import Table
@@ -67,6 +68,8 @@ class Summary:
     verdict: Verdict = SHOWN
     cards: Cards | None = None
     """What to do about its clients; None where its rows name none."""
+    rows: tuple[Offered, ...] = ()
+    """The rows that can be looked into, where they are kept for that."""
 
     @property
     def signed(self) -> str:

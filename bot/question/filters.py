@@ -22,10 +22,24 @@ if TYPE_CHECKING:
 FILTER_VALUE_CHARS: Final = 1_024
 """CloudTrail keeps 1 KB of a user agent (docs/facts.md, CloudTrail events)."""
 
+STAR: Final = "[*]"
+"""A `*` of a value that is itself meant, as shells write it."""
+
+
+def is_pattern(value: str) -> bool:
+    """Whether `value` has a `*` that is any run of characters."""
+    return "*" in value.replace(STAR, "")
+
+
+def escaped(text: str) -> str:
+    """A value that means `text` and nothing else, whatever is in it."""
+    return text.replace("*", STAR)
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Events whose `word` is any of `values` or, negated, none of them. `*` is any run of characters."""
+    """Events whose `word` is any of `values` or, negated, none of them. `*` is any run of characters, and
+    `[*]` is `*`."""
 
     word: str
     values: tuple[str, ...]

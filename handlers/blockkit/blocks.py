@@ -11,6 +11,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.question import trail
 from bot.text import literal
 from bot.wording import utc
 from handlers.blockkit import values
@@ -222,8 +223,12 @@ def parent(run: Run, question: Question, state: str, *, cancel: bool) -> list[Bl
     utc = f" ({' – '.join(clocks)} UTC)"
     clipped = [text(" · it ended in the future, and was cut to now")] if window.clipped else []
     store = [text(f" · store {question.store}")] if question.store else []
+    steps = trail.trail(question, run.typed)
+    # one step, the words above it say
+    way = [paragraph(text(trail.words(steps)))] if run.reply_to and len(steps) > 1 else []
     lines = [
         paragraph(person(run.user), text(" asks: "), text(question.words(), bold=True)),
+        *way,
         paragraph(moment(window.start), text(" – "), moment(window.end), text(utc), *clipped, *store),
         paragraph(text(state)),
     ]
