@@ -237,6 +237,7 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "version": version,
     "cipher": lambda record: suite_names(record),
     "host": lambda record: tls(record, "clientProvidedHostHeader"),
+    "bucket": lambda record: bucket(record),
 }
 
 
@@ -385,6 +386,22 @@ def requests(records: Sequence[Record]) -> list[Row]:
         )
         for each in in_time
     ]
+
+
+def bucket(record: Record) -> Any:
+    asked = record.get("requestParameters")
+    return asked.get("bucketName") if isinstance(asked, dict) else None
+
+
+def what_if(records: Sequence[Record]) -> list[Row]:
+    named = [
+        each
+        for each in records
+        if each["eventSource"] == "s3.amazonaws.com" and each["userIdentity"].get("type") != "AWSService"
+    ]
+    groups = _group(named, bucket, account, role_or_principal, agent, version)
+    rows = ((*key, max(map(when, group)), len(group)) for key, group in groups.items())
+    return _ordered(rows, -7, 1, 2, 3, 4, 5)
 
 
 def latest(records: Sequence[Record]) -> list[Row]:
@@ -576,6 +593,7 @@ VIEWS: dict[str, Callable[[Sequence[Record]], list[Row]]] = {
     "addresses": addresses,
     "requests": requests,
     "latest": latest,
+    "what-if": what_if,
     "event-names": event_names,
     "per-day": per_day,
     "principals": principals,

@@ -48,6 +48,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "eventSource": "service",
     "recipientAccountId": "account",
     "awsRegion": "region",
+    "bucketName": "bucket",
     "arn": "principal",
     "principal": "principal",
     "sourceIPAddress": "ip",

@@ -300,7 +300,7 @@ class Questions:
         text = self.drilled(run, narrowing, "latest")
         question = self.grammar.parse(text, now=run.created, zone=UTC)
         day = [] if narrowing.day is None else [narrowing.day.isoformat()]
-        return trail.BETWEEN.join(filter(None, [trail.words(trail.trail(question, text)), *day]))
+        return trail.ARROW.join(filter(None, [trail.words(trail.trail(question, text)), *day]))
 
     def drilled(self, run: Run, narrowing: Narrowing, view: str) -> str:
         """The question that looks into a row of a run's answer, as a view shows it. UserError."""

@@ -157,6 +157,13 @@ def _cipher(value: str) -> str:
     return name
 
 
+def _bucket(value: str) -> str:
+    name = value.removeprefix("s3://").rstrip("/")
+    if not re.fullmatch(r"[A-Za-z0-9._*\[\]-]{1,255}", name):
+        raise BadValue(f"`{shown(value)}` is not a bucket", hint="A name such as `reports`, or `reports-*`.")
+    return name
+
+
 class Match(Enum):
     """How values are compared with a column; in a pattern, `*` is any run of characters."""
 
@@ -292,6 +299,13 @@ FILTERS: Final[Mapping[str, FilterWord]] = {
         match=Match.WHOLE_ANY_CASE,
         is_free_text=True,
         tls_fact=HOST,
+    ),
+    "bucket": FilterWord(
+        read=_bucket,
+        phrase="to bucket",
+        example="reports",
+        column="ELEMENT_AT(requestParameters, 'bucketName')",
+        match=Match.WHOLE,
     ),
 }
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from bot.question.filters import Filter
     from bot.question.question import Question
 
-BETWEEN: Final = " › "
+ARROW: Final = " › "
 
-VALUE_CHARS: Final = 40
+STEP_CHARS: Final = 40
 """What is shown of a value in a trail: its end tells ARNs apart, its beginning agents."""
 
 _SESSION: Final = re.compile(r"arn:aws[\w-]*:sts::\d{12}:assumed-role/([^/]+)/(.*)", re.DOTALL)
@@ -33,7 +33,7 @@ def trail(question: Question, typed: str) -> tuple[Filter, ...]:
 
 def words(filters: tuple[Filter, ...]) -> str:
     """`s3 › role/report › 10.0.0.7`."""
-    return BETWEEN.join(" or ".join(short(each.word, value) for value in each.values) for each in filters)
+    return ARROW.join(" or ".join(short(each.word, value) for value in each.values) for each in filters)
 
 
 def short(word: str, value: str) -> str:
@@ -47,5 +47,5 @@ def short(word: str, value: str) -> str:
         value = f"role/{session[1]}/{session[2]}"
     elif named := _NAMED.fullmatch(value):
         value = named[1]
-    half = VALUE_CHARS // 2
-    return shown(value if len(value) <= VALUE_CHARS else f"{value[:half]}…{value[-half:]}")
+    half = STEP_CHARS // 2
+    return shown(value if len(value) <= STEP_CHARS else f"{value[:half]}…{value[-half:]}")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CHOOSE_ROW: Final = "drill"
 """The menu's action; `drill_` and a view's name is the button's of a way."""
 
-PLACEHOLDER: Final = "Look into a row…"
+ROW_PROMPT: Final = "Look into a row…"
 
 _REGION: Final = re.compile(r"(?P<partition>cn|us-gov)?[a-z]*(?:-[a-z]+)+-[0-9]{1,2}")
 _EVENT: Final = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
@@ -34,7 +34,7 @@ def menu(run: Run, rows: Sequence[Offered], spare: int) -> list[Block]:
     are not all, it says so."""
     names = _names(rows)
     options: list[Block] = []
-    left = spare - len(PLACEHOLDER) - len(_cut_words(len(rows), len(rows)))
+    left = spare - len(ROW_PROMPT) - len(_cut_words(len(rows), len(rows)))
     for at, name in enumerate(names):
         made = blocks.option(OfRow(run.id, at), name)
         left -= blocks.characters(made)
@@ -46,7 +46,7 @@ def menu(run: Run, rows: Sequence[Offered], spare: int) -> list[Block]:
     select = {
         "type": "static_select",
         "action_id": CHOOSE_ROW,
-        "placeholder": {"type": "plain_text", "text": PLACEHOLDER},
+        "placeholder": {"type": "plain_text", "text": ROW_PROMPT},
         "options": options,
     }
     if len(options) == len(rows):

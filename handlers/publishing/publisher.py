@@ -143,6 +143,8 @@ class SlackPublisher:
             ]
         if (to_do := summary.cards) is not None:
             rest.insert(0, _part("cards", lambda: self._thread.cards(delivery, to_do)))
+        if (denial := summary.denial) is not None:
+            rest.insert(0, _part("policies", lambda: self._thread.policies(delivery, denial)))
         headline = _part("headline", lambda: self._edit(delivery, question, summary.signed))
         # edits are the scarcest of all: where one has to wait, nothing else does
         yield from [headline, *rest] if self._posting.can_edit() else [*rest, headline]
