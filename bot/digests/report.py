@@ -14,6 +14,7 @@ from bot.answers.belief import Belief
 from bot.answers.coverage import Coverage
 from bot.digests import changes
 from bot.digests.changes import Entry, Period  # noqa: TC001 - msgspec reads Report's types
+from bot.digests.jump import Jump  # noqa: TC001 - likewise
 from bot.table import Column, Table
 from bot.wording import WEEKDAYS, counted, month_day, number, short_service, span, weekday_date
 
@@ -91,6 +92,8 @@ class Report:
     """What was not read, or does not say what was asked, in sentences: with them, nothing is all clear."""
     read: datetime | None = None
     """When the lake was asked; None in reports of version 2."""
+    jump: Jump | None = None
+    """How far its calls are from the digest's past, where that is far."""
 
 
 def to_json(report: Report) -> str:
@@ -155,7 +158,8 @@ def headline(report: Report, today: date, zone: tzinfo) -> str:
     proof = ", ".join(filter(None, (no_call[:1].upper() + no_call[1:], newest, silent)))
     if report.is_baseline:
         return f"{BELIEVED} {when}: the first digest, {clear}. {proof}. From now on it says what is new."
-    return f"{BELIEVED} {when}: {clear}. {proof}."
+    far = f" That is {report.jump.words()}." if report.jump else ""
+    return f"{BELIEVED} {when}: {clear}. {proof}.{far}"
 
 
 def _findings_and_calls(report: Report, what: str) -> str:
@@ -168,7 +172,8 @@ def _findings_and_calls(report: Report, what: str) -> str:
     if report.is_baseline:
         number = counted(sum(entry.change != "resolved" for entry in report.entries), "finding")
         return f"the first digest, {number} as the baseline · {calls}. From now on it says what is new."
-    return (f"{what} · " if what else "") + calls + _trend(report)
+    far = f", {report.jump.words()}" if report.jump else ""
+    return (f"{what} · " if what else "") + calls + _trend(report) + far
 
 
 def _counts(report: Report) -> str:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from bot.answers import belief, coverage
 from bot.digests.changes import Entry, Period, Seen, compare, place
+from bot.digests.jump import jump
 from bot.digests.report import Point, Report
 from bot.question import select
 from bot.question.window import Window
@@ -227,6 +228,7 @@ def report(
         history=(*drawn, Point(start, end, calls, still_open))[-most:],
         doubts=scan.doubts,
         read=scan.asked,
+        jump=jump(period, calls, earlier, trusted, complete=scan.complete),
     )
     return report, compared.findings, before if last else None
 

@@ -33,8 +33,8 @@ AGAIN: Final = timedelta(minutes=15)
 GIVEN_UP: Final = timedelta(hours=6)
 """How long a digest is tried; later, the next one says it as well."""
 
-PERIODS_KEPT_IN_MIND: Final = 21
-"""Periods looked at for a digest: three weeks of days are more than are drawn, or must be quiet."""
+PERIODS_KEPT_IN_MIND: Final = 60
+"""Periods looked at for a digest: eight weeks of days, and more than are drawn, or must be quiet."""
 
 
 class DigestCarrier:
