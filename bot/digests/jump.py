@@ -1,8 +1,8 @@
 """Jumps: whether a period's calls are far from what is usual by the digest's own past. Pure.
 
-What is usual is the median of the same weekday over eight weeks, as far as at least five of those are trusted,
-else of the last fourteen trusted days. Far is more than five times their spread away, which is the median of the
-distances from it (MAD), as a standard deviation, and never less than a tenth of what is usual.
+What is usual is the median of the same weekday over eight weeks, as far as at least five of those are
+trusted, else of the last fourteen trusted days. Far is more than five times their spread away, which is the
+median of the distances from it (MAD), as a standard deviation, and never less than a tenth of what is usual.
 """
 
 from __future__ import annotations

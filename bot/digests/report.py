@@ -92,6 +92,8 @@ class Report:
     """What was not read, or does not say what was asked, in sentences: with them, nothing is all clear."""
     read: datetime | None = None
     """When the lake was asked; None in reports of version 2."""
+    engine: str = ""
+    """Which engine was asked; empty in reports that were kept before this was."""
     jump: Jump | None = None
     """How far its calls are from the digest's past, where that is far."""
 
