@@ -157,6 +157,7 @@ def environment(slack: Sandbox, folder: str) -> dict[str, str]:
         "SLACK_BOT_TOKEN": "xoxb-sandbox",
         "SLACK_APP_TOKEN": "xapp-sandbox",
         "SLACK_API_URL": slack.api_url,
+        "TLS_AUDIT_MAX_QUESTIONS": str(2 * COMMANDS),
     }
 
 
@@ -198,12 +199,20 @@ def running(slack: Sandbox, *, waits: bool) -> Iterator[tuple[bootstrap.Bot, Wai
 
 def ours(asked: Callable[[int], Asked], *, waits: bool, strangers: bool) -> list[float]:
     """As `bare`, of the bot; if they are `strangers`, Slack has yet to say who they are."""
-    with sandbox() as slack, running(slack, waits=waits):
+    with sandbox() as slack, running(slack, waits=waits) as (bot, _):
         if not strangers:
             for user, channel in sorted({asked(number)[:2] for number in range(COMMANDS)}):
                 command = slack.command(user, channel, COMMAND, "help")
                 slack.wait_for(partial(attrgetter("over"), command))
-        return acknowledged(slack, asked)
+        times = acknowledged(slack, asked)
+        promised = sum(
+            len(bot.worker.runs.latest(user, COMMANDS)) for user in {asked(n)[0] for n in range(COMMANDS)}
+        )
+        if promised != COMMANDS:
+            raise SystemExit(
+                f"of {COMMANDS} questions {promised} were promised: a refusal is no acknowledgement"
+            )
+        return times
 
 
 def beside(what: str, asked: Callable[[int], Asked], *, waits: bool, strangers: bool = False) -> None:
