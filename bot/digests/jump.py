@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import median
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from bot.wording import WEEKDAYS, number
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from bot.digests.changes import Period
-    from bot.digests.report import Point
 
 WEEKS_BACK: Final = 8
 WEEKS_LEAST: Final = 5
@@ -60,8 +59,19 @@ class Jump:
         return f"far {'above' if self.is_above else 'below'} the usual {usual} a day (median of {past})"
 
 
+class Told(Protocol):
+    """A period that was told: its dates, the end not in it, and its calls."""
+
+    @property
+    def start(self) -> date: ...
+    @property
+    def end(self) -> date: ...
+    @property
+    def calls(self) -> int: ...
+
+
 def jump(
-    period: Period, calls: int, points: Sequence[Point], trusted: Collection[date], *, complete: bool
+    period: Period, calls: int, points: Sequence[Told], trusted: Collection[date], *, complete: bool
 ) -> Jump | None:
     """How far `calls` of a period are from the digest's past; None where that is not far, or not known.
 
@@ -94,10 +104,10 @@ def jump(
     return Jump(now > usual, usual, len(past), weekday)
 
 
-def _all(point: Point, trusted: Collection[date]) -> bool:
+def _all(point: Told, trusted: Collection[date]) -> bool:
     days = (point.end - point.start).days
     return days > 0 and all(point.start + timedelta(days=n) in trusted for n in range(days))
 
 
-def _a_day(point: Point) -> float:
+def _a_day(point: Told) -> float:
     return point.calls / (point.end - point.start).days
