@@ -140,6 +140,8 @@ def _narrowing(columns: tuple[Column, ...], row: Row) -> Narrowing:
 
 def _value(word: str, said: str) -> str | None:
     """A filter's value that means what a cell says; None where no filter takes it."""
+    if any("\ud800" <= character <= "\udfff" for character in said):
+        return None  # half a character, which no question has
     try:
         return filters.read(word, filters.escaped(said)) if said.strip() else None
     except BadValue:

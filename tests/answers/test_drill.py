@@ -123,3 +123,12 @@ def test_no_more_rows_are_offered_than_a_menu_holds() -> None:
         offered = drill.offered(question, table, cap=CAP)
     assert len(offered) == drill.ROWS_MOST
     assert offered[0].calls == 250
+
+
+def test_half_a_character_is_left_out_and_told() -> None:
+    question = read("last 3d by=clients")
+    rows = [("half \ud800", "TLSv1", 1, 2), ("boto", "TLSv1.1", 1, 1)]
+    with Table(question.view.columns, [rows]) as table:
+        half, _ = drill.offered(question, table, cap=CAP)
+    assert half.narrowing.lost == ("Client",)
+    assert drill.read(drill.written([half])) == (half.narrowing,)
