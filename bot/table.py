@@ -197,6 +197,7 @@ LABELS: Final = {
     "accountId": "Caller's account",
     "arn": "Principal",
     "awsRegion": "Region",
+    "bucketName": "Bucket",
     "cipherSuite": "Cipher suite",
     "day": "Day (UTC)",
     "ec2RoleDelivery": "EC2 role delivery",

@@ -243,7 +243,14 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
     "version": version,
     "cipher": lambda record: suite_names(record),
     "host": lambda record: tls(record, "clientProvidedHostHeader"),
+    "bucket": lambda record: bucket(record),
 }
+
+
+def _regex(pattern: str) -> str:
+    """`*` is anything, and `[*]` is `*`."""
+    meant = (".*".join(map(re.escape, part.split("*"))) for part in pattern.split("[*]"))
+    return r"\*".join(meant)
 
 
 def _same(word: str, value: Any, wanted: str) -> bool:
@@ -257,13 +264,13 @@ def _same(word: str, value: Any, wanted: str) -> bool:
         return _glob(wanted.lower(), value.lower())
     if word == "principal" and not wanted.startswith("arn:"):
         ends = "[:/-]" if "/" in wanted else "[:/]"
-        name = ".*".join(re.escape(part) for part in wanted.split("*"))
+        name = _regex(wanted)
         return re.search(rf"(^|{ends}){name}(/|\Z)", value, re.DOTALL) is not None
     return _glob(wanted, value)
 
 
 def _glob(pattern: str, value: str) -> bool:
-    parts = ".*".join(re.escape(part) for part in pattern.split("*"))
+    parts = _regex(pattern)
     return re.fullmatch(parts, value, re.DOTALL) is not None
 
 
@@ -385,6 +392,50 @@ def requests(records: Sequence[Record]) -> list[Row]:
         )
         for each in in_time
     ]
+
+
+def bucket(record: Record) -> Any:
+    asked = record.get("requestParameters")
+    return asked.get("bucketName") if isinstance(asked, dict) else None
+
+
+def what_if(records: Sequence[Record]) -> list[Row]:
+    named = [
+        each
+        for each in records
+        if each["eventSource"] == "s3.amazonaws.com" and each["userIdentity"].get("type") != "AWSService"
+    ]
+    groups = _group(named, bucket, account, role_or_principal, agent, version)
+    rows = ((*key, max(map(when, group)), len(group)) for key, group in groups.items())
+    return _ordered(rows, -7, 1, 2, 3, 4, 5)
+
+
+def latest(records: Sequence[Record]) -> list[Row]:
+    by_id = sorted(records, key=lambda record: record["eventID"])
+    return [
+        (
+            *(when(each), each["eventID"], service(each), call(each), address(each)),
+            *(version(each), principal(each), agent(each), region(each), account(each)),
+        )
+        for each in sorted(by_id, key=when, reverse=True)
+    ]
+
+
+def event_names(records: Sequence[Record]) -> list[Row]:
+    return _ordered(
+        (
+            (*key, _distinct(group, principal), max(map(when, group)), len(group))
+            for key, group in _group(records, service, call).items()
+        ),
+        -5,
+        1,
+        2,
+    )
+
+
+def per_day(records: Sequence[Record]) -> list[Row]:
+    groups = _group(records, lambda record: when(record).date())
+    return _ordered(((*key, _distinct(group, principal), len(group)) for key, group in groups.items()), 1)
 
 
 def principals(records: Sequence[Record]) -> list[Row]:
@@ -687,6 +738,10 @@ VIEWS: dict[str, Callable[[Sequence[Record]], list[Row]]] = {
     "calls": calls,
     "addresses": addresses,
     "requests": requests,
+    "latest": latest,
+    "what-if": what_if,
+    "event-names": event_names,
+    "per-day": per_day,
     "principals": principals,
     "findings": findings,
     "clients": clients,

@@ -15,6 +15,8 @@ from bot.wording import counted, month_day, number, plural
 if TYPE_CHECKING:
     from bot.answers.cards import Cards
     from bot.answers.coverage import Coverage
+    from bot.answers.denial import Denial
+    from bot.answers.drill import Offered
     from bot.engines import Sources
     from bot.question.question import Question
     from bot.table import Table
@@ -49,6 +51,9 @@ _REFUSED: Final = (
 )
 
 
+WHAT_IF: Final = "what-if"
+"""The view of what a TLS floor would break."""
+
 SHOWN: Final = Verdict(Belief.SHOWN)
 """Nothing is claimed."""
 
@@ -70,6 +75,10 @@ class Summary:
     verdict: Verdict = SHOWN
     cards: Cards | None = None
     """What to do about its clients; None where its rows name none."""
+    denial: Denial | None = None
+    """What a TLS floor would deny of its calls, and the policies; None where that was not asked."""
+    rows: tuple[Offered, ...] = ()
+    """The rows that can be looked into, where they are kept for that."""
 
     @property
     def signed(self) -> str:
@@ -110,9 +119,21 @@ def summarize(
         # of a part of the calls nobody knows whether they are all of a client's
         whole = not partial and question.top is None
         to_do = cards.made(question, table, limited if whole else blame.NO_BLAME)
-        return Summary(headline, "", covered, (*notes, *verdict.words), verdict=verdict, cards=to_do)
+        said = (*notes, *verdict.words)
+        return Summary(
+            headline, "", covered, said, verdict=verdict, cards=to_do, denial=_denial(question, table)
+        )
     proof = _proof(question, covered) if verdict.belief is Belief.BELIEVED else " ".join(verdict.words)
-    return Summary(_nothing(question, verdict), proof, covered, notes, verdict=verdict)
+    denial = _denial(question, table)
+    return Summary(_nothing(question, verdict), proof, covered, notes, verdict=verdict, denial=denial)
+
+
+def _denial(question: Question, table: Table) -> Denial | None:
+    if question.view.name != WHAT_IF:
+        return None
+    from bot.answers import denial  # asked seldom
+
+    return denial.made(question, table)
 
 
 def _nothing(question: Question, verdict: Verdict) -> str:

@@ -8,18 +8,20 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
+from bot.answers import drill
 from bot.app.access import NotAllowed
 from bot.app.limits import Limits
 from bot.app.precedence import Precedence
 from bot.app.reuse import Costs, NeedsConfirmation, adopted
 from bot.errors import BotError, UserError
-from bot.question import select
+from bot.question import select, trail
 from bot.store.run import QuestionTask, Run, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
     from datetime import tzinfo
 
+    from bot.answers.drill import Narrowing
     from bot.app.access import AccessPolicy
     from bot.app.grammar import Grammar
     from bot.engines import Engine
@@ -284,6 +286,27 @@ class Questions:
         usual = self.grammar.parse(f"by={name} {versions}", now=run.created, zone=UTC).policy
         policy = (question.policy or usual) if view.has_policy else None
         return str(replace(question, view=view, policy=policy))
+
+    def row(self, run: Run, at: int) -> Narrowing:
+        """What a row of a run's answer narrows its question to, by its place in the menu. UserError."""
+        kept = self._runs.kept_rows(run.id)
+        rows = () if kept is None else drill.read(kept)
+        if not 0 <= at < len(rows):
+            raise UserError("The rows of that answer are no longer kept.", "Rerun it.")
+        return rows[at]
+
+    def trail(self, run: Run, narrowing: Narrowing) -> str:
+        """What narrows a run's question, and a row of it, in words: `s3 › role/report › 10.0.0.7`."""
+        text = self.drilled(run, narrowing, "latest")
+        question = self.grammar.parse(text, now=run.created, zone=UTC)
+        day = [] if narrowing.day is None else [narrowing.day.isoformat()]
+        return trail.ARROW.join(filter(None, [trail.words(trail.trail(question, text)), *day]))
+
+    def drilled(self, run: Run, narrowing: Narrowing, view: str) -> str:
+        """The question that looks into a row of a run's answer, as a view shows it. UserError."""
+        if view not in drill.WAYS or view not in self.views:
+            raise UserError("That view is no longer there.", "Ask for another one.")
+        return drill.drilled(self.grammar.question(run), run.typed, narrowing, self.views[view])
 
     def stricter(self, run: Run) -> str:
         """The question of a run with the highest floor. UserError."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from bot.answers.cards import Cards
+    from bot.answers.denial import Denial
     from bot.answers.summary import Summary
     from bot.archive.ingest import Progress as IngestProgress
     from bot.engines import Engine, Progress, Statement
@@ -190,7 +191,7 @@ def ask(
                 title = f"SAMPLE DATA, invented for trying things out\n{title}"
             seconds = time.monotonic() - started
             report = terminal.report(answer.table, answer.summary, zone=zone, now=now, seconds=seconds)
-            words = None if quiet else _Words(title, report, answer.summary.cards)
+            words = None if quiet else _Words(title, report, answer.summary.cards, answer.summary.denial)
             _write(answer.table, asked.view, form, to, words, zone, now)
             if fail_on_findings and (code := _verdict(answer.summary)):
                 raise typer.Exit(code)
@@ -286,6 +287,7 @@ class _Words(NamedTuple):
     title: str
     report: str
     cards: Cards | None
+    denial: Denial | None
 
 
 def _write(
@@ -316,6 +318,7 @@ def _write(
             if words:
                 above, below = terminal.wrapped(words.title, width), terminal.wrapped(words.report, width)
                 parts = [above + "\n", *parts, below, terminal.cards(words.cards, width)]
+                parts.append(terminal.policies(words.denial, width))
             terminal.page("\n".join(filter(None, parts)))
             return
         if words:

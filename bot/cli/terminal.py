@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from bot.answers.cards import Card, Cards
+    from bot.answers.denial import Denial
     from bot.answers.summary import Summary
     from bot.archive.ingest import Ingested
     from bot.archive.ingest import Progress as IngestProgress
@@ -248,6 +249,14 @@ def cards(made: Cards | None, width: int | None) -> str:
         return ""
     said = ["", "What to do about it", *(f"\n{_card(each, width)}" for each in made.cards)]
     return "\n".join([*said, *([f"\n{wrapped(made.without, width)}"] if made.without else [])])
+
+
+def policies(denial: Denial | None, width: int | None) -> str:
+    """What a TLS floor would deny, and each policy's text to copy; nothing where that was not asked."""
+    if denial is None:
+        return ""
+    said = ["", "What would break", *(f"\n{wrapped(each, width)}" for each in denial.words)]
+    return "\n".join([*said, *(f"\n{wrapped(each.title, width)}\n{each.text}" for each in denial.drafts)])
 
 
 def _card(made: Card, width: int | None) -> str:

@@ -15,6 +15,7 @@ from bot.answers.belief import Belief
 from bot.answers.coverage import Coverage
 from bot.digests import changes
 from bot.digests.changes import Entry, Period  # noqa: TC001 - msgspec reads Report's types
+from bot.digests.jump import Jump  # noqa: TC001 - likewise
 from bot.event_schema import AGENT
 from bot.table import Column, Table
 from bot.wording import WEEKDAYS, counted, month_day, number, short_service, span, weekday_date
@@ -98,6 +99,10 @@ class Report:
     reports from before SDKs were asked, where only TLS was."""
     limited: int = 0
     """Of the calls, those that are outdated by nothing but what their endpoint lacks."""
+    engine: str = ""
+    """Which engine was asked; empty in reports that were kept before this was."""
+    jump: Jump | None = None
+    """How far its calls are from the digest's past, where that is far."""
 
 
 def to_json(report: Report) -> str:
@@ -165,7 +170,8 @@ def headline(report: Report, today: date, zone: tzinfo) -> str:
     proof = ", ".join(filter(None, (no_call[:1].upper() + no_call[1:], newest, silent)))
     if report.is_baseline:
         return f"{BELIEVED} {when}: the first digest, {clear}. {proof}. From now on it says what is new."
-    return f"{BELIEVED} {when}: {clear}. {proof}."
+    far = f" That is {report.jump.words()}." if report.jump else ""
+    return f"{BELIEVED} {when}: {clear}. {proof}.{far}"
 
 
 def _findings_and_calls(report: Report, what: str) -> str:
@@ -178,7 +184,8 @@ def _findings_and_calls(report: Report, what: str) -> str:
     if report.is_baseline:
         number = counted(sum(entry.change != "resolved" for entry in report.entries), "finding")
         return f"the first digest, {number} as the baseline · {calls}. From now on it says what is new."
-    return (f"{what} · " if what else "") + calls + _trend(report)
+    far = f", {report.jump.words()}" if report.jump else ""
+    return (f"{what} · " if what else "") + calls + _trend(report) + far
 
 
 def _counts(report: Report) -> str:

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from bot.answers import belief, coverage
 from bot.digests.changes import Entry, Period, Seen, compare, place
+from bot.digests.jump import jump
 from bot.digests.report import Point, Report
 from bot.question import select
 from bot.question.window import Window
@@ -206,11 +207,15 @@ def report(
     trusted: Collection[date],
     stale_after: timedelta,
     previous: Report | None = None,
+    engine: str = "",
+    engine_before: str = "",
 ) -> tuple[Report, tuple[Finding, ...], Point | None]:
     """What the digest of `day` tells, the findings to remember, and the period before as now known;
     None where nothing was told yet, since nobody trusts a day that no digest was there for.
 
     `previous` is what was told of the same period from an older scan: what was news then, still is.
+    Where another `engine` was asked before, that one's findings are no measure: of those, the ones that are
+    seen again go on, and no other is told as anything. Empty: not known.
     `history` is what it found before, oldest first; `trusted` the dates on which silence meant something.
     """
     zone = ZoneInfo(digest.schedule.zone)
@@ -218,11 +223,15 @@ def report(
     ends = digest.schedule.start_of(end)
     whole = not belief.is_mute(scan) and scan.ended is not None and ends - scan.ended <= stale_after
     period = Period(start, end, trusted=whole)
+    is_moved = bool(engine and engine_before) and engine != engine_before
+    if is_moved:
+        here = {row.seen(zone).identity for row in scan.rows}
+        remembered, trusted = [each for each in remembered if each.identity in here], ()
     compared = compare(
         remembered,
         [row.seen(zone) for row in scan.rows],
         period=period,
-        late=[row.seen(zone) for row in scan.before],
+        late=() if is_moved else [row.seen(zone) for row in scan.before],
         trusted=trusted,
         complete=scan.complete,
     )
@@ -236,7 +245,7 @@ def report(
     still_open = sum(entry.change != "resolved" for entry in entries)
     silence = None if scan.newest is None else scan.asked.astimezone(UTC) - scan.newest
     most = DAYS_DRAWN if digest.schedule.is_daily else WEEKS_DRAWN
-    late = calls_before - last.calls if last and last.start == before.start else 0
+    late = calls_before - last.calls if last and last.start == before.start and not is_moved else 0
     report = Report(
         period=period,
         entries=entries,
@@ -256,10 +265,19 @@ def report(
         complete=scan.complete,
         subject=subject,
         history=(*drawn, Point(start, end, calls, still_open))[-most:],
-        doubts=scan.doubts,
+        doubts=(*scan.doubts, *([_moved_words(engine, engine_before)] if is_moved else [])),
         read=scan.asked,
+        engine=engine,
+        jump=jump(period, calls, earlier, trusted, complete=scan.complete),
     )
     return report, compared.findings, before if last else None
+
+
+def _moved_words(engine: str, before: str) -> str:
+    return (
+        f"This was asked of the engine {engine}, those before of {before}: findings that only {before} had "
+        "are not told any more, nor called resolved."
+    )
 
 
 def _as_told(entries: Sequence[Entry], previous: Report | None) -> tuple[Entry, ...]:

@@ -22,10 +22,24 @@ if TYPE_CHECKING:
 FILTER_VALUE_CHARS: Final = 1_024
 """CloudTrail keeps 1 KB of a user agent (docs/facts.md, CloudTrail events)."""
 
+STAR: Final = "[*]"
+"""A `*` of a value that is itself meant, as shells write it."""
+
+
+def is_pattern(value: str) -> bool:
+    """Whether `value` has a `*` that is any run of characters."""
+    return "*" in value.replace(STAR, "")
+
+
+def escaped(text: str) -> str:
+    """A value that means `text` and nothing else, whatever is in it."""
+    return text.replace("*", STAR)
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Events whose `word` is any of `values` or, negated, none of them. `*` is any run of characters."""
+    """Events whose `word` is any of `values` or, negated, none of them. `*` is any run of characters, and
+    `[*]` is `*`."""
 
     word: str
     values: tuple[str, ...]
@@ -140,6 +154,13 @@ def _cipher(value: str) -> str:
         # no suite is one plain word: `cipher=week` would find nothing, and that would look like good news
         instead = "weak" if sorted(name) == sorted("WEAK") or name == "WEEK" else ""
         raise BadValue(f"`{shown(value)}` is not a cipher suite", instead=instead, hint=hint)
+    return name
+
+
+def _bucket(value: str) -> str:
+    name = value.removeprefix("s3://").rstrip("/")
+    if not re.fullmatch(r"[A-Za-z0-9._*\[\]-]{1,255}", name):
+        raise BadValue(f"`{shown(value)}` is not a bucket", hint="A name such as `reports`, or `reports-*`.")
     return name
 
 
@@ -278,6 +299,13 @@ FILTERS: Final[Mapping[str, FilterWord]] = {
         match=Match.WHOLE_ANY_CASE,
         is_free_text=True,
         tls_fact=HOST,
+    ),
+    "bucket": FilterWord(
+        read=_bucket,
+        phrase="to bucket",
+        example="reports",
+        column="ELEMENT_AT(requestParameters, 'bucketName')",
+        match=Match.WHOLE,
     ),
 }
 

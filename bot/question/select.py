@@ -16,7 +16,7 @@ from sqlglot import exp, parse_one
 from bot.clients.likes import as_regex
 from bot.event_schema import ROLE, VERSIONS
 from bot.question import blanks
-from bot.question.filters import FILTERS, Match, spelled
+from bot.question.filters import FILTERS, STAR, Match, is_pattern, spelled
 from bot.question.views import conjuncts, forget_lines
 
 if TYPE_CHECKING:
@@ -294,11 +294,11 @@ def _matches(column: exp.Expr, match_: Match, values: Sequence[str]) -> Iterable
 
 
 def _whole(subject: exp.Expr, values: Sequence[str]) -> Iterable[exp.Expr]:
-    exact = [value for value in values if "*" not in value]
+    exact = [value.replace(STAR, "*") for value in values if not is_pattern(value)]
     if exact:
         yield subject.isin(*exact)
     for value in values:
-        if "*" in value:
+        if is_pattern(value):
             yield _like(subject, value)
 
 
@@ -320,6 +320,7 @@ _SESSION_ROLE: Final = f"COALESCE({ROLE}, '')"
 
 
 def _like(subject: exp.Expr, pattern: str) -> exp.Expr:
-    text = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
+    text = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    text = "*".join(part.replace("*", "%") for part in text.split(STAR))
     like = exp.Like(this=subject.copy(), expression=exp.Literal.string(text))
     return exp.Escape(this=like, expression=exp.Literal.string("\\")) if "\\" in text else like

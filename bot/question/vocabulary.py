@@ -46,6 +46,8 @@ VIEW_NAMES: Final = {
         "trend": "day days date daily time timeline",
         "findings": "finding",
         "requests": "request event events",
+        "latest": "newest",
+        "event-names": "event-name",
         "calls": "call",
         "key-exchange": "kx key-exchanges",
         "callers": "access-key access-keys accesskey key keys",

@@ -44,6 +44,9 @@ WORDS_KEPT: Final = timedelta(days=7)
 """How long a question that is too long for a button waits to be confirmed."""
 
 
+UNOWNED: Final = ""
+"""Whose the rows of an answer are, among words that are people's: nobody can ask for them as their own."""
+
 _runs = schema.runs
 _insert = sa.insert(_runs)
 
@@ -235,6 +238,19 @@ class Runs:
         this = sa.select(words.c.text).where(words.c.id == kept, words.c.user == user)
         with self._database.read() as connection:
             return connection.execute(this).scalar_one_or_none()
+
+    def keep_rows(self, run: str, rows: str, now: datetime) -> None:
+        """Keep which rows of a run's answer can be looked into, in place of those kept before. Older ones are
+        forgotten, as words are."""
+        words = schema.kept_words
+        gone = sa.or_(words.c.at < now - WORDS_KEPT, words.c.id == run)
+        with self._database.write() as connection:
+            connection.execute(sa.delete(words).where(gone))
+            connection.execute(sa.insert(words).values(id=run, user=UNOWNED, text=rows, at=now))
+
+    def kept_rows(self, run: str) -> str | None:
+        """What was kept of a run's rows; None where it is gone."""
+        return self.kept_words(run, UNOWNED)
 
     def old(self, before: datetime, count: int) -> list[Run]:
         """Runs that ended before then, the oldest first."""

@@ -145,7 +145,8 @@ kept_words = sa.Table(
     sa.Column("text", Words, nullable=False),
     sa.Column("at", Moment, nullable=False),
 )
-"""What people typed that is too long for a button to carry, until they have confirmed it."""
+"""What is too long for a button to carry, for a week: what people typed, until they have confirmed it; and by
+the id of a run, and nobody's, which rows of its answer can be looked into."""
 
 requests = sa.Table(
     "requests",

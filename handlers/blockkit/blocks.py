@@ -11,6 +11,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.question import trail
 from bot.text import literal
 from bot.wording import utc
 from handlers.blockkit import values
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bot.answers.cards import Card, Cards
+    from bot.answers.denial import Denial
     from bot.answers.summary import Summary
     from bot.errors import BotError
     from bot.question.question import Question
@@ -48,6 +50,9 @@ LINE_CHARS: Final = 3_000
 
 CARD_CHARS: Final = 500
 """What a line of a card shows of strangers' text: five cards stay below a message's 13,000 characters."""
+
+POLICIES_MOST: Final = 6
+"""Policies of a message: each has about a thousand characters, of its 13,000."""
 
 
 # --- words
@@ -222,8 +227,12 @@ def parent(run: Run, question: Question, state: str, *, cancel: bool) -> list[Bl
     utc = f" ({' – '.join(clocks)} UTC)"
     clipped = [text(" · it ended in the future, and was cut to now")] if window.clipped else []
     store = [text(f" · store {question.store}")] if question.store else []
+    steps = trail.trail(question, run.typed)
+    # one step, the words above it say
+    way = [paragraph(text(trail.words(steps)))] if run.reply_to and len(steps) > 1 else []
     lines = [
         paragraph(person(run.user), text(" asks: "), text(question.words(), bold=True)),
+        *way,
         paragraph(moment(window.start), text(" – "), moment(window.end), text(utc), *clipped, *store),
         paragraph(text(state)),
     ]
@@ -277,6 +286,18 @@ def _card(made: Card) -> Block:
 
 def _section(runs: list[Block]) -> Block:
     return {"type": "rich_text_section", "elements": [*runs, {"type": "text", "text": "\n"}]}
+
+
+def policies(denial: Denial) -> list[Block]:
+    """What a TLS floor would deny, and each policy's text, as many as fit a message."""
+    made = [
+        paragraph(text("What would break", bold=True)),
+        *(paragraph(*prose(each)) for each in denial.words),
+    ]
+    for draft in denial.drafts[:POLICIES_MOST]:
+        made += [paragraph(text(draft.title, bold=True)), code(draft.text)]
+    left = len(denial.drafts) - POLICIES_MOST
+    return [*made, paragraph(text(f"And {left} more like it, a bucket each."))] if left > 0 else made
 
 
 # --- under the table

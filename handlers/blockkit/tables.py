@@ -11,6 +11,7 @@ from bot.table import readable, text
 from bot.text import literal
 from bot.wording import number, utc
 from handlers.blockkit import blocks
+from handlers.blockkit.drill import console_link
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +74,7 @@ class FittedTable:
             for at, cell in same.items()
             if cell not in (None, "")
         ]
+        names = [column.name for column in table.columns]
         places = [at for at in arrangement.places if at not in same]
         self.columns_left_out = max(0, len(places) - TABLE_COLUMNS)
         places = places[:TABLE_COLUMNS]
@@ -83,15 +85,25 @@ class FittedTable:
         self.key = 0 if key is None else places.index(key)
         """Which of the columns says which row is which."""
         self.rows: list[list[Cell]] = []
+        self.links: list[str | None] = []
+        """Where a row's event stands in AWS's console; beside its event id."""
+        region, event = (names.index(name) if name in names else None for name in ("awsRegion", "eventID"))
+        self.event = places.index(event) if event in places else None
+        said = blocks.characters(beside or [])
         lifted = sum(len(label) + len(words) for label, words in self.constants)
-        left = min(room.chars, room.message - blocks.characters(beside or [])) - lifted
+        left = min(room.chars, room.message - said) - lifted
         left -= sum(len(column.label) for column in self.columns)
         for row in arrangement.rows:
             cells = [self._fitted(table.columns[at], row[at]) for at in places]
-            left -= sum(len(plain(cell)) for cell in cells)
-            if left < 0:
+            link = None if region is None or event is None else console_link(row[region], row[event])
+            taken = sum(len(plain(cell)) for cell in cells) + len(link or "")
+            if taken > left:
                 break
+            left -= taken
             self.rows.append(cells)
+            self.links.append(link)
+        self.spare = left + max(0, room.message - said - room.chars)
+        """Characters that its message has left."""
 
     def _fitted(self, column: Column, cell: Cell) -> Cell:
         cell = readable(column, cell)
@@ -121,7 +133,10 @@ def data_table(shown: FittedTable, caption: str) -> Block:
         "caption": caption,
         "page_size": TABLE_PAGE_ROWS,
         "row_header_column_index": shown.key,
-        "rows": [[_raw(column.label) for column in shown.columns], *map(_data_cells, shown.rows)],
+        "rows": [
+            [_raw(column.label) for column in shown.columns],
+            *(_linked(shown, at, _data_cells(row)) for at, row in enumerate(shown.rows)),
+        ],
     }
 
 
@@ -132,7 +147,7 @@ def plain_table(shown: FittedTable) -> Block:
         "column_settings": [{"align": "right" if _is_number(column) else "left"} for column in shown.columns],
         "rows": [
             [_raw(column.label) for column in shown.columns],
-            *([_raw(plain(cell)) for cell in row] for row in shown.rows),
+            *(_linked(shown, at, [_raw(plain(cell)) for cell in row]) for at, row in enumerate(shown.rows)),
         ],
     }
 
@@ -177,6 +192,15 @@ def plain(cell: Cell) -> str:
 
 def _raw(words: str) -> Block:
     return {"type": "raw_text", "text": words}
+
+
+def _linked(shown: FittedTable, at: int, cells: list[Block]) -> list[Block]:
+    """A row's cells, with its event id as a link where there is one."""
+    link = shown.links[at]
+    if shown.event is not None and link is not None:
+        words = cells[shown.event]["text"]
+        cells[shown.event] = blocks.paragraph({"type": "link", "url": link, "text": words})
+    return cells
 
 
 def _data_cells(row: Sequence[Cell]) -> list[Block]:

@@ -39,6 +39,24 @@ class AsView:
 
 
 @dataclass(frozen=True, slots=True)
+class OfRow:
+    """A row of a run's answer that is to be looked into, by its place in the menu."""
+
+    run: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """How a row of a run's answer is to be looked into, and the thread in which that is answered."""
+
+    run: str
+    row: int
+    view: str
+    reply_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """A question as it was typed, to be edited."""
 

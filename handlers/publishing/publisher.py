@@ -19,7 +19,7 @@ from bot.store.run import PARENT, Receipt
 from bot.wording import gigabytes, number
 from bot.worker.publisher import Parent, Part
 from handlers.access import DIRECT, Directory
-from handlers.blockkit import blocks, charts, tables
+from handlers.blockkit import blocks, charts, drill, tables
 from handlers.blockkit import digest as digest_blocks
 from handlers.errors import REFUSED_BLOCKS, SLACK_ERRORS, code_of, translated
 from handlers.publishing.budget import Budget
@@ -143,6 +143,8 @@ class SlackPublisher:
             ]
         if (to_do := summary.cards) is not None:
             rest.insert(0, _part("cards", lambda: self._thread.cards(delivery, to_do)))
+        if (denial := summary.denial) is not None:
+            rest.insert(0, _part("policies", lambda: self._thread.policies(delivery, denial)))
         headline = _part("headline", lambda: self._edit(delivery, question, summary.signed))
         # edits are the scarcest of all: where one has to wait, nothing else does
         yield from [headline, *rest] if self._posting.can_edit() else [*rest, headline]
@@ -296,7 +298,8 @@ class SlackPublisher:
             return tables.FittedTable(table, question.view, beside, room=room)
 
         def around(shown: tables.FittedTable) -> tuple[list[Block], list[Block]]:
-            footer = [*blocks.footer(shown.left_out, found, run), *buttons]
+            rows = drill.menu(run, found.rows, shown.spare)
+            footer = [*blocks.footer(shown.left_out, found, run), *rows, *buttons]
             return [*named, *tables.header(shown)], footer
 
         return self._thread.table(delivery, fitted, caption, around)

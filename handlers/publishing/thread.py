@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from bot.answers.cards import Cards
+    from bot.answers.denial import Denial
     from bot.question.question import Question
     from bot.store.run import Run
     from bot.table import Table
@@ -105,6 +106,11 @@ class Thread:
                 raise
             log.warning("Slack refused cards: %s", error.response.data)
             return self.reply(delivery, "cards", [blocks.code(words)], words)
+
+    def policies(self, delivery: Delivery, denial: Denial) -> Receipt:
+        """Post what a TLS floor would deny, and the policies to copy."""
+        words = blocks.fallback(*denial.words, *(draft.title for draft in denial.drafts))
+        return self.reply(delivery, "policies", blocks.policies(denial), words)
 
     def chart(self, delivery: Delivery, drawn: Drawn | None) -> Receipt:
         """Post a chart and its words; the words alone where Slack refuses the chart."""

@@ -8,11 +8,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slack_sdk.errors import SlackApiError
 
+from bot.answers.drill import WAYS
 from bot.app.reuse import NeedsConfirmation
 from bot.errors import BotError, UserError
 from bot.store.run import SEEN, Receipt
-from handlers.blockkit import blocks
-from handlers.blockkit.values import AskPlace, AsView, Confirmed, OfRun, Reading, Words, of_action
+from handlers.blockkit import blocks, drill
+from handlers.blockkit.values import (
+    AskPlace,
+    AsView,
+    Confirmed,
+    Drill,
+    OfRow,
+    OfRun,
+    Reading,
+    Words,
+    of_action,
+)
 from handlers.errors import code_of
 from handlers.questions import commands, form
 from handlers.replies import place_of, whisper
@@ -43,6 +54,9 @@ def register(app: App, context: Context) -> None:
     app.action("rerun")(buttons.asks(lambda run: run.typed, fresh=True))
     app.action("view_as")(buttons.view_as)
     app.action("ask_stricter")(buttons.asks(questions.stricter))
+    app.action(drill.CHOOSE_ROW)(buttons.row)
+    for view in WAYS:
+        app.action(f"{drill.CHOOSE_ROW}_{view}")(buttons.drill)
     app.action("share")(buttons.asks(questions.in_public, where_asked=True))
     app.action("run_sure")(buttons.confirmed)
     for action in commands.READINGS:
@@ -83,6 +97,27 @@ class _Buttons:
             chosen = of_action(AsView, action)
             text = self._questions.as_view(self._seen(chosen.run, body), chosen.view)
             self._ask(ack, body, client, text, place_of(body))
+
+    def row(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
+        """Offer who chose a row the ways to look into it."""
+        ack()
+        with _telling(client, body):
+            user, chosen = body["user"]["id"], of_action(OfRow, action)
+            self._context.access.admit_person(user)
+            run = self._seen(chosen.run, body)
+            narrowing = self._questions.row(run, chosen.row)
+            there = place_of(body)
+            words = self._questions.trail(run, narrowing)
+            made = drill.ways(run, chosen.row, narrowing, words, there.reply_to)
+            whisper(client, user, made, there=there)
+
+    def drill(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
+        """Ask what a view says of a row, in the thread of its answer."""
+        with _telling(client, body, ack):
+            chosen = of_action(Drill, action)
+            run = self._seen(chosen.run, body)
+            text = self._questions.drilled(run, self._questions.row(run, chosen.row), chosen.view)
+            self._ask(ack, body, client, text, AskPlace(place_of(body).channel, chosen.reply_to))
 
     def chosen(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
         """Ask what was meant, where it was to be asked."""

@@ -63,6 +63,8 @@ QUESTIONS = [
     "last 3d sdk=eol cipher=weak kx=below-cnsa by=principals",
     "last 3d cipher=*-sha by=calls",
     "last 3d host=s3.*.amazonaws.com by=services min=1.3",
+    "last 3d bucket=111122223333-data,4444* min=1.3 by=findings",
+    "last 3d bucket!=111122223333-data min=1.3 by=what-if",
     "2026-11-10..2026-11-12 by=trend",
     "2026-11-10T06:30Z..2026-11-12T18:45Z by=versions service=s3",
     "last 3d top=3 by=calls",

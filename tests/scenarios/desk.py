@@ -37,6 +37,8 @@ from handlers.access import Directory
 from handlers.blockkit.values import (
     AskPlace,
     AsView,
+    Drill,
+    OfRow,
     OfRun,
     encode,
 )
@@ -165,6 +167,14 @@ def as_clients(run: str) -> Callable[[dict[str, Any]], object]:
     return lambda _: AsView(run, "clients")
 
 
+def row_of(run: str) -> Callable[[dict[str, Any]], object]:
+    return lambda _: OfRow(run, 0)
+
+
+def drill_of(run: str, view: str) -> Callable[[dict[str, Any]], object]:
+    return lambda _: Drill(run, 0, view, None)
+
+
 SNOOZED: Final = {
     "days": {"days": {"selected_option": {"value": "7"}}},
     "reason": {"reason": {"value": "known"}},
@@ -200,6 +210,8 @@ def _fill(database: Database) -> str:
     body = json.dumps(changes.to_builtins(FOUND))
     with database.write() as writing:
         writing.execute(schema.findings.insert().values(**row, body=body))
+    for run in (PUBLIC, PRIVATE):
+        runs.keep_rows(run, '[{"values":[["principal","role/of-a-row"]]}]', NOW)
     return runs.keep_words(LONG, "U_ALICE", NOW)
 
 

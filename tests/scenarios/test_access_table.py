@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from bot.answers.drill import WAYS as WAYS_INTO_A_ROW
 from handlers import connection
 from handlers.blockkit.values import (
     AskPlace,
@@ -39,10 +40,12 @@ from tests.scenarios.desk import (
     as_clients,
     button,
     command,
+    drill_of,
     event,
     form,
     happened,
     of_run,
+    row_of,
 )
 
 if TYPE_CHECKING:
@@ -84,6 +87,12 @@ WAYS: Final = (
     command("/tls-digest", "daily 09:00 #C_HIDDEN"),
     *(button("rerun", what, of_run(run)) for what, run in BOTH),
     *(button("view_as", what, as_clients(run)) for what, run in BOTH),
+    *(button("drill", what, row_of(run)) for what, run in BOTH),
+    *(
+        button(f"drill_{view}", what, drill_of(run, view))
+        for view in WAYS_INTO_A_ROW
+        for what, run in (BOTH if view == "latest" else BOTH[:1])
+    ),
     *(button("ask_stricter", what, of_run(run)) for what, run in BOTH),
     *(button("share", what, of_run(run)) for what, run in BOTH),
     *(button("show_sql", what, of_run(run)) for what, run in BOTH),

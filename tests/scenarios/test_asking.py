@@ -236,3 +236,13 @@ def test_a_window_without_any_event_is_not_called_safe(office: Office) -> None:
     assert "⚠️ " in words(office.parent(run))
     assert "No event at all was read" in words(office.thread(run)[0])
     assert "min=1.3" not in words(office.thread(run)[0])
+
+
+def test_what_a_tls_floor_would_break_is_told_with_the_policies_to_use(office: Office) -> None:
+    run = office.answered("last 7d what-if min=1.3")
+    said = "\n".join(map(words, office.thread(run)))
+    assert "What would break" in said
+    assert "The policy below would deny " in said
+    assert "Resource control policy for the organization's root" in said
+    assert '"s3:TlsVersion": "1.3"' in said
+    assert office.sandbox.broken == []

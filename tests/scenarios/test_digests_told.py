@@ -287,6 +287,24 @@ def test_a_failing_query_is_told_once_and_tried_every_quarter_of_an_hour(
     assert office.sandbox.messages(TO_ALICE) == []
 
 
+def test_a_digest_that_is_edited_while_it_is_read_tells_nothing_of_the_old_question(
+    office: Office, trail: Trail
+) -> None:
+    ordered(office)
+    told(office)
+    trail.error = EngineError("Lake is gone.")
+    run = due(office)
+    said(office, "I try again every 15 minutes")
+    failed(office, run, awaited(run))
+    edited(office, {"question": "service=kms"})
+    trail.error = None
+    office.later(15 * 60)
+
+    assert office.ended(run).state == "cancelled"
+    assert office.worker.digests.findings(1) == []
+    assert "the first digest" in words(told(office))
+
+
 def test_after_six_hours_it_is_given_up_and_the_next_one_asks_for_those_days_too(
     office: Office, trail: Trail
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -33,8 +33,8 @@ AGAIN: Final = timedelta(minutes=15)
 GIVEN_UP: Final = timedelta(hours=6)
 """How long a digest is tried; later, the next one says it as well."""
 
-PERIODS_KEPT_IN_MIND: Final = 21
-"""Periods looked at for a digest: three weeks of days are more than are drawn, or must be quiet."""
+PERIODS_KEPT_IN_MIND: Final = 60
+"""Periods looked at for a digest: eight weeks of days, and more than are drawn, or must be quiet."""
 
 
 class DigestCarrier:
@@ -67,6 +67,10 @@ class DigestCarrier:
             self._grammar.question(lease.run)  # raises what its owner is told: a store that is gone, say
             raise EngineError("What was read for this digest is no longer kept.", "The next one reads anew.")
         body = self._digests.answer(asked.id)
+        if not self._asks_the_same(digest, asked):
+            # what an older question found would be the new one's baseline, and resolved by its next digest
+            lease.finish("cancelled", error="The digest was edited meanwhile.")
+            return
         if asked.state != "done" or body is None:
             self._retry(lease, task, digest, asked)
             return
@@ -75,7 +79,7 @@ class DigestCarrier:
         # what was told of an older scan is not told again for what is there now
         if report is None or (report.read is not None and report.read < found.asked):
             subject = self._grammar.question(asked).subject()
-            report = self._report(digest, task.day, found, subject, report)
+            report = self._report(digest, task.day, found, subject, report, asked.engine)
         lease.save(state="posting", rows=len(report.entries), answered=self._clock())
         due = digest.schedule.moment(task.day)
         now, zone = self._clock(), ZoneInfo(digest.schedule.zone)
@@ -96,9 +100,16 @@ class DigestCarrier:
         lease.deliver(self._publisher.tell(lease, digest.owner, error))
 
     def _report(
-        self, digest: Digest, day: date, found: scan.Scan, subject: str, previous: Report | None
+        self,
+        digest: Digest,
+        day: date,
+        found: scan.Scan,
+        subject: str,
+        previous: Report | None,
+        engine: str,
     ) -> Report:
         start, _ = digest.period(day)
+        last = self._digests.last_report(digest.id)
         report, remembered, before = scan.report(
             found,
             digest,
@@ -109,8 +120,18 @@ class DigestCarrier:
             trusted=self._digests.trusted(digest.id, start, PERIODS_KEPT_IN_MIND),
             stale_after=self._stale_after,
             previous=previous,
+            engine=engine,
+            engine_before=last.engine if last else "",
         )
         return self._digests.keep(digest.id, report, remembered, before)
+
+    def _asks_the_same(self, digest: Digest, asked: Run) -> bool:
+        """Whether a scan asked what the digest is about now."""
+        was = self._grammar.question(asked)
+        now = self._grammar.parse(
+            f"{was.window} by={was.view.name} {digest.scope}", now=asked.created, zone=UTC
+        )
+        return now.scope == was.scope
 
     def _retry(self, lease: Lease, task: DigestTask, digest: Digest, failed: Run) -> None:
         """Say once that a digest failed, and have it asked again; all that await it await the same."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bot.answers import drill
 from bot.app.answer import answer, statements
 from bot.app.reuse import from_another
 from bot.store.run import PARENT
@@ -81,7 +82,10 @@ class QuestionCarrier:
                 answered=self._clock(),
             )
             notes = (*found.summary.notes, *from_another(run, self._clock()))
-            summary = replace(found.summary, notes=notes)
+            rows = drill.offered(question, found.table, cap=self._cap)
+            if rows:
+                self._runs.keep_rows(run.id, drill.written(rows), self._clock())
+            summary = replace(found.summary, notes=notes, rows=rows)
             lease.deliver(self._publisher.answer(lease, question, found.table, summary))
 
     def fail(self, lease: Lease, question: Question | None, error: BotError) -> None:
