@@ -15,7 +15,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Final, TextIO
 from uuid import uuid4
 
-from bot import engines
+from bot import accounts, engines
 from bot.archive.archive import Archive
 from bot.engines import Offer
 from bot.errors import BotError, Cancelled, ShuttingDown, UserError
@@ -145,6 +145,7 @@ def bot(
     # a command has three seconds, and cannot wait for Slack as long as a run can
     at_once = directory.through(connection.impatient(client))
     catalogue, events = views.load(settings.views), archive(settings)
+    named = accounts.read(settings.accounts)
     every = {name: engine(settings, name, events, pause) for name in names}
     if around is not None:
         every = {name: around(one) for name, one in every.items()}
@@ -159,7 +160,7 @@ def bot(
         runs, digests = Runs(database), Digests(database)
         replies = connection.CommandReplies()
         stores = [store for one in available.values() for store in one.stores]
-        grammar = Grammar(catalogue, available, settings.engine, settings.max_window, stores)
+        grammar = Grammar(catalogue, available, settings.engine, settings.max_window, stores, named)
         costs = Costs(
             {name: one.price for name, one in every.items() if one.price is not None},
             reuse=timedelta(minutes=settings.reuse),
@@ -173,7 +174,14 @@ def bot(
             runs,
             digests,
             available,
-            SlackPublisher(client, catalogue, access=access, replies=replies, budget=Budget.of_slack(pause)),
+            SlackPublisher(
+                client,
+                catalogue,
+                access=access,
+                replies=replies,
+                accounts=named,
+                budget=Budget.of_slack(pause),
+            ),
             grammar,
             # of all: a run whose engine is set up no more is taken too, to be told so
             limits={name: one.concurrency for name, one in every.items()},

@@ -115,6 +115,11 @@ def view_named(name: str, views: Collection[str]) -> str:
     return lower if lower in views else next(iter({VIEW_NAMES.get(lower, "")} & set(views)), "")
 
 
+def has_meaning(word: str) -> bool:
+    """Whether a plain question means something by a word, so that it is nobody's name."""
+    return any(word in known for known in (FILLERS, VIEW_NAMES, NEGATIONS))
+
+
 def means_something(word: str) -> bool:
     """Whether a word is one of ours, so that it is no slip of another one."""
     return any(word.lower() in known for known in (FILLERS, VIEW_NAMES, NEAR_MISSES))
