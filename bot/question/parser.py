@@ -69,12 +69,16 @@ def parse(
     try:
         question = _QuestionParser(text, askable).question()
     except (Mistake, NoWindow) as mistake:
-        readings = _readings(text, askable)
+        readings, stuck = _readings(text, askable)
         if len(readings) > 1:
             raise Unsure("I can read that in two ways.", readings) from None
         if not readings:
-            hint = _hint(mistake, askable) if isinstance(mistake, Mistake) else mistake.hint
-            raise UserError(mistake.message, hint) from None
+            message, hint = mistake.message, mistake.hint
+            if isinstance(mistake, Mistake):
+                hint = _hint(mistake, askable)
+                if stuck and mistake.is_unknown:
+                    message = f"I do not know `{shown(stuck)}`."  # not the `who` of a sentence
+            raise UserError(message, hint) from None
         question = replace(_QuestionParser(readings[0], askable).question(), read_as=readings[0])
     if len(str(question)) > QUESTION_CHARS:
         raise UserError(
@@ -95,8 +99,9 @@ class _Askable(NamedTuple):
     max_days: int
 
 
-def _readings(text: str, askable: _Askable) -> tuple[str, ...]:
-    """A plain question in the words of the grammar, as often as it can be meant; nothing where it is none.
+def _readings(text: str, askable: _Askable) -> tuple[tuple[str, ...], str]:
+    """A plain question in the words of the grammar, as often as it can be meant; nothing where it is none,
+    and then the word of it that is not understood.
 
     UserError where it is understood, and cannot be asked.
     """
@@ -118,13 +123,13 @@ def _readings(text: str, askable: _Askable) -> tuple[str, ...]:
 
     from bot.question import plain  # most questions are not plain, and its patterns take a while
 
-    readings = plain.read(text, views=askable.views, names=_names(askable), windows=windows)
+    readings, stuck = plain.read(text, views=askable.views, names=_names(askable), windows=windows)
     try:
         for reading in readings:
             _QuestionParser(reading, askable).question()
     except Mistake:
-        return ()  # a word in it is wrong, and was before
-    return readings
+        return (), ""  # a word in it is wrong, and was before
+    return readings, stuck
 
 
 def _names(askable: _Askable) -> dict[str, tuple[str, ...]]:

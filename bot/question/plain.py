@@ -43,10 +43,12 @@ def read(
     views: Collection[str],
     names: Mapping[str, tuple[str, ...]],
     windows: Callable[[str], tuple[str, ...]],
-) -> tuple[str, ...]:
+) -> tuple[tuple[str, ...], str]:
     """`text`, tidied, in the words of the grammar: once, or as often as it can be meant; nothing if it is not
-    understood. `names` has what may be said by its name alone, in small letters, and `windows` gives the
-    windows that some words name, likewise.
+    understood, and then the first word that is not, where the text is a sentence.
+
+    `names` has what may be said by its name alone, in small letters, and `windows` gives the windows that
+    some words name, likewise.
     """
     text = _SPELLED_COUNT.sub(lambda found: str(COUNTS[found[0].lower()]), text)
     text = unquoted(text, lambda piece: _OPTION.sub("", versions.in_words(piece)))
@@ -58,10 +60,12 @@ def read(
             pairs.append(text[token.start : token.end])
         else:
             words.append(token.text)
-    if not words or len(words) > MOST_WORDS:
-        return ()
+    if len(words) > MOST_WORDS or all(word.lower() in vocabulary.GREETINGS for word in words):
+        return (), ""
     reader = _Reader(" ".join(words), pairs, views, names, windows)
-    return reader.readings() if reader.understands() else ()
+    if reader.understands():
+        return reader.readings(), ""
+    return (), reader.stuck if any(word.lower() in FILLERS for word in words) else ""
 
 
 @dataclass(slots=True)
@@ -86,6 +90,8 @@ class _Reader:
     last: str = ""
     """The word of the last filter, as `service=` or `service!=`, which `or kms` goes on with."""
     is_new: bool = False
+    stuck: str = ""
+    """The first word that is not understood."""
 
     def understands(self) -> bool:
         """Whether every word has its meaning."""
@@ -104,6 +110,8 @@ class _Reader:
                 if rule():
                     break
             else:
+                word = self.text[self.at :].split(" ")[0]
+                self.stuck = "" if self._is_known(word) else word
                 return False
             if rule not in (self._pair, self._filter):
                 self.last = ""
@@ -257,7 +265,23 @@ class _Reader:
             self._skip()
         if not taken:
             self.at = start
-        return taken > 0
+            return self._name_of(vocabulary.OWN_NAME, r"(?:role|user|principal)\s*:?\s+", "principal") or (
+                self._name_of(vocabulary.EVENT, "", "event")
+            )
+        return True
+
+    def _name_of(self, pattern: str, before: str, word: str) -> bool:
+        """A name that tells by its looks what it is of: `role nightly-export`, `PutObject`."""
+        start = self.at
+        excluded = self._take(vocabulary.EXCEPT) is not None
+        self._skip()
+        found = self._take(f"{before}({pattern})")
+        if found is None or view_named(found[1], self.views):
+            self.at = start
+            return False
+        self.last = f"{word}{'!' if excluded else ''}="
+        self.words.append(f"{self.last}{quoted(found[1])}")
+        return True
 
     def _skip(self) -> None:
         while self.text[self.at : self.at + 1] == " ":
@@ -323,6 +347,10 @@ class _Reader:
             return self._show("clients")
         if self._take(r"(?:tls\s+)?versions(?:\s+(?:per|by)\s+service)?") and "versions" in self.views:
             return self._show("versions")
+        if self._take(
+            r"(?:single|individual|(?:show(?:\s+me)?|list)(?:\s+(?:all|the))*)\s+(?:requests|events)"
+        ):
+            return self._show("requests")
         if self._take(r"user[\s-]?agents?"):
             return self._show("clients")
         if self._take(r"over\s+time|each\s+day|every\s+day|day\s+by\s+day"):

@@ -29,9 +29,11 @@ ACCOUNTS_NAMED: Final = 3
 class Mistake(UserError):
     """A mistake at one place, with the whole text as it may have been meant."""
 
-    def __init__(self, message: str, hint: str = "", *, mended: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, mended: str = "", unknown: bool = False) -> None:
         super().__init__(message, hint)
         self.mended = mended
+        self.is_unknown = unknown
+        """Whether it is a word of which nothing is known, in a text that may be a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Mender:
             choices = (*self.views, *WINDOW_STARTS, "private")
             instead = "" if means_something(token.text) else nearest(token.text, choices)
         if not instead:
-            return Mistake(f"I do not know `{shown(token.text)}`.")
+            return Mistake(f"I do not know `{shown(token.text)}`.", unknown=True)
         why = f"I do not know `{shown(token.text)}`: did you mean `{shown(instead)}`?"
         return Mistake(why, mended=self.mended(token.start, end, instead))
 

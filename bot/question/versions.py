@@ -21,6 +21,10 @@ SEVERAL: Final = rf"(?:{ONE})(?:\s+(?:(?:or|and|/)\s+)?(?:{ONE}))*"
 _COMPARED = re.compile(
     r"(?<!\S)(?:-{1,2})?(?:tls|version|ssl)\s*(<=|>=|<|>)\s*(?:tls)?v?(1\.[0-3])(?!\S)", re.IGNORECASE
 )
+_FLOOR: Final = (
+    r"(?:(?:not\s+)?ready\s+for|requir(?:e|ed|ing)|enforc(?:e|ed|ing)|demand(?:ed)?|insist(?:ed)?\s+on)"
+)
+"""How people say what is to be the oldest: who falls below it is asked for."""
 _SIGNS: Final = {"<": "older than {}", "<=": "{} or older", ">": "newer than {}", ">=": "{} or newer"}
 
 
@@ -34,6 +38,10 @@ def read(take: Take) -> tuple[str, ...]:
     nothing where it says nothing of them, or what cannot be asked."""
     if found := take(rf"{vocabulary.NOT}{vocabulary.BETWEEN_NOT}({ONE})(?:\s+yet)?"):
         return _not_on(_named(found[1])[0])
+    if found := take(
+        rf"(?:(?:would\s+)?(?:break|fail)s?\s+(?:if|when)\s+(?:we|you|i)\s+)?{_FLOOR}\s+({ONE})"
+    ):
+        return _older(_place(found))
     if found := take(
         rf"(?:is|are|was|were)?\s*(?:older\s+than|below|under|lower\s+than|less\s+than|earlier\s+than|before"
         rf"|worse\s+than)\s+({ONE})"
