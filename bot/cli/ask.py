@@ -170,7 +170,7 @@ def ask(
         if sample:
             from bot import samples
 
-            samples.write(logs, now)
+            samples.write(logs, now, since=asked.window.start)
             engine.prepare(_unseen)
         else:
             _prepare(engine, chosen.logs, asked.window)
