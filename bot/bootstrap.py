@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, TextIO
 from uuid import uuid4
 
-from bot import engines
+from bot import accounts, engines
 from bot.archive.archive import Archive
 from bot.archive.follow import Follower, Logs
 from bot.archive.sqs import Queue
@@ -141,6 +141,7 @@ def bot(
     at_once = directory.through(connection.impatient(client))
     catalogue, events = views.load(settings.views), archive(settings)
     queue = Queue(settings.logs_queue) if settings.logs_queue else None
+    named = accounts.read(settings.accounts)
     every = {name: engine(settings, name, events, pause) for name in names}
     if around is not None:
         every = {name: around(one) for name, one in every.items()}
@@ -155,7 +156,7 @@ def bot(
         runs, digests = Runs(database), Digests(database)
         replies = connection.CommandReplies()
         stores = [store for one in available.values() for store in one.stores]
-        grammar = Grammar(catalogue, available, settings.engine, settings.max_window, stores)
+        grammar = Grammar(catalogue, available, settings.engine, settings.max_window, stores, named)
         costs = Costs(
             {name: one.price for name, one in every.items() if one.price is not None},
             reuse=timedelta(minutes=settings.reuse),
@@ -169,7 +170,14 @@ def bot(
             runs,
             digests,
             available,
-            SlackPublisher(client, catalogue, access=access, replies=replies, budget=Budget.of_slack(pause)),
+            SlackPublisher(
+                client,
+                catalogue,
+                access=access,
+                replies=replies,
+                accounts=named,
+                budget=Budget.of_slack(pause),
+            ),
             grammar,
             # of all: a run whose engine is set up no more is taken too, to be told so
             limits={name: one.concurrency for name, one in every.items()},

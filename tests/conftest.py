@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from bot import engines
+from bot import engines, samples
 from bot.archive.archive import Archive
 from bot.engines.athena import tables
 from bot.engines.local import Local
 from bot.question import views
 from bot.question.parser import parse
-from bot.sandbox import samples
 from tests.doubles import athena as athena_double
 from tests.doubles import cloudwatch as logs_double
 from tests.doubles import lake as double

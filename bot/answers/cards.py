@@ -25,6 +25,7 @@ from bot.wording import counted, first_of, listed, number, short_service
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from bot.accounts import Accounts
     from bot.answers.blame import Blamed
     from bot.clients.agent import Client
     from bot.question.question import Policy, Question
@@ -158,7 +159,7 @@ def _card(client: Client, calls: _Calls, question: Question, policy: Policy, bla
     said += [f"its handshake denies its agent: {why}" for why in dict.fromkeys(filter(None, versions))]
     if asked is None:
         return Card(
-            who=_who(client, calls),
+            who=_who(client, calls, question.accounts),
             calls_itself=fixes.calls_itself(client),
             verdicts=_joined(said),
             advice=f"Smallest step: move to {found.instead}." if found.instead else "",
@@ -170,7 +171,7 @@ def _card(client: Client, calls: _Calls, question: Question, policy: Policy, bla
     if limited and limited >= calls.all:
         limit = blamed.limit(client.agent)
         return Card(
-            who=_who(client, calls),
+            who=_who(client, calls, question.accounts),
             calls_itself=fixes.calls_itself(client),
             verdicts=_joined(said),
             advice=_joined([f"{limit.why}: no upgrade of the client helps."]),
@@ -186,7 +187,7 @@ def _card(client: Client, calls: _Calls, question: Question, policy: Policy, bla
     command = None if fix.cause == "network" else fix.command
     about = None if fix.cause is None else fixes.advice(client)
     return Card(
-        who=_who(client, calls),
+        who=_who(client, calls, question.accounts),
         calls_itself=fixes.calls_itself(client),
         verdicts=_joined(said),
         advice=f"{advice} On the host:" if command else advice,
@@ -196,7 +197,7 @@ def _card(client: Client, calls: _Calls, question: Question, policy: Policy, bla
     )
 
 
-def _who(client: Client, calls: _Calls) -> str:
+def _who(client: Client, calls: _Calls, accounts: Accounts) -> str:
     """`role/nightly-export · 812 calls to s3 · EC2 i-0c1a2b3c in 111122223333 (by its session name)`."""
     said = []
     if calls.principals:
@@ -210,7 +211,8 @@ def _who(client: Client, calls: _Calls) -> str:
     for (arn, account, address), count in calls.callers.most_common(MACHINES_LOOKED_AT):
         identity = {"arn": arn, "accountId": account}
         where = machine(
-            evidence({"userIdentity": identity, "userAgent": client.agent, "sourceIPAddress": address})
+            evidence({"userIdentity": identity, "userAgent": client.agent, "sourceIPAddress": address}),
+            accounts.names,
         )
         if where is not None:
             machines[f"{where.name} (by {where.ground})"] += count

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from bot.accounts import UNNAMED, Accounts
 from bot.errors import UserError
 from bot.question.parser import parse
 
@@ -28,6 +29,7 @@ class Grammar:
     """The default one."""
     max_days: int
     stores: Collection[str] = ()
+    accounts: Accounts = UNNAMED
 
     def parse(self, text: str, *, now: datetime, zone: tzinfo) -> Question:
         """The question of `text`; UserError."""
@@ -38,6 +40,7 @@ class Grammar:
             views=self.views,
             engines=self.engines,
             stores=self.stores,
+            accounts=self.accounts,
             max_days=self.max_days,
         )
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bot.answers.summary import Summary
     from bot.archive.ingest import Progress as IngestProgress
     from bot.engines import Engine, Progress, Statement
-    from bot.question.views import View
+    from bot.question.question import Question
     from bot.question.window import Window
     from bot.table import Table
 
@@ -125,8 +125,8 @@ def ask(
         # all that is imported stays: to look through it for garbage, again and again, only takes time
         gc.disable()
         temporary.callback(gc.enable)
+        from bot import accounts, engines, settings
         from bot import bootstrap as parts
-        from bot import engines, settings
         from bot.app import answer as answering
         from bot.cli import terminal
         from bot.question import views
@@ -149,6 +149,7 @@ def ask(
             views=catalogue,
             engines=available,
             stores=[store for one in available.values() for store in one.stores],
+            accounts=accounts.read(chosen.accounts),
             max_days=chosen.max_window,
         )
         if fail_on_findings and asked.policy is None:
@@ -168,9 +169,9 @@ def ask(
         if caution := statements["answer"].caution:
             typer.echo(f"{caution}.", err=True)
         if sample:
-            from bot.sandbox import samples
+            from bot import samples
 
-            samples.write(logs, now)
+            samples.write(logs, now, since=asked.window.start)
             engine.prepare(_unseen)
         else:
             _prepare(engine, chosen.logs, asked.window)
@@ -192,7 +193,7 @@ def ask(
             seconds = time.monotonic() - started
             report = terminal.report(answer.table, answer.summary, zone=zone, now=now, seconds=seconds)
             words = None if quiet else _Words(title, report, answer.summary.cards, answer.summary.denial)
-            _write(answer.table, asked.view, form, to, words, zone, now)
+            _write(answer.table, asked, form, to, words, zone, now)
             if fail_on_findings and (code := _verdict(answer.summary)):
                 raise typer.Exit(code)
 
@@ -292,7 +293,7 @@ class _Words(NamedTuple):
 
 def _write(
     table: Table,
-    view: View,
+    asked: Question,
     form: Format,
     output: Path | None,
     words: _Words | None,
@@ -305,7 +306,7 @@ def _write(
     with _plain_errors(output):
         if output is not None:
             with _whole(output) as file:
-                _rows(table, view, form, file, None, zone, now)
+                _rows(table, asked, form, file, None, zone, now)
             if words:
                 rows = f"wrote {counted(table.row_count, 'row')} to {output}"
                 print(words.title, words.report, rows, sep="\n")
@@ -313,7 +314,7 @@ def _write(
         width = terminal.width()
         if form is Format.table:
             text = io.StringIO()
-            _rows(table, view, form, text, width, zone, now)
+            _rows(table, asked, form, text, width, zone, now)
             parts = [text.getvalue().rstrip("\n")]
             if words:
                 above, below = terminal.wrapped(words.title, width), terminal.wrapped(words.report, width)
@@ -323,14 +324,20 @@ def _write(
             return
         if words:
             print(words.title, end="\n\n", file=sys.stderr)
-        _rows(table, view, form, sys.stdout, width, zone, now)
+        _rows(table, asked, form, sys.stdout, width, zone, now)
         sys.stdout.flush()
         if words:
             print(words.report, file=sys.stderr, flush=True)
 
 
 def _rows(
-    table: Table, view: View, form: Format, file: TextIO, width: int | None, zone: tzinfo, now: datetime
+    table: Table,
+    asked: Question,
+    form: Format,
+    file: TextIO,
+    width: int | None,
+    zone: tzinfo,
+    now: datetime,
 ) -> None:
     """The rows alone."""
     from bot.answers import export
@@ -346,7 +353,10 @@ def _rows(
         case Format.markdown:
             export.to_markdown(table, file)
         case Format.table if table.row_count:
-            print(terminal.render(table, width=width, zone=zone, now=now, view=view), file=file)
+            shown = terminal.render(
+                table, width=width, zone=zone, now=now, view=asked.view, accounts=asked.accounts
+            )
+            print(shown, file=file)
 
 
 @contextmanager

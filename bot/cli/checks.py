@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from bot import bootstrap
+from bot import accounts, bootstrap
 from bot.engines import ENGINES, Check
 from bot.errors import BotError
 from bot.question import views
 from bot.store.database import Database
+from bot.text import literal
+from bot.wording import counted, first_of
 from handlers import connection
 
 if TYPE_CHECKING:
@@ -17,10 +19,13 @@ if TYPE_CHECKING:
 
     from bot.settings import Settings
 
+NAMES_SHOWN: Final = 3
+"""Names of accounts that a check shows."""
+
 
 def run(settings: Settings) -> Iterator[Check]:
     """Everything the bot needs, one after the other, whatever is wrong with one of them."""
-    parts: list[Callable[[Settings], Iterable[Check]]] = [_slack, _views, _database]
+    parts: list[Callable[[Settings], Iterable[Check]]] = [_slack, _views, _accounts, _database]
     parts += [partial(_engine, name) for name in ENGINES]
     for part in parts:
         try:
@@ -39,6 +44,16 @@ def _slack(settings: Settings) -> Iterator[Check]:
 
 def _views(settings: Settings) -> Iterator[Check]:
     yield Check(f"{len(views.load(settings.views))} views", passed=True)
+
+
+def _accounts(settings: Settings) -> Iterator[Check]:
+    named = accounts.read(settings.accounts)
+    if settings.accounts is None:
+        return
+    if doubled := accounts.doubled(named):
+        names = first_of([f"`{literal(name)}`" for name in doubled], NAMES_SHOWN)
+        yield Check(f"more than one account is called {names}", True, "Questions name them by number.", True)
+    yield Check(f"{counted(len(named.names), 'account')} named by {settings.accounts}", passed=True)
 
 
 def _database(settings: Settings) -> Iterator[Check]:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.answers.arrangement import arranged
-from bot.table import readable, text
+from bot.accounts import UNNAMED, Accounts
+from bot.answers.arrangement import Arrangement, arranged
+from bot.table import text
 from bot.text import literal
 from bot.wording import counted, gigabytes, listed, moment, number, seconds_words
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from bot.archive.ingest import Progress as IngestProgress
     from bot.archive.reports import Report
     from bot.question.views import View
-    from bot.table import Cell, Column, Row, Table
+    from bot.table import Cell, Column, Table
 
 SCREEN_ROWS: Final = 100
 """More rows than this are read in a file, not on a screen."""
@@ -44,31 +45,35 @@ LINE_SECONDS: Final = 10
 _GAP: Final = "  "
 
 
-def render(table: Table, *, width: int | None, zone: tzinfo, now: datetime, view: View | None = None) -> str:
+def render(
+    table: Table,
+    *,
+    width: int | None,
+    zone: tzinfo,
+    now: datetime,
+    view: View | None = None,
+    accounts: Accounts = UNNAMED,
+) -> str:
     """The table for people: labels, separators, times in `zone`, its lines at most `width` cells wide.
 
     Calls and TLS stand first, and most calls on top, as `arranged` has it. Columns that say the same in
     every row stand above the table, once. What is left out is said below.
     """
-    shown = arranged(table, view, SCREEN_ROWS)
-    constants = table.constants()
-    places = [place for place in shown.places if place not in constants]
-    columns = [_OnScreen.of(table, place, shown.rows, zone, now) for place in places]
+    shown = arranged(table, view, SCREEN_ROWS, accounts)
+    places = [place for place in shown.places if place not in shown.constants]
+    columns = [_OnScreen.of(shown, place, zone, now) for place in places]
     key = columns[places.index(found)] if (found := shown.key(places)) is not None else None
     kept = columns if width is None else _kept(columns, key, width)
     widths = [column.width for column in kept]
     fitted = widths if width is None else _fit(widths, width)
     lines = []
     was_cut = fitted != widths
-    if constants:
-        same = [
-            (table.columns[place], _shown(table.columns[place], cell, zone, now))
-            for place, cell in constants.items()
-        ]
+    if same := shown.said_once(shown.constants):
+        whole = [_shown(cell, zone, now) for _, cell in same]
         room = None if width is None else max(NARROWEST, 2 * width)
-        cut = [_cut(cell, room) for _, cell in same]
-        was_cut = was_cut or cut != [cell for _, cell in same]
-        cells = [f"{column.label} {cell}" for (column, _), cell in zip(same, cut, strict=True)]
+        cut = [_cut(cell, room) for cell in whole]
+        was_cut = was_cut or cut != whole
+        cells = [f"{label} {cell}" for (label, _), cell in zip(same, cut, strict=True)]
         lines.append(wrapped(f"All rows: {' · '.join(cells)}", width) + "\n")
     if kept:
         lines += [_line([column.label for column in kept], kept, fitted)]
@@ -90,9 +95,9 @@ class _OnScreen:
     width: int
 
     @classmethod
-    def of(cls, table: Table, place: int, rows: Sequence[Row], zone: tzinfo, now: datetime) -> _OnScreen:
-        column = table.columns[place]
-        cells = [_shown(column, row[place], zone, now) for row in rows]
+    def of(cls, shown: Arrangement, place: int, zone: tzinfo, now: datetime) -> _OnScreen:
+        column = shown.columns[place]
+        cells = [_shown(shown.readable(place, row[place]), zone, now) for row in shown.rows]
         is_time = column.type in {"TIME", "DATE"}
         return cls(column.label, cells, _is_number(column), is_time, max(map(_width, [column.label, *cells])))
 
@@ -136,10 +141,9 @@ def _is_number(column: Column) -> bool:
     return column.type in {"INTEGER", "NUMBER"}
 
 
-def _shown(column: Column, cell: Cell, zone: tzinfo, now: datetime) -> str:
+def _shown(cell: Cell, zone: tzinfo, now: datetime) -> str:
     if cell is None:
         return "–"
-    cell = readable(column, cell)
     if isinstance(cell, datetime):
         return moment(cell, zone, now)
     if isinstance(cell, (int, float)) and not isinstance(cell, bool):

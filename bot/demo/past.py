@@ -17,7 +17,7 @@ from bot.digests.digest import Digest
 from bot.digests.order import parse
 from bot.engines import Engine
 from bot.question.question import Scope
-from bot.sandbox.samples import KNOWN_TO_ALL
+from bot.samples import KNOWN_TO_ALL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

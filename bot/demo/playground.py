@@ -48,8 +48,9 @@ def running(
     """
     from datetime import UTC, datetime
 
+    from bot import samples
     from bot.demo import past
-    from bot.sandbox import Command, Options, Sandbox, samples
+    from bot.sandbox import Command, Options, Sandbox
     from handlers import connection
 
     options = Options(

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bot import wording
+from bot.accounts import UNNAMED, Accounts
 from bot.event_schema import CIPHER_SUITE, HOST, PRINCIPAL, TLS_VERSION
 from bot.question.tokens import quoted, shown
 from bot.wording import number
@@ -49,9 +50,11 @@ class Filter:
         """As it is typed: `service!=s3.amazonaws.com,kms.amazonaws.com`."""
         return f"{self.word}{'!=' if self.negated else '='}{','.join(map(quoted, self.values))}"
 
-    def words(self) -> str:
-        """As in `to s3 or kms` and `not in us-east-1`."""
+    def words(self, accounts: Accounts = UNNAMED) -> str:
+        """As in `to s3 or kms` and `not in us-east-1`, accounts by their names."""
         values = self.values
+        if self.word == "account":
+            values = tuple(map(accounts.shown, values))
         if self.word == "service":
             # a host is said whole: all but its domain may be a pattern
             values = tuple(wording.short_service(value) for value in values)

@@ -14,14 +14,15 @@ from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from bot.accounts import UNNAMED, Accounts
 from bot.errors import Unsure, UserError
 from bot.question import filters, window
 from bot.question.filters import FILTERS, BadValue, Filter
 from bot.question.moments import LEADING, NoWindow
 from bot.question.question import KEY_EXCHANGES, SDKS, Policy, Question, chosen, default_floor
-from bot.question.slips import Mender, Mistake, nearest, one_of
+from bot.question.slips import Mender, Mistake, account_of, nearest, one_of
 from bot.question.tokens import Token, literal, quoted, shown, tidied, tokens
-from bot.question.vocabulary import ALIASES, PAIR_WORDS, SINGLE, view_named
+from bot.question.vocabulary import ALIASES, PAIR_WORDS, SINGLE, has_meaning, view_named
 from bot.question.window import Window
 from bot.wording import number
 
@@ -49,6 +50,7 @@ def parse(
     views: Mapping[str, View],
     engines: Collection[str],
     stores: Collection[str] = (),
+    accounts: Accounts = UNNAMED,
     max_days: int = 366,
 ) -> Question:
     """The question that `text` asks at `now`, aware, by someone in `zone`. Raises UserError only.
@@ -62,17 +64,21 @@ def parse(
         )
     if any("\ud800" <= c <= "\udfff" for c in text):
         raise UserError(f"`{shown(text)}` is not text: half a character is missing.", "Type it again.")
-    askable = _Askable(now, zone, views, engines, stores, max_days)
+    askable = _Askable(now, zone, views, engines, stores, accounts, max_days)
     text = tidied(text)
     try:
         question = _QuestionParser(text, askable).question()
     except (Mistake, NoWindow) as mistake:
-        readings = _readings(text, askable)
+        readings, stuck = _readings(text, askable)
         if len(readings) > 1:
             raise Unsure("I can read that in two ways.", readings) from None
         if not readings:
-            hint = _hint(mistake, askable) if isinstance(mistake, Mistake) else mistake.hint
-            raise UserError(mistake.message, hint) from None
+            message, hint = mistake.message, mistake.hint
+            if isinstance(mistake, Mistake):
+                hint = _hint(mistake, askable)
+                if stuck and mistake.is_unknown:
+                    message = f"I do not know `{shown(stuck)}`."  # not the `who` of a sentence
+            raise UserError(message, hint) from None
         question = replace(_QuestionParser(readings[0], askable).question(), read_as=readings[0])
     if len(str(question)) > QUESTION_CHARS:
         raise UserError(
@@ -89,11 +95,13 @@ class _Askable(NamedTuple):
     views: Mapping[str, View]
     engines: Collection[str]
     stores: Collection[str]
+    accounts: Accounts
     max_days: int
 
 
-def _readings(text: str, askable: _Askable) -> tuple[str, ...]:
-    """A plain question in the words of the grammar, as often as it can be meant; nothing where it is none.
+def _readings(text: str, askable: _Askable) -> tuple[tuple[str, ...], str]:
+    """A plain question in the words of the grammar, as often as it can be meant; nothing where it is none,
+    and then the word of it that is not understood.
 
     UserError where it is understood, and cannot be asked.
     """
@@ -115,13 +123,25 @@ def _readings(text: str, askable: _Askable) -> tuple[str, ...]:
 
     from bot.question import plain  # most questions are not plain, and its patterns take a while
 
-    readings = plain.read(text, views=askable.views, stores=askable.stores, windows=windows)
+    readings, stuck = plain.read(text, views=askable.views, names=_names(askable), windows=windows)
     try:
         for reading in readings:
             _QuestionParser(reading, askable).question()
     except Mistake:
-        return ()  # a word in it is wrong, and was before
-    return readings
+        return (), ""  # a word in it is wrong, and was before
+    return readings, stuck
+
+
+def _names(askable: _Askable) -> dict[str, tuple[str, ...]]:
+    """What is known by a name alone, in small letters, and the words of the grammar for it. An account whose
+    name means something else, as `old` or `clients`, wants its word."""
+    named: dict[str, tuple[str, ...]]
+    named = {store.lower(): (f"store={quoted(store)}",) for store in askable.stores}
+    accounts = {" ".join(name.lower().split()): name for name in askable.accounts.names.values()}
+    for lower, name in accounts.items():
+        if not (has_meaning(lower) or view_named(lower, askable.views)):
+            named[lower] = (*named.get(lower, ()), f"account={quoted(name)}")
+    return named
 
 
 def _hint(mistake: Mistake, askable: _Askable) -> str:
@@ -198,6 +218,8 @@ class _QuestionParser:
                 raise UserError("`cipher!=weak` cannot be asked.", "Exclude suites by name: `cipher!=*-SHA`.")
             self._take_once("cipher=weak", "yes")
         else:
+            if word == "account":
+                value = account_of(value, self._askable.accounts)
             values = self._filters.setdefault((word, negated), set())
             values.add(filters.read(word, value))
             if len(values) > VALUES_MOST:
@@ -285,6 +307,7 @@ class _QuestionParser:
             engine=self._once.get("engine"),
             private="private" in self._once,
             on=self._askable.now.astimezone(UTC).date(),
+            accounts=self._askable.accounts,
         )
 
     def _policy(self, view: View) -> Policy | None:

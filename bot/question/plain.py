@@ -9,37 +9,31 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from bot.question import filters, vocabulary
+from bot.question import filters, versions, vocabulary
 from bot.question.filters import FILTERS, BadValue
 from bot.question.tokens import quoted, tokens, unquoted
 from bot.question.vocabulary import COUNTS, FILLERS, view_named
 from bot.question.window import belongs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
 MOST_WORDS: Final = 60
 """A longer text is no question that somebody typed into one line."""
 WINDOW_WORDS: Final = 10
 """No window is longer."""
+NAME_WORDS: Final = 8
+"""No account's name has more, as a rule."""
 USUAL_NEW: Final = ("today", "last 7d", "last 30d")
 """What is new shows only beside what was there before: the days of a question, or more of them."""
 
 _OVER = r"eol|unsupported|(?:end|out)[\s-]of[\s-](?:life|support)"
-_VERSIONS: Final = ("1.0", "1.1", "1.2", "1.3")
-
-_V = r"(?:(?:tls|ssl)[\s-]*)?v?1\.[0-3]|tls[\s-]*v?1(?![.0-9])"
-_VS = rf"(?:{_V})(?:\s+(?:(?:or|and|/)\s+)?(?:{_V}))*"
 _NUMBER = rf"(?:[0-9]{{1,7}}|{'|'.join(COUNTS)})"
-_COMPARED = re.compile(
-    r"(?<!\S)(?:-{1,2})?(?:tls|version|ssl)\s*(<=|>=|<|>)\s*(?:tls)?v?(1\.[0-3])(?!\S)", re.IGNORECASE
-)
 _SPELLED_COUNT = re.compile(
     rf"\b(?:{'|'.join(COUNTS)})(?=\s+(?:minute|hour|day|week|month|year)s\b)", re.IGNORECASE
 )
-_SIGNS: Final = {"<": "older than {}", "<=": "{} or older", ">": "newer than {}", ">=": "{} or newer"}
 _OPTION = re.compile(r"(?<!\S)--?(?=[A-Za-z])")
 
 
@@ -47,14 +41,17 @@ def read(
     text: str,
     *,
     views: Collection[str],
-    stores: Collection[str],
+    names: Mapping[str, tuple[str, ...]],
     windows: Callable[[str], tuple[str, ...]],
-) -> tuple[str, ...]:
+) -> tuple[tuple[str, ...], str]:
     """`text`, tidied, in the words of the grammar: once, or as often as it can be meant; nothing if it is not
-    understood. `windows` gives the windows that some words name, likewise.
+    understood, and then the first word that is not, where the text is a sentence.
+
+    `names` has what may be said by its name alone, in small letters, and `windows` gives the windows that
+    some words name, likewise.
     """
     text = _SPELLED_COUNT.sub(lambda found: str(COUNTS[found[0].lower()]), text)
-    text = unquoted(text, lambda piece: _OPTION.sub("", _COMPARED.sub(_in_words, piece)))
+    text = unquoted(text, lambda piece: _OPTION.sub("", versions.in_words(piece)))
     pairs: list[str] = []
     words: list[str] = []
     for token in tokens(text.replace("’", "'")):
@@ -63,14 +60,12 @@ def read(
             pairs.append(text[token.start : token.end])
         else:
             words.append(token.text)
-    if not words or len(words) > MOST_WORDS:
-        return ()
-    reader = _Reader(" ".join(words), pairs, views, stores, windows)
-    return reader.readings() if reader.understands() else ()
-
-
-def _in_words(compared: re.Match[str]) -> str:
-    return _SIGNS[compared[1]].format(f"tls {compared[2]}")
+    if len(words) > MOST_WORDS or all(word.lower() in vocabulary.GREETINGS for word in words):
+        return (), ""
+    reader = _Reader(" ".join(words), pairs, views, names, windows)
+    if reader.understands():
+        return reader.readings(), ""
+    return (), reader.stuck if any(word.lower() in FILLERS for word in words) else ""
 
 
 @dataclass(slots=True)
@@ -80,7 +75,7 @@ class _Reader:
     text: str
     pairs: list[str]
     views: Collection[str]
-    stores: Collection[str]
+    names: Mapping[str, tuple[str, ...]]
     windows: Callable[[str], tuple[str, ...]]
     at: int = 0
     words: list[str] = field(default_factory=list)
@@ -95,6 +90,8 @@ class _Reader:
     last: str = ""
     """The word of the last filter, as `service=` or `service!=`, which `or kms` goes on with."""
     is_new: bool = False
+    stuck: str = ""
+    """The first word that is not understood."""
 
     def understands(self) -> bool:
         """Whether every word has its meaning."""
@@ -106,13 +103,15 @@ class _Reader:
                 self._weak,
                 self._top,
                 self._filter,
-                self._store,
+                self._named,
                 self._view,
                 self._filler,
             ):
                 if rule():
                     break
             else:
+                word = self.text[self.at :].split(" ")[0]
+                self.stuck = "" if self._is_known(word) else word
                 return False
             if rule not in (self._pair, self._filter):
                 self.last = ""
@@ -180,45 +179,15 @@ class _Reader:
         )
 
     def _versions(self) -> bool:
-        if found := self._take(rf"{vocabulary.NOT}{vocabulary.BETWEEN_NOT}({_V})(?:\s+yet)?"):
-            return self._not_on(_versions(found[1])[0])
-        if found := self._take(
-            rf"(?:is|are|was|were)?\s*(?:older\s+than|below|under|lower\s+than|less\s+than|earlier\s+than|before"
-            rf"|worse\s+than)\s+({_V})"
-        ):
-            return self._older(_VERSIONS.index(_versions(found[1])[0]))
-        if found := self._take(
-            rf"({_V})\s+(?:or|and)\s+(?:older|lower|below|less|earlier|under|worse|down)"
-        ) or self._take(rf"(?:at\s+most|up\s+to)\s+({_V})"):
-            return self._older(_VERSIONS.index(_versions(found[1])[0]) + 1)
-        if found := self._take(
-            rf"({_V})\s+(?:or|and)\s+(?:newer|higher|above|later|better|up)"
-        ) or self._take(rf"at\s+least\s+({_V})"):
-            return self._only(_VERSIONS[_VERSIONS.index(_versions(found[1])[0]) :])
-        if found := self._take(rf"(?:newer\s+than|above|higher\s+than|later\s+than)\s+({_V})"):
-            return self._only(_VERSIONS[_VERSIONS.index(_versions(found[1])[0]) + 1 :])
-        found = self._take(rf"(?:(?:version|tls)[\s:]+)?({_VS})")
-        return found is not None and self._only(_versions(found[1]))
-
-    def _older(self, floor: int) -> bool:
-        if not 0 < floor < len(_VERSIONS):
+        start = self.at
+        ways = versions.read(self._take)
+        if not ways:
+            self.at = start
             return False
-        self.words.append(f"min={_VERSIONS[floor]}")
-        return True
-
-    def _only(self, versions: Collection[str]) -> bool:
-        if versions:
-            self.words.append(f"version={','.join(versions)}")
-        return bool(versions)
-
-    def _not_on(self, version: str) -> bool:
-        """`not on 1.2` may be meant of those behind only, or of those ahead as well."""
-        behind = f"min={version}"
-        if version == _VERSIONS[-1]:
-            self.words.append(behind)
-            return True
-        others = f"version={','.join(each for each in _VERSIONS if each != version)}"
-        self.either.append((behind, others) if version != _VERSIONS[0] else (others,))
+        if len(ways) > 1:
+            self.either.append(ways)
+        else:
+            self.words += ways
         return True
 
     def _window(self) -> bool:
@@ -296,7 +265,23 @@ class _Reader:
             self._skip()
         if not taken:
             self.at = start
-        return taken > 0
+            return self._name_of(vocabulary.OWN_NAME, r"(?:role|user|principal)\s*:?\s+", "principal") or (
+                self._name_of(vocabulary.EVENT, "", "event")
+            )
+        return True
+
+    def _name_of(self, pattern: str, before: str, word: str) -> bool:
+        """A name that tells by its looks what it is of: `role nightly-export`, `PutObject`."""
+        start = self.at
+        excluded = self._take(vocabulary.EXCEPT) is not None
+        self._skip()
+        found = self._take(f"{before}({pattern})")
+        if found is None or view_named(found[1], self.views):
+            self.at = start
+            return False
+        self.last = f"{word}{'!' if excluded else ''}="
+        self.words.append(f"{self.last}{quoted(found[1])}")
+        return True
 
     def _skip(self) -> None:
         while self.text[self.at : self.at + 1] == " ":
@@ -327,12 +312,30 @@ class _Reader:
         self.words.append(f"{self.last}{quoted(text)}")
         return True
 
-    def _store(self) -> bool:
-        names = [re.escape(name) for name in self.stores]
-        found = self._take(f"({'|'.join(names)})") if names else None
-        if found:
-            self.words.append(f"store={quoted(found[1])}")
-        return found is not None
+    def _named(self) -> bool:
+        """A store or an account, by its name alone."""
+        start = self.at
+        excluded = self._take(vocabulary.EXCEPT) is not None
+        self._skip()
+        of_account = self._take(r"(?:acct|account)\s*:?(?=\s)") is not None
+        self._skip()
+        words = self.text[self.at :].split()[:NAME_WORDS]
+        for count in range(len(words), 0, -1):
+            span = " ".join(words[:count])
+            ways = [
+                way
+                for way in self.names.get(span.lower(), ())
+                if way.startswith("account=") or not of_account
+            ]
+            if excluded:
+                ways = [way.replace("=", "!=", 1) for way in ways if way.startswith("account=")]
+            if ways:
+                self.either.append(tuple(ways))
+                self.at += len(span)
+                self._take(r"\s+(?:acct|account)")
+                return True
+        self.at = start
+        return False
 
     def _view(self) -> bool:
         if self._take(
@@ -344,6 +347,10 @@ class _Reader:
             return self._show("clients")
         if self._take(r"(?:tls\s+)?versions(?:\s+(?:per|by)\s+service)?") and "versions" in self.views:
             return self._show("versions")
+        if self._take(
+            r"(?:single|individual|(?:show(?:\s+me)?|list)(?:\s+(?:all|the))*)\s+(?:requests|events)"
+        ):
+            return self._show("requests")
         if self._take(r"user[\s-]?agents?"):
             return self._show("clients")
         if self._take(r"over\s+time|each\s+day|every\s+day|day\s+by\s+day"):
@@ -389,9 +396,3 @@ class _Reader:
         is_filler = found[0].lower() in FILLERS or found[0] in {"&", "/", "-"}
         self.at = self.at if is_filler else found.start()
         return is_filler
-
-
-def _versions(text: str) -> tuple[str, ...]:
-    """The versions that are named, each once, the oldest first."""
-    found: Any = re.findall(r"1\.[0-3]|1(?![.0-9])", text)
-    return tuple(sorted({"1.0" if each == "1" else each for each in found}))

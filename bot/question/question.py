@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
+from bot.accounts import UNNAMED, Accounts
 from bot.errors import UserError
 from bot.question.filters import FILTERS, Filter, listed
 from bot.question.tokens import literal, quoted, shown, tokens
@@ -170,6 +171,8 @@ class Question:
     """The day, in UTC, on which it is asked: what is out of support is so on that day."""
     read_as: str = field(default="", compare=False)
     """The words of the grammar that it was put into, where it was asked in plain ones."""
+    accounts: Accounts = field(default=UNNAMED, compare=False)
+    """What its words call accounts."""
 
     def words(self) -> str:
         """The question without its window: `calls over TLS older than 1.2 to s3, by client`."""
@@ -181,7 +184,9 @@ class Question:
         versions = next((f.values for f in self.filters if f.word == "version" and not f.negated), ())
         leading = versions if self.policy and self.policy.min_tls is None else ()
         words = [_subject(self.view, self.policy, leading)]
-        words += [f.words() for f in self.filters if f.word != "version" or f.negated or not leading]
+        words += [
+            f.words(self.accounts) for f in self.filters if f.word != "version" or f.negated or not leading
+        ]
         return " ".join(words)
 
     @property

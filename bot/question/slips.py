@@ -10,24 +10,30 @@ from bot.question import filters, window
 from bot.question.filters import FILTERS, BadValue
 from bot.question.tokens import quoted, shown
 from bot.question.vocabulary import ALIASES, PAIR_WORDS, WINDOW_STARTS, means_something
+from bot.wording import counted, first_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from bot.accounts import Accounts
     from bot.question.tokens import Token
 
 SHORT_WORD: Final = 5
 LONG_WORD: Final = 8
 """Shorter words than the one, and longer ones than the other, take fewer or more slips to be another word."""
 SLIPS_MOST: Final = 2
+ACCOUNTS_NAMED: Final = 3
+"""Accounts of one name that are told apart."""
 
 
 class Mistake(UserError):
     """A mistake at one place, with the whole text as it may have been meant."""
 
-    def __init__(self, message: str, hint: str = "", *, mended: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, mended: str = "", unknown: bool = False) -> None:
         super().__init__(message, hint)
         self.mended = mended
+        self.is_unknown = unknown
+        """Whether it is a word of which nothing is known, in a text that may be a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ class Mender:
             choices = (*self.views, *WINDOW_STARTS, "private")
             instead = "" if means_something(token.text) else nearest(token.text, choices)
         if not instead:
-            return Mistake(f"I do not know `{shown(token.text)}`.")
+            return Mistake(f"I do not know `{shown(token.text)}`.", unknown=True)
         why = f"I do not know `{shown(token.text)}`: did you mean `{shown(instead)}`?"
         return Mistake(why, mended=self.mended(token.start, end, instead))
 
@@ -122,6 +128,23 @@ def one_of(choices: Collection[str], value: str, noun: str) -> str:
             return choice
     hint = f"{noun.capitalize()}s: {', '.join(choices)}"
     raise BadValue(f"No {noun} `{shown(value)}`", instead=nearest(value, choices), hint=hint)
+
+
+def account_of(value: str, accounts: Accounts) -> str:
+    """The account that `value` names; what is no name, as it is. BadValue where no account has the
+    name, UserError where more than one has."""
+    if not accounts.names or not any(character.isalpha() for character in value):
+        return value
+    match accounts.called(value):
+        case ():
+            instead = nearest(value, {name.lower(): None for name in accounts.names.values()})
+            hint = f"`TLS_AUDIT_ACCOUNTS` names {counted(len(accounts.names), 'account')}; 12 digits do too."
+            raise BadValue(f"No account `{shown(value)}`", instead=instead, hint=hint)
+        case (account,):
+            return account
+        case several:
+            hint = f"Say which by its digits: {first_of(several, ACCOUNTS_NAMED)}."
+            raise UserError(f"{counted(len(several), 'account')} are called `{shown(value)}`.", hint)
 
 
 def _slips(word: str, other: str) -> int:

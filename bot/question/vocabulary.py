@@ -110,15 +110,29 @@ BETWEEN_NOT: Final = r"(?:\s+(?:yet|still|on|at|with|over|using|use|be|do|does|s
 EXCEPT: Final = (
     r"(?:(?:(?:all|everything|everyone)\s+(?:but|except))|except(?:\s+for)?|excluding|without"
     r"|(?:but\s+)?not(?:\s+(?:to|in|from|on))?|other\s+than"
-    r"|besides|apart\s+from|outside(?:\s+of)?|ignoring)"
+    r"|besides|apart\s+from|outside(?:\s+of)?|ignoring|exclude|ignore|leave\s+out|leaving\s+out)"
 )
 """Patterns of how people deny and except."""
+GREETINGS: Final = frozenset({"hi", "hey", "hello", "thanks", "thank", "you", "please", "ok", "okay", "fine"})
+"""Words that ask for nothing by themselves."""
+EVENT: Final = (
+    r"(?-i:(?:Assume|Batch|Copy|Create|Decrypt|Delete|Describe|Encrypt|Generate|Get|Head|Invoke|List|Publish|Put"
+    r"|Query|Receive|Run|Scan|Send|Start|Stop|Update|Upload)(?:[A-Z][a-z0-9]+)+(?:V[0-9])?)"
+)
+"""A call's name, as AWS's APIs write them: `PutObject`."""
+OWN_NAME: Final = r"[A-Za-z][A-Za-z0-9]*(?:[_/.@-][A-Za-z0-9]+)+"
+"""What looks like the name of a role or user, and like no word: `nightly-export`."""
 
 
 def view_named(name: str, views: Collection[str]) -> str:
     """The view that people call `name`; nothing where that is none."""
     lower = name.lower()
     return lower if lower in views else next(iter({VIEW_NAMES.get(lower, "")} & set(views)), "")
+
+
+def has_meaning(word: str) -> bool:
+    """Whether a plain question means something by a word, so that it is nobody's name."""
+    return any(word in known for known in (FILLERS, VIEW_NAMES, NEGATIONS))
 
 
 def means_something(word: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Final, cast
 
+from bot.accounts import UNNAMED, Accounts
+from bot.answers.arrangement import ACCOUNTS
 from bot.wording import month_day, number, short_service
 from handlers.blockkit.tables import plain
 
@@ -30,14 +32,18 @@ Drawn = tuple["Block", tuple[str, ...]]
 """A chart as Slack draws it, and the same in words, a line a point under its title."""
 
 
-def chart(table: Table, view: View) -> Drawn | None:
+def chart(table: Table, view: View, accounts: Accounts = UNNAMED) -> Drawn | None:
     """The view's chart; None where there is nothing to draw."""
     if view.chart is None or table.row_count < 2:
         return None
     most = POINTS if view.chart.kind == "line" else BARS
     rows = table.head[-most:] if view.chart.kind == "line" else table.head[:most]
     at, places = table.index(view.chart.x), [table.index(name) for name in view.chart.series[:BARS]]
-    labels = _unique_labels([row[at] for row in rows])
+    # a label has room for a name or a number
+    cells = [row[at] for row in rows]
+    if view.chart.x in ACCOUNTS:
+        cells = [accounts.names.get(cell, cell) if isinstance(cell, str) else cell for cell in cells]
+    labels = _unique_labels(cells)
     names = _unique_labels([table.columns[place].label for place in places])
     points = [
         [{"label": label, "value": row[place] or 0} for label, row in zip(labels, rows, strict=True)]

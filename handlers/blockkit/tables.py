@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from bot.accounts import UNNAMED, Accounts
 from bot.answers.arrangement import arranged
-from bot.table import readable, text
+from bot.table import text
 from bot.text import literal
 from bot.wording import number, utc
 from handlers.blockkit import blocks
@@ -62,16 +63,17 @@ class FittedTable:
         beside: list[Block] | None = None,
         *,
         room: Room = SMALL,
+        accounts: Accounts = UNNAMED,
     ) -> None:
         """Without a view, the rows stay in their order. `beside` the table, its message has other blocks."""
         self.was_cut = False
-        arrangement = arranged(table, view, room.rows)
-        same = table.constants()
+        arrangement = arranged(table, view, room.rows, accounts)
+        same = list(arrangement.constants)
         if len(same) == len(table.columns):
-            same.popitem()  # a table has a column
+            same.pop()  # a table has a column
         self.constants = [
-            (table.columns[at].label, plain(self._fitted(table.columns[at], cell)))
-            for at, cell in same.items()
+            (label, plain(self._fitted(cell)))
+            for label, cell in arrangement.said_once(same)
             if cell not in (None, "")
         ]
         names = [column.name for column in table.columns]
@@ -94,7 +96,7 @@ class FittedTable:
         left = min(room.chars, room.message - said) - lifted
         left -= sum(len(column.label) for column in self.columns)
         for row in arrangement.rows:
-            cells = [self._fitted(table.columns[at], row[at]) for at in places]
+            cells = [self._fitted(arrangement.readable(at, row[at])) for at in places]
             link = None if region is None or event is None else console_link(row[region], row[event])
             taken = sum(len(plain(cell)) for cell in cells) + len(link or "")
             if taken > left:
@@ -105,8 +107,7 @@ class FittedTable:
         self.spare = left + max(0, room.message - said - room.chars)
         """Characters that its message has left."""
 
-    def _fitted(self, column: Column, cell: Cell) -> Cell:
-        cell = readable(column, cell)
+    def _fitted(self, cell: Cell) -> Cell:
         if not isinstance(cell, str) or len(shown := literal(cell)) <= CELL_CHARS:
             return cell
         self.was_cut = True

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from slack_sdk.errors import SlackApiError
 
+from bot.accounts import UNNAMED, Accounts
 from bot.answers.belief import Belief
 from bot.app.access import AccessPolicy, NotAllowed
 from bot.digests import report as reports
@@ -70,17 +71,20 @@ class SlackPublisher:
         *,
         access: AccessPolicy | None = None,
         replies: CommandReplies | None = None,
+        accounts: Accounts = UNNAMED,
         budget: Budget | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`access` knows who may ask; by default, everyone of the workspace. `replies` knows the commands
-        that runs came from. `budget` keeps below Slack's rate limits; by default, the documented ones."""
+        that runs came from, `accounts` their names. `budget` keeps below Slack's rate limits; by default,
+        the documented ones."""
         self._access = access or AccessPolicy(Directory(client))
         self._replies = replies or CommandReplies()
         self._client = client
         self._budget = budget or Budget.of_slack()
         self._posting = Posting(client, self._budget)
         self._views = views
+        self._accounts = accounts
         self._monotonic = monotonic
         self._owed: dict[str, float] = {}
         """The runs whose headline is still to come, and when their message was last edited."""
@@ -137,8 +141,9 @@ class SlackPublisher:
         yield _part("table", lambda: self._post_answer(delivery, question, table, summary))
         rest: list[Part] = []
         if table.row_count:
+            chart = charts.chart(table, question.view, self._accounts)
             rest += [
-                _part("chart", lambda: self._thread.chart(delivery, charts.chart(table, question.view))),
+                _part("chart", lambda: self._thread.chart(delivery, chart)),
                 _part("file", lambda: self._thread.file(delivery, table, name)),
             ]
         if (to_do := summary.cards) is not None:
@@ -214,7 +219,7 @@ class SlackPublisher:
         name = f"tls-audit_digest-{digest.id}_{report.period.start}_{report.period.end}.csv"
 
         def fitted(room: tables.Room) -> tables.FittedTable:
-            return tables.FittedTable(table, beside=footer, room=room)
+            return tables.FittedTable(table, beside=footer, room=room, accounts=self._accounts)
 
         def around(shown: tables.FittedTable) -> tuple[list[Block], list[Block]]:
             return tables.header(shown), footer
@@ -295,7 +300,7 @@ class SlackPublisher:
         caption = f"{question.words()[:1].upper()}{question.words()[1:]}"
 
         def fitted(room: tables.Room) -> tables.FittedTable:
-            return tables.FittedTable(table, question.view, beside, room=room)
+            return tables.FittedTable(table, question.view, beside, room=room, accounts=self._accounts)
 
         def around(shown: tables.FittedTable) -> tuple[list[Block], list[Block]]:
             rows = drill.menu(run, found.rows, shown.spare)

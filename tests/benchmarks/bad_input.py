@@ -12,10 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from bot import samples
 from bot.archive.archive import Archive
 from bot.engines.local import Local
 from bot.question import views
-from bot.sandbox import samples
 from handlers.digests.shown import DIGEST_COMMAND as DIGEST_COMMAND
 from handlers.questions.commands import COMMAND
 from tests.conftest import NOW

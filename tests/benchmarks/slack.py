@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 
-from bot import bootstrap, settings
+from bot import bootstrap, samples, settings
 from bot.engines import ENGINES
 from bot.engines.local import Local
-from bot.sandbox import Channel, Command, Options, Sandbox, User, samples, state
+from bot.sandbox import Channel, Command, Options, Sandbox, User, state
 from handlers import connection
 from handlers.questions.commands import COMMAND
 from tests.support.workers import ended

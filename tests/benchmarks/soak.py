@@ -35,11 +35,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from bot import samples
 from bot.digests.digest import Digest
 from bot.digests.order import parse as parse_order
 from bot.errors import StoreDown
 from bot.question.question import Scope
-from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User, samples
+from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User
 from bot.sandbox.state import BOT, users
 from bot.store.database import Database
 from bot.store.digests import Digests

@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+from bot import samples
 from bot.app.digests import promise
-from bot.sandbox import samples
 from tests.support.workers import ended
 
 if TYPE_CHECKING:

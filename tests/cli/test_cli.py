@@ -627,3 +627,32 @@ def test_a_command_waits_for_nothing_that_it_does_not_need(arguments: list[str])
     )
 
     assert done.stderr == "loaded:\n"
+
+
+@pytest.mark.parametrize(
+    ("question", "needless"),
+    [
+        (
+            ["last 7d", "--sql"],
+            {"duckdb", "boto3", "slack_sdk", "slack_bolt", "sqlalchemy", "aiohttp", "yaml"},
+        ),
+        (["--sample", "yesterday"], {"boto3", "slack_sdk", "slack_bolt", "sqlalchemy", "aiohttp", "yaml"}),
+    ],
+)
+def test_a_question_waits_for_no_slack_no_aws_and_no_database(
+    question: list[str], needless: set[str]
+) -> None:
+    program = (
+        "import sys\n"
+        "from bot.cli.main import main\n"
+        f"sys.argv = ['tls-audit', 'ask', *{question!r}]\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        f"    print('loaded:', *({needless!r} & sys.modules.keys()), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment()
+    )
+
+    assert done.stderr == "loaded:\n"

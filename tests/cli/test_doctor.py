@@ -186,6 +186,28 @@ def test_what_is_wrong_is_told_with_its_mend_and_the_rest_is_looked_at(
     assert "hidden" not in done.out
 
 
+def test_the_file_of_accounts_is_checked_and_doubled_names_are_told(
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "accounts.csv"
+    monkeypatch.setenv("TLS_AUDIT_ACCOUNTS", str(file))
+
+    file.write_text(f"id,name\n{'1' * 12},prod\n{'2' * 12},lab\n{'3' * 12},Lab\n")
+    good = tls_audit("doctor").out.splitlines()
+    file.write_text("id,name\n1111,prod\n")
+    bad = tls_audit("doctor").out.splitlines()
+
+    assert good[2:5] == [
+        "! more than one account is called `Lab`, `lab`",
+        "  → Questions name them by number.",
+        f"✓ 3 accounts named by {file}",
+    ]
+    assert bad[2:4] == [
+        f"✗ TLS_AUDIT_ACCOUNTS: {file}, line 2: `1111` is not an account.",
+        "  → An account is 12 digits; spreadsheets cut leading zeros.",
+    ]
+
+
 def test_a_broken_view_is_told_with_its_line_and_what_to_do(
     tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

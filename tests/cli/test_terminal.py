@@ -8,6 +8,7 @@ import pytest
 from dateutil import tz
 from rich.cells import cell_len
 
+from bot.accounts import Accounts
 from bot.answers.arrangement import arranged
 from bot.answers.coverage import Coverage
 from bot.answers.summary import Summary
@@ -81,6 +82,51 @@ def test_rows_that_all_say_the_same_are_one_line() -> None:
     assert rendered(table_of(names, ("Get", "eu-west-1"), ("Get", "eu-west-1"))) == [
         "All rows: Call Get · Region eu-west-1",
     ]
+
+
+PRINCIPALS = (Column("principal", "TEXT"), Column("recipientAccountId", "TEXT"), Column("n", "INTEGER"))
+NAMED = Accounts({"111122223333": "prod", "444455556666": "data"})
+
+
+def test_an_account_that_all_principals_share_is_said_once_and_cut_from_their_arns() -> None:
+    rows: list[Row] = [
+        ("arn:aws:iam::111122223333:role/ci", "444455556666", 2),
+        ("arn:aws:sts::111122223333:assumed-role/nightly/i-1", "777788889999", 1),
+        ("ec2.amazonaws.com", None, 1),
+    ]
+
+    shown = terminal.render(table_of(PRINCIPALS, *rows), width=200, zone=BERLIN, now=NOW, accounts=NAMED)
+
+    assert shown.splitlines() == [
+        "All rows: Principals in prod (111122223333)",
+        "",
+        "Principal                 Account              N",
+        "------------------------  -------------------  -",
+        "role/ci                   data (444455556666)  2",
+        "assumed-role/nightly/i-1  777788889999         1",
+        "ec2.amazonaws.com         –                    1",
+    ]
+
+
+def test_an_account_that_is_said_already_is_not_said_twice() -> None:
+    rows: list[Row] = [(f"arn:aws:iam::111122223333:user/{name}", "111122223333", 1) for name in "ab"]
+
+    shown = terminal.render(table_of(PRINCIPALS, *rows), width=200, zone=BERLIN, now=NOW)
+
+    assert shown.splitlines()[0] == "All rows: Account 111122223333"
+    assert shown.splitlines()[-1] == "user/b     1"
+
+
+def test_principals_of_several_accounts_keep_theirs_with_its_name() -> None:
+    rows: list[Row] = [
+        ("arn:aws:iam::111122223333:user/a", None, 1),
+        ("arn:aws:iam::777788889999:user/b", None, 1),
+    ]
+
+    shown = terminal.render(table_of(PRINCIPALS, *rows), width=200, zone=BERLIN, now=NOW, accounts=NAMED)
+
+    assert "arn:aws:iam::111122223333:user/a (prod)" in shown
+    assert "arn:aws:iam::777788889999:user/b  " in shown
 
 
 @pytest.mark.parametrize("width", [200, 80, 60, 40, 30])

@@ -15,10 +15,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
 
+from bot import samples
 from bot.digests.digest import Digest
 from bot.digests.order import parse as parse_order
 from bot.question.question import Scope
-from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User, samples
+from bot.sandbox import Channel, Clock, Command, Options, Sandbox, User
 from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.store.runs import Runs

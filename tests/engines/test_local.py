@@ -14,12 +14,12 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from bot import samples
 from bot.archive.archive import Archive
 from bot.engines import Statement
 from bot.engines.local import Local, dialect
 from bot.errors import Cancelled, EngineError, UserError
 from bot.question import select, types, views
-from bot.sandbox import samples
 from bot.table import Column
 from tests.support.logs import FIRST_DAY, quietly, write_logs
 

@@ -1,4 +1,4 @@
-"""150 plain questions, written down before the rules that read them: what each should be, and what it is."""
+"""200 plain questions, written down before the rules that read them: what each should be, and what it is."""
 
 from __future__ import annotations
 
@@ -97,3 +97,22 @@ def test_what_strangers_to_the_rules_typed_is_not_misread(
     found = read(typed, catalogue)
 
     assert found == wanted(right, catalogue) or (right == "refused" and not found)
+
+
+@pytest.mark.parametrize(
+    ("typed", "word"),
+    [
+        ("what percentage of s3 calls are tls 1.2", "percentage"),
+        ("which vpc endpoints still see tls 1.1", "vpc"),
+        ("old tls for bucket my-logs", "bucket"),
+        ("foo", "foo"),
+        ("hi", "hi"),
+    ],
+)
+def test_what_is_not_understood_of_a_sentence_is_its_word_and_not_the_first_one(
+    typed: str, word: str, catalogue: Mapping[str, View]
+) -> None:
+    with pytest.raises(UserError) as refused:
+        asked(typed, catalogue)
+
+    assert refused.value.message == f"I do not know `{word}`."

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from bot.errors import UserError
+from bot.accounts import Accounts
+from bot.errors import Unsure, UserError
 from bot.question.parser import QUESTION_CHARS, Filter, parse
 from bot.question.question import Policy, Question
 from bot.question.tokens import literal, quoted
@@ -469,3 +470,80 @@ def test_the_hint_for_an_unknown_word_lists_everything_that_is_known() -> None:
 
 def test_an_engine_that_is_not_there_cannot_be_asked() -> None:
     assert refusal("engine=lake", engines=("local",)) == ("No engine `lake`.", "Engines: local")
+
+
+# --- accounts by name
+
+NAMED = Accounts({"111122223333": "prod", "444455556666": "Data Lab", "7" * 12: "lab", "8" * 12: "LAB"})
+
+
+@pytest.mark.parametrize(
+    ("typed", "filters"),
+    [
+        ("account=prod", "account=111122223333"),
+        ("account=PROD,444455556666", "account=111122223333,444455556666"),
+        ("account!='data lab'", "account!=444455556666"),
+        ("account=1111*", "account=1111*"),
+        ("account=4444-5555-6666", "account=444455556666"),
+        ("old tls in prod", "account=111122223333"),
+        ("old tls in account prod since friday", "account=111122223333"),
+        ("which clients use old tls in data lab", "account=444455556666"),
+        ("everything but prod", "account!=111122223333"),
+    ],
+)
+def test_an_account_can_be_asked_by_its_name(typed: str, filters: str) -> None:
+    question = ask(typed, accounts=NAMED, stores=())
+
+    assert [str(each) for each in question.filters] == [filters]
+    assert ask(str(question), stores=()) == question
+
+
+def test_the_words_of_a_question_say_both_the_name_and_the_number() -> None:
+    assert ask("account=prod", accounts=NAMED).words() == (
+        "calls over TLS older than 1.2 in account prod (111122223333)"
+    )
+
+
+def test_a_name_that_is_a_store_as_well_is_asked_back() -> None:
+    with pytest.raises(Unsure) as unsure:
+        ask("old tls in prod", accounts=NAMED)
+
+    assert unsure.value.readings == ("store=prod", "account=prod")
+
+
+def test_a_name_that_means_something_else_wants_its_word() -> None:
+    named = Accounts({"111122223333": "old", "444455556666": "clients"})
+
+    assert ask("old tls by client", accounts=named).filters == ()
+    assert str(ask("account=old", accounts=named).filters[0]) == "account=111122223333"
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("account=prdo", "No account `prdo`: did you mean `prod`? Try: `account=prod`"),
+        ("account=staging", "No account `staging`. `TLS_AUDIT_ACCOUNTS` names 4 accounts; 12 digits do too."),
+        ("account=lab", f"2 accounts are called `lab`. Say which by its digits: {'7' * 12}, {'8' * 12}."),
+        ("old tls in lab", f"2 accounts are called `LAB`. Say which by its digits: {'7' * 12}, {'8' * 12}."),
+    ],
+)
+def test_a_name_that_is_no_account_or_two_is_refused_in_words(typed: str, told: str) -> None:
+    assert " ".join(refusal(typed, accounts=NAMED)) == told
+
+
+def test_without_names_an_account_is_digits() -> None:
+    assert refusal("account=prod") == (
+        "`prod` is not an account.",
+        "That is 12 digits, or a pattern such as `1111*`.",
+    )
+
+
+@given(st.text(min_size=1, max_size=50))
+def test_whatever_an_account_is_called_it_is_asked_by_that_name_or_refused_in_words(name: str) -> None:
+    named = Accounts({"111122223333": name})
+    try:
+        question = ask(f"account={quoted(name)}", accounts=named)
+    except UserError:
+        return
+    (only,) = question.filters
+    assert only.values == ("111122223333",) or not any(map(str.isalpha, name))

@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot import samples
 from bot.archive.archive import Archive
 from bot.engines.local import Local
-from bot.sandbox import samples
 from bot.sandbox.transcript import threaded
 from tests.scenarios.office import ALICE, BOB, kinds, open_office
 from tests.scenarios.on_call import ONCALL, form, ordered, runs, told

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bot import samples
 from bot.archive.archive import Archive
 from bot.engines.local import Local
-from bot.sandbox import samples
 from tests.scenarios.office import ALICE, BOB, SECURITY, words
 from tests.support.logs import FIRST_DAY, quietly, write_logs
 

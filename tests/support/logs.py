@@ -7,7 +7,7 @@ import json
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from bot.sandbox import samples
+from bot import samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

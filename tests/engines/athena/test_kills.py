@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bot import samples
 from bot.engines.athena import tables
-from bot.sandbox import samples
 from tests.crash import moments
 from tests.crash.killing import killed
 from tests.crash.machine import Machine, Tally

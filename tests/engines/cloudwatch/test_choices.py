@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot import samples
 from bot.engines.cloudwatch import groups
 from bot.engines.cloudwatch.engine import CloudWatch
 from bot.engines.cloudwatch.logs import Logs
 from bot.question import select, views
-from bot.sandbox import samples
 from tests import oracle
 from tests.conftest import NOW
 from tests.doubles import cloudwatch as double

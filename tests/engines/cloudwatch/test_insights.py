@@ -10,11 +10,11 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from bot import samples
 from bot.engines.cloudwatch import insights
 from bot.errors import UserError
 from bot.event_schema import VERSIONS
 from bot.question import select, views
-from bot.sandbox import samples
 from bot.table import Column
 from tests import oracle
 from tests.doubles import cloudwatch as double

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bot import samples
 from bot.engines.cloudwatch import groups
 from bot.engines.cloudwatch.engine import CloudWatch
 from bot.engines.cloudwatch.logs import Logs
 from bot.question import select
-from bot.sandbox import samples
 from tests import oracle
 from tests.doubles import cloudwatch as double
 from tests.support.logs import FIRST_DAY, quietly

@@ -13,6 +13,7 @@ import slackblocks
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bot.accounts import Accounts
 from bot.answers.coverage import Coverage
 from bot.answers.summary import Summary
 from bot.errors import BotError
@@ -366,6 +367,34 @@ def test_what_is_the_same_in_every_row_is_said_once_above_the_table() -> None:
     made = shown([("a", "1.1", 1), ("b", "1.1", 2)])
     assert made.constants == [("TLS", "1.1")]
     assert [column.label for column in made.columns] == ["Calls", "Client"]
+
+
+def test_accounts_have_their_names_and_the_one_that_all_principals_share_stands_above() -> None:
+    columns = (Column("principal", "TEXT"), Column("recipientAccountId", "TEXT"), CALLS[-1])
+    rows = [
+        ("arn:aws:iam::111122223333:role/ci", "111122223333", 2),
+        ("arn:aws:iam::111122223333:user/ann", "444455556666", 1),
+    ]
+
+    made = tables.FittedTable(
+        table_of(columns, rows), CLIENTS, accounts=Accounts({"111122223333": "prod", "444455556666": "data"})
+    )
+
+    assert made.constants == [("Principals in", "prod (111122223333)")]
+    assert made.rows == [
+        [2, "role/ci", "prod (111122223333)"],
+        [1, "user/ann", "data (444455556666)"],
+    ]
+
+
+def test_a_chart_of_accounts_has_their_names() -> None:
+    view = VIEWS["accounts"]
+    rows = [("111122223333", 1, 1, 9), ("444455556666", 1, 1, 5)]
+
+    made = charts.chart(table_of(view.columns, rows), view, Accounts({"111122223333": "prod"}))
+
+    assert made is not None
+    assert made[1][1:] == ("prod: 9", "444455556666: 5")
 
 
 def test_two_columns_of_one_name_are_not_mixed_up() -> None:

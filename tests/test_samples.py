@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.sandbox import samples
+from bot import samples
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.sandbox.samples import Record
+    from bot.samples import Record
 
 MONDAY = date(2026, 11, 16)
 SUNDAY = date(2026, 11, 15)

@@ -248,10 +248,12 @@ def _of_day(actors: Iterable[_Actor], on: date, rng: random.Random) -> list[Reco
     return sorted(records, key=lambda record: (record["eventTime"], record["eventID"]))
 
 
-def write(folder: Path, until: datetime, *, seed: int = 0) -> None:
-    """`SAMPLE_DAYS` days of log files up to `until` (aware), as CloudTrail delivers them to S3."""
+def write(folder: Path, until: datetime, *, since: datetime | None = None, seed: int = 0) -> None:
+    """`SAMPLE_DAYS` days of log files up to `until` (aware), as CloudTrail delivers them to S3; of these only
+    the days from `since` on, where it is given."""
     now = until.astimezone(UTC)
-    for back in range(SAMPLE_DAYS):
+    days = SAMPLE_DAYS if since is None else (now.date() - since.astimezone(UTC).date()).days + 1
+    for back in range(min(days, SAMPLE_DAYS)):
         on = now.date() - timedelta(days=back)
         records = [
             record for record in day(on, seed=seed) if record["eventTime"] < f"{now:%Y-%m-%dT%H:%M:%SZ}"
