@@ -91,6 +91,8 @@ class Report:
     """What was not read, or does not say what was asked, in sentences: with them, nothing is all clear."""
     read: datetime | None = None
     """When the lake was asked; None in reports of version 2."""
+    is_preview: bool = False
+    """Whether it is what the last 24 hours would say, and no digest."""
 
 
 def to_json(report: Report) -> str:
@@ -116,7 +118,7 @@ def from_json(text: str) -> Report:
 
 def is_news(report: Report) -> bool:
     """Whether someone is to be mentioned: something is new, back or no longer known."""
-    return not report.is_baseline and any(
+    return not (report.is_baseline or report.is_preview) and any(
         entry.change in ("new", "back") or _snooze_ended(entry) for entry in report.entries
     )
 
@@ -136,7 +138,7 @@ def headline(report: Report, today: date, zone: tzinfo) -> str:
     if report.calls == 0 and report.without_tls >= report.events:
         nothing = "no event at all was read" if report.events == 0 else f"none of {read} carries TLS details"
         before = f" From before: {what}." if what else ""
-        again = f" The next digest asks for {_this(report)} again." if report.events == 0 else ""
+        again = _asked_again(report) if report.events == 0 else ""
         return f"{DOUBTED} {when}: {nothing}, so this says nothing about old TLS.{before}{again}"
     if report.calls or any(entry.change != "resolved" for entry in report.entries):
         return f"{FINDINGS} {when}: {_findings_and_calls(report, what)}"
@@ -145,17 +147,21 @@ def headline(report: Report, today: date, zone: tzinfo) -> str:
     if not report.period.trusted:
         resolved = f" From before: {what}." if what else ""
         early = f"they end early ({newest})" if newest else "they end early"
-        again = f"The next digest asks for {_this(report)} again."
-        return f"{DOUBTED} {when}: {no_call}, but {early}, so this is not all clear.{resolved} {again}"
+        again = _asked_again(report)
+        return f"{DOUBTED} {when}: {no_call}, but {early}, so this is not all clear.{resolved}{again}"
     if report.doubts:
         resolved = f" From before: {what}." if what else ""
         return f"{DOUBTED} {when}: {no_call}, but this is not all clear.{resolved}"
     clear = f"{what}, none left open" if what else "all clear"
     silent = f"{counted(len(report.silent), 'service')} without TLS details" if report.silent else ""
     proof = ", ".join(filter(None, (no_call[:1].upper() + no_call[1:], newest, silent)))
-    if report.is_baseline:
+    if report.is_baseline and not report.is_preview:
         return f"{BELIEVED} {when}: the first digest, {clear}. {proof}. From now on it says what is new."
     return f"{BELIEVED} {when}: {clear}. {proof}."
+
+
+def _asked_again(report: Report) -> str:
+    return "" if report.is_preview else f" The next digest asks for {_this(report)} again."
 
 
 def _findings_and_calls(report: Report, what: str) -> str:
@@ -167,6 +173,8 @@ def _findings_and_calls(report: Report, what: str) -> str:
         calls += " so far"
     if report.is_baseline:
         number = counted(sum(entry.change != "resolved" for entry in report.entries), "finding")
+        if report.is_preview:
+            return f"{number} · {calls}. No digest was told yet that could say which are new."
         return f"the first digest, {number} as the baseline · {calls}. From now on it says what is new."
     return (f"{what} · " if what else "") + calls + _trend(report)
 
@@ -221,6 +229,8 @@ def _trend(report: Report) -> str:
 def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:
     """What else is to be known of it, in sentences, the most alarming first."""
     sentences = []
+    if report.is_preview:
+        sentences.append("This is a preview that someone asked for: digest and findings stay as they are.")
     if report.stale is not None:
         newest = ""
         if report.newest is not None:
@@ -250,11 +260,13 @@ def coverage(report: Report) -> str:
 def _about(report: Report) -> str:
     """ "TLS older than 1.2 to s3"."""
     about = report.subject.removeprefix("calls ").removeprefix("over ")
-    return f"{about[:1].upper()}{about[1:]}"
+    return f"{'Preview: ' if report.is_preview else ''}{about[:1].upper()}{about[1:]}"
 
 
 def _when(report: Report, today: date) -> str:
     start, end = report.period.start, report.period.end
+    if report.is_preview:
+        return "the last 24 hours"
     if report.is_weekly:
         return f"week of {weekday_date(start, today)}"
     days = _days(start, end, today)
@@ -278,6 +290,8 @@ def _before_words(report: Report, today: date) -> str:
 
 
 def _this(report: Report) -> str:
+    if report.is_preview:
+        return "these 24 hours"
     return "this week" if report.is_weekly else "this day" if report.period.days == 1 else "these days"
 
 
@@ -293,7 +307,7 @@ def _days(start: date, end: date, today: date) -> str:
 
 def _newest(report: Report, local: datetime, today: date) -> str:
     """When the newest event was: "23:58" of the one day that is told, else with its day."""
-    if report.period.days == 1 and local.date() == report.period.start:
+    if report.period.days == 1 and local.date() == report.period.start and not report.is_preview:
         return f"{local:%H:%M}"
     return f"{'today' if local.date() == today else weekday_date(local, today)} {local:%H:%M}"
 

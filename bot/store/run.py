@@ -80,10 +80,21 @@ class DigestTask:
     awaits: str | None = None
     """The scan, which has to end first; None where the digest's question means nothing any more."""
     at_once: bool = False
-    """Whether someone asked for it; else it came by its schedule."""
+    """Whether it is told out of its turn, which is not late; else it came by its schedule."""
 
 
-Task = QuestionTask | ScanTask | DigestTask
+@dataclass(frozen=True, slots=True)
+class PreviewTask:
+    """To post what the window of its text would say in a digest, from the scan that it awaits; none of it is
+    remembered."""
+
+    kind: ClassVar[Kind] = "preview"
+    digest: int
+    awaits: str | None = None
+    """As a digest's."""
+
+
+Task = QuestionTask | ScanTask | DigestTask | PreviewTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +218,8 @@ def _read_task(columns: Mapping[str, Any]) -> Task:
         return QuestionTask(columns["typed"], columns["view"] or "")
     if columns["kind"] == ScanTask.kind:
         return ScanTask(columns["previous"])
+    if columns["kind"] == PreviewTask.kind:
+        return PreviewTask(columns["digest"], columns["awaits"])
     day = date.fromisoformat(columns["day"])
     return DigestTask(columns["digest"], day, columns["awaits"], columns["at_once"])
 

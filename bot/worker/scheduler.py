@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.app.digests import promise
+from bot.app.promises import promise
 
 if TYPE_CHECKING:
     from collections.abc import Callable

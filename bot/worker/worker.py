@@ -18,6 +18,7 @@ from bot.store.schema import ENDED
 from bot.worker.carrier import Carrier
 from bot.worker.inquiry import Inquiry
 from bot.worker.kinds.digest import DigestCarrier
+from bot.worker.kinds.preview import PreviewCarrier
 from bot.worker.kinds.question import QuestionCarrier
 from bot.worker.kinds.scan import ScanCarrier
 from bot.worker.lease import AGAIN_SECONDS, Lease
@@ -108,6 +109,7 @@ class Worker:
             QuestionCarrier(runs, self._inquiry, publisher, grammar, cap=cap, clock=clock),
             ScanCarrier(digests, self._inquiry, grammar),
             DigestCarrier(runs, digests, publisher, grammar, stale_after=stale_after, clock=clock),
+            PreviewCarrier(runs, digests, publisher, grammar, stale_after=stale_after, clock=clock),
             self._inquiry,
             grammar,
         )

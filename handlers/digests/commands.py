@@ -117,8 +117,8 @@ class _Commands:
         return f"resumed digest {digest.id}: {self._digests.words(digest)}."
 
     def _now(self, digest: Digest, user: str, trigger: str) -> str:
-        self._digests.tell_now(digest, user=user, key=f"digest/{digest.id}/{trigger}")
-        return f"asked for digest {digest.id} now."
+        self._digests.preview(digest, user=user, key=f"preview/{digest.id}/{trigger}")
+        return f"asked for a preview of digest {digest.id}: the last 24 hours."
 
     # --- buttons
 
@@ -184,7 +184,7 @@ class _Commands:
         self._announcements.changed(client, digest, user, what)
 
     def now_pressed(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
-        """Have a digest told at once."""
+        """Have a preview of a digest told at once."""
         user, there = body["user"]["id"], AskPlace(place_of(body).channel)
         try:
             digest = self._find(str(of_action(OfDigest, action).digest), user, there.channel)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.engines import Engine, Statement
-from bot.store.run import DigestTask
+from bot.store.run import DigestTask, PreviewTask
 from bot.table import Table
 from handlers.digests.shown import DIGEST_COMMAND
 from tests.conftest import NOW
@@ -128,9 +128,11 @@ def ordered(office: Office, text: str = "daily 09:00", **where: str) -> Message:
 
 
 def runs(office: Office, number: int = 1) -> list[Run]:
-    """The digest's runs, newest first."""
+    """The digest's runs and previews, newest first."""
     every = office.worker.runs.latest("", 1_000)
-    return [run for run in every if isinstance(run.task, DigestTask) and run.task.digest == number]
+    return [
+        run for run in every if isinstance(run.task, DigestTask | PreviewTask) and run.task.digest == number
+    ]
 
 
 def due(office: Office, number: int = 1) -> Run:

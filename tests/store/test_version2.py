@@ -337,7 +337,7 @@ def test_a_digest_that_falls_due_later_adopts_what_version_2_found(
     database: Database, catalogue: dict[str, View]
 ) -> None:
     """The key of a scan is the one that version 2 would have given it."""
-    from bot.app.digests import promise
+    from bot.app.promises import promise
 
     runs, digests = Runs(database), Digests(database)
     scans = {run.id for run in every(database).values() if run.kind == "scan"}
