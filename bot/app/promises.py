@@ -29,12 +29,21 @@ SCAN_AGE: Final = timedelta(minutes=15)
 
 
 def promise(
-    digest: Digest, day: date, *, runs: Runs, grammar: Grammar, now: datetime, key: str, at_once: bool = False
+    digest: Digest,
+    day: date,
+    *,
+    runs: Runs,
+    grammar: Grammar,
+    now: datetime,
+    key: str,
+    at_once: bool = False,
+    looks_back: bool = False,
 ) -> Run:
     """Have the digest of a local date told: a run that tells it, and one that asks, the scan, which all
-    digests share that ask the same over the same days. The same `key` is told once."""
+    digests share that ask the same over the same days. The same `key` is told once. A first digest
+    `looks_back` for when its findings began."""
     fresh = timedelta() if at_once else SCAN_AGE
-    text, awaits = _asked(digest, scan.windows(digest, day), runs, grammar, now, fresh)
+    text, awaits = _asked(digest, scan.windows(digest, day), runs, grammar, now, fresh, looks_back)
     task = DigestTask(digest.id, day, awaits, at_once)
     return runs.add(_telling(digest, task, text, now, key))
 
@@ -66,6 +75,7 @@ def _asked(
     grammar: Grammar,
     now: datetime,
     fresh: timedelta,
+    looks_back: bool = False,
 ) -> tuple[str, str | None]:
     """What is asked for a digest over the first of the windows, before which the second is; and the scan that
     asks it, None where that means nothing any more."""
@@ -77,21 +87,22 @@ def _asked(
         # told to its owner by whoever acquires the run
         log.warning("digest %s cannot be asked: %s", digest.id, error)
         return text, None
-    return str(question), _scan_of(question, before, runs=runs, grammar=grammar, now=now, fresh=fresh).id
+    task = ScanTask(str(before), looks_back)
+    return str(question), _scan_of(question, task, runs=runs, grammar=grammar, now=now, fresh=fresh).id
 
 
 def _scan_of(
-    question: Question, before: Window, *, runs: Runs, grammar: Grammar, now: datetime, fresh: timedelta
+    question: Question, task: ScanTask, *, runs: Runs, grammar: Grammar, now: datetime, fresh: timedelta
 ) -> Run:
     """The scan of a question, which others may have begun; a new one where that failed, or was asked longer
     than `fresh` ago: more logs may have come since."""
     engine = grammar.engine_of(question)
-    asked = f"{engine} {question} {before}"
+    asked = f"{engine} {question} {task.previous}{' looks back' if task.looks_back else ''}"
     key = f"scan/{hashlib.sha256(asked.encode()).hexdigest()}"
     run = Run(
         id=new_id(),
         key=key,
-        task=ScanTask(str(before)),
+        task=task,
         user="",
         channel="",
         text=str(question),

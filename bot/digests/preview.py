@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from bot.digests.changes import Period, compare
+from bot.digests.changes import Earlier, Period, compare
 from bot.digests.report import Report
 from bot.question.window import Window
 
@@ -48,7 +48,11 @@ def report(
     # as of today: a snooze that lapses tomorrow still holds
     period = Period(today - timedelta(days=1), today, trusted=False)
     compared = compare(
-        remembered, [row.seen(zone) for row in scan.rows], period=period, complete=scan.complete
+        remembered,
+        [row.seen(zone) for row in scan.rows],
+        period=period,
+        complete=scan.complete,
+        earlier=Earlier() if is_first else None,
     )
     before = {row.seen(zone).identity: row.calls for row in scan.before}
     entries = (

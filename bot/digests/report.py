@@ -34,7 +34,8 @@ FINDING_COLUMNS: Final = (
     Column("openDays", "INTEGER"),
     Column("note", "TEXT"),
 )
-"""The table of findings; `since` is a date where the digest's people live, the first of its spell."""
+"""The table of findings; `since` is a date where the digest's people live, the first of its spell, and empty
+where that is not known: then the note says before which date it began, and `openDays` is the least."""
 
 WEEKDAY_ALONE: Final = timedelta(days=6)
 """How long ago a day may be to be called by its weekday alone; the seventh has the name of today."""
@@ -188,7 +189,7 @@ def _counts(report: Report) -> str:
 
     again = sum(map(_snooze_ended, report.entries))
     ages = [entry.day for entry in report.entries if entry.change in _STILL_OPEN and not _snooze_ended(entry)]
-    age = f" ({'oldest ' if len(ages) > 1 else ''}{counted(max(ages), 'day')})" if ages else ""
+    age = f" ({'oldest ' if len(ages) > 1 else ''}{_age(report, max(ages))})" if ages else ""
     parts = (
         (how_many("new"), f"new{_names(report, 'new')}"),
         (how_many("back"), f"back{_names(report, 'back')}"),
@@ -198,6 +199,13 @@ def _counts(report: Report) -> str:
         (how_many("resolved"), "resolved"),
     )
     return ", ".join(f"{number(count)} {words}" for count, words in parts if count)
+
+
+def _age(report: Report, days: int) -> str:
+    """ "12 days"; "at least 12 days" where one that is open so long may have begun before."""
+    oldest = (entry for entry in report.entries if entry.change in _STILL_OPEN and entry.day == days)
+    at_least = any(entry.finding.began_before for entry in oldest)
+    return f"{'at least ' if at_least else ''}{counted(days, 'day')}"
 
 
 def _names(report: Report, change: Change) -> str:
@@ -328,6 +336,9 @@ def _row(report: Report, entry: Entry) -> Row:
     silent = ""
     if entry.calls == 0 and entry.change not in ("new", "back"):
         silent = f"no call since {weekday_date(finding.last, report.period.end)}"
+    begin = ""
+    if finding.began_before and entry.change != "resolved":
+        begin = f"since before {month_day(finding.since + timedelta(days=1), report.period.end)}"
     return (
         entry.change,
         finding.service or None,
@@ -335,9 +346,9 @@ def _row(report: Report, entry: Entry) -> Row:
         finding.client or None,
         entry.calls,
         entry.before,
-        finding.since,
+        None if finding.began_before else finding.since,
         entry.day,
-        "; ".join(filter(None, (entry.note, silent))) or None,
+        "; ".join(filter(None, (begin, entry.note, silent))) or None,
     )
 
 

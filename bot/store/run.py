@@ -67,6 +67,8 @@ class ScanTask:
     kind: ClassVar[Kind] = "scan"
     previous: str
     """The window before the one of its text, as `parse` reads it back."""
+    looks_back: bool = False
+    """Whether it is for a baseline, and looks for when its findings began, if that costs little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,7 @@ _NO_TASK: Final = {
     "typed": "",
     "view": None,
     "previous": None,
+    "looks_back": False,
     "digest": None,
     "day": None,
     "awaits": None,
@@ -217,7 +220,7 @@ def _read_task(columns: Mapping[str, Any]) -> Task:
     if columns["kind"] == QuestionTask.kind:
         return QuestionTask(columns["typed"], columns["view"] or "")
     if columns["kind"] == ScanTask.kind:
-        return ScanTask(columns["previous"])
+        return ScanTask(columns["previous"], columns["looks_back"])
     if columns["kind"] == PreviewTask.kind:
         return PreviewTask(columns["digest"], columns["awaits"])
     day = date.fromisoformat(columns["day"])

@@ -67,6 +67,7 @@ runs = sa.Table(
     sa.Column("view", sa.String),
     sa.Column("previous", sa.String),
     sa.Column("at_once", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("looks_back", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("state", sa.String, nullable=False),
     sa.Column("home", sa.String),
     sa.Column("thread", sa.String),

@@ -40,6 +40,14 @@ class DigestScheduler:
         for digest in self._digests.due(now):
             day = digest.schedule.latest(now)
             key = f"digest/{digest.id}/{day}"
-            promise(digest, day, runs=self._runs, grammar=self._grammar, now=now, key=key)
+            promise(
+                digest,
+                day,
+                runs=self._runs,
+                grammar=self._grammar,
+                now=now,
+                key=key,
+                looks_back=self._digests.last_report(digest.id) is None,
+            )
             self._wake()
             self._digests.reschedule(digest, now)

@@ -347,14 +347,14 @@ def test_a_preview_says_what_is_new_and_changes_nothing(office: Office, trail: T
         run = office.ended(runs(office)[0])
         assert words(office.parent(run)).startswith(
             "🔴 Preview: TLS older than 1.2, the last 24 hours: 1 new (nightly-export → s3), "
-            "1 still open (1 day) · 3 calls\n"
+            "1 still open (at least 1 day) · 3 calls\n"
         )
         assert office.parent(run).notified == frozenset()
         assert words(office.thread(run)[0]).endswith("[Edit digest]"), "what is new here cannot be snoozed"
         assert office.file(run).name == "tls-audit_preview-1_2026-11-23_2026-11-24.csv"
         assert memory(office) == before
 
-    assert "1 new (nightly-export → s3), 1 still open (2 days) · 3 calls" in words(told(office))
+    assert "1 new (nightly-export → s3), 1 still open (at least 2 days) · 3 calls" in words(told(office))
 
 
 def test_a_preview_resolves_nothing_however_long_it_was_silent(office: Office, trail: Trail) -> None:
@@ -366,7 +366,7 @@ def test_a_preview_resolves_nothing_however_long_it_was_silent(office: Office, t
     office.later(80_000)
     before = memory(office)
     type_(office, "now")
-    assert "the last 24 hours: 1 still open (4 days) · no calls" in words(
+    assert "the last 24 hours: 1 still open (at least 4 days) · no calls" in words(
         office.parent(office.ended(runs(office)[0]))
     )
     assert memory(office) == before
