@@ -113,6 +113,11 @@ class DigestOrders:
             )
         )
 
+    def admit_order(self, user: str, channel: str) -> None:
+        """UserError or NotAllowed where `user`, who is in `channel`, may not order a digest for it."""
+        self._access.admit_target(user, channel, here=channel)
+        self._check_number(user)
+
     def edit(self, digest: Digest, text: str, *, user: str) -> Digest:
         """The digest as an order of `user`'s has it now. Another question begins anew, with a baseline.
 

@@ -438,6 +438,20 @@ def test_a_digest_whose_question_is_none_any_more_is_listed_told_to_its_owner_an
 # --- forms
 
 
+def test_what_is_done_to_a_digest_from_another_channel_is_confirmed_where_it_was_typed(
+    office: Office,
+) -> None:
+    ordered(office, "daily 09:00 #on-call", channel=SECURITY)
+    assert words(office.whisper()) == "You ordered digest 1. #C_ONCALL was told."
+    type_(office, "pause 1", channel=SECURITY)
+    assert whispered(office, "You paused digest 1. /tls-digest resume 1 goes on. #C_ONCALL was told.")
+    type_(office, "", channel=SECURITY)
+    form(office)
+    assert office.sandbox.submit(ALICE, {"channel": ONCALL}).errors == {}
+    assert whispered(office, "You ordered digest 2. #C_ONCALL was told.")
+    assert office.sandbox.messages(SECURITY) == []
+
+
 def test_the_command_alone_opens_a_form_that_orders(office: Office) -> None:
     type_(office, "")
     view = form(office)
@@ -547,4 +561,4 @@ def test_another_question_begins_with_a_new_baseline_and_another_time_does_not(o
 def test_a_digest_that_was_moved_where_it_cannot_be_told_is_told_to_who_moved_it(office: Office) -> None:
     ordered(office)
     assert edited(office, {"channel": OLD}).errors == {}
-    assert "Its channel was not told: That channel is archived." in words(office.direct(1)[0])
+    whispered(office, "Its channel was not told: That channel is archived.")

@@ -456,7 +456,9 @@ def test_the_daily_of_yesterday_is_not_told_as_the_week_that_began_then(office: 
     assert words(told(office)).startswith(
         "🔴 TLS older than 1.2, week of Mon 23 Nov: the first digest, 1 finding"
     )
-    assert words(told(office)).startswith("🔴 TLS older than 1.2, week of Mon 30 Nov: 1 still open (at least 14 days)")
+    assert words(told(office)).startswith(
+        "🔴 TLS older than 1.2, week of Mon 30 Nov: 1 still open (at least 14 days)"
+    )
     table = office.thread(runs(office)[0])[0]
     assert "| 100 |" in words(table) or "Calls 100" in words(table)
 
