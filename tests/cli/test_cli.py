@@ -340,8 +340,9 @@ def test_real_events_of_strangers_are_answered_rightly(
     none, words = total("min=1.3", "service=sts")
     assert none == 0
     assert (
-        "No call over TLS older than 1.3 to sts found, but not all was read. 16 events read, none without TLS "
-        "details, newest 30 Nov 2024 08:43. The oldest event read is of 30 Jul 2024. There is no event at all of "
+        "No call over TLS older than 1.3 to sts found, but not all was read. 16 events read, none without "
+        "TLS details, newest 30 Nov 2024 08:43. The oldest event read is of 30 Jul 2024. There is no event "
+        "at all of "
     ) in words
 
 
