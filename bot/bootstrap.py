@@ -184,6 +184,7 @@ def bot(
             cap=settings.max_rows,
             owner=owner,
             stale_after=timedelta(hours=settings.stale),
+            look_back_gb=settings.confirm_gb,
             stopping=stopping,
             ended=lambda run: audit.ended(run, metrics),
             precedence=precedence,

@@ -62,7 +62,6 @@ def draw_digest(screen: Screen, bot: Bot) -> None:
     screen.see("#main [data-action=tell_now]")
     (digest,) = bot.worker.digests.all()
     give_past(bot, digest, DAYS)
-    screen.press("#main [data-action=tell_now]")
     screen.see("#main [data-hook=open-thread]", "2 replies")
     thread = screen.slack.messages(ON_CALL)[-1].ts
     screen.open(f"{ON_CALL}/{thread}?as=U_BOB&theme=light")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from bot.app.access import NotAllowed
+from bot.errors import BotError
 
 if TYPE_CHECKING:
     from bot.app.access import AccessPolicy
@@ -13,6 +17,8 @@ if TYPE_CHECKING:
     from bot.store.run import Run
     from handlers.access import Directory
     from handlers.replies import CommandReplies
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,17 @@ class Context:
         """NotAllowed where `user` may not ask at all; TooMuch where they open too many forms; BotError."""
         self.access.admit_person(user)
         self.questions.limits.take("form", user)
+
+    def must_be_private(self, user: str, channel: str) -> bool:
+        """Whether what `user` asks in `channel` is answered to them alone. NotAllowed where not even that."""
+        try:
+            self.access.admit(user, channel)
+        except NotAllowed:
+            self.access.admit(user, channel, private=True)
+            return True
+        except BotError as error:
+            log.info("whether %s may ask in %s is left to the worker: %s", user, channel, error)
+        return False
 
     def order(self, text: str) -> str:
         """Text as an order is read. Slack marks people and channels, but leaves groups as typed.

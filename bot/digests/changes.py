@@ -105,6 +105,8 @@ class Finding:
     """Whether it was first remembered without a name, under which it keeps its id."""
     limited: bool = False
     """Whether all calls of the latest period that had any went to endpoints that offer no more."""
+    began_before: bool = False
+    """Whether it may have begun before `since`, as it was there when its digest began to look."""
 
     @property
     def identity(self) -> Identity:
@@ -128,10 +130,9 @@ def to_builtins(finding: Finding) -> dict[str, Any]:
 
     fields: dict[str, Any] = msgspec.to_builtins(finding)
     fields["known"] = fields.pop("snooze")
-    if not finding.was_unnamed:
-        del fields["was_unnamed"]
-    if not finding.limited:
-        del fields["limited"]
+    for flag in ("was_unnamed", "limited", "began_before"):
+        if not fields[flag]:
+            del fields[flag]
     return fields
 
 
@@ -161,6 +162,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What was before a baseline, for what it met and did not see begin."""
+
+    rows: tuple[Seen, ...] = ()
+    read_from: date | None = None
+    """From which whole date on that is known; None: nobody looked back."""
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """What a digest tells, in its order, and all findings to remember, by identity."""
 
@@ -177,17 +187,20 @@ def compare(
     trusted: Collection[date] = (),
     complete: bool = True,
     quiet_days: int = QUIET_DAYS,
+    earlier: Earlier | None = None,
 ) -> Comparison:
     """What `period`, which had the calls of `seen`, changes in what was remembered before it.
 
     `remembered` holds a finding once. `late` are the rows of the period before, asked again: what they
     reveal is told now, but their calls are not this period's. `trusted` are the dates of earlier trusted
     periods. Not `complete` is an answer cut at its cap. Silence resolves a finding only where the period
-    is trusted and the answer complete. Whatever opens is told before silence can resolve it; but for that,
+    is trusted and the answer complete. A baseline alone is given what
+    was `earlier`. Whatever opens is told before silence can resolve it; but for that,
     comparing a period twice remembers what comparing it once does.
     """
     current, previous = _merged(seen), _merged(late)
     by_identity = _named(remembered, [*current.values(), *previous.values()])
+    long_ago = None if earlier is None else _merged(earlier.rows)
     may_resolve = period.trusted and complete
     believed = {period.start + timedelta(days=n) for n in range(period.days)} | set(trusted)
     findings, entries = [], []
@@ -195,6 +208,8 @@ def compare(
         rows = _Rows(current.get(identity), previous.get(identity), period)
         was = by_identity.get(identity)
         finding, change, note = _changed(was, rows)
+        if earlier is not None and long_ago is not None and change == "new":
+            finding = _dated(finding, long_ago.get(identity), earlier.read_from)
         if may_resolve and change in ("quiet", "known") and not rows.current:
             silent = sum(finding.last < day < period.end for day in believed)
             if silent >= quiet_days:
@@ -227,7 +242,11 @@ def _named(remembered: Iterable[Finding], rows: Iterable[Seen]) -> dict[Identity
         elif now.resolved is None and was.resolved is None and not now.was_unnamed:
             older = min(now.first, was.first), min(now.since, was.since)
             by_identity[row.identity] = replace(
-                now, first=older[0], since=older[1], snooze=now.snooze or was.snooze
+                now,
+                first=older[0],
+                since=older[1],
+                snooze=now.snooze or was.snooze,
+                began_before=now.began_before or was.began_before,
             )
         named.add(unnamed)
     return {identity: finding for identity, finding in by_identity.items() if identity not in named}
@@ -281,6 +300,18 @@ def _changed(finding: Finding | None, rows: _Rows) -> tuple[Finding, Change | No
     return finding, "open" if rows.current else "quiet", ""
 
 
+def _dated(finding: Finding, seen: Seen | None, read_from: date | None) -> Finding:
+    """A finding that a baseline met, by what was `seen` of it before: it began with the call before which
+    it was silent for as long as resolves one."""
+    if seen is not None and (finding.first - seen.last).days <= QUIET_DAYS:
+        first = min(finding.first, seen.first)
+        finding = replace(finding, first=first, since=first)
+    elif seen is not None:
+        finding = replace(finding, first=seen.first, spells=2)
+    may_be_older = read_from is None or (finding.since - read_from).days < QUIET_DAYS
+    return replace(finding, began_before=may_be_older)
+
+
 def _moved(finding: Finding, rows: _Rows) -> Finding:
     if not rows.all:
         return finding
@@ -308,7 +339,9 @@ def _maybe_back(finding: Finding, resolved: date, rows: _Rows) -> tuple[Finding,
         return finding, None, ""
     since = min(row.first if row.first > finding.last else row.last for row in fresh)
     spells = finding.spells + 1
-    finding = replace(_moved(finding, rows), since=since, spells=spells, resolved=None, snooze=None)
+    finding = replace(
+        _moved(finding, rows), since=since, spells=spells, resolved=None, snooze=None, began_before=False
+    )
     notes = [f"was resolved on {month_day(resolved, rows.period.end)}", rows.late_note]
     return finding, "back", "; ".join(filter(None, notes))
 

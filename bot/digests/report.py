@@ -37,7 +37,8 @@ FINDING_COLUMNS: Final = (
     Column("openDays", "INTEGER"),
     Column("note", "TEXT"),
 )
-"""The table of findings; `since` is a date where the digest's people live, the first of its spell."""
+"""The table of findings; `since` is a date where the digest's people live, the first of its spell, and empty
+where that is not known: then the note says before which date it began, and `openDays` is the least."""
 
 WEEKDAY_ALONE: Final = timedelta(days=6)
 """How long ago a day may be to be called by its weekday alone; the seventh has the name of today."""
@@ -103,6 +104,8 @@ class Report:
     """Which engine was asked; empty in reports that were kept before this was."""
     jump: Jump | None = None
     """How far its calls are from the digest's past, where that is far."""
+    is_preview: bool = False
+    """Whether it is what the last 24 hours would say, and no digest."""
 
 
 def to_json(report: Report) -> str:
@@ -128,7 +131,7 @@ def from_json(text: str) -> Report:
 
 def is_news(report: Report) -> bool:
     """Whether someone is to be mentioned: something is new, back or no longer known."""
-    return not report.is_baseline and any(
+    return not (report.is_baseline or report.is_preview) and any(
         entry.change in ("new", "back") or _snooze_ended(entry) for entry in report.entries
     )
 
@@ -150,7 +153,7 @@ def headline(report: Report, today: date, zone: tzinfo) -> str:
         lack = f"none of {read} {'names its client' if is_of_clients else 'carries TLS details'}"
         nothing = lack if report.events else "no event at all was read"
         before = f" From before: {what}." if what else ""
-        again = f" The next digest asks for {_this(report)} again." if report.events == 0 else ""
+        again = _asked_again(report) if report.events == 0 else ""
         old = "old SDKs" if is_of_clients else "old TLS"
         return f"{DOUBTED} {when}: {nothing}, so this says nothing about {old}.{before}{again}"
     if report.calls or any(entry.change != "resolved" for entry in report.entries):
@@ -160,18 +163,22 @@ def headline(report: Report, today: date, zone: tzinfo) -> str:
     if not report.period.trusted:
         resolved = f" From before: {what}." if what else ""
         early = f"they end early ({newest})" if newest else "they end early"
-        again = f"The next digest asks for {_this(report)} again."
-        return f"{DOUBTED} {when}: {no_call}, but {early}, so this is not all clear.{resolved} {again}"
+        again = _asked_again(report)
+        return f"{DOUBTED} {when}: {no_call}, but {early}, so this is not all clear.{resolved}{again}"
     if report.doubts:
         resolved = f" From before: {what}." if what else ""
         return f"{DOUBTED} {when}: {no_call}, but this is not all clear.{resolved}"
     clear = f"{what}, none left open" if what else "all clear"
     silent = f"{counted(len(report.silent), 'service')} without TLS details" if report.silent else ""
     proof = ", ".join(filter(None, (no_call[:1].upper() + no_call[1:], newest, silent)))
-    if report.is_baseline:
+    if report.is_baseline and not report.is_preview:
         return f"{BELIEVED} {when}: the first digest, {clear}. {proof}. From now on it says what is new."
     far = f" That is {report.jump.words()}." if report.jump else ""
     return f"{BELIEVED} {when}: {clear}. {proof}.{far}"
+
+
+def _asked_again(report: Report) -> str:
+    return "" if report.is_preview else f" The next digest asks for {_this(report)} again."
 
 
 def _findings_and_calls(report: Report, what: str) -> str:
@@ -183,6 +190,8 @@ def _findings_and_calls(report: Report, what: str) -> str:
         calls += " so far"
     if report.is_baseline:
         number = counted(sum(entry.change != "resolved" for entry in report.entries), "finding")
+        if report.is_preview:
+            return f"{number} · {calls}. No digest was told yet that could say which are new."
         return f"the first digest, {number} as the baseline · {calls}. From now on it says what is new."
     far = f", {report.jump.words()}" if report.jump else ""
     return (f"{what} · " if what else "") + calls + _trend(report) + far
@@ -197,7 +206,7 @@ def _counts(report: Report) -> str:
 
     again = sum(map(_snooze_ended, report.entries))
     ages = [entry.day for entry in report.entries if entry.change in _STILL_OPEN and not _snooze_ended(entry)]
-    age = f" ({'oldest ' if len(ages) > 1 else ''}{counted(max(ages), 'day')})" if ages else ""
+    age = f" ({'oldest ' if len(ages) > 1 else ''}{_age(report, max(ages))})" if ages else ""
     parts = (
         (how_many("new"), f"new{_names(report, 'new')}"),
         (how_many("back"), f"back{_names(report, 'back')}"),
@@ -207,6 +216,13 @@ def _counts(report: Report) -> str:
         (how_many("resolved"), "resolved"),
     )
     return ", ".join(f"{number(count)} {words}" for count, words in parts if count)
+
+
+def _age(report: Report, days: int) -> str:
+    """ "12 days"; "at least 12 days" where one that is open so long may have begun before."""
+    oldest = (entry for entry in report.entries if entry.change in _STILL_OPEN and entry.day == days)
+    at_least = any(entry.finding.began_before for entry in oldest)
+    return f"{'at least ' if at_least else ''}{counted(days, 'day')}"
 
 
 def _names(report: Report, change: Change) -> str:
@@ -238,6 +254,8 @@ def _trend(report: Report) -> str:
 def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:
     """What else is to be known of it, in sentences, the most alarming first."""
     sentences = []
+    if report.is_preview:
+        sentences.append("This is a preview that someone asked for: digest and findings stay as they are.")
     if report.stale is not None:
         newest = ""
         if report.newest is not None:
@@ -271,11 +289,13 @@ def coverage(report: Report) -> str:
 def _about(report: Report) -> str:
     """ "TLS older than 1.2 to s3"."""
     about = report.subject.removeprefix("calls ").removeprefix("over ")
-    return f"{about[:1].upper()}{about[1:]}"
+    return f"{'Preview: ' if report.is_preview else ''}{about[:1].upper()}{about[1:]}"
 
 
 def _when(report: Report, today: date) -> str:
     start, end = report.period.start, report.period.end
+    if report.is_preview:
+        return "the last 24 hours"
     if report.is_weekly:
         return f"week of {weekday_date(start, today)}"
     days = _days(start, end, today)
@@ -299,6 +319,8 @@ def _before_words(report: Report, today: date) -> str:
 
 
 def _this(report: Report) -> str:
+    if report.is_preview:
+        return "these 24 hours"
     return "this week" if report.is_weekly else "this day" if report.period.days == 1 else "these days"
 
 
@@ -314,7 +336,7 @@ def _days(start: date, end: date, today: date) -> str:
 
 def _newest(report: Report, local: datetime, today: date) -> str:
     """When the newest event was: "23:58" of the one day that is told, else with its day."""
-    if report.period.days == 1 and local.date() == report.period.start:
+    if report.period.days == 1 and local.date() == report.period.start and not report.is_preview:
         return f"{local:%H:%M}"
     return f"{'today' if local.date() == today else weekday_date(local, today)} {local:%H:%M}"
 
@@ -335,6 +357,9 @@ def _row(report: Report, entry: Entry) -> Row:
     silent = ""
     if entry.calls == 0 and entry.change not in ("new", "back"):
         silent = f"no call since {weekday_date(finding.last, report.period.end)}"
+    begin = ""
+    if finding.began_before and entry.change != "resolved":
+        begin = f"since before {month_day(finding.since + timedelta(days=1), report.period.end)}"
     return (
         entry.change,
         finding.service or None,
@@ -342,9 +367,9 @@ def _row(report: Report, entry: Entry) -> Row:
         finding.client or None,
         entry.calls,
         entry.before,
-        finding.since,
+        None if finding.began_before else finding.since,
         entry.day,
-        "; ".join(filter(None, (entry.note, _group(entry), silent))) or None,
+        "; ".join(filter(None, (begin, entry.note, _group(entry), silent))) or None,
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, cast
 from zoneinfo import ZoneInfo
 
 from bot.answers import belief, coverage
-from bot.digests.changes import Entry, Period, Seen, compare, place
+from bot.digests.changes import Earlier, Entry, Period, Seen, compare, place
 from bot.digests.jump import jump
 from bot.digests.report import Point, Report
 from bot.question import select
@@ -38,6 +38,12 @@ FINDINGS_VIEW: Final = "findings"
 
 FINDINGS_MOST: Final = 10_000
 """More findings than that are a flood, not a list: the ones with the most calls are told."""
+
+LOOK_BACK: Final = timedelta(days=30)
+"""How far back is looked, once, for when the findings of a baseline began."""
+
+LOOKING_BACK: Final = ("earlier", "earlier-coverage")
+"""The steps that look back: the findings, and what was read for them."""
 
 NEWS: Final = frozenset({"new", "back"})
 STILL_OPEN: Final = frozenset({"open", "quiet"})
@@ -98,6 +104,10 @@ class Scan:
     """Why a zero of it is none that can be believed, but for an early end, in sentences."""
     mute: str | None = None
     """As in a `Report`."""
+    earlier: tuple[Row, ...] = ()
+    """Those of `LOOK_BACK` before the period."""
+    earlier_from: datetime | None = None
+    """The oldest event that was read for `earlier`; None: nobody looked back, or there was none."""
 
 
 def windows(digest: Digest, day: date) -> tuple[Window, Window]:
@@ -109,10 +119,19 @@ def windows(digest: Digest, day: date) -> tuple[Window, Window]:
     return period, before_it
 
 
+def look_back(period: Window) -> Window:
+    """The window in which is looked for when a baseline's findings began."""
+    return Window(period.start - LOOK_BACK, period.start, label="", clipped=False)
+
+
 def questions(
-    question: Question, before: Window, now: datetime, views: Mapping[str, View]
+    question: Question,
+    before: Window,
+    now: datetime,
+    views: Mapping[str, View],
+    earlier: Window | None = None,
 ) -> dict[str, Question]:
-    """What is asked, by the name of its step."""
+    """What is asked, by the name of its step; the steps `LOOKING_BACK` last, where there is an `earlier`."""
     asked = {
         "answer": replace(question, top=FINDINGS_MOST),
         "before": replace(question, window=before, top=FINDINGS_MOST),
@@ -124,6 +143,9 @@ def questions(
     since = Window(question.window.end, now.replace(second=0, microsecond=0), label="", clipped=False)
     if since.start < since.end:
         asked["since"] = select.coverage(replace(question, window=since), views)
+    if earlier is not None:
+        ago = replace(question, window=earlier, top=FINDINGS_MOST)
+        asked |= zip(LOOKING_BACK, (ago, select.coverage(ago, views)), strict=True)
     return asked
 
 
@@ -137,6 +159,7 @@ def from_tables(
     mute = belief.mute(question, covered)
     # where no event says anything, the headline does
     said = None if mute else covered
+    rows, oldest = _looked_back(tables)
     newest = [each.newest for each in (covered, since) if each is not None and each.newest is not None]
     return Scan(
         asked=asked,
@@ -153,7 +176,17 @@ def from_tables(
         ended=covered.newest,
         newest=max(newest, default=None),
         doubts=tuple(each.words for each in belief.doubts(question, said, sources, ends=False)),
+        earlier=rows,
+        earlier_from=oldest,
     )
+
+
+def _looked_back(tables: Mapping[str, Table]) -> tuple[tuple[Row, ...], datetime | None]:
+    """What was found by looking back, and from when on; nothing where nobody looked, or not all is there."""
+    answer, read = (tables.get(name) for name in LOOKING_BACK)
+    if answer is None or read is None or answer.row_count >= FINDINGS_MOST or answer.is_partial:
+        return (), None
+    return _rows(answer), coverage.from_table(read).oldest
 
 
 def _rows(table: Table) -> tuple[Row, ...]:
@@ -227,6 +260,8 @@ def report(
     if is_moved:
         here = {row.seen(zone).identity for row in scan.rows}
         remembered, trusted = [each for each in remembered if each.identity in here], ()
+    # where nothing was read, nothing was found that the next digest could be compared with
+    is_baseline = not trusted and not any(point.calls for point in history)
     compared = compare(
         remembered,
         [row.seen(zone) for row in scan.rows],
@@ -234,6 +269,7 @@ def report(
         late=() if is_moved else [row.seen(zone) for row in scan.before],
         trusted=trusted,
         complete=scan.complete,
+        earlier=_earlier(scan, zone) if is_baseline else None,
     )
     entries = _as_told(compared.entries, previous)
     earlier = [point for point in history if point.end <= start]
@@ -259,8 +295,7 @@ def report(
         silent=scan.silent,
         newest=scan.newest,
         stale=silence if silence is not None and silence > stale_after else None,
-        # where nothing was read, nothing was found that the next digest could be compared with
-        is_baseline=not trusted and not any(point.calls for point in history),
+        is_baseline=is_baseline,
         is_weekly=not digest.schedule.is_daily,
         complete=scan.complete,
         subject=subject,
@@ -278,6 +313,14 @@ def _moved_words(engine: str, before: str) -> str:
         f"This was asked of the engine {engine}, those before of {before}: findings that only {before} had "
         "are not told any more, nor called resolved."
     )
+
+
+def _earlier(scan: Scan, zone: tzinfo) -> Earlier:
+    if scan.earlier_from is None:
+        return Earlier()
+    # of the date of the oldest event, what came before it may not have been read
+    read_from = scan.earlier_from.astimezone(zone).date() + timedelta(days=1)
+    return Earlier(tuple(row.seen(zone) for row in scan.earlier), read_from)
 
 
 def _as_told(entries: Sequence[Entry], previous: Report | None) -> tuple[Entry, ...]:

@@ -6,6 +6,7 @@ version only. So a step does the same in ten years as on the day it was written.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
@@ -199,12 +200,46 @@ def _add_removal(connection: sa.Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE digests ADD COLUMN removed FLOAT")
 
 
+# --- version 7
+
+_findings_7 = sa.table("findings", sa.column("digest"), sa.column("id"), sa.column("body"))
+_periods_7 = sa.table("periods", sa.column("digest"), sa.column("start"), sa.column("end"))
+
+
+def _date_baselines(connection: sa.Connection) -> None:
+    """Version 7: a scan for a baseline looks back; and what a baseline met before that is marked.
+
+    It did not begin on the day that it was first seen. A finding that was never resolved is of the baseline
+    where its first call is before the end of the first period that is still there.
+    """
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN looks_back BOOLEAN NOT NULL DEFAULT false")
+    periods = sa.select(_periods_7.c.digest, _periods_7.c.end).order_by(_periods_7.c.start.desc())
+    # the last one that is met is the first of its digest
+    baselines = {row.digest: row.end for row in connection.execute(periods)}
+    rows = []
+    for row in connection.execute(sa.select(_findings_7)).all():
+        finding = json.loads(row.body)
+        end = baselines.get(row.digest)
+        if finding["spells"] == 1 and (end is None or finding["first"] < end):
+            body = json.dumps(finding | {"began_before": True})
+            rows.append({"its_digest": row.digest, "its_id": row.id, "its_body": body})
+    columns = _findings_7.c
+    mark = (
+        sa.update(_findings_7)
+        .where(columns.digest == sa.bindparam("its_digest"), columns.id == sa.bindparam("its_id"))
+        .values(body=sa.bindparam("its_body"))
+    )
+    for at in range(0, len(rows), BATCH):
+        connection.execute(mark, rows[at : at + BATCH])
+
+
 _MIGRATIONS: Final[Sequence[Callable[[sa.Connection], None]]] = (
     _add_digests,
     _type_runs,
     _add_belief,
     _add_kept_words,
     _add_removal,
+    _date_baselines,
 )
 """What leads from each version to the next, beginning at version 1: the first, which did not say so."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from bot.store import schema
-from bot.store.schema import AT_WORK, ENDED, Moment
+from bot.store.schema import AT_WORK, ENDED, TOLD, Moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -148,7 +148,7 @@ def _room(limits: Limits) -> sa.ColumnElement[bool]:
         sa.and_(_runs.c.engine == name, busy < limit, same < limit - limit // FOR_OTHERS)
         for name, limit in limits
     ]
-    return sa.or_(_runs.c.kind == "digest", *each)
+    return sa.or_(_runs.c.kind.in_(TOLD), *each)
 
 
 def _ready() -> sa.ColumnElement[bool]:

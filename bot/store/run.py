@@ -67,6 +67,8 @@ class ScanTask:
     kind: ClassVar[Kind] = "scan"
     previous: str
     """The window before the one of its text, as `parse` reads it back."""
+    looks_back: bool = False
+    """Whether it is for a baseline, and looks for when its findings began, if that costs little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,21 @@ class DigestTask:
     awaits: str | None = None
     """The scan, which has to end first; None where the digest's question means nothing any more."""
     at_once: bool = False
-    """Whether someone asked for it; else it came by its schedule."""
+    """Whether it is told out of its turn, which is not late; else it came by its schedule."""
 
 
-Task = QuestionTask | ScanTask | DigestTask
+@dataclass(frozen=True, slots=True)
+class PreviewTask:
+    """To post what the window of its text would say in a digest, from the scan that it awaits; none of it is
+    remembered."""
+
+    kind: ClassVar[Kind] = "preview"
+    digest: int
+    awaits: str | None = None
+    """As a digest's."""
+
+
+Task = QuestionTask | ScanTask | DigestTask | PreviewTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +198,7 @@ _NO_TASK: Final = {
     "typed": "",
     "view": None,
     "previous": None,
+    "looks_back": False,
     "digest": None,
     "day": None,
     "awaits": None,
@@ -206,7 +220,9 @@ def _read_task(columns: Mapping[str, Any]) -> Task:
     if columns["kind"] == QuestionTask.kind:
         return QuestionTask(columns["typed"], columns["view"] or "")
     if columns["kind"] == ScanTask.kind:
-        return ScanTask(columns["previous"])
+        return ScanTask(columns["previous"], columns["looks_back"])
+    if columns["kind"] == PreviewTask.kind:
+        return PreviewTask(columns["digest"], columns["awaits"])
     day = date.fromisoformat(columns["day"])
     return DigestTask(columns["digest"], day, columns["awaits"], columns["at_once"])
 

@@ -19,7 +19,7 @@ from bot.errors import LeaseLost
 from bot.store import queue, schema
 from bot.store.queue import EACH_USER, LEASE
 from bot.store.run import Run, from_columns, new_id, to_columns
-from bot.store.schema import ENDED, State
+from bot.store.schema import ENDED, TOLD, State
 from bot.store.together import Together
 
 if TYPE_CHECKING:
@@ -194,7 +194,10 @@ class Runs:
         if run.state != "queued":
             return 0
         older = sa.select(sa.func.count()).where(
-            _runs.c.state == "queued", _runs.c.wanted, _runs.c.kind != "digest", _runs.c.created < run.created
+            _runs.c.state == "queued",
+            _runs.c.wanted,
+            _runs.c.kind.not_in(TOLD),
+            _runs.c.created < run.created,
         )
         with self._database.read() as connection:
             return int(connection.execute(older).scalar_one())

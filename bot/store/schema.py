@@ -9,11 +9,13 @@ import sqlalchemy as sa
 
 State = Literal["queued", "running", "posting", "done", "failed", "cancelled"]
 
-Kind = Literal["question", "scan", "digest"]
-"""What someone asked; what is asked for digests, by nobody; and the posting of one digest."""
+Kind = Literal["question", "scan", "digest", "preview"]
+"""What someone asked; what is asked for digests, by nobody; the posting of one digest, and of a preview."""
 
 ENDED: Final = ("done", "failed", "cancelled")
 AT_WORK: Final = ("running", "posting")
+TOLD: Final = ("digest", "preview")
+"""Kinds of runs that ask no engine: they post what another run has found."""
 
 metadata = sa.MetaData()
 
@@ -65,6 +67,7 @@ runs = sa.Table(
     sa.Column("view", sa.String),
     sa.Column("previous", sa.String),
     sa.Column("at_once", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("looks_back", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("state", sa.String, nullable=False),
     sa.Column("home", sa.String),
     sa.Column("thread", sa.String),

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from bot.ops.metrics import PHASES
-from bot.store.run import DigestTask
+from bot.store.run import DigestTask, PreviewTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,12 @@ log = logging.getLogger("tls_audit.audit")
 SQL_CHARS: Final = 10_000
 """Statements are seldom longer; a longer one is cut, and Show SQL has all of it."""
 
-PUBLIC_KINDS: Final[Mapping[Kind, str]] = {"question": "question", "scan": "reading", "digest": "digest"}
+PUBLIC_KINDS: Final[Mapping[Kind, str]] = {
+    "question": "question",
+    "scan": "reading",
+    "digest": "digest",
+    "preview": "digest",
+}
 """What a kind of run is called in metrics and in these lines, which dashboards and alerts are built on."""
 
 
@@ -43,7 +48,7 @@ def ended(run: Run, metrics: Metrics) -> None:
             "belief": run.belief,
             "outcome": run.state,
             "error": run.error,
-            "digest": run.task.digest if isinstance(run.task, DigestTask) else None,
+            "digest": run.task.digest if isinstance(run.task, DigestTask | PreviewTask) else None,
         },
     )
     metrics.ended(run.state, kind)

@@ -17,7 +17,7 @@ from bot.errors import (
     UserError,
 )
 from bot.secrets import Secrets
-from bot.store.run import DigestTask, QuestionTask, ScanTask
+from bot.store.run import DigestTask, PreviewTask, QuestionTask, ScanTask
 from bot.store.runs import ATTEMPTS
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bot.store.run import Run
     from bot.worker.inquiry import Inquiry
     from bot.worker.kinds.digest import DigestCarrier
+    from bot.worker.kinds.preview import PreviewCarrier
     from bot.worker.kinds.question import QuestionCarrier
     from bot.worker.kinds.scan import ScanCarrier
     from bot.worker.lease import Lease
@@ -43,12 +44,14 @@ class Carrier:
         questions: QuestionCarrier,
         scans: ScanCarrier,
         digests: DigestCarrier,
+        previews: PreviewCarrier,
         inquiry: Inquiry,
         grammar: Grammar,
     ) -> None:
         self._questions = questions
         self._scans = scans
         self._digests = digests
+        self._previews = previews
         self._inquiry = inquiry
         self._grammar = grammar
 
@@ -92,6 +95,8 @@ class Carrier:
                 self._scans.carry(lease, task)
             case DigestTask() as task:
                 self._digests.carry(lease, task)
+            case PreviewTask() as task:
+                self._previews.carry(lease, task)
 
     def _fail(self, lease: Lease, error: BotError) -> None:
         """Tell whoever waits for a run; of a scan, the digests that await it do."""
@@ -100,6 +105,8 @@ class Carrier:
                 self._questions.fail(lease, self._understood(lease.run), error)
             case DigestTask() as task:
                 self._digests.fail(lease, task, error)
+            case PreviewTask() as task:
+                self._previews.fail(lease, task, error)
 
     def _stop(self, lease: Lease) -> None:
         """Have the engine stop what an earlier owner of a cancelled run left there."""

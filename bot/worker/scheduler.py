@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.app.digests import promise
+from bot.app.promises import promise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,14 @@ class DigestScheduler:
         for digest in self._digests.due(now):
             day = digest.schedule.latest(now)
             key = f"digest/{digest.id}/{day}"
-            promise(digest, day, runs=self._runs, grammar=self._grammar, now=now, key=key)
+            promise(
+                digest,
+                day,
+                runs=self._runs,
+                grammar=self._grammar,
+                now=now,
+                key=key,
+                looks_back=self._digests.last_report(digest.id) is None,
+            )
             self._wake()
             self._digests.reschedule(digest, now)

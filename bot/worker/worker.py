@@ -18,6 +18,7 @@ from bot.store.schema import ENDED
 from bot.worker.carrier import Carrier
 from bot.worker.inquiry import Inquiry
 from bot.worker.kinds.digest import DigestCarrier
+from bot.worker.kinds.preview import PreviewCarrier
 from bot.worker.kinds.question import QuestionCarrier
 from bot.worker.kinds.scan import ScanCarrier
 from bot.worker.lease import AGAIN_SECONDS, Lease
@@ -73,6 +74,7 @@ class Worker:
         owner: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         stale_after: timedelta = STALE,
+        look_back_gb: float | None = None,
         stopping: threading.Event | None = None,
         ended: Callable[[Run], None] = lambda _: None,
         precedence: Precedence | None = None,
@@ -82,7 +84,8 @@ class Worker:
 
         `stopping`, which `stop` sets, ends the waits of all parts.
         `ended` is told of every run that has ended here; runs and findings are kept for `keep`. Questions
-        that are being taken have `precedence`.
+        that are being taken have `precedence`. First digests look back where that reads less than
+        `look_back_gb`, or is free.
         """
         self.runs = runs
         self.digests = digests
@@ -106,8 +109,9 @@ class Worker:
         self._inquiry = Inquiry(engines, clock=clock)
         self._carrier = Carrier(
             QuestionCarrier(runs, self._inquiry, publisher, grammar, cap=cap, clock=clock),
-            ScanCarrier(digests, self._inquiry, grammar),
+            ScanCarrier(digests, self._inquiry, grammar, look_back_gb=look_back_gb),
             DigestCarrier(runs, digests, publisher, grammar, stale_after=stale_after, clock=clock),
+            PreviewCarrier(runs, digests, publisher, grammar, stale_after=stale_after, clock=clock),
             self._inquiry,
             grammar,
         )

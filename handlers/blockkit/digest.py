@@ -51,12 +51,15 @@ def mention(who: str) -> Block:
 def footer(report: Report, digest: Digest, run: Run) -> list[Block]:
     """What was read, and what can be done about the findings."""
     lines = [paragraph(text(f"{reports.coverage(report)} "), text(f"run {run.id}", code=True))]
+    edit = button("Edit digest", "edit_digest", OfDigest(digest.id))
+    if report.is_preview:
+        # what is new to it is remembered nowhere, and cannot be snoozed
+        return [*lines, actions(edit)]
     open_ = [entry.finding for entry in report.entries if entry.change in SNOOZABLE]
     known = [entry.finding for entry in report.entries if entry.change == "known"]
     elements = [_findings(digest, open_, "snooze", "Snooze a finding…")] if open_ else []
     elements += [unsnooze(digest, known)] if known else []
-    elements.append(button("Edit digest", "edit_digest", OfDigest(digest.id)))
-    return [*lines, actions(*elements)]
+    return [*lines, actions(*elements, edit)]
 
 
 def unsnooze(digest: Digest, findings: list[Finding]) -> Block:
@@ -86,8 +89,8 @@ def label(finding: Finding) -> str:
 
 
 def failed(digest: Digest, error: BotError, run: Run) -> list[Block]:
-    """Why there is no digest, and what comes next."""
+    """Why there is no digest, or no preview of one, and what comes next."""
     return [
-        paragraph(text("⚠️ No digest: "), *prose(f"{error} "), text(f"run {run.id}", code=True)),
+        paragraph(text(f"⚠️ No {run.kind}: "), *prose(f"{error} "), text(f"run {run.id}", code=True)),
         actions(button("Edit digest", "edit_digest", OfDigest(digest.id))),
     ]

@@ -9,6 +9,7 @@ from slack_sdk.errors import SlackApiError
 
 from handlers.blockkit import blocks
 from handlers.blockkit.blocks import moment, paragraph, prose, text
+from handlers.blockkit.values import AskPlace
 from handlers.digests import shown
 from handlers.errors import SLACK_ERRORS, code_of, translated
 from handlers.replies import whisper
@@ -25,19 +26,24 @@ log = logging.getLogger(__name__)
 
 
 class Announcements:
-    """Where the channel cannot be told, one person is: under the command, if there was one to respond to."""
+    """Where the channel cannot be told, one person is: under the command, if there was one to respond to. Who
+    did it `here`, in another channel, is told here too."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def ordered(self, client: WebClient, digest: Digest, respond: Respond | None = None) -> None:
+    def ordered(
+        self, client: WebClient, digest: Digest, respond: Respond | None = None, *, here: str = ""
+    ) -> None:
         """Say in its channel what was ordered, which shows that it can be told there; else forget it."""
         try:
             _post(client, digest.channel, self._order(digest))
         except SLACK_ERRORS as error:
             self._context.digests.remove(digest)
             words = f"I cannot tell digests in that channel. {translated(error)}"
-            whisper(client, digest.owner, words, respond=respond)
+            whisper(client, digest.owner, words, there=AskPlace(here), respond=respond)
+        else:
+            _also_here(client, digest, digest.owner, f"ordered digest {digest.id}.", respond, here)
 
     def changed(
         self,
@@ -47,6 +53,7 @@ class Announcements:
         what: str,
         respond: Respond | None = None,
         *buttons: Block,
+        here: str = "",
     ) -> None:
         """Say in its channel who changed a digest, and how: `what` goes on after their name. `buttons` stand
         below it."""
@@ -56,7 +63,9 @@ class Announcements:
         except SLACK_ERRORS as error:
             log.info("digest %s: its channel was not told: %s", digest.id, code_of(error) or error)
             words = f"You {what} Its channel was not told: {translated(error)}"
-            whisper(client, user, words, respond=respond)
+            whisper(client, user, words, there=AskPlace(here), respond=respond)
+        else:
+            _also_here(client, digest, user, what, respond, here)
 
     def _order(self, digest: Digest) -> list[Block]:
         words = self._context.digests.words(digest)
@@ -69,6 +78,15 @@ class Announcements:
         if digest.due is not None:
             lines.append(paragraph(text("The first one sets the baseline. Next: "), moment(digest.due)))
         return [*lines, shown.buttons(digest)]
+
+
+def _also_here(
+    client: WebClient, digest: Digest, user: str, what: str, respond: Respond | None, here: str
+) -> None:
+    """Tell who did it elsewhere than in the digest's channel, alone, that it is done."""
+    if here and here != digest.channel:
+        said = [paragraph(*prose(f"You {what} "), blocks.place(digest.channel), text(" was told."))]
+        whisper(client, user, said, there=AskPlace(here), respond=respond)
 
 
 def _post(client: WebClient, channel: str, content: list[Block]) -> None:

@@ -82,6 +82,8 @@ class _Commands:
         if not text or word == "edit":
             self._context.admit_to_form(user)
             digest = self._find_to_change(rest, user, channel) if text else None
+            if digest is None:
+                self._digests.admit_order(user, channel)
             acknowledgement.say(None)
             view = forms.order(self._context, digest, channel, user)
             client.views_open(trigger_id=body["trigger_id"], view=view)
@@ -93,12 +95,12 @@ class _Commands:
             digest = find(rest, user, channel)
             what = changes[word](digest)
             acknowledgement.say(None)
-            self._announcements.changed(client, digest, user, what, respond)
+            self._announcements.changed(client, digest, user, what, respond, here=channel)
         else:
             zone = self._context.directory.zone_of(user)
             digest = self._digests.order(text, user=user, channel=channel, zone=zone)
             acknowledgement.say(None)
-            self._announcements.ordered(client, digest, respond)
+            self._announcements.ordered(client, digest, respond, here=channel)
 
     def _find(self, number: str, user: str, channel: str) -> Digest:
         return shown.find(self._context, number, user, channel)
@@ -117,8 +119,8 @@ class _Commands:
         return f"resumed digest {digest.id}: {self._digests.words(digest)}."
 
     def _now(self, digest: Digest, user: str, trigger: str) -> str:
-        self._digests.tell_now(digest, user=user, key=f"digest/{digest.id}/{trigger}")
-        return f"asked for digest {digest.id} now."
+        self._digests.preview(digest, user=user, key=f"preview/{digest.id}/{trigger}")
+        return f"asked for a preview of digest {digest.id}: the last 24 hours."
 
     # --- buttons
 
@@ -147,6 +149,7 @@ class _Commands:
             if run is None:
                 raise UserError("That run is no longer kept.")
             words = self._digests.words_of(run)
+            self._digests.admit_order(user, there.channel)
         except BotError as error:
             whisper(client, user, str(error), there=there)
             return
@@ -168,7 +171,7 @@ class _Commands:
         minutes = counted(UNDO // timedelta(minutes=1), "minute")
         words = self._digests.words(digest)
         what = f"removed digest {digest.id}, {words}. For {minutes} it can be brought back."
-        self._announcements.changed(client, digest, user, what, None, shown.undo(digest))
+        self._announcements.changed(client, digest, user, what, None, shown.undo(digest), here=there.channel)
 
     def undo_pressed(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
         """Bring a removed digest back."""
@@ -181,10 +184,10 @@ class _Commands:
             whisper(client, user, str(error), there=there)
             return
         what = f"brought digest {digest.id} back: {self._digests.words(digest)}."
-        self._announcements.changed(client, digest, user, what)
+        self._announcements.changed(client, digest, user, what, here=there.channel)
 
     def now_pressed(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
-        """Have a digest told at once."""
+        """Have a preview of a digest told at once."""
         user, there = body["user"]["id"], AskPlace(place_of(body).channel)
         try:
             digest = self._find(str(of_action(OfDigest, action).digest), user, there.channel)

@@ -143,10 +143,10 @@ class _Forms:
             return
         ack()
         if about.digest is None:
-            self._announcements.ordered(client, digest)
+            self._announcements.ordered(client, digest, here=about.channel)
         else:
             what = f"changed digest {digest.id}: {self._digests.words(digest)}."
-            self._announcements.changed(client, digest, user, what)
+            self._announcements.changed(client, digest, user, what, here=about.channel)
 
     def snooze(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:
         """Ask for how long a finding is to rest, and why."""

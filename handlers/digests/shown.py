@@ -31,7 +31,7 @@ DIGEST_EXAMPLES: Final = (
     ("weekly mon 09:00 min=1.3 service=s3,kms", "on Mondays, about two services, with TLS 1.3 as the floor"),
     ("list", "the digests of this channel, and yours"),
     ("show 3", "one of them: when, what, what was told last, what is snoozed and why"),
-    ("now 3", "tell it at once"),
+    ("now 3", "a preview at once: the last 24 hours, which changes nothing"),
     ("pause 3", "stop telling it; `resume 3` goes on, `edit 3` opens its form, `remove 3` forgets it"),
 )
 

@@ -216,7 +216,8 @@ class SlackPublisher:
             return
         table = reports.table(report)
         footer = digest_blocks.footer(report, digest, delivery.run)
-        name = f"tls-audit_digest-{digest.id}_{report.period.start}_{report.period.end}.csv"
+        kind = "preview" if report.is_preview else "digest"
+        name = f"tls-audit_{kind}-{digest.id}_{report.period.start}_{report.period.end}.csv"
 
         def fitted(room: tables.Room) -> tables.FittedTable:
             return tables.FittedTable(table, beside=footer, room=room, accounts=self._accounts)
@@ -255,7 +256,7 @@ class SlackPublisher:
     def _post_no_digest(self, delivery: Delivery, part: str, digest: Digest, error: BotError) -> Receipt:
         made = digest_blocks.failed(digest, error, delivery.run)
         self._access.admit_target(digest.owner, digest.channel)
-        words = blocks.fallback(f"No digest: {error}")
+        words = blocks.fallback(f"No {delivery.run.kind}: {error}")
         return message(self._posting.post(delivery, part, made, words, digest.channel, None))
 
     def tell(self, delivery: Delivery, user: str, error: BotError) -> Iterator[Part]:

@@ -185,18 +185,18 @@ class _Buttons:
             user = body["user"]["id"]
             ack()
             with _telling(client, body):
-                self._context.admit_to_form(user)
-                view = form.modal(self._context, fields(action, body), user=user, place=place_of(body))
+                self._context.access.admit_person(user)
+                view = form.first(self._context, fields(action, body), user=user, place=place_of(body))
                 client.views_open(trigger_id=body["trigger_id"], view=view)
 
         return handle
 
     def as_asked(self, action: dict[str, Any], body: dict[str, Any]) -> form.Fields:
-        """The fields of the run that a button stands under; none where it is gone."""
+        """The fields of the run that a button stands under; UserError where it is gone."""
         user = body["user"]["id"]
         run = self._questions.seen_by(user, of_action(OfRun, action).run, here=place_of(body).channel)
         if run is None:
-            return {}
+            raise UserError(GONE)
         zone = self._context.directory.zone_of(user)
         return form.filled(self._questions.grammar.parse(run.typed, now=self._questions.now(), zone=zone))
 

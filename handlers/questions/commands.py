@@ -73,11 +73,10 @@ def register(app: App, context: Context) -> None:
         if not text:
             ack()
             try:
-                context.admit_to_form(user)
+                view = form.first(context, {}, user=user, place=AskPlace(channel))
             except BotError as error:
                 whisper(client, user, mistake(error), respond=respond)
                 return
-            view = form.modal(context, {}, user=user, place=AskPlace(channel))
             client.views_open(trigger_id=body["trigger_id"], view=view)
             return
         with TimelyAck(ack, respond) as acknowledgement:

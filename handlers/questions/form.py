@@ -107,6 +107,17 @@ def error_line(error: BotError) -> str:
     return textwrap.shorten(str(error).replace("`", ""), ERROR_CHARS, placeholder=" …")
 
 
+def first(context: Context, fields: Fields, *, user: str, place: AskPlace) -> Block:
+    """The modal as it opens for who may ask in `place`; where that goes in private only, it says so.
+
+    Whatever is refused whatever they would fill in is refused here: NotAllowed, TooMuch, UserError.
+    """
+    if place.channel and context.must_be_private(user, place.channel):
+        fields = {**fields, "private": "private"}
+    context.admit_to_form(user)
+    return modal(context, fields, user=user, place=place)
+
+
 def modal(context: Context, fields: Fields, *, user: str, place: AskPlace) -> Block:
     """The modal with `fields` filled in, and below them the question in words, or why it is none yet.
 

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from bot import samples
-from bot.app.digests import promise
+from bot.app.promises import promise
 from tests.support.workers import ended
 
 if TYPE_CHECKING:
@@ -31,11 +31,12 @@ PATIENCE: Final = 30.0
 
 
 def give_past(bot: Bot, digest: Digest, days: int) -> None:
-    """Have the digest told of so many days before the one that it tells next, on which a newcomer calls."""
+    """Have the digest told of so many days elsewhere, and then where it belongs of a day on which a newcomer
+    calls."""
     day = digest.schedule.latest(bot.questions.now())
     _add_newcomer(bot, day - timedelta(days=1))
-    for back in range(days, 0, -1):
-        elsewhere = replace(digest, channel=ELSEWHERE[back % len(ELSEWHERE)])
+    for back in range(days, -1, -1):
+        elsewhere = replace(digest, channel=ELSEWHERE[back % len(ELSEWHERE)]) if back else digest
         bot.worker.digests.change(elsewhere)
         run = promise(
             elsewhere,
@@ -44,10 +45,10 @@ def give_past(bot: Bot, digest: Digest, days: int) -> None:
             grammar=bot.questions.grammar,
             now=bot.questions.now(),
             key=f"past/{digest.id}/{back}",
+            at_once=True,
         )
         bot.worker.wake()
         ended(bot.worker, run.id, PATIENCE)
-    bot.worker.digests.change(digest)
 
 
 def _add_newcomer(bot: Bot, on: date) -> None:

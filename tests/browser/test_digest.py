@@ -48,7 +48,6 @@ def test_a_digest_is_ordered_told_and_one_of_its_findings_snoozed(
     (digest,) = [one for one in bot.worker.digests.all() if one.channel == ONCALL]
     give_past(bot, digest, 2)
 
-    screen.press(f"{MESSAGE} [data-action=tell_now]")
     told = f"{MESSAGE}:has([data-hook=open-thread])"
     screen.see(told, " new (")
     assert screen.all(f"{MESSAGE} .mention[data-group=S_ONCALL]", "@oncall")

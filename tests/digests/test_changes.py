@@ -9,6 +9,7 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,11 +19,14 @@ from bot.digests.changes import (
     QUIET_DAYS,
     Change,
     Comparison,
+    Earlier,
     Finding,
     Period,
     Seen,
     Snooze,
     compare,
+    from_builtins,
+    to_builtins,
 )
 
 if TYPE_CHECKING:
@@ -657,3 +661,61 @@ def test_a_name_that_was_known_stays_new_beside_a_finding_without_one() -> None:
         ("new", "alice"),
         ("open", "anonymous"),
     }
+
+
+# --- since when, of what a first digest met
+
+
+def row_of(client: str, first: int, last: int) -> Seen:
+    return Seen("s3.amazonaws.com", "role", client, 1, day(first), day(last))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "since", "may_be_older"),
+    [
+        (Earlier(), 20, True),
+        (Earlier((), day(1)), 20, False),
+        (Earlier((), day(17)), 20, False),
+        (Earlier((), day(18)), 20, True),
+        (Earlier((row_of("boto", 9, 19),), day(1)), 9, False),
+        (Earlier((row_of("boto", 9, 17),), day(1)), 9, False),
+        (Earlier((row_of("boto", 9, 16),), day(1)), 20, False),
+        (Earlier((row_of("boto", 3, 19),), day(1)), 3, True),
+        (Earlier((row_of("curl", 9, 19),), day(1)), 20, False),
+    ],
+    ids=[
+        "nobody looked",
+        "silent",
+        "just long enough",
+        "too short",
+        "open",
+        "open after a pause",
+        "again",
+        "as long as one can see",
+        "another",
+    ],
+)
+def test_what_a_baseline_met_began_after_as_much_silence_as_resolves(
+    earlier: Earlier, since: int, *, may_be_older: bool
+) -> None:
+    compared = compare([], [row_of("boto", 20, 20)], period=period(20), earlier=earlier)
+    (finding,) = compared.findings
+    assert (finding.since, finding.began_before) == (day(since), may_be_older)
+    assert compared.entries[0].day == 21 - since
+    assert from_builtins(to_builtins(finding)) == finding
+    assert ("began_before" in to_builtins(finding)) == may_be_older
+
+    again = compare([finding], [row_of("boto", 21, 21)], period=period(21))
+    assert again.findings[0].since == day(since), "it is as old the day after"
+
+
+def test_after_a_first_digest_what_is_new_began_when_it_was_seen() -> None:
+    compared = compare([], [row_of("boto", 20, 20)], period=period(20))
+    assert (compared.findings[0].since, compared.findings[0].began_before) == (day(20), False)
+
+
+def test_what_comes_back_began_when_it_came_back() -> None:
+    (was,) = compare([], [row_of("boto", 1, 1)], period=period(1), earlier=Earlier()).findings
+    gone = replace(was, resolved=day(6))
+    compared = compare([gone], [row_of("boto", 9, 9)], period=period(9))
+    assert (compared.findings[0].since, compared.findings[0].began_before) == (day(9), False)

@@ -298,7 +298,7 @@ def happened(desk: Desk, way: Way, user: str) -> tuple[str, str]:
     calls = desk.slack.calls
     words = said + json.dumps([run.text + run.typed for run in new if run.channel != "U_ALICE"])
     if new:
-        return ("told now" if new[0].kind == "digest" else "asked"), words
+        return ("told now" if new[0].kind == "preview" else "asked"), words
     if len(after["digests"]) > len(before["digests"]):
         return "ordered", words
     if after["digests"] != before["digests"]:

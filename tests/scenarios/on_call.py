@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.engines import Engine, Statement
-from bot.store.run import DigestTask
+from bot.errors import EngineError
+from bot.store.run import DigestTask, PreviewTask
 from bot.table import Table
 from handlers.digests.shown import DIGEST_COMMAND
 from tests.conftest import NOW
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from bot.engines import Progress, Sources
-    from bot.errors import EngineError
     from bot.sandbox import Message, Submission, View
     from bot.store.run import Run
     from bot.table import Column, Row
@@ -44,12 +44,16 @@ class Trail(Engine):
         """Calls of the period, by client."""
         self.late: dict[str, int] = {}
         """Calls of the period before, asked again."""
+        self.earlier: dict[str, int] = {}
+        """Calls of the days before a first digest, by client: how many days before it is asked each began."""
         self.events = 5_912_004
         self.newest: datetime | None = None
         """None: shortly before it is asked."""
         self.known: Sources | None = None
         """What it knows of its sources."""
         self.error: EngineError | None = None
+        self.refused = ""
+        """A step that is not answered."""
         self.asked: list[str] = []
         self.clock: Callable[[], datetime] = lambda: NOW
 
@@ -63,6 +67,8 @@ class Trail(Engine):
         self.asked.append(step)
         if self.error is not None:
             raise self.error
+        if step == self.refused:
+            raise EngineError("The store keeps nothing so old.")
         newest = self.newest or self.clock() - timedelta(minutes=2)
         oldest = newest - timedelta(days=30)
         # a coverage of events that say all there is to say but their version
@@ -71,6 +77,11 @@ class Trail(Engine):
             "answer": self._rows(self.calls),
             "before": self._rows(self.late),
             "coverage": [("s3.amazonaws.com", self.events, self.events // 48, oldest, newest, *says_all)],
+            "earlier": [
+                ("s3.amazonaws.com", EXPORT, client, newest - timedelta(days=back), newest, 1)
+                for client, back in self.earlier.items()
+            ],
+            "earlier-coverage": [("s3.amazonaws.com", 9, 0, oldest, newest, *says_all)],
             "since": [("s3.amazonaws.com", 9, 0, newest, newest, *says_all)],
         }
         return Table(statement.columns, [answers[step] if self.events else []])
@@ -128,9 +139,11 @@ def ordered(office: Office, text: str = "daily 09:00", **where: str) -> Message:
 
 
 def runs(office: Office, number: int = 1) -> list[Run]:
-    """The digest's runs, newest first."""
+    """The digest's runs and previews, newest first."""
     every = office.worker.runs.latest("", 1_000)
-    return [run for run in every if isinstance(run.task, DigestTask) and run.task.digest == number]
+    return [
+        run for run in every if isinstance(run.task, DigestTask | PreviewTask) and run.task.digest == number
+    ]
 
 
 def due(office: Office, number: int = 1) -> Run:

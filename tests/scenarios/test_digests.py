@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.errors import EngineError
 from bot.question.question import Scope
 from handlers.digests.shown import DIGEST_COMMAND, DIGEST_EXAMPLES
 from tests.conftest import NOW
@@ -309,25 +310,96 @@ def test_a_removed_digest_can_be_brought_back_for_ten_minutes(office: Office) ->
     whispered(office, "Digest 1 cannot be brought back. That goes for 10 minutes. Order it anew.")
 
 
-def test_now_tells_it_at_once_and_once_more_tells_the_same(office: Office) -> None:
+def memory(office: Office) -> tuple[object, ...]:
+    """All that a digest remembers, and when it is due."""
+    digests = office.worker.digests
+    day = office.clock.now.date() + timedelta(days=9)
+    return digests.get(1), digests.findings(1), digests.points(1, day, 99), digests.last_report(1)
+
+
+def test_now_tells_a_preview_before_the_first_digest_which_is_the_baseline_all_the_same(
+    office: Office,
+) -> None:
+    ordered(office, "daily 09:00 mention=@bob")
+    before = memory(office)
+    type_(office, "now")
+    said(office, "@U_ALICE asked for a preview of digest 1: the last 24 hours.")
+    preview = office.parent(office.ended(runs(office)[0]))
+
+    assert words(preview).splitlines() == [
+        "🔴 Preview: TLS older than 1.2, the last 24 hours: 1 finding · 100 calls. "
+        "No digest was told yet that could say which are new.",
+        "This is a preview that someone asked for: digest and findings stay as they are.",
+    ]
+    assert preview.notified == frozenset()
+    assert memory(office) == before
+    assert "the first digest, 1 finding as the baseline" in words(told(office))
+
+
+def test_a_preview_says_what_is_new_and_changes_nothing(office: Office, trail: Trail) -> None:
+    ordered(office, "daily 09:00 mention=@bob")
+    told(office)
+    before = memory(office)
+    trail.calls = {"curl/7.19.7": 3}
+    for _ in range(2):
+        office.later(60)
+        type_(office, "now 1")
+        run = office.ended(runs(office)[0])
+        assert words(office.parent(run)).startswith(
+            "🔴 Preview: TLS older than 1.2, the last 24 hours: 1 new (nightly-export → s3), "
+            "1 still open (at least 1 day) · 3 calls\n"
+        )
+        assert office.parent(run).notified == frozenset()
+        assert words(office.thread(run)[0]).endswith("[Edit digest]"), "what is new here cannot be snoozed"
+        assert office.file(run).name == "tls-audit_preview-1_2026-11-23_2026-11-24.csv"
+        assert memory(office) == before
+
+    assert "1 new (nightly-export → s3), 1 still open (at least 2 days) · 3 calls" in words(told(office))
+
+
+def test_a_preview_resolves_nothing_however_long_it_was_silent(office: Office, trail: Trail) -> None:
+    ordered(office)
+    told(office)
+    trail.calls = {}
+    for _ in range(2):
+        told(office)
+    office.later(80_000)
+    before = memory(office)
+    type_(office, "now")
+    assert "the last 24 hours: 1 still open (at least 4 days) · no calls" in words(
+        office.parent(office.ended(runs(office)[0]))
+    )
+    assert memory(office) == before
+    assert "1 resolved" in words(told(office))
+
+
+def test_a_preview_of_nothing_says_what_was_read(office: Office, trail: Trail) -> None:
+    trail.calls = {}
     ordered(office)
     type_(office, "now")
-    said(office, "@U_ALICE asked for digest 1 now.")
-    first = words(office.parent(office.ended(runs(office)[0])))
-    assert "yesterday (Sun 22 Nov): the first digest, 1 finding as the baseline" in first
+    assert words(office.parent(office.ended(runs(office)[0]))).splitlines()[0] == (
+        "✅ Preview: TLS older than 1.2, the last 24 hours: all clear. "
+        "No call over TLS older than 1.2 in 5,912,004 events, newest today 09:12."
+    )
 
-    office.clock.advance(60)
-    type_(office, "now 1")
-    assert words(office.parent(office.ended(runs(office)[0]))) == first
-    assert "late" not in first
-    assert "yesterday (Mon 23 Nov): 1 still open" in words(told(office)), "the usual one comes all the same"
+
+def test_a_preview_that_fails_says_so_once_and_is_not_tried_again(office: Office, trail: Trail) -> None:
+    ordered(office)
+    trail.error = EngineError("Lake stopped this after an hour.", "Name a service.")
+    type_(office, "now")
+    run = office.ended(runs(office)[0])
+    assert run.state == "failed"
+    assert words(said(office, "No preview")) == (
+        "⚠️ No preview: Lake stopped this after an hour. Name a service. "
+        f"/tls-digest now 1 asks again. run {run.id}\n[Edit digest]"
+    )
 
 
 def test_tell_it_now_is_a_button_under_the_order(office: Office) -> None:
     confirmation = ordered(office)
     office.click(confirmation, "tell_now", user=BOB)
     run = office.sandbox.wait_for(lambda: next(iter(runs(office)), None), what="the run")
-    assert "the first digest" in words(office.parent(office.ended(run)))
+    assert "Preview: " in words(office.parent(office.ended(run)))
 
 
 def test_a_digest_of_another_channel_is_neither_seen_nor_changed_by_a_stranger_to_it(office: Office) -> None:
@@ -364,6 +436,20 @@ def test_a_digest_whose_question_is_none_any_more_is_listed_told_to_its_owner_an
 
 
 # --- forms
+
+
+def test_what_is_done_to_a_digest_from_another_channel_is_confirmed_where_it_was_typed(
+    office: Office,
+) -> None:
+    ordered(office, "daily 09:00 #on-call", channel=SECURITY)
+    assert words(office.whisper()) == "You ordered digest 1. #C_ONCALL was told."
+    type_(office, "pause 1", channel=SECURITY)
+    assert whispered(office, "You paused digest 1. /tls-digest resume 1 goes on. #C_ONCALL was told.")
+    type_(office, "", channel=SECURITY)
+    form(office)
+    assert office.sandbox.submit(ALICE, {"channel": ONCALL}).errors == {}
+    assert whispered(office, "You ordered digest 2. #C_ONCALL was told.")
+    assert office.sandbox.messages(SECURITY) == []
 
 
 def test_the_command_alone_opens_a_form_that_orders(office: Office) -> None:
@@ -475,4 +561,4 @@ def test_another_question_begins_with_a_new_baseline_and_another_time_does_not(o
 def test_a_digest_that_was_moved_where_it_cannot_be_told_is_told_to_who_moved_it(office: Office) -> None:
     ordered(office)
     assert edited(office, {"channel": OLD}).errors == {}
-    assert "Its channel was not told: That channel is archived." in words(office.direct(1)[0])
+    whispered(office, "Its channel was not told: That channel is archived.")

@@ -73,7 +73,7 @@ def test_who_is_to_know_is_notified_only_when_something_is_new(
     assert new.notified == heard
     assert words(new).splitlines()[0] == (
         "🔴 TLS older than 1.2, yesterday (Wed 25 Nov): 1 new (nightly-export → s3), "
-        f"1 still open (3 days) · 103 calls  {named}"
+        f"1 still open (at least 3 days) · 103 calls  {named}"
     )
     assert new.edited is None, "an edit would notify nobody"
 
@@ -210,7 +210,7 @@ def test_a_digest_is_a_headline_with_a_chart_and_a_thread_with_table_and_file(of
     assert file.files == (office.file(run).id,)
     assert office.csv(run).splitlines() == [
         "state,eventSource,principal,userAgent,numOutdatedTlsCalls,numCallsBefore,since,openDays,note",
-        f"open,s3.amazonaws.com,{EXPORT},Boto/2.38.0,100,100,2026-11-23,2,",
+        f"open,s3.amazonaws.com,{EXPORT},Boto/2.38.0,100,100,,2,since before 24 Nov",
     ]
 
 
@@ -254,6 +254,48 @@ def test_two_digests_of_one_question_are_one_reading(office: Office, trail: Trai
     office.ended(runs(office, 2)[0])
     assert sorted(trail.asked) == ["answer", "before", "coverage", "since"]
     assert "the first digest" in words(office.parent(runs(office, 2)[0]))
+
+
+# --- since when
+
+
+def test_what_the_first_digest_meets_did_not_begin_then(office: Office, trail: Trail) -> None:
+    ordered(office)
+    told(office)
+    assert sorted(trail.asked) == ["answer", "before", "coverage", "since"], "looking back would cost"
+    parent = words(told(office))
+    assert "1 still open (at least 2 days) · 100 calls" in parent
+    trail.calls["curl/7.19.7"] = 3
+    assert "1 new" in words(told(office))
+    assert [line.split(",")[6:] for line in office.csv(runs(office)[0]).splitlines()[1:]] == [
+        ["2026-11-25", "1", ""],
+        ["", "3", "since before 24 Nov"],
+    ]
+
+
+def test_where_reading_is_free_the_first_digest_looks_back_once(office: Office, trail: Trail) -> None:
+    trail.metered = False
+    trail.earlier = {"Boto/2.38.0": 12, "curl/7.19.7": 29}
+    trail.calls["curl/7.19.7"] = 3
+    ordered(office)
+    assert "the first digest, 2 findings as the baseline" in words(told(office))
+    assert {"earlier", "earlier-coverage"} < set(trail.asked)
+    trail.asked.clear()
+    told(office)
+    assert sorted(trail.asked) == ["answer", "before", "coverage", "since"]
+    assert [line.split(",")[6:] for line in office.csv(runs(office)[0]).splitlines()[1:]] == [
+        ["", "30", "since before 27 Oct"],
+        ["2026-11-12", "13", ""],
+    ]
+
+
+def test_a_first_digest_that_cannot_look_back_is_told_all_the_same(office: Office, trail: Trail) -> None:
+    trail.metered = False
+    trail.refused = "earlier"
+    ordered(office)
+    assert "the first digest, 1 finding as the baseline" in words(told(office))
+    told(office)
+    assert office.csv(runs(office)[0]).splitlines()[1].endswith(",,2,since before 24 Nov")
 
 
 # --- trouble
@@ -407,7 +449,7 @@ def test_a_store_that_was_emptied_proves_nothing_and_says_so(office: Office, tra
     assert words(parent).splitlines()[0] == (
         "⚠️ TLS older than 1.2, yesterday (Tue 24 Nov): no event at all was read, "
         "so this says nothing about old TLS. "
-        "From before: 1 still open (2 days). The next digest asks for this day again."
+        "From before: 1 still open (at least 2 days). The next digest asks for this day again."
     )
     for _ in range(4):
         assert "resolved" not in words(told(office))
@@ -418,7 +460,7 @@ def test_a_trail_that_has_stopped_is_said_in_words(office: Office, trail: Trail)
     told(office)
     trail.newest = office.clock.now + timedelta(hours=4, minutes=30)
     parent = words(told(office))
-    assert "yesterday (Tue 24 Nov): 1 still open (2 days) · 100 calls so far" in parent
+    assert "yesterday (Tue 24 Nov): 1 still open (at least 2 days) · 100 calls so far" in parent
     assert (
         "Nothing new for 19 hours (newest event Tue 24 Nov 13:30): the trail or the lake may have" in parent
     )
@@ -432,7 +474,9 @@ def test_the_daily_of_yesterday_is_not_told_as_the_week_that_began_then(office: 
     assert words(told(office)).startswith(
         "🔴 TLS older than 1.2, week of Mon 23 Nov: the first digest, 1 finding"
     )
-    assert words(told(office)).startswith("🔴 TLS older than 1.2, week of Mon 30 Nov: 1 still open (14 days)")
+    assert words(told(office)).startswith(
+        "🔴 TLS older than 1.2, week of Mon 30 Nov: 1 still open (at least 14 days)"
+    )
     table = office.thread(runs(office)[0])[0]
     assert "| 100 |" in words(table) or "Calls 100" in words(table)
 

@@ -232,7 +232,7 @@ def test_telling_a_digest_now_reads_anew(on_call: Office, trail: Trail) -> None:
 
     on_call.click(confirmation, "tell_now")
 
-    assert "230 calls" in words(said(on_call, "230 calls"))
+    assert "Preview: TLS older than 1.2, the last 24 hours: 1 still open" in words(said(on_call, "230 calls"))
 
 
 # --- the terminal

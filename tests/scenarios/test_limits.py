@@ -105,6 +105,9 @@ def test_a_digest_too_many_is_told_so_and_one_fewer_makes_room(opened: Callable[
         '"}, {"type": "text", "text": "', ""
     ).replace("\\n", " ")
     assert len(desk.digests.all()) == 3
+    desk.slack.sent.clear()
+    assert "You have 2 digests" in desk.by(BOB, command("/tls-digest", ""))
+    assert desk.slack.calls("views.open") == [], "that is told before a form opens"
     desk.by(BOB, command("/tls-digest", "remove 2"))
     desk.by(BOB, command("/tls-digest", "daily 09:00"))
     assert len(desk.digests.all()) == 3

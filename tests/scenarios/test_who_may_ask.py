@@ -275,6 +275,28 @@ def test_a_digest_is_not_ordered_for_a_shared_channel_wherever_it_is_typed(on_ca
     assert on_call.sandbox.workspace.in_channel(ONCALL) == []
 
 
+@pytest.mark.parametrize("command", ["/tls-audit", "/tls-digest"])
+def test_where_nothing_may_be_asked_that_is_told_before_a_form_opens(
+    hired: Callable[..., Office], command: str
+) -> None:
+    office = hired(access=partial(AccessPolicy, channels=[ONCALL]))
+    office.sandbox.acknowledged(office.sandbox.command(ALICE, SECURITY, command, ""))
+    assert "This is not one of the channels in which I may answer." in words(office.whisper())
+    assert office.sandbox.view_of(ALICE) is None
+
+
+def test_in_a_shared_channel_the_form_of_a_digest_is_refused_and_that_of_a_question_answers_in_private(
+    on_call: Office,
+) -> None:
+    share(on_call, ONCALL)
+    assert "shared with another organization" in type_refused(on_call, "", ALICE, ONCALL)
+    assert on_call.sandbox.view_of(ALICE) is None
+    on_call.sandbox.acknowledged(on_call.sandbox.command(ALICE, ONCALL, "/tls-audit", ""))
+    view = on_call.sandbox.wait_for(lambda: on_call.sandbox.view_of(ALICE), what="the form")
+    (private,) = view.json()["state"]["values"]["private"].values()
+    assert [chosen["value"] for chosen in private["selected_options"]] == ["private"]
+
+
 def test_a_digest_does_not_move_to_a_channel_that_is_not_named(hired: Callable[..., Office]) -> None:
     office = hired(access=partial(AccessPolicy, channels=[ONCALL]))
     ordered(office)

@@ -260,9 +260,15 @@ def test_digests_snoozes_and_findings_are_as_old_as_they_were(database: Database
         )
         assert kept.created.replace(microsecond=0) == datetime.fromisoformat(row["created"])
         assert (kept.due and kept.due.isoformat()) == row["due"]
+    periods = sorted(rows(database, "periods"), key=lambda row: str(row["start"]), reverse=True)
+    first_ends = {row["digest"]: row["end"] for row in periods}
     remembered: dict[str, list[dict[str, Any]]] = {}
     for row in sorted(rows(database, "findings"), key=lambda row: str(row["id"])):
         found = {"id": row["id"]} | json.loads(row["body"])
+        # what a digest met in its first period had begun before, which version 2 did not know
+        assert found.pop("began_before", False) == (
+            found["spells"] == 1 and found["first"] < first_ends[row["digest"]]
+        )
         remembered.setdefault(str(row["digest"]), []).append(found)
     assert remembered == {
         number: sorted(found, key=lambda each: str(each["id"]))
@@ -337,7 +343,7 @@ def test_a_digest_that_falls_due_later_adopts_what_version_2_found(
     database: Database, catalogue: dict[str, View]
 ) -> None:
     """The key of a scan is the one that version 2 would have given it."""
-    from bot.app.digests import promise
+    from bot.app.promises import promise
 
     runs, digests = Runs(database), Digests(database)
     scans = {run.id for run in every(database).values() if run.kind == "scan"}

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.app.ask import Questions
-from bot.app.digests import promise
 from bot.app.grammar import Grammar
+from bot.app.promises import promise
 from bot.digests.digest import Digest
 from bot.digests.order import parse as parse_order
 from bot.engines import Engine, Statement
