@@ -19,7 +19,7 @@ from bot import engines
 from bot.archive.archive import Archive
 from bot.engines import Offer
 from bot.errors import BotError, Cancelled, ShuttingDown, UserError
-from bot.question import views
+from bot.question import ownership, views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -159,7 +159,8 @@ def bot(
         runs, digests = Runs(database), Digests(database)
         replies = connection.CommandReplies()
         stores = [store for one in available.values() for store in one.stores]
-        grammar = Grammar(catalogue, available, settings.engine, settings.max_window, stores)
+        owners = ownership.load(settings.owners)
+        grammar = Grammar(catalogue, available, settings.engine, settings.max_window, stores, owners)
         costs = Costs(
             {name: one.price for name, one in every.items() if one.price is not None},
             reuse=timedelta(minutes=settings.reuse),

@@ -100,6 +100,9 @@ class Settings(Section):
         default=None, ge=1, description="Days for which the archive keeps events; unset: for ever."
     )
     views: Path | None = Field(default=None, description="A folder of your own views, `.sql` files.")
+    owners: Path | None = Field(
+        default=None, description="A file that says which team owns what: YAML, or CSV by its suffix `.csv`."
+    )
     max_window: int = Field(
         default=366, ge=1, le=3653, description="The longest window of a question, in days."
     )
@@ -199,7 +202,7 @@ class Settings(Section):
                 raise PydanticCustomError("unusable_token", "as Slack shows it, in one line")
         return said
 
-    @field_validator("data", "archive", "views")
+    @field_validator("data", "archive", "views", "owners")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()

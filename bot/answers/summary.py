@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from bot.answers import belief
+from bot.answers import belief, owned
 from bot.answers import coverage as coverages
 from bot.answers.belief import Belief, Verdict
 from bot.event_schema import AGENT
@@ -90,8 +90,9 @@ def summarize(
         headline = f"Partial: at least {totals}" if table.is_partial else totals
         from bot.answers import cards  # what clients are is read only where there are any
 
-        to_do = cards.made(question, table)
-        return Summary(headline, "", covered, (*notes, *verdict.words), verdict=verdict, cards=to_do)
+        to_do, whose = cards.made(question, table), owned.words(question, table)
+        said = (*notes, *whose, *verdict.words)
+        return Summary(headline, "", covered, said, verdict=verdict, cards=to_do)
     proof = _proof(question, covered) if verdict.belief is Belief.BELIEVED else " ".join(verdict.words)
     return Summary(_nothing(question, verdict), proof, covered, notes, verdict=verdict)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,10 @@ from zoneinfo import ZoneInfo
 
 from bot import wording
 from bot.app.access import NotAllowed
+from bot.app.decisions import Decisions
 from bot.app.limits import Limits
+from bot.app.promises import promise
+from bot.app.watching import Watching
 from bot.digests import order as orders
 from bot.digests import report as reports
 from bot.digests import scan
@@ -19,7 +21,6 @@ from bot.digests.changes import Snooze
 from bot.digests.digest import Digest
 from bot.errors import UserError
 from bot.question.tokens import shown
-from bot.store.run import DigestTask, Run, ScanTask, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,14 +30,11 @@ if TYPE_CHECKING:
     from bot.app.grammar import Grammar
     from bot.digests.changes import Finding
     from bot.question.question import Question
-    from bot.question.window import Window
     from bot.store.digests import Digests
+    from bot.store.run import Run
     from bot.store.runs import Runs
 
 log = logging.getLogger(__name__)
-
-SCAN_AGE: Final = timedelta(minutes=15)
-"""How old a scan may be that digests share. Longer ago, several deliveries of logs may have come since."""
 
 UNDO: Final = timedelta(minutes=10)
 """How long a digest that was removed can be brought back."""
@@ -93,6 +91,10 @@ class DigestOrders:
         self._most = most
         self._limits = limits or Limits()
         self._clock = clock
+        self.decisions = Decisions(digests, clock)
+        """What is decided about findings."""
+        self.watching = Watching(digests.watches, access=access, limits=self._limits, clock=clock)
+        """Which clients are watched."""
 
     # --- orders
 
@@ -337,60 +339,3 @@ class DigestOrders:
 
     def _today(self, digest: Digest) -> date:
         return self._clock().astimezone(ZoneInfo(digest.schedule.zone)).date()
-
-
-def promise(
-    digest: Digest, day: date, *, runs: Runs, grammar: Grammar, now: datetime, key: str, at_once: bool = False
-) -> Run:
-    """Have the digest of a local date told: a run that tells it, and one that asks, the scan, which all
-    digests share that ask the same over the same days. The same `key` is told once."""
-    window, before = scan.windows(digest, day)
-    text = f"{window} by={scan.FINDINGS_VIEW} {digest.scope}"
-    awaits = None
-    try:
-        question = grammar.parse(text, now=now, zone=UTC)
-    except UserError as error:
-        # told to its owner by whoever acquires the run
-        log.warning("digest %s cannot be asked: %s", digest.id, error)
-    else:
-        text = str(question)
-        fresh = timedelta() if at_once else SCAN_AGE
-        awaits = _scan_of(question, before, runs=runs, grammar=grammar, now=now, fresh=fresh)
-    return runs.add(
-        Run(
-            id=new_id(),
-            key=key,
-            task=DigestTask(digest.id, day, None if awaits is None else awaits.id, at_once),
-            user="",
-            channel=digest.channel,
-            text=text,
-            engine="",
-            created=now,
-            zone=digest.schedule.zone,
-        )
-    )
-
-
-def _scan_of(
-    question: Question, before: Window, *, runs: Runs, grammar: Grammar, now: datetime, fresh: timedelta
-) -> Run:
-    """The scan of a question, which others may have begun; a new one where that failed, or was asked longer
-    than `fresh` ago: more logs may have come since."""
-    engine = grammar.engine_of(question)
-    asked = f"{engine} {question} {before}"
-    key = f"scan/{hashlib.sha256(asked.encode()).hexdigest()}"
-    run = Run(
-        id=new_id(),
-        key=key,
-        task=ScanTask(str(before)),
-        user="",
-        channel="",
-        text=str(question),
-        engine=engine,
-        created=now,
-    )
-    while (there := runs.add(run)).id != run.id and (
-        there.state in {"failed", "cancelled"} or (there.state == "done" and now - there.created >= fresh)
-    ):
-        run = replace(run, key=f"{there.key}+")
-    return there

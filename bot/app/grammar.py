@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING
 
 from bot.errors import UserError
+from bot.question.owners import Owners
 from bot.question.parser import parse
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Grammar:
     """The default one."""
     max_days: int
     stores: Collection[str] = ()
+    owners: Owners = field(default_factory=Owners)
+    """Who owns what."""
 
     def parse(self, text: str, *, now: datetime, zone: tzinfo) -> Question:
         """The question of `text`; UserError."""
@@ -39,6 +42,7 @@ class Grammar:
             engines=self.engines,
             stores=self.stores,
             max_days=self.max_days,
+            owners=self.owners,
         )
 
     def question(self, run: Run) -> Question:

@@ -97,7 +97,7 @@ def running(
 
 def _begin(at_work: Bot, sandbox: Sandbox, now: datetime) -> None:
     """Give the demo a past, have its latest digest told, and say how to begin."""
-    from bot.app.digests import promise
+    from bot.app.promises import promise
     from bot.demo import past
     from handlers import connection
     from handlers.questions import welcome

@@ -4,6 +4,7 @@ A finding is a service, principal and client that called over outdated TLS. Pure
 and what was seen go in; what to tell and what to remember come out. Days are local dates throughout.
 
     (never seen) → open ⇄ quiet → resolved → (back) open …      snoozed: known, until it lapses or doubles
+    accepted: until its date; not applicable: until that is undone. Both also where it is back
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from bot.digests.decisions import Assignment, Decision  # noqa: TC001 - msgspec reads Finding's types
+from bot.question.owners import Owner  # noqa: TC001 - msgspec reads Entry's types
 from bot.wording import month_day, number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-Change = Literal["new", "back", "open", "quiet", "known", "resolved"]
+Change = Literal["new", "back", "open", "quiet", "known", "accepted", "not applicable", "resolved"]
 Identity = tuple[str, str, str]
 
 QUIET_DAYS: Final = 3
@@ -27,8 +30,9 @@ QUIET_DAYS: Final = 3
 ID_LENGTH: Final = 32
 """Hex digits of an id: short enough for a button, and long enough that nobody makes two collide."""
 
-_ORDER: Final = ("new", "back", "open", "quiet", "known", "resolved")
+_ORDER: Final = ("new", "back", "open", "quiet", "known", "accepted", "not applicable", "resolved")
 _BY_AGE: Final = ("open", "quiet")
+_MAY_RESOLVE: Final = ("quiet", "known", "accepted", "not applicable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,10 @@ class Finding:
     """Who knows about it, and until when, which digests call known. Stored as `known`."""
     was_unnamed: bool = False
     """Whether it was first remembered without a name, under which it keeps its id."""
+    decision: Decision | None = None
+    """Where it is accepted or not applicable: as which digests then tell it, and not as open."""
+    assignment: Assignment | None = None
+    """Who is at work on it."""
 
     @property
     def identity(self) -> Identity:
@@ -124,8 +132,9 @@ def to_builtins(finding: Finding) -> dict[str, Any]:
 
     fields: dict[str, Any] = msgspec.to_builtins(finding)
     fields["known"] = fields.pop("snooze")
-    if not finding.was_unnamed:
-        del fields["was_unnamed"]
+    for name in ("was_unnamed", "decision", "assignment"):
+        if not fields[name]:
+            del fields[name]
     return fields
 
 
@@ -150,6 +159,8 @@ class Entry:
     """Which day it is open, from 1."""
     note: str
     """More of it in words; empty for one that is open or quiet as it was before."""
+    owner: Owner | None = None
+    """Who is to see to it, as the digest was told; None: nobody that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +198,7 @@ def compare(
         rows = _Rows(current.get(identity), previous.get(identity), period)
         was = by_identity.get(identity)
         finding, change, note = _changed(was, rows)
-        if may_resolve and change in ("quiet", "known") and not rows.current:
+        if may_resolve and change in _MAY_RESOLVE and not rows.current:
             silent = sum(finding.last < day < period.end for day in believed)
             if silent >= quiet_days:
                 finding, change = replace(finding, resolved=period.end), "resolved"
@@ -218,7 +229,12 @@ def _named(remembered: Iterable[Finding], rows: Iterable[Seen]) -> dict[Identity
         elif now.resolved is None and was.resolved is None and not now.was_unnamed:
             older = min(now.first, was.first), min(now.since, was.since)
             by_identity[row.identity] = replace(
-                now, first=older[0], since=older[1], snooze=now.snooze or was.snooze
+                now,
+                first=older[0],
+                since=older[1],
+                snooze=now.snooze or was.snooze,
+                decision=now.decision or was.decision,
+                assignment=now.assignment or was.assignment,
             )
         named.add(unnamed)
     return {identity: finding for identity, finding in by_identity.items() if identity not in named}
@@ -262,12 +278,18 @@ def _changed(finding: Finding | None, rows: _Rows) -> tuple[Finding, Change | No
     if finding.resolved is not None:
         return _maybe_back(finding, finding.resolved, rows)
     finding = _moved(finding, rows)
+    still: Change = "open" if rows.current else "quiet"
+    if finding.decision is not None:
+        words = finding.decision.words(rows.period.end)
+        if finding.decision.holds(rows.period.end):
+            return finding, finding.decision.kind, words
+        return replace(finding, decision=None), still, f"was {words}"
     if finding.snooze is not None:
         ended = _why_over(finding.snooze, rows)
         if not ended:
             return finding, "known", _snooze_words(finding.snooze, rows.period)
-        return replace(finding, snooze=None), "open" if rows.current else "quiet", ended
-    return finding, "open" if rows.current else "quiet", ""
+        return replace(finding, snooze=None), still, ended
+    return finding, still, ""
 
 
 def _moved(finding: Finding, rows: _Rows) -> Finding:
@@ -287,12 +309,19 @@ def _moved(finding: Finding, rows: _Rows) -> Finding:
 def _maybe_back(finding: Finding, resolved: date, rows: _Rows) -> tuple[Finding, Change | None, str]:
     # a row whose last call was known already belongs to the spell that ended, and was only asked again
     fresh = [row for row in rows.all if row.last > finding.last]
+    decision = finding.decision
+    held = decision if decision is not None and decision.holds(rows.period.end) else None
     if not fresh:
-        return finding, None, ""
+        return replace(finding, decision=held), None, ""
     since = min(row.first if row.first > finding.last else row.last for row in fresh)
     spells = finding.spells + 1
-    finding = replace(_moved(finding, rows), since=since, spells=spells, resolved=None, snooze=None)
+    finding = replace(
+        _moved(finding, rows), since=since, spells=spells, resolved=None, snooze=None, decision=held
+    )
+    if held is not None:
+        return finding, held.kind, held.words(rows.period.end)
     notes = [f"was resolved on {month_day(resolved, rows.period.end)}", rows.late_note]
+    notes += [f"was {decision.words(rows.period.end)}"] if decision is not None else []
     return finding, "back", "; ".join(filter(None, notes))
 
 

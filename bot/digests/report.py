@@ -15,7 +15,7 @@ from bot.answers.coverage import Coverage
 from bot.digests import changes
 from bot.digests.changes import Entry, Period  # noqa: TC001 - msgspec reads Report's types
 from bot.table import Column, Table
-from bot.wording import WEEKDAYS, counted, month_day, number, short_service, span, weekday_date
+from bot.wording import WEEKDAYS, counted, first_of, month_day, number, short_service, span, weekday_date
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -91,6 +91,10 @@ class Report:
     """What was not read, or does not say what was asked, in sentences: with them, nothing is all clear."""
     read: datetime | None = None
     """When the lake was asked; None in reports of version 2."""
+    has_owners: bool = False
+    """Whether it was known who owns what: then its entries say so."""
+    moved: tuple[str, ...] = ()
+    """What another owner's digest tells from now on, in names: a finding that was this one's."""
 
 
 def to_json(report: Report) -> str:
@@ -116,9 +120,12 @@ def from_json(text: str) -> Report:
 
 def is_news(report: Report) -> bool:
     """Whether someone is to be mentioned: something is new, back or no longer known."""
-    return not report.is_baseline and any(
-        entry.change in ("new", "back") or _snooze_ended(entry) for entry in report.entries
-    )
+    return not report.is_baseline and any(map(is_newsworthy, report.entries))
+
+
+def is_newsworthy(entry: Entry) -> bool:
+    """Whether it is new, back or no longer known."""
+    return entry.change in ("new", "back") or _snooze_ended(entry)
 
 
 def _snooze_ended(entry: Entry) -> bool:
@@ -187,6 +194,8 @@ def _counts(report: Report) -> str:
         (again, "no longer known"),
         (len(ages), f"still open{age}"),
         (how_many("known"), "known"),
+        (how_many("accepted"), "accepted"),
+        (how_many("not applicable"), "not applicable"),
         (how_many("resolved"), "resolved"),
     )
     return ", ".join(f"{number(count)} {words}" for count, words in parts if count)
@@ -195,9 +204,14 @@ def _counts(report: Report) -> str:
 def _names(report: Report, change: Change) -> str:
     """ " (export → s3, backup → kms and 3 more)": who calls what; nothing where nobody does."""
     findings = [entry.finding for entry in report.entries if entry.change == change]
-    names = list(dict.fromkeys(f"{_who(each)} → {short_service(each.service)}" for each in findings))
+    names = list(dict.fromkeys(map(name, findings)))
     more = f" and {number(len(names) - NEW_NAMED)} more" if len(names) > NEW_NAMED else ""
     return f" ({', '.join(names[:NEW_NAMED])}{more})" if names else ""
+
+
+def name(finding: Finding) -> str:
+    """Who calls what: `nightly-export → s3`."""
+    return f"{_who(finding)} → {short_service(finding.service)}"
 
 
 def _who(finding: Finding) -> str:
@@ -238,6 +252,11 @@ def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:
     if report.late > 0:
         more = counted(report.late, "more call")
         sentences.append(f"{more} for {_before_words(report, today)} arrived since.")
+    if report.moved:
+        findings = counted(len(report.moved), "finding")
+        whose = "is another owner's" if len(report.moved) == 1 else "are other owners'"
+        names = first_of(report.moved, NEW_NAMED)
+        sentences.append(f"{findings} {whose} now, and told here no more: {names}.")
     return (*sentences, *report.doubts)
 
 
@@ -302,15 +321,22 @@ def _newest(report: Report, local: datetime, today: date) -> str:
 
 
 def table(report: Report) -> Table:
-    """The findings in the order they are told, one a row, under `FINDING_COLUMNS`.
+    """The findings in the order they are told, one a row, under `FINDING_COLUMNS`; and last `owner`, where it
+    is known who owns what.
 
-    What CloudTrail lacks is None.
+    What CloudTrail lacks is None, and what nobody owns.
     """
-    return Table(FINDING_COLUMNS, [[_row(report, entry) for entry in report.entries]])
+    rows = [_row(report, entry) for entry in report.entries]
+    if not report.has_owners:
+        return Table(FINDING_COLUMNS, [rows])
+    teams = [entry.owner.team if entry.owner else None for entry in report.entries]
+    owned = [(*row, team) for row, team in zip(rows, teams, strict=True)]
+    return Table((*FINDING_COLUMNS, Column("owner", "TEXT")), [owned])
 
 
 def _row(report: Report, entry: Entry) -> Row:
     finding = entry.finding
+    assigned = finding.assignment.words(report.period.end) if finding.assignment else ""
     silent = ""
     if entry.calls == 0 and entry.change not in ("new", "back"):
         silent = f"no call since {weekday_date(finding.last, report.period.end)}"
@@ -323,7 +349,7 @@ def _row(report: Report, entry: Entry) -> Row:
         entry.before,
         finding.since,
         entry.day,
-        "; ".join(filter(None, (entry.note, silent))) or None,
+        "; ".join(filter(None, (entry.note, assigned, silent))) or None,
     )
 
 

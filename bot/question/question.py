@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from bot.errors import UserError
 from bot.question.filters import FILTERS, Filter, listed
+from bot.question.owners import UNOWNED, Owners
 from bot.question.tokens import literal, quoted, shown, tokens
 from bot.wording import number
 
@@ -94,6 +95,8 @@ class Scope:
     """None: calls of every kind."""
     store: str | None = None
     engine: str | None = None
+    owner: str | None = None
+    """The team whose calls it counts, or `UNOWNED`; None: everybody's."""
 
     @classmethod
     def read(cls, text: str) -> Scope:
@@ -103,7 +106,7 @@ class Scope:
         """
         filters = []
         policy = Policy(min_tls=None)
-        names: dict[str, str | None] = {"store": None, "engine": None}
+        names: dict[str, str | None] = {"store": None, "engine": None, "owner": None}
         for token in tokens(text):
             values = tuple(value for each in token.values if (value := literal(each.raw)))
             if (token.text, values) == ("cipher", ("weak",)):
@@ -131,12 +134,21 @@ class Scope:
                 for negated in (False, True)
             )
             policy = replace(policy, min_tls=default_floor(asked, excluded, policy.sdk))
-        return cls(tuple(filters), policy, names["store"], names["engine"])
+        return cls(tuple(filters), policy, names["store"], names["engine"], names["owner"])
 
     def asked(self, view: View, window: Window, on: date) -> Question:
         """The question of this scope that `view` shows over `window`, asked on that day."""
         return Question(
-            view, window, self.filters, self.policy, None, self.store, self.engine, private=False, on=on
+            view,
+            window,
+            self.filters,
+            self.policy,
+            None,
+            self.store,
+            self.engine,
+            private=False,
+            on=on,
+            owner=self.owner,
         )
 
     def __str__(self) -> str:
@@ -146,7 +158,7 @@ class Scope:
         """
         places = [
             f"{word}={quoted(name)}"
-            for word, name in (("store", self.store), ("engine", self.engine))
+            for word, name in (("owner", self.owner), ("store", self.store), ("engine", self.engine))
             if name is not None
         ]
         policy = [str(self.policy)] if self.policy else []
@@ -170,6 +182,10 @@ class Question:
     """The day, in UTC, on which it is asked: what is out of support is so on that day."""
     read_as: str = field(default="", compare=False)
     """The words of the grammar that it was put into, where it was asked in plain ones."""
+    owner: str | None = None
+    """The team whose calls are asked for, or `UNOWNED`; None: everybody's."""
+    owners: Owners = field(default=Owners(), compare=False)
+    """Who owns what, when it is asked."""
 
     def words(self) -> str:
         """The question without its window: `calls over TLS older than 1.2 to s3, by client`."""
@@ -182,12 +198,14 @@ class Question:
         leading = versions if self.policy and self.policy.min_tls is None else ()
         words = [_subject(self.view, self.policy, leading)]
         words += [f.words() for f in self.filters if f.word != "version" or f.negated or not leading]
+        if self.owner is not None:
+            words.append("that nobody owns" if self.owner == UNOWNED else f"of {shown(self.owner)}")
         return " ".join(words)
 
     @property
     def scope(self) -> Scope:
         """What it counts, without the view and the window."""
-        return Scope(self.filters, self.policy, self.store, self.engine)
+        return Scope(self.filters, self.policy, self.store, self.engine, self.owner)
 
     def __str__(self) -> str:
         """Text that `parse` reads back as an equal question, whenever and in whatever zone."""

@@ -199,12 +199,43 @@ def _add_removal(connection: sa.Connection) -> None:
     connection.exec_driver_sql("ALTER TABLE digests ADD COLUMN removed FLOAT")
 
 
+# --- version 7
+
+_version_7 = sa.MetaData()
+sa.Table(
+    "watches",
+    _version_7,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("owner", sa.String, nullable=False),
+    sa.Column("channel", sa.String, nullable=False),
+    sa.Column("thread", sa.String),
+    sa.Column("zone", sa.String, nullable=False),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("due", sa.Float),
+    sa.Column("begun", sa.String, nullable=False),
+    sa.Index("watches_by_due", "due"),
+    sqlite_autoincrement=True,
+)
+
+
+def _add_decisions(connection: sa.Connection) -> None:
+    """Version 7: findings that were decided about are kept; and clients are watched, by runs of their own.
+
+    What was decided, and who a finding is assigned to, stand in its JSON: a bot of version 6 would drop them.
+    """
+    connection.exec_driver_sql("ALTER TABLE findings ADD COLUMN decided BOOLEAN NOT NULL DEFAULT false")
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN watch INTEGER")
+    _version_7.create_all(connection)
+
+
 _MIGRATIONS: Final[Sequence[Callable[[sa.Connection], None]]] = (
     _add_digests,
     _type_runs,
     _add_belief,
     _add_kept_words,
     _add_removal,
+    _add_decisions,
 )
 """What leads from each version to the next, beginning at version 1: the first, which did not say so."""
 

@@ -83,7 +83,19 @@ class DigestTask:
     """Whether someone asked for it; else it came by its schedule."""
 
 
-Task = QuestionTask | ScanTask | DigestTask
+@dataclass(frozen=True, slots=True)
+class WatchTask:
+    """To look at one client from the scan that it awaits, and to tell where its watch ends with that."""
+
+    kind: ClassVar[Kind] = "watch"
+    watch: int
+    day: date
+    """The local date on which it is due; the day before is looked at."""
+    awaits: str | None = None
+    """The scan, which has to end first; None where its question means nothing any more."""
+
+
+Task = QuestionTask | ScanTask | DigestTask | WatchTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +188,7 @@ def to_columns(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _task_columns(task: Task) -> dict[str, Any]:
     columns = {**_NO_TASK, "kind": task.kind} | {each.name: getattr(task, each.name) for each in fields(task)}
-    if isinstance(task, DigestTask):
+    if isinstance(task, (DigestTask, WatchTask)):
         columns["day"] = task.day.isoformat()
     return columns
 
@@ -186,6 +198,7 @@ _NO_TASK: Final = {
     "view": None,
     "previous": None,
     "digest": None,
+    "watch": None,
     "day": None,
     "awaits": None,
     "at_once": False,
@@ -208,6 +221,8 @@ def _read_task(columns: Mapping[str, Any]) -> Task:
     if columns["kind"] == ScanTask.kind:
         return ScanTask(columns["previous"])
     day = date.fromisoformat(columns["day"])
+    if columns["kind"] == WatchTask.kind:
+        return WatchTask(columns["watch"], day, columns["awaits"])
     return DigestTask(columns["digest"], day, columns["awaits"], columns["at_once"])
 
 

@@ -191,7 +191,10 @@ class Runs:
         if run.state != "queued":
             return 0
         older = sa.select(sa.func.count()).where(
-            _runs.c.state == "queued", _runs.c.wanted, _runs.c.kind != "digest", _runs.c.created < run.created
+            _runs.c.state == "queued",
+            _runs.c.wanted,
+            _runs.c.kind.not_in(("digest", "watch")),
+            _runs.c.created < run.created,
         )
         with self._database.read() as connection:
             return int(connection.execute(older).scalar_one())

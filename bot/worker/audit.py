@@ -22,7 +22,12 @@ log = logging.getLogger("tls_audit.audit")
 SQL_CHARS: Final = 10_000
 """Statements are seldom longer; a longer one is cut, and Show SQL has all of it."""
 
-PUBLIC_KINDS: Final[Mapping[Kind, str]] = {"question": "question", "scan": "reading", "digest": "digest"}
+PUBLIC_KINDS: Final[Mapping[Kind, str]] = {
+    "question": "question",
+    "scan": "reading",
+    "digest": "digest",
+    "watch": "watch",
+}
 """What a kind of run is called in metrics and in these lines, which dashboards and alerts are built on."""
 
 

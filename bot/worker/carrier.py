@@ -17,7 +17,7 @@ from bot.errors import (
     UserError,
 )
 from bot.secrets import Secrets
-from bot.store.run import DigestTask, QuestionTask, ScanTask
+from bot.store.run import DigestTask, QuestionTask, ScanTask, WatchTask
 from bot.store.runs import ATTEMPTS
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bot.worker.kinds.digest import DigestCarrier
     from bot.worker.kinds.question import QuestionCarrier
     from bot.worker.kinds.scan import ScanCarrier
+    from bot.worker.kinds.watch import WatchCarrier
     from bot.worker.lease import Lease
 
 log = logging.getLogger(__name__)
@@ -43,12 +44,14 @@ class Carrier:
         questions: QuestionCarrier,
         scans: ScanCarrier,
         digests: DigestCarrier,
+        watches: WatchCarrier,
         inquiry: Inquiry,
         grammar: Grammar,
     ) -> None:
         self._questions = questions
         self._scans = scans
         self._digests = digests
+        self._watches = watches
         self._inquiry = inquiry
         self._grammar = grammar
 
@@ -92,6 +95,8 @@ class Carrier:
                 self._scans.carry(lease, task)
             case DigestTask() as task:
                 self._digests.carry(lease, task)
+            case WatchTask() as task:
+                self._watches.carry(lease, task)
 
     def _fail(self, lease: Lease, error: BotError) -> None:
         """Tell whoever waits for a run; of a scan, the digests that await it do."""
@@ -100,6 +105,8 @@ class Carrier:
                 self._questions.fail(lease, self._understood(lease.run), error)
             case DigestTask() as task:
                 self._digests.fail(lease, task, error)
+            case WatchTask() as task:
+                self._watches.fail(lease, task, error)
 
     def _stop(self, lease: Lease) -> None:
         """Have the engine stop what an earlier owner of a cancelled run left there."""

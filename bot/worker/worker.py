@@ -20,6 +20,7 @@ from bot.worker.inquiry import Inquiry
 from bot.worker.kinds.digest import DigestCarrier
 from bot.worker.kinds.question import QuestionCarrier
 from bot.worker.kinds.scan import ScanCarrier
+from bot.worker.kinds.watch import WatchCarrier
 from bot.worker.lease import AGAIN_SECONDS, Lease
 from bot.worker.retention import KEEP, Retention
 from bot.worker.scheduler import DigestScheduler
@@ -108,6 +109,7 @@ class Worker:
             QuestionCarrier(runs, self._inquiry, publisher, grammar, cap=cap, clock=clock),
             ScanCarrier(digests, self._inquiry, grammar),
             DigestCarrier(runs, digests, publisher, grammar, stale_after=stale_after, clock=clock),
+            WatchCarrier(runs, digests, publisher, grammar, stale_after=stale_after, clock=clock),
             self._inquiry,
             grammar,
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.app.digests import promise
+from bot.app.promises import promise
 from bot.sandbox import samples
 from tests.support.workers import ended
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from bot import wording
 from bot.app.access import NotAllowed
-from bot.digests import scan
+from bot.digests import routing, scan
 from bot.digests.digest import LATE
 from bot.errors import BotError, ChannelGone, EngineError
 from bot.store.run import Run, new_id
@@ -99,18 +99,21 @@ class DigestCarrier:
         self, digest: Digest, day: date, found: scan.Scan, subject: str, previous: Report | None
     ) -> Report:
         start, _ = digest.period(day)
+        owners = self._grammar.owners
+        known, moved = routing.theirs(self._digests.findings(digest.id), digest.scope.owner, owners)
         report, remembered, before = scan.report(
             found,
             digest,
             day,
             subject,
-            remembered=self._digests.findings(digest.id),
+            remembered=known,
             history=self._digests.points(digest.id, start, PERIODS_KEPT_IN_MIND),
             trusted=self._digests.trusted(digest.id, start, PERIODS_KEPT_IN_MIND),
             stale_after=self._stale_after,
             previous=previous,
         )
-        return self._digests.keep(digest.id, report, remembered, before)
+        moved = moved or (previous.moved if previous is not None else ())
+        return self._digests.keep(digest.id, routing.routed(report, owners, moved), remembered, before)
 
     def _retry(self, lease: Lease, task: DigestTask, digest: Digest, failed: Run) -> None:
         """Say once that a digest failed, and have it asked again; all that await it await the same."""
