@@ -58,7 +58,7 @@ def _owners(settings: Settings) -> Iterator[Check]:
         return
     owners = ownership.load(settings.owners)
     rules, teams = counted(len(owners.rules), "rule"), counted(len(owners.teams), "team")
-    yield Check(f"{rules} in {settings.owners} say what {teams} own", passed=True)
+    yield Check(f"{rules} for {teams} in {settings.owners}", passed=True)
     database = Database(settings.database)
     try:
         digests = Digests(database)
@@ -73,7 +73,7 @@ def _owners(settings: Settings) -> Iterator[Check]:
     if unknown:
         named = first_of(sorted(set(unknown)), FINDINGS_NAMED)
         yield Check(
-            f"{counted(len(unknown), 'finding')} of digests are nobody's who is known: {named}",
+            f"{counted(len(unknown), 'finding')} of digests without a known owner: {named}",
             passed=True,
             mend="Add rows to TLS_AUDIT_OWNERS. `owner=none` asks for what nobody owns.",
             warns=True,

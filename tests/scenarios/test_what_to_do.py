@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from bot.app.watching import MOST_WATCHES
 from bot.question.owners import Owner, Owners, Rule
+from handlers.blockkit.values import OfClient
+from tests.scenarios.desk import PUBLIC, Desk, button
 from tests.scenarios.office import ALICE, BOB, words
 from tests.scenarios.on_call import ONCALL, form, ordered, runs, said, told, type_, whispered
 from tests.scenarios.test_digest_story import page
@@ -18,7 +22,9 @@ from tests.scenarios.test_digest_story import page
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from bot.question.views import View
     from bot.sandbox import Message
+    from tests.doubles.web_api import Slack
     from tests.scenarios.office import Office
     from tests.scenarios.on_call import Trail
 
@@ -212,7 +218,8 @@ def test_a_finding_that_is_watched_is_told_when_it_is_quiet(
     days(office, 2)
     trail.newest = None
     days(office, 1)
-    assert "watched" not in "".join(map(words, thread(office))), "two days that are believed are not three"
+    so_far = office.sandbox.thread(ONCALL, parent.ts)
+    assert not [each for each in so_far if "watched" in words(each)], "two believed days are not three"
     days(office, 1)
     ended = said(office, "watched s3")
 
@@ -258,3 +265,36 @@ def test_who_began_a_watch_and_admins_stop_it(office: Office, trail: Trail) -> N
     assert office.worker.digests.watches.going_on(BOB) == []
     office.click(begun, "unwatch", None, user=BOB)
     assert "That watch has ended." in whispered(office, "ended", BOB)
+
+
+def test_nobody_watches_more_than_a_few_and_each_counts_as_a_question(
+    slack: Slack, tmp_path: Path, catalogue: dict[str, View]
+) -> None:
+    with closing_desk(Desk(tmp_path, slack, catalogue, limits={"questions": MOST_WATCHES + 1})) as desk:
+        for at in range(MOST_WATCHES):
+            watch_it(desk, f"Boto/{at}")
+        watched = desk.digests.watches.going_on("U_BOB")
+        assert len(watched) == MOST_WATCHES
+        assert "nobody may watch more" in watch_it(desk, "Boto/99")
+        for watch in watched[:2]:
+            desk.digests.watches.end(watch.id)
+        assert "watches Boto/99" in watch_it(desk, "Boto/99")
+        assert "watches" not in watch_it(desk, "curl/99"), "that is a question too many"
+
+
+@contextmanager
+def closing_desk(desk: Desk) -> Iterator[Desk]:
+    yield desk
+    desk.database.close()
+
+
+def watch_it(desk: Desk, client: str) -> str:
+    return desk.by("U_BOB", button("watch", "", lambda _: OfClient.of(PUBLIC, client)))
+
+
+@pytest.mark.parametrize("written", ["", "7", "[", "{}"])
+def test_a_forged_button_is_told_to_be_too_old(desk: Desk, written: str) -> None:
+    told_alone = desk.by("U_BOB", button("watch", "", lambda _: OfClient(PUBLIC, written)))
+
+    assert "That button is too old." in told_alone
+    assert desk.digests.watches.going_on("U_BOB") == []
