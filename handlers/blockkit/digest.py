@@ -61,7 +61,7 @@ def footer(report: Report, digest: Digest, run: Run) -> list[Block]:
     elements = [_findings(digest, open_, "snooze", "Snooze a finding…")] if open_ else []
     elements += [unsnooze(digest, known)] if known else []
     undecided = [entry.finding for entry in report.entries if entry.change in DECIDABLE]
-    elements += [_findings(digest, undecided, "decide", "Assign, accept or watch…")] if undecided else []
+    elements += [_findings(digest, undecided, "decide", "Decide on a finding…")] if undecided else []
     elements += undecide(digest, [entry.finding for entry in report.entries if entry.change != "resolved"])
     elements.append(button("Edit digest", "edit_digest", OfDigest(digest.id)))
     return [*lines, actions(*elements)]
