@@ -20,7 +20,7 @@ from bot.archive.follow import Follower, Logs
 from bot.archive.sqs import Queue
 from bot.engines import Offer
 from bot.errors import BotError, ShuttingDown, UserError
-from bot.question import views
+from bot.question import ownership, views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -156,7 +156,8 @@ def bot(
         runs, digests = Runs(database), Digests(database)
         replies = connection.CommandReplies()
         stores = [store for one in available.values() for store in one.stores]
-        grammar = Grammar(catalogue, available, settings.engine, settings.max_window, stores, named)
+        owners = ownership.load(settings.owners)
+        grammar = Grammar(catalogue, available, settings.engine, settings.max_window, stores, named, owners)
         costs = Costs(
             {name: one.price for name, one in every.items() if one.price is not None},
             reuse=timedelta(minutes=settings.reuse),

@@ -109,6 +109,9 @@ class Settings(Section):
     accounts: Path | None = Field(
         default=None, description="A file of accounts and their names, as AWS Organizations exports it."
     )
+    owners: Path | None = Field(
+        default=None, description="A file that says which team owns what: YAML, or CSV by its suffix `.csv`."
+    )
     max_window: int = Field(
         default=366, ge=1, le=3653, description="The longest window of a question, in days."
     )
@@ -208,7 +211,7 @@ class Settings(Section):
                 raise PydanticCustomError("unusable_token", "as Slack shows it, in one line")
         return said
 
-    @field_validator("data", "archive", "views", "accounts")
+    @field_validator("data", "archive", "views", "accounts", "owners")
     @classmethod
     def _expand(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()

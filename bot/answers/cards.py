@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bot.accounts import Accounts
     from bot.answers.blame import Blamed
     from bot.clients.agent import Client
+    from bot.question.owners import Owner, Owners
     from bot.question.question import Policy, Question
     from bot.table import Table
 
@@ -55,6 +56,10 @@ class Card:
     command: str | None
     certainty: str
     page: str | None
+    agent: str = ""
+    """The client, as it calls itself to AWS."""
+    owner: Owner | None = None
+    """Who is to see to most of its calls; None: nobody that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class _Calls:
 
     all: int
     principals: Counter[str]
+    owners: Counter[Owner | None]
     callers: Counter[tuple[str | None, ...]]
     services: Counter[str]
     versions: Counter[str]
@@ -97,7 +103,7 @@ def made(question: Question, table: Table, blamed: Blamed = NO_BLAME) -> Cards |
     most = [agent for agent, _ in ours.most_common(CARDS_MOST)]
     if not most:
         return None
-    calls = _calls(_rows(table, names), set(most), measure)
+    calls = _calls(_rows(table, names), set(most), measure, question.owners)
     cards = tuple(_card(read[agent], calls[agent], question, policy, blamed) for agent in most)
     return Cards(cards, _without(len(cards), len(ours), len(others)))
 
@@ -117,9 +123,11 @@ def _agent(row: Mapping[str, Any]) -> str:
     return row["userAgent"] or ""
 
 
-def _calls(rows: Iterator[dict[str, Any]], wanted: set[str], measure: str) -> dict[str, _Calls]:
+def _calls(
+    rows: Iterator[dict[str, Any]], wanted: set[str], measure: str, owners: Owners
+) -> dict[str, _Calls]:
     found: dict[str, _Calls] = defaultdict(
-        lambda: _Calls(0, Counter(), Counter(), Counter(), Counter(), Counter())
+        lambda: _Calls(0, Counter(), Counter(), Counter(), Counter(), Counter(), Counter())
     )
     for row in rows:
         if (agent := _agent(row)) not in wanted or _is_anonymous(row):
@@ -134,6 +142,8 @@ def _calls(rows: Iterator[dict[str, Any]], wanted: set[str], measure: str) -> di
         ):
             if value:
                 counts[value] += count
+        if owners.rules:
+            calls.owners[owners.of(row.get("arn") or row.get("principal") or "", agent)] += count
         account = row.get("accountId") or row.get("recipientAccountId")
         calls.callers[row.get("arn"), account, row.get("sourceIPAddress")] += count
     return found
@@ -166,6 +176,8 @@ def _card(client: Client, calls: _Calls, question: Question, policy: Policy, bla
             command=None,
             certainty="By what it calls itself",
             page=None if found.source is None else found.source.page,
+            agent=client.agent,
+            owner=_owner(calls),
         )
     limited = blamed.by_client[client.agent]
     if limited and limited >= calls.all:
@@ -178,6 +190,8 @@ def _card(client: Client, calls: _Calls, question: Question, policy: Policy, bla
             command=None,
             certainty="Surely the endpoint" if limit.sure else "Likely the endpoint, or else the client",
             page=fixes.pages(limit.facts)[0],
+            agent=client.agent,
+            owner=_owner(calls),
         )
     # where several services were called, or none is told, S3 may be among them, whose endpoints offer least
     service = next(iter(calls.services)) if len(calls.services) == 1 else "s3.amazonaws.com"
@@ -194,7 +208,15 @@ def _card(client: Client, calls: _Calls, question: Question, policy: Policy, bla
         command=command,
         certainty=_joined([_blame(fix), "" if about is None else about.certainty]),
         page=fix.page,
+        agent=client.agent,
+        owner=_owner(calls),
     )
+
+
+def _owner(calls: _Calls) -> Owner | None:
+    """Whose most of the calls are that are anybody's."""
+    known = (owner for owner, _ in calls.owners.most_common() if owner is not None)
+    return next(known, None)
 
 
 def _who(client: Client, calls: _Calls, accounts: Accounts) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from bot.answers import belief
+from bot.answers import belief, owned
 from bot.answers import coverage as coverages
 from bot.answers.belief import Belief, Verdict
 from bot.event_schema import AGENT
@@ -119,7 +119,7 @@ def summarize(
         # of a part of the calls nobody knows whether they are all of a client's
         whole = not partial and question.top is None
         to_do = cards.made(question, table, limited if whole else blame.NO_BLAME)
-        said = (*notes, *verdict.words)
+        said = (*notes, *owned.words(question, table), *verdict.words)
         return Summary(
             headline, "", covered, said, verdict=verdict, cards=to_do, denial=_denial(question, table)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -10,12 +11,14 @@ from zoneinfo import ZoneInfo
 from bot import wording
 from bot.app import promises
 from bot.app.access import NotAllowed
+from bot.app.decisions import Decisions
 from bot.app.limits import Limits
+from bot.app.watching import Watching
 from bot.digests import order as orders
 from bot.digests import report as reports
 from bot.digests import scan
-from bot.digests.changes import Snooze
 from bot.digests.digest import Digest
+from bot.digests.finding import Snooze
 from bot.errors import UserError
 from bot.question.tokens import shown
 
@@ -25,11 +28,13 @@ if TYPE_CHECKING:
 
     from bot.app.access import AccessPolicy
     from bot.app.grammar import Grammar
-    from bot.digests.changes import Finding
+    from bot.digests.finding import Finding
     from bot.question.question import Question
     from bot.store.digests import Digests
     from bot.store.run import Run
     from bot.store.runs import Runs
+
+log = logging.getLogger(__name__)
 
 UNDO: Final = timedelta(minutes=10)
 """How long a digest that was removed can be brought back."""
@@ -86,6 +91,10 @@ class DigestOrders:
         self._most = most
         self._limits = limits or Limits()
         self._clock = clock
+        self.decisions = Decisions(digests, clock)
+        """What is decided about findings."""
+        self.watching = Watching(digests.watches, access=access, limits=self._limits, clock=clock)
+        """Which clients are watched."""
 
     # --- orders
 

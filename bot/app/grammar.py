@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING
 
 from bot.accounts import UNNAMED, Accounts
 from bot.errors import UserError
+from bot.question.owners import Owners
 from bot.question.parser import parse
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class Grammar:
     max_days: int
     stores: Collection[str] = ()
     accounts: Accounts = UNNAMED
+    owners: Owners = field(default_factory=Owners)
+    """Who owns what."""
 
     def parse(self, text: str, *, now: datetime, zone: tzinfo) -> Question:
         """The question of `text`; UserError."""
@@ -42,6 +45,7 @@ class Grammar:
             stores=self.stores,
             accounts=self.accounts,
             max_days=self.max_days,
+            owners=self.owners,
         )
 
     def question(self, run: Run) -> Question:

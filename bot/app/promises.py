@@ -1,4 +1,5 @@
-"""Promises: a digest that is due, or a preview of one, as runs that will tell it."""
+"""Promises: what is due (a digest, a preview of one, a look at a client) becomes a run, and the scan that it
+awaits."""
 
 from __future__ import annotations
 
@@ -11,13 +12,14 @@ from typing import TYPE_CHECKING, Final
 from bot.digests import preview as previews
 from bot.digests import scan
 from bot.errors import UserError
-from bot.store.run import DigestTask, PreviewTask, Run, ScanTask, new_id
+from bot.store.run import DigestTask, PreviewTask, Run, ScanTask, WatchTask, new_id
 
 if TYPE_CHECKING:
     from datetime import date, datetime
 
     from bot.app.grammar import Grammar
     from bot.digests.digest import Digest
+    from bot.digests.watch import Watch
     from bot.question.question import Question
     from bot.question.window import Window
     from bot.store.runs import Runs
@@ -54,7 +56,9 @@ def preview(digest: Digest, *, runs: Runs, grammar: Grammar, now: datetime, key:
     return runs.add(_telling(digest, PreviewTask(digest.id, awaits), text, now, key))
 
 
-def _telling(digest: Digest, task: DigestTask | PreviewTask, text: str, now: datetime, key: str) -> Run:
+def _telling(
+    digest: Digest, task: DigestTask | PreviewTask | WatchTask, text: str, now: datetime, key: str
+) -> Run:
     return Run(
         id=new_id(),
         key=key,
@@ -114,3 +118,11 @@ def _scan_of(
     ):
         run = replace(run, key=f"{there.key}+")
     return there
+
+
+def promise_look(watch: Watch, day: date, *, runs: Runs, grammar: Grammar, now: datetime) -> Run:
+    """Have a watch looked at on a local date, of the day before: a run that does, once, and the scan that it
+    awaits, which digests and watches share that ask the same."""
+    asked = watch.as_digest()
+    text, awaits = _asked(asked, scan.windows(asked, day), runs, grammar, now, SCAN_AGE)
+    return runs.add(_telling(asked, WatchTask(watch.id, day, awaits), text, now, f"watch/{watch.id}/{day}"))

@@ -82,7 +82,7 @@ def _words(incomplete: str) -> list[str]:
 
     views = sorted(path.stem for path in SHIPPED.glob("*.sql"))
     windows = ["last", "today", "yesterday", "since", "help"]
-    pairs = [f"{word}=" for word in (*FILTERS, "min", "kx", "sdk", "top", "by")]
+    pairs = [f"{word}=" for word in (*FILTERS, "min", "kx", "sdk", "owner", "top", "by")]
     by = [f"by={view}" for view in views] if incomplete.startswith("by=") else []
     return [word for word in [*windows, *views, *pairs, *by] if word.startswith(incomplete)]
 
@@ -129,7 +129,7 @@ def ask(
         from bot import bootstrap as parts
         from bot.app import answer as answering
         from bot.cli import terminal
-        from bot.question import views
+        from bot.question import ownership, views
         from bot.question.parser import parse
 
         zone, chosen = _zone(), settings.load()
@@ -151,6 +151,7 @@ def ask(
             stores=[store for one in available.values() for store in one.stores],
             accounts=accounts.read(chosen.accounts),
             max_days=chosen.max_window,
+            owners=ownership.load(chosen.owners),
         )
         if fail_on_findings and asked.policy is None:
             raise UserError(
@@ -221,7 +222,7 @@ def _help() -> str:
             "Ask which clients still call AWS with old TLS:",
             *lines,
             f"Words: {' '.join(FILTERS)}, each with = or !=, several values with commas, * for any "
-            "characters; min=1.3, cipher=weak, kx=classical, sdk=eol; by= a view; top=20.",
+            "characters; min=1.3, cipher=weak, kx=classical, sdk=eol; owner= a team; by= a view; top=20.",
             "`tls-audit views` lists the views; `tls-audit ask --help` the options.",
         ]
     )

@@ -6,10 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from bot import accounts, bootstrap
+from bot.digests.report import name
+from bot.digests.routing import FINDINGS_NAMED
 from bot.engines import ENGINES, Check
 from bot.errors import BotError
-from bot.question import views
+from bot.question import ownership, views
 from bot.store.database import Database
+from bot.store.digests import Digests
 from bot.text import literal
 from bot.wording import counted, first_of
 from handlers import connection
@@ -25,7 +28,7 @@ NAMES_SHOWN: Final = 3
 
 def run(settings: Settings) -> Iterator[Check]:
     """Everything the bot needs, one after the other, whatever is wrong with one of them."""
-    parts: list[Callable[[Settings], Iterable[Check]]] = [_slack, _views, _accounts, _database]
+    parts: list[Callable[[Settings], Iterable[Check]]] = [_slack, _views, _accounts, _database, _owners]
     parts += [partial(_engine, name) for name in ENGINES]
     for part in parts:
         try:
@@ -61,6 +64,33 @@ def _database(settings: Settings) -> Iterator[Check]:
     database = Database(settings.database)
     database.close()
     yield Check(f"runs are kept in {database.label}", passed=True)
+
+
+def _owners(settings: Settings) -> Iterator[Check]:
+    if settings.owners is None:
+        return
+    owners = ownership.load(settings.owners)
+    rules, teams = counted(len(owners.rules), "rule"), counted(len(owners.teams), "team")
+    yield Check(f"{rules} for {teams} in {settings.owners}", passed=True)
+    database = Database(settings.database)
+    try:
+        digests = Digests(database)
+        found = {finding.id: finding for one in digests.all() for finding in digests.findings(one.id)}
+    finally:
+        database.close()
+    unknown = [
+        literal(name(each))
+        for each in found.values()
+        if each.resolved is None and owners.of(each.principal, each.client) is None
+    ]
+    if unknown:
+        named = first_of(sorted(set(unknown)), FINDINGS_NAMED)
+        yield Check(
+            f"{counted(len(unknown), 'finding')} of digests without a known owner: {named}",
+            passed=True,
+            mend="Add rows to TLS_AUDIT_OWNERS. `owner=none` asks for what nobody owns.",
+            warns=True,
+        )
 
 
 def _engine(name: str, settings: Settings) -> Iterable[Check]:

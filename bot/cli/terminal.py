@@ -266,7 +266,12 @@ def policies(denial: Denial | None, width: int | None) -> str:
 def _card(made: Card, width: int | None) -> str:
     """A card's lines; a command stays in one, as it is copied."""
     certainty = f"{made.certainty} · {made.page}" if made.page else made.certainty
-    lines = [made.who, made.calls_itself, made.verdicts, made.advice]
+    owner = (
+        ""
+        if made.owner is None
+        else " · ".join(filter(None, (f"Owner: {made.owner.team}", made.owner.runbook)))
+    )
+    lines = [made.who, owner, made.calls_itself, made.verdicts, made.advice]
     told = [wrapped(literal(line), width) for line in lines if line]
     command = [f"    {literal(made.command)}"] if made.command else []
     return "\n".join([*told, *command, wrapped(literal(certainty), width)])

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from bot.app.answer import COVERAGE_ROWS, translate
 from bot.digests import scan
-from bot.digests.changes import Snooze
 from bot.digests.digest import Digest
+from bot.digests.finding import Snooze
 from bot.digests.order import parse
 from bot.engines import Engine
 from bot.question.question import Scope

@@ -76,6 +76,7 @@ def running(
             "data": data,
             "archive": None,
             "logs": "",
+            "owners": None,
             "engine": engines.DEFAULT_ENGINE,
             "database_url": "",
             "users": "",

@@ -4,31 +4,29 @@ A finding is a service, principal and client that called over outdated TLS. Pure
 and what was seen go in; what to tell and what to remember come out. Days are local dates throughout.
 
     (never seen) → open ⇄ quiet → resolved → (back) open …      snoozed: known, until it lapses or doubles
+    accepted: until its date; not applicable: until that is undone. Both also where it is back
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final
 
+from bot.digests.finding import Change, Entry, Finding, Identity, Snooze
 from bot.wording import month_day, number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-Change = Literal["new", "back", "open", "quiet", "known", "resolved"]
-Identity = tuple[str, str, str]
 
 QUIET_DAYS: Final = 3
 """Whole trusted days without a call after which a finding counts as resolved."""
 
-ID_LENGTH: Final = 32
-"""Hex digits of an id: short enough for a button, and long enough that nobody makes two collide."""
 
-_ORDER: Final = ("new", "back", "open", "quiet", "known", "resolved")
+_ORDER: Final = ("new", "back", "open", "quiet", "known", "accepted", "not applicable", "resolved")
 _BY_AGE: Final = ("open", "quiet")
+_MAY_RESOLVE: Final = ("quiet", "known", "accepted", "not applicable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,99 +64,6 @@ class Period:
     def days(self) -> int:
         """How many dates it has."""
         return (self.end - self.start).days
-
-
-@dataclass(frozen=True, slots=True)
-class Snooze:
-    """A finding acknowledged: by whom, why, and until which date, exclusive."""
-
-    by: str
-    why: str
-    until: date
-    calls: int
-    """How many calls it had then: twice as many end it."""
-    days: int = 0
-    """How many days those calls took, so that a Monday's three compare fairly; 0: as many as any period."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What is remembered of a finding."""
-
-    service: str
-    principal: str
-    client: str
-    first: date
-    """Its first call ever."""
-    since: date
-    """The begin of its present spell."""
-    last: date
-    """Its last date with a call."""
-    calls: int
-    """In the latest period that had any."""
-    spells: int
-    """How often it was open, this time included."""
-    resolved: date | None = None
-    snooze: Snooze | None = None
-    """Who knows about it, and until when, which digests call known. Stored as `known`."""
-    was_unnamed: bool = False
-    """Whether it was first remembered without a name, under which it keeps its id."""
-    limited: bool = False
-    """Whether all calls of the latest period that had any went to endpoints that offer no more."""
-    began_before: bool = False
-    """Whether it may have begun before `since`, as it was there when its digest began to look."""
-
-    @property
-    def identity(self) -> Identity:
-        """What makes it the same finding."""
-        return (self.service, self.principal, self.client)
-
-    @property
-    def id(self) -> str:
-        """A short name for it, the same for ever."""
-        digest = hashlib.sha256()
-        for part in (self.service, "" if self.was_unnamed else self.principal, self.client):
-            # strangers choose these names, and UTF-8 refuses half a surrogate pair without surrogatepass
-            data = part.encode("utf-8", "surrogatepass")
-            digest.update(len(data).to_bytes(8, "big") + data)
-        return digest.hexdigest()[:ID_LENGTH]
-
-
-def to_builtins(finding: Finding) -> dict[str, Any]:
-    """The finding as its JSON has it, in databases since version 2: a snooze is stored as `known`."""
-    import msgspec
-
-    fields: dict[str, Any] = msgspec.to_builtins(finding)
-    fields["known"] = fields.pop("snooze")
-    for flag in ("was_unnamed", "limited", "began_before"):
-        if not fields[flag]:
-            del fields[flag]
-    return fields
-
-
-def from_builtins(fields: dict[str, Any]) -> Finding:
-    """The finding of which `to_builtins` made `fields`."""
-    import msgspec
-
-    return msgspec.convert({**fields, "snooze": fields.get("known")}, Finding)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A finding as one digest tells it; `finding` is as it is after the period."""
-
-    change: Change
-    finding: Finding
-    calls: int
-    """In this period."""
-    before: int
-    """In the period before, as far as known."""
-    day: int
-    """Which day it is open, from 1."""
-    note: str
-    """More of it in words; empty for one that is open or quiet as it was before."""
-    moved: bool = False
-    """Whether it went into, or out of, the group of those whose endpoint offers no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +115,7 @@ def compare(
         finding, change, note = _changed(was, rows)
         if earlier is not None and long_ago is not None and change == "new":
             finding = _dated(finding, long_ago.get(identity), earlier.read_from)
-        if may_resolve and change in ("quiet", "known") and not rows.current:
+        if may_resolve and change in _MAY_RESOLVE and not rows.current:
             silent = sum(finding.last < day < period.end for day in believed)
             if silent >= quiet_days:
                 finding, change = replace(finding, resolved=period.end), "resolved"
@@ -247,6 +152,8 @@ def _named(remembered: Iterable[Finding], rows: Iterable[Seen]) -> dict[Identity
                 since=older[1],
                 snooze=now.snooze or was.snooze,
                 began_before=now.began_before or was.began_before,
+                decision=now.decision or was.decision,
+                assignment=now.assignment or was.assignment,
             )
         named.add(unnamed)
     return {identity: finding for identity, finding in by_identity.items() if identity not in named}
@@ -292,12 +199,18 @@ def _changed(finding: Finding | None, rows: _Rows) -> tuple[Finding, Change | No
     if finding.resolved is not None:
         return _maybe_back(finding, finding.resolved, rows)
     finding = _moved(finding, rows)
+    still: Change = "open" if rows.current else "quiet"
+    if finding.decision is not None:
+        words = finding.decision.words(rows.period.end)
+        if finding.decision.holds(rows.period.end):
+            return finding, finding.decision.kind, words
+        return replace(finding, decision=None), still, f"was {words}"
     if finding.snooze is not None:
         ended = _why_over(finding.snooze, rows)
         if not ended:
             return finding, "known", _snooze_words(finding.snooze, rows.period)
-        return replace(finding, snooze=None), "open" if rows.current else "quiet", ended
-    return finding, "open" if rows.current else "quiet", ""
+        return replace(finding, snooze=None), still, ended
+    return finding, still, ""
 
 
 def _dated(finding: Finding, seen: Seen | None, read_from: date | None) -> Finding:
@@ -335,14 +248,25 @@ def _is_limited(seen: Seen) -> bool:
 def _maybe_back(finding: Finding, resolved: date, rows: _Rows) -> tuple[Finding, Change | None, str]:
     # a row whose last call was known already belongs to the spell that ended, and was only asked again
     fresh = [row for row in rows.all if row.last > finding.last]
+    decision = finding.decision
+    held = decision if decision is not None and decision.holds(rows.period.end) else None
     if not fresh:
-        return finding, None, ""
+        return replace(finding, decision=held), None, ""
     since = min(row.first if row.first > finding.last else row.last for row in fresh)
     spells = finding.spells + 1
     finding = replace(
-        _moved(finding, rows), since=since, spells=spells, resolved=None, snooze=None, began_before=False
+        _moved(finding, rows),
+        since=since,
+        spells=spells,
+        resolved=None,
+        snooze=None,
+        decision=held,
+        began_before=False,
     )
+    if held is not None:
+        return finding, held.kind, held.words(rows.period.end)
     notes = [f"was resolved on {month_day(resolved, rows.period.end)}", rows.late_note]
+    notes += [f"was {decision.words(rows.period.end)}"] if decision is not None else []
     return finding, "back", "; ".join(filter(None, notes))
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from bot.digests.changes import Finding
     from bot.digests.digest import Digest
+    from bot.digests.finding import Finding
     from bot.digests.scan import Scan
 
 LENGTH: Final = timedelta(hours=24)

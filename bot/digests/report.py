@@ -1,4 +1,4 @@
-"""What a digest says: the frozen record of one digest, and its words, table and graph.
+"""What a digest says: the frozen record of one digest, and its words.
 
 Words are for people and name no chat: whoever shows them escapes them and makes strangers' text literal.
 """
@@ -13,32 +13,21 @@ from typing import TYPE_CHECKING, Final
 from bot.answers import belief
 from bot.answers.belief import Belief
 from bot.answers.coverage import Coverage
-from bot.digests import changes
-from bot.digests.changes import Entry, Period  # noqa: TC001 - msgspec reads Report's types
+from bot.digests.changes import Period  # noqa: TC001 - msgspec reads Report's types
+from bot.digests.finding import (
+    Entry,
+    from_builtins,
+    to_builtins,
+)
 from bot.digests.jump import Jump  # noqa: TC001 - likewise
 from bot.event_schema import AGENT
-from bot.table import Column, Table
-from bot.wording import WEEKDAYS, counted, month_day, number, short_service, span, weekday_date
+from bot.wording import WEEKDAYS, counted, first_of, number, short_service, span, weekday_date
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from bot.digests.changes import Change, Finding
-    from bot.table import Row
+    from bot.digests.finding import Change, Finding
 
-FINDING_COLUMNS: Final = (
-    Column("state", "TEXT"),
-    Column("eventSource", "TEXT"),
-    Column("principal", "TEXT"),
-    Column("userAgent", "TEXT"),
-    Column("numOutdatedTlsCalls", "INTEGER"),
-    Column("numCallsBefore", "INTEGER"),
-    Column("since", "DATE"),
-    Column("openDays", "INTEGER"),
-    Column("note", "TEXT"),
-)
-"""The table of findings; `since` is a date where the digest's people live, the first of its spell, and empty
-where that is not known: then the note says before which date it began, and `openDays` is the least."""
 
 WEEKDAY_ALONE: Final = timedelta(days=6)
 """How long ago a day may be to be called by its weekday alone; the seventh has the name of today."""
@@ -106,6 +95,10 @@ class Report:
     """How far its calls are from the digest's past, where that is far."""
     is_preview: bool = False
     """Whether it is what the last 24 hours would say, and no digest."""
+    has_owners: bool = False
+    """Whether it was known who owns what: then its entries say so."""
+    moved: tuple[str, ...] = ()
+    """What another owner's digest tells from now on, in names: a finding that was this one's."""
 
 
 def to_json(report: Report) -> str:
@@ -114,7 +107,7 @@ def to_json(report: Report) -> str:
 
     fields = msgspec.to_builtins(report)
     for written, entry in zip(fields["entries"], report.entries, strict=True):
-        written["finding"] = changes.to_builtins(entry.finding)
+        written["finding"] = to_builtins(entry.finding)
     # json writes the halves of surrogate pairs that strangers may send; msgspec.json refuses them
     return json.dumps(fields)
 
@@ -125,15 +118,18 @@ def from_json(text: str) -> Report:
 
     fields = json.loads(text)
     for entry in fields["entries"]:
-        entry["finding"] = msgspec.to_builtins(changes.from_builtins(entry["finding"]))
+        entry["finding"] = msgspec.to_builtins(from_builtins(entry["finding"]))
     return msgspec.convert(fields, Report)
 
 
 def is_news(report: Report) -> bool:
     """Whether someone is to be mentioned: something is new, back or no longer known."""
-    return not (report.is_baseline or report.is_preview) and any(
-        entry.change in ("new", "back") or _snooze_ended(entry) for entry in report.entries
-    )
+    return not (report.is_baseline or report.is_preview) and any(map(is_newsworthy, report.entries))
+
+
+def is_newsworthy(entry: Entry) -> bool:
+    """Whether it is new, back or no longer known."""
+    return entry.change in ("new", "back") or _snooze_ended(entry)
 
 
 def _snooze_ended(entry: Entry) -> bool:
@@ -213,6 +209,8 @@ def _counts(report: Report) -> str:
         (again, "no longer known"),
         (len(ages), f"still open{age}"),
         (how_many("known"), "known"),
+        (how_many("accepted"), "accepted"),
+        (how_many("not applicable"), "not applicable"),
         (how_many("resolved"), "resolved"),
     )
     return ", ".join(f"{number(count)} {words}" for count, words in parts if count)
@@ -228,9 +226,14 @@ def _age(report: Report, days: int) -> str:
 def _names(report: Report, change: Change) -> str:
     """ " (export → s3, backup → kms and 3 more)": who calls what; nothing where nobody does."""
     findings = [entry.finding for entry in report.entries if entry.change == change]
-    names = list(dict.fromkeys(f"{_who(each)} → {short_service(each.service)}" for each in findings))
+    names = list(dict.fromkeys(map(name, findings)))
     more = f" and {number(len(names) - NEW_NAMED)} more" if len(names) > NEW_NAMED else ""
     return f" ({', '.join(names[:NEW_NAMED])}{more})" if names else ""
+
+
+def name(finding: Finding) -> str:
+    """Who calls what: `nightly-export → s3`."""
+    return f"{_who(finding)} → {short_service(finding.service)}"
 
 
 def _who(finding: Finding) -> str:
@@ -277,6 +280,11 @@ def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:
     if report.late > 0:
         more = counted(report.late, "more call")
         sentences.append(f"{more} for {_before_words(report, today)} arrived since.")
+    if report.moved:
+        findings = counted(len(report.moved), "finding")
+        whose = "is another owner's" if len(report.moved) == 1 else "are other owners'"
+        names = first_of(report.moved, NEW_NAMED)
+        sentences.append(f"{findings} {whose} now, and told here no more: {names}.")
     return (*sentences, *report.doubts)
 
 
@@ -339,82 +347,3 @@ def _newest(report: Report, local: datetime, today: date) -> str:
     if report.period.days == 1 and local.date() == report.period.start and not report.is_preview:
         return f"{local:%H:%M}"
     return f"{'today' if local.date() == today else weekday_date(local, today)} {local:%H:%M}"
-
-
-# --- table and graph
-
-
-def table(report: Report) -> Table:
-    """The findings in the order they are told, one a row, under `FINDING_COLUMNS`.
-
-    What CloudTrail lacks is None.
-    """
-    return Table(FINDING_COLUMNS, [[_row(report, entry) for entry in report.entries]])
-
-
-def _row(report: Report, entry: Entry) -> Row:
-    finding = entry.finding
-    silent = ""
-    if entry.calls == 0 and entry.change not in ("new", "back"):
-        silent = f"no call since {weekday_date(finding.last, report.period.end)}"
-    begin = ""
-    if finding.began_before and entry.change != "resolved":
-        begin = f"since before {month_day(finding.since + timedelta(days=1), report.period.end)}"
-    return (
-        entry.change,
-        finding.service or None,
-        finding.principal or None,
-        finding.client or None,
-        entry.calls,
-        entry.before,
-        None if finding.began_before else finding.since,
-        entry.day,
-        "; ".join(filter(None, (begin, entry.note, _group(entry), silent))) or None,
-    )
-
-
-def _group(entry: Entry) -> str:
-    """Whether its endpoint is to blame, and whether that is new: a finding that moves is not resolved."""
-    if entry.finding.limited:
-        return "moved: now its endpoint offers no more" if entry.moved else "its endpoint offers no more"
-    return "moved: not only its endpoint any more" if entry.moved else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One line of a graph."""
-
-    name: str
-    values: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """A line chart; each series has a value for each label."""
-
-    title: str
-    labels: tuple[str, ...]
-    series: tuple[Series, ...]
-
-
-def chart(report: Report) -> Graph:
-    """Calls a day; of a weekly digest calls and open findings a week. Oldest first, empty without history."""
-    points = report.history
-    if report.is_weekly:
-        calls = Series("Calls", tuple(point.calls for point in points))
-        still = Series("Open findings", tuple(point.open for point in points))
-        return Graph("Calls and open findings per week", tuple(map(_week_label, points)), (calls, still))
-    daily = tuple(round(point.calls / max(1, (point.end - point.start).days)) for point in points)
-    return Graph("Calls per day", tuple(map(_day_label, points)), (Series("Calls", daily),))
-
-
-def _week_label(point: Point) -> str:
-    return month_day(point.start, point.start)
-
-
-def _day_label(point: Point) -> str:
-    last = point.end - timedelta(days=1)
-    if last <= point.start:
-        return _week_label(point)
-    start = f"{point.start.day}" if point.start.month == last.month else _week_label(point)
-    return f"{start}–{month_day(last, last)}"

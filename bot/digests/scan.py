@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, cast
 from zoneinfo import ZoneInfo
 
 from bot.answers import belief, coverage
-from bot.digests.changes import Earlier, Entry, Period, Seen, compare, place
+from bot.digests.changes import Earlier, Period, Seen, compare, place
 from bot.digests.jump import jump
 from bot.digests.report import Point, Report
 from bot.question import select
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import date, tzinfo
 
-    from bot.digests.changes import Finding
     from bot.digests.digest import Digest
+    from bot.digests.finding import Entry, Finding
     from bot.engines import Sources
     from bot.question.question import Question
     from bot.question.views import View

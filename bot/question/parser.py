@@ -19,6 +19,7 @@ from bot.errors import Unsure, UserError
 from bot.question import filters, window
 from bot.question.filters import FILTERS, BadValue, Filter
 from bot.question.moments import LEADING, NoWindow
+from bot.question.owners import UNOWNED, Owners
 from bot.question.question import KEY_EXCHANGES, SDKS, Policy, Question, chosen, default_floor
 from bot.question.slips import Mender, Mistake, account_of, nearest, one_of
 from bot.question.tokens import Token, literal, quoted, shown, tidied, tokens
@@ -52,6 +53,7 @@ def parse(
     stores: Collection[str] = (),
     accounts: Accounts = UNNAMED,
     max_days: int = 366,
+    owners: Owners = Owners(),  # noqa: B008 - it is frozen
 ) -> Question:
     """The question that `text` asks at `now`, aware, by someone in `zone`. Raises UserError only.
 
@@ -64,7 +66,7 @@ def parse(
         )
     if any("\ud800" <= c <= "\udfff" for c in text):
         raise UserError(f"`{shown(text)}` is not text: half a character is missing.", "Type it again.")
-    askable = _Askable(now, zone, views, engines, stores, accounts, max_days)
+    askable = _Askable(now, zone, views, engines, stores, accounts, max_days, owners)
     text = tidied(text)
     try:
         question = _QuestionParser(text, askable).question()
@@ -97,6 +99,7 @@ class _Askable(NamedTuple):
     stores: Collection[str]
     accounts: Accounts
     max_days: int
+    owners: Owners
 
 
 def _readings(text: str, askable: _Askable) -> tuple[tuple[str, ...], str]:
@@ -228,6 +231,8 @@ class _QuestionParser:
     def _example(self, word: str) -> str:
         if word == "engine":
             return next(iter(self._askable.engines), SINGLE[word])
+        if word == "owner":
+            return next(iter(self._askable.owners.teams), SINGLE[word])
         return FILTERS[word].example if word in FILTERS else SINGLE[word]
 
     def _take_once(self, word: str, value: str) -> None:
@@ -258,6 +263,11 @@ class _QuestionParser:
                 raise BadValue(f"No store `{shown(value)}`: no stores are configured", hint=hint)
             case "store":
                 return one_of(self._askable.stores, value, "store")
+            case "owner" if not self._askable.owners.rules:
+                hint = "`TLS_AUDIT_OWNERS` names the file that says who owns what."
+                raise BadValue(f"No owner `{shown(value)}`: no owners are configured", hint=hint)
+            case "owner":
+                return one_of((*self._askable.owners.teams, UNOWNED), value, "owner")
             case "engine":
                 return one_of(self._askable.engines, value, "engine")
             case _:
@@ -308,6 +318,8 @@ class _QuestionParser:
             private="private" in self._once,
             on=self._askable.now.astimezone(UTC).date(),
             accounts=self._askable.accounts,
+            owner=self._once.get("owner"),
+            owners=self._askable.owners,
         )
 
     def _policy(self, view: View) -> Policy | None:

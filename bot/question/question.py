@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeVar
 from bot.accounts import UNNAMED, Accounts
 from bot.errors import UserError
 from bot.question.filters import FILTERS, Filter, listed
+from bot.question.owners import UNOWNED, Owners
 from bot.question.tokens import literal, quoted, shown, tokens
 from bot.wording import number
 
@@ -95,6 +96,8 @@ class Scope:
     """None: calls of every kind."""
     store: str | None = None
     engine: str | None = None
+    owner: str | None = None
+    """The team whose calls it counts, or `UNOWNED`; None: everybody's."""
 
     @classmethod
     def read(cls, text: str) -> Scope:
@@ -104,7 +107,7 @@ class Scope:
         """
         filters = []
         policy = Policy(min_tls=None)
-        names: dict[str, str | None] = {"store": None, "engine": None}
+        names: dict[str, str | None] = {"store": None, "engine": None, "owner": None}
         for token in tokens(text):
             values = tuple(value for each in token.values if (value := literal(each.raw)))
             if (token.text, values) == ("cipher", ("weak",)):
@@ -132,12 +135,21 @@ class Scope:
                 for negated in (False, True)
             )
             policy = replace(policy, min_tls=default_floor(asked, excluded, policy.sdk))
-        return cls(tuple(filters), policy, names["store"], names["engine"])
+        return cls(tuple(filters), policy, names["store"], names["engine"], names["owner"])
 
     def asked(self, view: View, window: Window, on: date) -> Question:
         """The question of this scope that `view` shows over `window`, asked on that day."""
         return Question(
-            view, window, self.filters, self.policy, None, self.store, self.engine, private=False, on=on
+            view,
+            window,
+            self.filters,
+            self.policy,
+            None,
+            self.store,
+            self.engine,
+            private=False,
+            on=on,
+            owner=self.owner,
         )
 
     def __str__(self) -> str:
@@ -147,7 +159,7 @@ class Scope:
         """
         places = [
             f"{word}={quoted(name)}"
-            for word, name in (("store", self.store), ("engine", self.engine))
+            for word, name in (("owner", self.owner), ("store", self.store), ("engine", self.engine))
             if name is not None
         ]
         policy = [str(self.policy)] if self.policy else []
@@ -173,6 +185,10 @@ class Question:
     """The words of the grammar that it was put into, where it was asked in plain ones."""
     accounts: Accounts = field(default=UNNAMED, compare=False)
     """What its words call accounts."""
+    owner: str | None = None
+    """The team whose calls are asked for, or `UNOWNED`; None: everybody's."""
+    owners: Owners = field(default=Owners(), compare=False)
+    """Who owns what, when it is asked."""
 
     def words(self) -> str:
         """The question without its window: `calls over TLS older than 1.2 to s3, by client`."""
@@ -187,12 +203,14 @@ class Question:
         words += [
             f.words(self.accounts) for f in self.filters if f.word != "version" or f.negated or not leading
         ]
+        if self.owner is not None:
+            words.append("that nobody owns" if self.owner == UNOWNED else f"of {shown(self.owner)}")
         return " ".join(words)
 
     @property
     def scope(self) -> Scope:
         """What it counts, without the view and the window."""
-        return Scope(self.filters, self.policy, self.store, self.engine)
+        return Scope(self.filters, self.policy, self.store, self.engine, self.owner)
 
     def __str__(self) -> str:
         """Text that `parse` reads back as an equal question, whenever and in whatever zone."""

@@ -17,6 +17,7 @@ from bot.clients.likes import as_regex
 from bot.event_schema import ROLE, VERSIONS
 from bot.question import blanks
 from bot.question.filters import FILTERS, STAR, Match, is_pattern, spelled
+from bot.question.owners import UNOWNED, Owner, merged
 from bot.question.views import conjuncts, forget_lines
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from bot.clients.endpoint import Limit
     from bot.question.filters import Filter
+    from bot.question.owners import Owners, Rule
     from bot.question.question import KeyExchange, Policy, Question
     from bot.question.views import View
 
@@ -45,6 +47,8 @@ def build(question: Question, *, cap: int) -> exp.Select:
         select.set("from_", exp.From(this=exp.Table(this=exp.to_identifier(question.store, quoted=True))))
     _fill(select, question)
     narrow(select, *(_predicate(filter_) for filter_ in question.filters))
+    if question.owner is not None:
+        narrow(select, _owned(question.owners, question.owner))
     if question.top is not None and view.top:
         most_first = exp.Ordered(this=exp.column(view.top), desc=True)
         order = select.args.get("order")
@@ -62,7 +66,7 @@ def shape(question: Question) -> Hashable:
         for each in question.filters
     )
     ordered = question.top is not None and bool(question.view.top)
-    return question.view, question.policy, question.store, ordered, filters
+    return question.view, question.policy, question.store, ordered, filters, question.owner
 
 
 def _is_spelled(filter_: Filter) -> bool:
@@ -324,3 +328,40 @@ def _like(subject: exp.Expr, pattern: str) -> exp.Expr:
     text = "*".join(part.replace("*", "%") for part in text.split(STAR))
     like = exp.Like(this=subject.copy(), expression=exp.Literal.string(text))
     return exp.Escape(this=like, expression=exp.Literal.string("\\")) if "\\" in text else like
+
+
+# --- the owner
+
+
+_THEIRS, _OTHERS = "theirs", "others"
+
+
+def _owned(owners: Owners, team: str) -> exp.Expr:
+    """True for the calls that are a team's, or nobody's: of the rules, the first that fits decides."""
+    case = exp.Case()
+    # the rules of others are one to it; what comes after its own last rule decides nothing
+    theirs = [at for at, rule in enumerate(owners.rules) if rule.owner.team == team]
+    looked_at = owners.rules if team == UNOWNED else owners.rules[: max(theirs, default=-1) + 1]
+    named = (replace(rule, owner=Owner(_whose(rule, team))) for rule in looked_at)
+    for rule in merged(named):
+        case = case.when(_fits(rule), exp.Literal.string(rule.owner.team), copy=False)
+    last = exp.Literal.string(_THEIRS if team == UNOWNED else _OTHERS)
+    decided = case.else_(last, copy=False) if looked_at else last
+    return exp.EQ(this=decided, expression=exp.Literal.string(_THEIRS))
+
+
+def _whose(rule: Rule, team: str) -> str:
+    return _THEIRS if rule.owner.team == team else _OTHERS
+
+
+def _fits(rule: Rule) -> exp.Expr:
+    """When a call fits a rule, as `Rule.fits` says; never NULL."""
+    said: list[exp.Expr] = []
+    if rule.principals:
+        whole = exp.Literal.string(rf"(?s)\A(?:{rule.principals})\z")
+        said.append(exp.RegexpLike(this=blanks.role(), expression=whole))
+    if rule.apps:
+        agent = exp.Coalesce(this=exp.column("userAgent"), expressions=[exp.Literal.string("")])
+        apps = (_like(exp.Lower(this=agent), f"*{app}*") for app in rule.apps)
+        said.append(exp.paren(exp.or_(*apps, copy=False), copy=False))
+    return exp.and_(*said, copy=False) if said else exp.true()

@@ -15,6 +15,7 @@ SINGLE: Final[Mapping[str, str]] = {
     "sdk": "eol",
     "by": "clients",
     "top": "10",
+    "owner": "payments",
     "store": "prod",
     "engine": "…",
 }

@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from bot.digests import changes
 from bot.digests import report as reports
 from bot.digests.digest import Digest
+from bot.digests.finding import from_builtins, to_builtins
 from bot.digests.order import parse as parse_order
 from bot.digests.report import Point, Report
 from bot.question.question import Scope
 from bot.store import schema
+from bot.store.watches import Watches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from bot.digests.changes import Finding, Snooze
+    from bot.digests.finding import Finding, Snooze
     from bot.store.database import Database
 
 
@@ -36,6 +37,8 @@ class Digests:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.watches = Watches(database)
+        """The clients that are watched."""
 
     # --- the digests
 
@@ -238,6 +241,10 @@ class Digests:
 
     def acknowledge(self, number: int, finding_id: str, snooze: Snooze | None) -> Finding | None:
         """Make a finding known, or not known any more; None where it is gone."""
+        return self.revise(number, finding_id, lambda finding: replace(finding, snooze=snooze))
+
+    def revise(self, number: int, finding_id: str, change: Callable[[Finding], Finding]) -> Finding | None:
+        """Keep a finding as `change` makes it of what it is now; None where it is gone."""
         this = sa.and_(_findings.c.digest == number, _findings.c.id == finding_id)
         with self._database.write() as connection:
             body = connection.execute(
@@ -245,15 +252,16 @@ class Digests:
             ).scalar_one_or_none()
             if body is None:
                 return None
-            finding = replace(_finding(body), snooze=snooze)
+            finding = change(_finding(body))
             connection.execute(sa.update(_findings).where(this).values(_row(number, finding)))
             return finding
 
     def forget(self, before: date) -> None:
-        """Keep nothing older: neither reports, nor findings that were last seen then."""
+        """Keep nothing older: neither reports, nor findings that were last seen then and are not decided."""
         with self._database.write() as connection:
             connection.execute(sa.delete(_periods).where(_periods.c.end < before.isoformat()))
-            connection.execute(sa.delete(_findings).where(_findings.c.last < before.isoformat()))
+            old = sa.and_(_findings.c.last < before.isoformat(), sa.not_(_findings.c.decided))
+            connection.execute(sa.delete(_findings).where(old))
 
 
 def _is_period(number: int, start: date, end: date) -> sa.ColumnElement[bool]:
@@ -301,12 +309,13 @@ def _row(number: int, finding: Finding) -> dict[str, Any]:
         "digest": number,
         "id": finding.id,
         "last": finding.last.isoformat(),
-        "body": json.dumps(changes.to_builtins(finding)),
+        "decided": finding.decision is not None,
+        "body": json.dumps(to_builtins(finding)),
     }
 
 
 def _finding(body: str) -> Finding:
-    return changes.from_builtins(json.loads(body))
+    return from_builtins(json.loads(body))
 
 
 def _point(found: sa.Row[Any]) -> Point:

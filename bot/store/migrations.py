@@ -233,6 +233,36 @@ def _date_baselines(connection: sa.Connection) -> None:
         connection.execute(mark, rows[at : at + BATCH])
 
 
+# --- version 8
+
+_version_8 = sa.MetaData()
+sa.Table(
+    "watches",
+    _version_8,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("owner", sa.String, nullable=False),
+    sa.Column("channel", sa.String, nullable=False),
+    sa.Column("thread", sa.String),
+    sa.Column("zone", sa.String, nullable=False),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("due", sa.Float),
+    sa.Column("begun", sa.String, nullable=False),
+    sa.Index("watches_by_due", "due"),
+    sqlite_autoincrement=True,
+)
+
+
+def _add_decisions(connection: sa.Connection) -> None:
+    """Version 8: findings that were decided about are kept; and clients are watched, by runs of their own.
+
+    What was decided, and who a finding is assigned to, stand in its JSON: a bot of version 7 would drop them.
+    """
+    connection.exec_driver_sql("ALTER TABLE findings ADD COLUMN decided BOOLEAN NOT NULL DEFAULT false")
+    connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN watch INTEGER")
+    _version_8.create_all(connection)
+
+
 _MIGRATIONS: Final[Sequence[Callable[[sa.Connection], None]]] = (
     _add_digests,
     _type_runs,
@@ -240,6 +270,7 @@ _MIGRATIONS: Final[Sequence[Callable[[sa.Connection], None]]] = (
     _add_kept_words,
     _add_removal,
     _date_baselines,
+    _add_decisions,
 )
 """What leads from each version to the next, beginning at version 1: the first, which did not say so."""
 

@@ -138,8 +138,7 @@ def _held() -> sa.Subquery:
 
 
 def _room(limits: Limits) -> sa.ColumnElement[bool]:
-    """Whether the engine of a run has room for one more of its user's; the posting of a digest needs no
-    engine."""
+    """Whether the engine of a run has room for one more of its user's; what awaits a scan needs no engine."""
     other = _runs.alias()
     running = sa.select(sa.func.count()).where(other.c.engine == _runs.c.engine, other.c.state == "running")
     busy = running.scalar_subquery()

@@ -96,7 +96,19 @@ class PreviewTask:
     """As a digest's."""
 
 
-Task = QuestionTask | ScanTask | DigestTask | PreviewTask
+@dataclass(frozen=True, slots=True)
+class WatchTask:
+    """To look at one client from the scan that it awaits, and to tell where its watch ends with that."""
+
+    kind: ClassVar[Kind] = "watch"
+    watch: int
+    day: date
+    """The local date on which it is due; the day before is looked at."""
+    awaits: str | None = None
+    """The scan, which has to end first; None where its question means nothing any more."""
+
+
+Task = QuestionTask | ScanTask | DigestTask | PreviewTask | WatchTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +201,7 @@ def to_columns(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _task_columns(task: Task) -> dict[str, Any]:
     columns = {**_NO_TASK, "kind": task.kind} | {each.name: getattr(task, each.name) for each in fields(task)}
-    if isinstance(task, DigestTask):
+    if isinstance(task, (DigestTask, WatchTask)):
         columns["day"] = task.day.isoformat()
     return columns
 
@@ -200,6 +212,7 @@ _NO_TASK: Final = {
     "previous": None,
     "looks_back": False,
     "digest": None,
+    "watch": None,
     "day": None,
     "awaits": None,
     "at_once": False,
@@ -224,6 +237,8 @@ def _read_task(columns: Mapping[str, Any]) -> Task:
     if columns["kind"] == PreviewTask.kind:
         return PreviewTask(columns["digest"], columns["awaits"])
     day = date.fromisoformat(columns["day"])
+    if columns["kind"] == WatchTask.kind:
+        return WatchTask(columns["watch"], day, columns["awaits"])
     return DigestTask(columns["digest"], day, columns["awaits"], columns["at_once"])
 
 

@@ -9,12 +9,13 @@ import sqlalchemy as sa
 
 State = Literal["queued", "running", "posting", "done", "failed", "cancelled"]
 
-Kind = Literal["question", "scan", "digest", "preview"]
-"""What someone asked; what is asked for digests, by nobody; the posting of one digest, and of a preview."""
+Kind = Literal["question", "scan", "digest", "preview", "watch"]
+"""What someone asked; what is asked for digests, by nobody; the posting of a digest, or of a preview; a look
+at whether a client that is watched is quiet."""
 
 ENDED: Final = ("done", "failed", "cancelled")
 AT_WORK: Final = ("running", "posting")
-TOLD: Final = ("digest", "preview")
+TOLD: Final = ("digest", "preview", "watch")
 """Kinds of runs that ask no engine: they post what another run has found."""
 
 metadata = sa.MetaData()
@@ -63,6 +64,7 @@ runs = sa.Table(
     sa.Column("kind", sa.String, nullable=False, server_default="question"),
     sa.Column("awaits", sa.String),
     sa.Column("digest", sa.Integer),
+    sa.Column("watch", sa.Integer),
     sa.Column("day", sa.String),
     sa.Column("view", sa.String),
     sa.Column("previous", sa.String),
@@ -124,8 +126,28 @@ findings = sa.Table(
     sa.Column("id", sa.String, primary_key=True),
     sa.Column("last", sa.String, nullable=False),
     sa.Column("body", Words, nullable=False),
+    sa.Column("decided", sa.Boolean, nullable=False, server_default=sa.false()),
 )
-"""What each digest remembers of its findings: JSON, and the local date of the last call."""
+"""What each digest remembers of its findings: JSON, the local date of the last call, and whether they were
+decided about, and are kept however old they are."""
+
+watches = sa.Table(
+    "watches",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("owner", sa.String, nullable=False),
+    sa.Column("channel", sa.String, nullable=False),
+    sa.Column("thread", sa.String),
+    sa.Column("zone", sa.String, nullable=False),
+    sa.Column("question", Words, nullable=False),
+    sa.Column("body", Words, nullable=False),
+    sa.Column("due", Moment),
+    sa.Column("begun", sa.String, nullable=False),
+    sa.Index("watches_by_due", "due"),
+    # as for digests: runs name them by number
+    sqlite_autoincrement=True,
+)
+"""What is asked daily until it is quiet: whom, and what each day had; JSON. Without `due`, it has ended."""
 
 periods = sa.Table(
     "periods",

@@ -27,6 +27,7 @@ PUBLIC_KINDS: Final[Mapping[Kind, str]] = {
     "scan": "reading",
     "digest": "digest",
     "preview": "digest",
+    "watch": "watch",
 }
 """What a kind of run is called in metrics and in these lines, which dashboards and alerts are built on."""
 

@@ -17,7 +17,7 @@ from bot.errors import (
     UserError,
 )
 from bot.secrets import Secrets
-from bot.store.run import DigestTask, PreviewTask, QuestionTask, ScanTask
+from bot.store.run import DigestTask, PreviewTask, QuestionTask, ScanTask, WatchTask
 from bot.store.runs import ATTEMPTS
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bot.worker.kinds.preview import PreviewCarrier
     from bot.worker.kinds.question import QuestionCarrier
     from bot.worker.kinds.scan import ScanCarrier
+    from bot.worker.kinds.watch import WatchCarrier
     from bot.worker.lease import Lease
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Carrier:
         scans: ScanCarrier,
         digests: DigestCarrier,
         previews: PreviewCarrier,
+        watches: WatchCarrier,
         inquiry: Inquiry,
         grammar: Grammar,
     ) -> None:
@@ -52,6 +54,7 @@ class Carrier:
         self._scans = scans
         self._digests = digests
         self._previews = previews
+        self._watches = watches
         self._inquiry = inquiry
         self._grammar = grammar
 
@@ -97,6 +100,8 @@ class Carrier:
                 self._digests.carry(lease, task)
             case PreviewTask() as task:
                 self._previews.carry(lease, task)
+            case WatchTask() as task:
+                self._watches.carry(lease, task)
 
     def _fail(self, lease: Lease, error: BotError) -> None:
         """Tell whoever waits for a run; of a scan, the digests that await it do."""
@@ -107,6 +112,8 @@ class Carrier:
                 self._digests.fail(lease, task, error)
             case PreviewTask() as task:
                 self._previews.fail(lease, task, error)
+            case WatchTask() as task:
+                self._watches.fail(lease, task, error)
 
     def _stop(self, lease: Lease) -> None:
         """Have the engine stop what an earlier owner of a cancelled run left there."""

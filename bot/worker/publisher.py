@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bot.answers.summary import Summary
     from bot.digests.digest import Digest
     from bot.digests.report import Report
+    from bot.digests.watch import Watch
     from bot.errors import BotError
     from bot.question.question import Question
     from bot.store.run import Receipt, Run
@@ -97,6 +98,9 @@ class Publisher(Protocol):
         Cancelled says that a question is not wanted any more. A question that means nothing any more is None.
         A digest that is tried again is not `final`; its last word is, and is a part of another name.
         """
+
+    def watched(self, delivery: Delivery, watch: Watch, words: str) -> Iterable[Part]:
+        """Say in the thread of a watch how it has ended: `words` are for people."""
 
     def tell(self, delivery: Delivery, user: str, error: BotError) -> Iterable[Part]:
         """Say to one person alone what cannot be said where it was to be."""

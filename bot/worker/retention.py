@@ -73,4 +73,5 @@ class Retention:
                     return
                 self._runs.forget(run)
         self._digests.forget(before.date())
+        self._digests.watches.forget(before.date())
         self._digests.forget_aside(self._clock() - UNDO)

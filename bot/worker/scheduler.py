@@ -1,10 +1,10 @@
-"""Digests by their schedules: what is due becomes a run."""
+"""Digests and watches by their schedules: what is due becomes a run."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.app.promises import promise
+from bot.app.promises import promise, promise_look
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class DigestScheduler:
-    """Has digests posted. Any number of replicas may do so: what falls due is a run of one key."""
+    """Has digests posted, and watches looked at. Any number of replicas may do so: what falls due is a run of
+    one key."""
 
     def __init__(
         self,
@@ -51,3 +52,9 @@ class DigestScheduler:
             )
             self._wake()
             self._digests.reschedule(digest, now)
+        watches = self._digests.watches
+        for watch in watches.due(now):
+            # of days that nobody was there for, the latest: the others had no look, and are not believed
+            promise_look(watch, watch.schedule.latest(now), runs=self._runs, grammar=self._grammar, now=now)
+            self._wake()
+            watches.reschedule(watch, watch.schedule.following(now))

@@ -15,7 +15,7 @@ from bot.question import trail
 from bot.text import literal
 from bot.wording import utc
 from handlers.blockkit import values
-from handlers.blockkit.values import AsView, OfRun
+from handlers.blockkit.values import AsView, OfClient, OfRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bot.answers.denial import Denial
     from bot.answers.summary import Summary
     from bot.errors import BotError
+    from bot.question.owners import Owner
     from bot.question.question import Question
     from bot.question.views import View
     from bot.store.run import Run
@@ -41,6 +42,9 @@ OPTION_CHARS: Final = 75
 
 MENU_OPTIONS: Final = 30
 """Of the 100 options a menu may have (SDK models): their text counts among a message's 13,000 characters."""
+
+TEAMS: Final = 100
+"""What a menu of a form may have (SDK models)."""
 
 VALUE_CHARS: Final = 2_000
 """A button's value (SDK models)."""
@@ -263,9 +267,12 @@ def fits(value: object) -> bool:
 # --- what to do about it
 
 
-def cards(made: Cards) -> list[Block]:
-    """A card a client, each a block of its own, and below them which clients have none."""
-    blocks = [paragraph(text("What to do about it", bold=True)), *map(_card, made.cards)]
+def cards(made: Cards, run: Run) -> list[Block]:
+    """A card a client, each a block of its own with a button below it, and last which clients have none."""
+    blocks = [paragraph(text("What to do about it", bold=True))]
+    for each in made.cards:
+        this = OfClient.of(run.id, each.agent)
+        blocks += [_card(each), *([actions(button("Watch", "watch", this))] if fits(this) else [])]
     return [*blocks, paragraph(text(made.without))] if made.without else blocks
 
 
@@ -273,6 +280,7 @@ def _card(made: Card) -> Block:
     link = [text(" · "), {"type": "link", "url": made.page, "text": "AWS's page"}] if made.page else []
     lines = [
         [text(cut(made.who, CARD_CHARS), bold=True)],
+        [text("Owner: "), *owner(made.owner)] if made.owner else [text("")],
         [text(cut(made.calls_itself, CARD_CHARS))],
         [text(cut(made.verdicts, CARD_CHARS))],
         [text(made.advice)],
@@ -282,6 +290,13 @@ def _card(made: Card) -> Block:
         command = [{"type": "text", "text": literal(made.command)}]
         elements.append({"type": "rich_text_preformatted", "elements": command})
     return {"type": "rich_text", "elements": [*elements, _section([text(made.certainty), *link])]}
+
+
+def owner(one: Owner) -> list[Block]:
+    """Who sees to it, and where; nobody is notified by it."""
+    there = [text(" · "), place(one.channel)] if one.channel else []
+    link = [text(" · "), {"type": "link", "url": one.runbook, "text": "runbook"}] if one.runbook else []
+    return [text(one.team, bold=True), *there, *link]
 
 
 def _section(runs: list[Block]) -> Block:

@@ -13,7 +13,7 @@ from handlers.blockkit.tables import plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bot.digests.report import Graph
+    from bot.digests.figures import Graph
     from bot.question.views import View
     from bot.table import Cell, Table
     from handlers.blockkit.blocks import Block

@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from bot.digests import report as reports
+from bot.digests import routing
 from bot.text import literal
 from bot.wording import short_service
 from handlers.access import GROUP_PREFIX
 from handlers.blockkit import blocks
 from handlers.blockkit.blocks import actions, button, paragraph, prose, text
-from handlers.blockkit.values import OfDigest, OfFinding
+from handlers.blockkit.values import OfDecision, OfDigest, OfFinding
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from bot.digests.changes import Finding
+    from bot.app.decisions import Undoable
     from bot.digests.digest import Digest
+    from bot.digests.finding import Finding
     from bot.digests.report import Report
     from bot.errors import BotError
     from bot.store.run import Run
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 SNOOZABLE: Final = frozenset({"new", "back", "open", "quiet"})
 """The changes after which a finding may be made known."""
+
+DECIDABLE: Final = SNOOZABLE | {"known"}
+"""The changes after which something may be decided about it."""
 
 
 def parent(report: Report, digest: Digest, today: date, late: str) -> tuple[list[Block], str]:
@@ -59,12 +64,51 @@ def footer(report: Report, digest: Digest, run: Run) -> list[Block]:
     known = [entry.finding for entry in report.entries if entry.change == "known"]
     elements = [_findings(digest, open_, "snooze", "Snooze a finding…")] if open_ else []
     elements += [unsnooze(digest, known)] if known else []
+    undecided = [entry.finding for entry in report.entries if entry.change in DECIDABLE]
+    elements += [_findings(digest, undecided, "decide", "Decide on a finding…")] if undecided else []
+    elements += undecide(digest, [entry.finding for entry in report.entries if entry.change != "resolved"])
     return [*lines, actions(*elements, edit)]
+
+
+def owners(report: Report) -> list[Block]:
+    """The findings by who is to see to them, a line each: whoever has news is named, and notified by it."""
+    lines = [paragraph(text("By owner", bold=True))]
+    for share in routing.shares(report):
+        if share.owner is None:
+            who = [text("No owner known", bold=True), text(f" · {share.counts}")]
+            rest = [text(f" · {share.names}")] if share.names else []
+            rest += prose(". `TLS_AUDIT_OWNERS` names owners.")
+        else:
+            named = [text(" · "), mention(share.owner.person)] if share.owner.person and share.is_news else []
+            who = [*blocks.owner(share.owner), *named, text(f" · {share.counts}")]
+            rest = [text(f" · {share.names}")] if share.names else []
+        lines.append(paragraph(*who, *rest))
+    return lines
 
 
 def unsnooze(digest: Digest, findings: list[Finding]) -> Block:
     """The menu that has one of `findings` told again."""
     return _findings(digest, findings, "unsnooze", "Un-snooze a finding…")
+
+
+def undecide(digest: Digest, findings: list[Finding]) -> list[Block]:
+    """The menu that undoes what was decided about `findings`, if something was."""
+    made: list[tuple[str, Finding, Undoable]] = []
+    for finding in findings:
+        if finding.decision is not None:
+            made.append((finding.decision.kind, finding, "decision"))
+        if finding.assignment is not None:
+            made.append((f"assigned to {finding.assignment.to}", finding, "assignment"))
+    options = [
+        blocks.option(
+            OfDecision(digest.id, finding.id, what),
+            blocks.cut(f"{literal(words)}: {label(finding)}", blocks.OPTION_CHARS - 1),
+        )
+        for words, finding, what in made[: blocks.MENU_OPTIONS]
+    ]
+    placeholder = {"type": "plain_text", "text": "Undo a decision…"}
+    menu = {"type": "static_select", "action_id": "undecide", "placeholder": placeholder, "options": options}
+    return [menu] if options else []
 
 
 def _findings(digest: Digest, findings: list[Finding], action: str, words: str) -> Block:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
+from bot.app.decisions import Undoable  # noqa: TC001 - msgspec reads it
 from bot.errors import UserError
 
 if TYPE_CHECKING:
@@ -102,6 +103,44 @@ class OfFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class OfDecision:
+    """What is to be undone of a finding: that it is assigned, or what was decided about it."""
+
+    digest: int
+    finding: str
+    what: Undoable
+
+
+@dataclass(frozen=True, slots=True)
+class OfClient:
+    """A client of the answer of a run. Strangers chose what it calls itself, which stands here as JSON has it
+    in ASCII: nothing in a button acts."""
+
+    run: str
+    written: str
+
+    @classmethod
+    def of(cls, run: str, client: str) -> OfClient:
+        """The value of a client that calls itself so."""
+        return cls(run, json.dumps(client))
+
+    @property
+    def client(self) -> str:
+        """What it calls itself. UserError where a button was forged."""
+        try:
+            return msgspec.convert(json.loads(self.written), str)
+        except (ValueError, RecursionError, msgspec.ValidationError):
+            raise UserError(TOO_OLD) from None
+
+
+@dataclass(frozen=True, slots=True)
+class OfWatch:
+    """What is to be done with a watch."""
+
+    watch: int
+
+
+@dataclass(frozen=True, slots=True)
 class AskPlace:
     """Where the answer to a form is to go: a channel, and the thread in it that the form was opened from.
 
@@ -123,6 +162,16 @@ class DigestForm:
 @dataclass(frozen=True, slots=True)
 class SnoozeForm:
     """The finding that a form snoozes, and the thread in which that is said."""
+
+    digest: int
+    finding: str
+    channel: str
+    thread: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionForm:
+    """The finding that a form is about, and the thread in which it is said what becomes of it."""
 
     digest: int
     finding: str

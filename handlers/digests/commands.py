@@ -9,7 +9,7 @@ from bot.app.digests import UNDO
 from bot.errors import BotError, UserError
 from bot.wording import counted
 from handlers.blockkit.values import AskPlace, OfDigest, OfRun, of_action
-from handlers.digests import forms, shown
+from handlers.digests import decisions, forms, shown
 from handlers.digests.announcements import Announcements
 from handlers.digests.shown import DIGEST_COMMAND
 from handlers.replies import TimelyAck, mistake, place_of, whisper
@@ -39,6 +39,7 @@ def register(app: App, context: Context) -> None:
     app.action("remove_digest")(commands.remove_pressed)
     app.action("undo_removal")(commands.undo_pressed)
     forms.register(app, context)
+    decisions.register(app, context)
 
 
 class _Commands:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from slack_bolt import Ack, App
     from slack_sdk import WebClient
 
-    from bot.digests.changes import Finding, Snooze
     from bot.digests.digest import Digest
+    from bot.digests.finding import Finding, Snooze
     from handlers.blockkit.blocks import Block
     from handlers.context import Context
 

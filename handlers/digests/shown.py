@@ -15,8 +15,8 @@ from handlers.blockkit.values import OfDigest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.digests.changes import Finding
     from bot.digests.digest import Digest
+    from bot.digests.finding import Finding
     from handlers.blockkit.blocks import Block
     from handlers.context import Context
 
@@ -30,7 +30,7 @@ DIGEST_EXAMPLES: Final = (
     ),
     ("weekly mon 09:00 min=1.3 service=s3,kms", "on Mondays, about two services, with TLS 1.3 as the floor"),
     ("list", "the digests of this channel, and yours"),
-    ("show 3", "one of them: when, what, what was told last, what is snoozed and why"),
+    ("show 3", "one of them: when, what, what was told last, what is snoozed or decided, and why"),
     ("now 3", "a preview at once: the last 24 hours, which changes nothing"),
     ("pause 3", "stop telling it; `resume 3` goes on, `edit 3` opens its form, `remove 3` forgets it"),
 )
@@ -86,7 +86,7 @@ def listed(context: Context, user: str, channel: str) -> list[Block]:
 
 
 def digest(context: Context, one: Digest) -> list[Block]:
-    """A digest in full: when, what, what it told last, and what is snoozed and why."""
+    """A digest in full: when, what, what it told last, and what is snoozed or decided and why."""
     lines = [_line(context, one), paragraph(text("Ordered by "), blocks.person(one.owner))]
     if one.mention:
         # as code: what is only shown must not notify
@@ -103,14 +103,23 @@ def digest(context: Context, one: Digest) -> list[Block]:
         )
         for finding, snooze in snoozed[:MOST_LISTED]
     ]
-    return [*lines, buttons(one, [finding for finding, _ in snoozed])]
+    decided = context.digests.decisions.made(one)
+    today = context.digests.decisions.today(one)
+    lines += [
+        paragraph(text(digest_blocks.label(each), code=True), text(f" {said.words(today)}"))
+        for each in decided[:MOST_LISTED]
+        for said in (each.decision, each.assignment)
+        if said is not None
+    ]
+    return [*lines, buttons(one, [finding for finding, _ in snoozed], decided)]
 
 
-def buttons(one: Digest, snoozed: list[Finding] | None = None) -> Block:
-    """What can be done with a digest by a click, and with its findings that are snoozed."""
+def buttons(one: Digest, snoozed: list[Finding] | None = None, decided: list[Finding] | None = None) -> Block:
+    """What can be done with a digest by a click, and with its findings that are snoozed, or decided about."""
     this = OfDigest(one.id)
     made = [button("Tell it now", "tell_now", this), button("Edit digest", "edit_digest", this)]
-    return actions(*made, *([digest_blocks.unsnooze(one, snoozed)] if snoozed else []))
+    made += [digest_blocks.unsnooze(one, snoozed)] if snoozed else []
+    return actions(*made, *digest_blocks.undecide(one, decided or []))
 
 
 def removal(context: Context, one: Digest) -> list[Block]:

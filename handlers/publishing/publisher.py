@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 from bot.accounts import UNNAMED, Accounts
 from bot.answers.belief import Belief
 from bot.app.access import AccessPolicy, NotAllowed
-from bot.digests import report as reports
+from bot.digests import figures, routing
 from bot.digests.digest import Digest
 from bot.errors import BotError, Cancelled, ChannelGone, SurfaceDown
 from bot.store.run import PARENT, Receipt
@@ -22,6 +22,7 @@ from bot.worker.publisher import Parent, Part
 from handlers.access import DIRECT, Directory
 from handlers.blockkit import blocks, charts, drill, tables
 from handlers.blockkit import digest as digest_blocks
+from handlers.blockkit import watch as watch_blocks
 from handlers.errors import REFUSED_BLOCKS, SLACK_ERRORS, code_of, translated
 from handlers.publishing.budget import Budget
 from handlers.publishing.posting import Posting
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from bot.answers.summary import Summary
     from bot.digests.report import Report
+    from bot.digests.watch import Watch
     from bot.question.question import Question
     from bot.question.views import View
     from bot.store.run import Run
@@ -214,7 +216,7 @@ class SlackPublisher:
         yield Part(PARENT, lambda: self._open_digest(delivery, digest, report, today, late))
         if not report.entries:
             return
-        table = reports.table(report)
+        table = figures.table(report)
         footer = digest_blocks.footer(report, digest, delivery.run)
         kind = "preview" if report.is_preview else "digest"
         name = f"tls-audit_{kind}-{digest.id}_{report.period.start}_{report.period.end}.csv"
@@ -226,13 +228,17 @@ class SlackPublisher:
             return tables.header(shown), footer
 
         yield _part("table", lambda: self._thread.table(delivery, fitted, "Findings, new first", around))
+        if routing.shares(report):
+            by_owner = digest_blocks.owners(report)
+            words = blocks.words_of(by_owner)
+            yield _part("owners", lambda: self._thread.reply(delivery, "owners", by_owner, words))
         yield _part("file", lambda: self._thread.file(delivery, table, name))
 
     def _open_digest(
         self, delivery: Delivery, digest: Digest, report: Report, today: date, late: str
     ) -> Parent:
         made, words = digest_blocks.parent(report, digest, today, late)
-        drawn = charts.line(reports.chart(report))
+        drawn = charts.line(figures.chart(report))
         try:
             self._access.admit_target(digest.owner, digest.channel)
             with_chart = [*made, drawn[0]] if drawn else made
@@ -259,13 +265,27 @@ class SlackPublisher:
         words = blocks.fallback(f"No {delivery.run.kind}: {error}")
         return message(self._posting.post(delivery, part, made, words, digest.channel, None))
 
+    def watched(self, delivery: Delivery, watch: Watch, words: str) -> Iterator[Part]:
+        yield Part("watched", lambda: self._post_watched(delivery, watch, words))
+
+    def _post_watched(self, delivery: Delivery, watch: Watch, words: str) -> Receipt:
+        made = watch_blocks.ended(watch, words)
+        try:
+            self._access.admit_target(watch.owner, watch.channel)
+            said = blocks.words_of(made)
+            sent = self._posting.post(delivery, "watched", made, said, watch.channel, watch.thread)
+        except SLACK_ERRORS as error:
+            raise translated(error) from error
+        return message(sent)
+
     def tell(self, delivery: Delivery, user: str, error: BotError) -> Iterator[Part]:
         yield Part(TOLD_ALONE, lambda: self._tell_owner(delivery, user, error))
 
     def _tell_owner(self, delivery: Delivery, user: str, error: BotError) -> Receipt:
         words = [
             blocks.paragraph(
-                blocks.text("A digest could not be posted in "), blocks.place(delivery.run.channel)
+                blocks.text(f"A {delivery.run.kind} could not be posted in "),
+                blocks.place(delivery.run.channel),
             )
         ]
         try:

@@ -97,7 +97,7 @@ class Thread:
 
     def cards(self, delivery: Delivery, to_do: Cards) -> Receipt:
         """Post what to do about clients; without their looks where Slack refuses those."""
-        made = blocks.cards(to_do)
+        made = blocks.cards(to_do, delivery.run)
         words = blocks.fallback("What to do about it", *(each.who for each in to_do.cards))
         try:
             return self.reply(delivery, "cards", made, words)

@@ -192,7 +192,7 @@ def help_() -> list[Block]:
     words = (
         f"Words: {' '.join(FILTERS)}, each with = or !=, "
         "several values with commas, * for any characters; min=1.3, cipher=weak, kx=classical, sdk=eol; "
-        "by= a view; top=20."
+        "owner= a team; by= a view; top=20."
     )
     return [
         blocks.paragraph(blocks.text("Ask which clients still call AWS with old TLS.", bold=True)),

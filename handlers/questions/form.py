@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.app.reuse import NeedsConfirmation
 from bot.errors import BotError, UserError
+from bot.question.tokens import quoted
 from handlers.blockkit import blocks
 from handlers.blockkit.values import AskPlace, Confirmed, decode, encode
 from handlers.replies import mistake, whisper
@@ -178,14 +179,19 @@ def filled(question: Question) -> Fields:
         rest = str(replace(policy, min_tls=None)).split()
         fields["policy"] = " ".join(word for word in rest if word in _POLICY)
         more += [word for word in rest if word not in _POLICY]
-    more += [f"{word}={value}" for word, value in _single(question) if value is not None]
+    more += [f"{word}={quoted(str(value))}" for word, value in _single(question) if value is not None]
     fields["more"] = " ".join(more)
     fields["private"] = "private" if question.private else ""
     return fields
 
 
 def _single(question: Question) -> Iterable[tuple[str, object]]:
-    return ("top", question.top), ("store", question.store), ("engine", question.engine)
+    return (
+        ("top", question.top),
+        ("owner", question.owner),
+        ("store", question.store),
+        ("engine", question.engine),
+    )
 
 
 def words(fields: Mapping[str, str]) -> str:

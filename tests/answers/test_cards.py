@@ -17,6 +17,8 @@ from bot.cli import terminal
 from bot.table import Table
 from handlers.blockkit import blocks
 from tests.clients.agents import lines, mutated
+from tests.conftest import NOW
+from tests.support.runs import asked as asked_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,8 +155,8 @@ def test_strangers_words_only_show_in_slack_and_in_the_terminal(ask: Ask) -> Non
     assert found is not None
     said = terminal.cards(found, 80)
     assert not any(character in said for character in "\u202e\x1b\x07")
-    shown = blocks.cards(found)
-    assert {block["type"] for block in shown} == {"rich_text"}
+    shown = blocks.cards(found, asked_run(NOW, "a"))
+    assert {block["type"] for block in shown} == {"rich_text", "actions"}
     assert not any(character in str(shown) for character in "\u202e\x1b\x07")
 
 
@@ -167,5 +169,5 @@ def test_any_agents_make_cards_that_slack_takes(ask: Ask) -> None:
             found = made(asked, *rows)
             if found is not None:
                 assert 0 < len(found.cards) <= cards.CARDS_MOST
-                assert blocks.characters(blocks.cards(found)) < 13_000
+                assert blocks.characters(blocks.cards(found, asked_run(NOW, "a"))) < 13_000
                 assert terminal.cards(found, 40)

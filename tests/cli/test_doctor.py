@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, date, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot import bootstrap, settings
+from bot.digests.digest import Digest
+from bot.digests.finding import Finding, to_builtins
+from bot.digests.order import parse as parse_order
+from bot.question.question import Scope
 from bot.sandbox import Options, Sandbox
+from bot.store import schema
+from bot.store.database import Database
+from bot.store.digests import Digests
 from handlers import connection
 from tests.support.logs import odd_records, write_logs
 from tests.support.terminal import SCRIPT, Done
@@ -414,3 +422,36 @@ def test_the_container_is_well_while_it_serves_or_shows_the_demo() -> None:
     dockerfile = (Path(__file__).parents[2] / "Dockerfile").read_text(encoding="utf-8")
 
     assert 'CMD ["tls-audit", "health", "--or-demo"]' in dockerfile
+
+
+# --- owners
+
+
+def test_it_counts_the_rules_of_owners_and_lists_what_nobody_owns(
+    tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "owners.csv"
+    file.write_text("team,app\nweb,boto\n", encoding="utf-8")
+    monkeypatch.setenv("TLS_AUDIT_OWNERS", str(file))
+    assert f"✓ 1 rule for 1 team in {file}" in tls_audit("doctor").out
+    day = date(2026, 11, 22)
+    with closing(Database(settings.load().database)) as database:
+        digests = Digests(database)
+        schedule = parse_order("daily 09:00", zone="UTC").schedule
+        number = digests.add(Digest(0, "U1", "C1", schedule, Scope.read(""), None, datetime.now(UTC))).id
+        found = [
+            Finding("s3.amazonaws.com", f"arn:aws:iam::1:role/{who}\u202e", client, day, day, day, 1, 1)
+            for who, client in (("export", "Boto/2"), ("backup", "curl/7"))
+        ]
+        with database.write() as connection:
+            for each in found:
+                body = json.dumps(to_builtins(each))
+                row = {"digest": number, "id": each.id, "last": day.isoformat(), "body": body}
+                connection.execute(schema.findings.insert().values(**row))
+
+    said = tls_audit("doctor").out
+    assert "! 1 finding of digests without a known owner: backup\\u202e → s3\n  → Add rows" in said
+
+    file.write_text("team,app\nweb\n,boto\n", encoding="utf-8")
+    refused = tls_audit("doctor")
+    assert "✗ TLS_AUDIT_OWNERS, line 3: no `team`.\n  → Each rule names one." in refused.out

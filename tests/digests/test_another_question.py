@@ -15,8 +15,8 @@ from bot.app.access import AccessPolicy, Person, Place
 from bot.app.digests import DigestOrders
 from bot.app.grammar import Grammar
 from bot.digests import scan
-from bot.digests.changes import Finding, Snooze
 from bot.digests.digest import Digest
+from bot.digests.finding import Finding, Snooze
 from bot.digests.report import Point
 from bot.digests.scan import Row, Scan
 from bot.digests.schedule import Schedule

@@ -13,21 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.digests import changes
-from bot.digests.changes import (
-    ID_LENGTH,
-    QUIET_DAYS,
-    Change,
-    Comparison,
-    Earlier,
-    Finding,
-    Period,
-    Seen,
-    Snooze,
-    compare,
-    from_builtins,
-    to_builtins,
-)
+from bot.digests.changes import QUIET_DAYS, Comparison, Earlier, Period, Seen, compare
+from bot.digests.finding import ID_LENGTH, Change, Finding, Snooze, from_builtins, to_builtins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,8 +63,8 @@ def test_who_only_calls_endpoints_that_offer_no_more_is_remembered_as_that() -> 
     partly = compare([], [replace(row(0, calls=7), limited=6)], period=period(0))
 
     assert [found.limited for found in (*limited.findings, *partly.findings)] == [True, False]
-    assert changes.from_builtins(changes.to_builtins(limited.findings[0])) == limited.findings[0]
-    assert "limited" not in changes.to_builtins(partly.findings[0]), "as version 2 wrote it"
+    assert from_builtins(to_builtins(limited.findings[0])) == limited.findings[0]
+    assert "limited" not in to_builtins(partly.findings[0]), "as version 2 wrote it"
 
 
 def test_who_moves_into_the_group_or_out_of_it_is_still_open_and_told_as_moved() -> None:
@@ -228,9 +215,9 @@ def test_what_version_2_stored_is_read_and_is_stored_the_same() -> None:
         '"calls": 7, "spells": 2, "resolved": null, '
         '"known": {"by": "bob", "why": "owner", "until": "2026-12-03", "calls": 7, "days": 1}}'
     )
-    read = changes.from_builtins(json.loads(stored))
+    read = from_builtins(json.loads(stored))
     assert read.snooze == Snooze("bob", "owner", date(2026, 12, 3), 7, 1)
-    assert json.dumps(changes.to_builtins(read)) == stored
+    assert json.dumps(to_builtins(read)) == stored
 
 
 # --- known

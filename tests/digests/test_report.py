@@ -15,9 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.digests import figures
 from bot.digests import report as reports
-from bot.digests.changes import Change, Entry, Finding, Period, Seen, Snooze, compare
-from bot.digests.report import Graph, Point, Report, Series
+from bot.digests.changes import Period, Seen, compare
+from bot.digests.figures import Graph, Series
+from bot.digests.finding import Change, Entry, Finding, Snooze
+from bot.digests.report import Point, Report
 from bot.table import readable, text
 
 if TYPE_CHECKING:
@@ -254,7 +257,7 @@ def test_calls_of_the_endpoint_are_told_as_a_group_of_their_own() -> None:
 
     assert notes(told)[0] == "The endpoint offers no more: 30 calls, among them all of 2 findings."
     assert not reports.is_news(told), "nobody is mentioned for it"
-    with reports.table(told) as shown:
+    with figures.table(told) as shown:
         assert [row[-1] for row in shown.rows()] == [
             None,
             "its endpoint offers no more",
@@ -383,7 +386,7 @@ def test_the_table_has_a_row_for_each_finding_as_it_is_told() -> None:
     nameless = replace(entry("quiet", calls=0, note="why").finding, principal="", client="")
     late = entry("back", calls=0, note="its calls arrived late")
     quiet = replace(entry("quiet", calls=0, note="why"), finding=nameless)
-    with reports.table(report(entry("new", calls=7), late, quiet)) as told:
+    with figures.table(report(entry("new", calls=7), late, quiet)) as told:
         assert list(told.rows()) == [
             ("new", "s3.amazonaws.com", "role/export", "boto", 7, 0, SUNDAY, 1, None),
             ("back", "s3.amazonaws.com", "role/export", "boto", 0, 0, SUNDAY, 1, "its calls arrived late"),
@@ -392,12 +395,12 @@ def test_the_table_has_a_row_for_each_finding_as_it_is_told() -> None:
 
 
 def test_no_findings_make_an_empty_table_with_its_columns() -> None:
-    with reports.table(report()) as told:
-        assert (told.row_count, told.columns) == (0, reports.FINDING_COLUMNS)
+    with figures.table(report()) as told:
+        assert (told.row_count, told.columns) == (0, figures.FINDING_COLUMNS)
 
 
 def test_each_column_has_its_own_label() -> None:
-    labels = [column.label for column in reports.FINDING_COLUMNS]
+    labels = [column.label for column in figures.FINDING_COLUMNS]
     assert len(set(labels)) == len(labels)
     assert {"State", "Service", "Principal", "Client", "Calls", "Since", "Note"} <= set(labels)
 
@@ -408,14 +411,14 @@ def test_a_daily_chart_is_of_calls_a_day() -> None:
         Point(day(30), day(33), 300, 2),
         Point(day(33), day(35), 5, 2),
     )
-    assert reports.chart(report(history=history)) == Graph(
+    assert figures.chart(report(history=history)) == Graph(
         "Calls per day", ("28 Nov", "30 Nov–2 Dec", "3–4 Dec"), (Series("Calls", (90, 100, 2)),)
     )
 
 
 def test_a_weekly_chart_burns_down() -> None:
     history = (Point(day(9), day(16), 700, 9), Point(day(16), day(23), 350, 4))
-    assert reports.chart(report(start=16, is_weekly=True, history=history)) == Graph(
+    assert figures.chart(report(start=16, is_weekly=True, history=history)) == Graph(
         "Calls and open findings per week",
         ("9 Nov", "16 Nov"),
         (Series("Calls", (700, 350)), Series("Open findings", (9, 4))),
@@ -490,9 +493,9 @@ def test_every_report_can_be_told(told: Report, today: date) -> None:
     assert proven or not what.startswith(("all clear", "the first digest, all clear"))
     assert all(note.endswith(".") for note in reports.notes(told, today, BERLIN))
     assert reports.coverage(told).endswith(".")
-    chart = reports.chart(told)
+    chart = figures.chart(told)
     assert all(len(series.values) == len(chart.labels) == len(told.history) for series in chart.series)
-    with reports.table(told) as rows:
+    with figures.table(told) as rows:
         assert rows.row_count == len(told.entries)
     assert not (told.is_baseline and reports.is_news(told))
 
@@ -607,9 +610,9 @@ def _page(title: str, told: Report) -> Iterator[str]:
     mention = "   @oncall" if reports.is_news(told) else ""
     yield reports.headline(told, told.period.end, BERLIN) + mention
     yield from reports.notes(told, told.period.end, BERLIN)
-    chart = reports.chart(told)
+    chart = figures.chart(told)
     yield f"[{chart.title}: {', '.join(map(str, chart.series[0].values))}]\n"
-    with reports.table(told) as table:
+    with figures.table(told) as table:
         if table.row_count:
             yield " | ".join(column.label for column in table.columns)
             for row in table.rows():

@@ -23,7 +23,7 @@ from tests.conftest import NOW
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bot.digests.changes import Finding
+    from bot.digests.finding import Finding
     from bot.question.question import Question
     from bot.question.views import View
     from bot.question.window import Window

@@ -24,7 +24,7 @@ from tests.support.logs import quietly
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bot.digests.changes import Finding
+    from bot.digests.finding import Finding
     from bot.digests.report import Report
     from bot.question.views import View
     from bot.table import Row

@@ -8,13 +8,16 @@ some come late, some twice, and some copies are thin.
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
+from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from bot import engines
 from bot.engines.athena import tables
-from bot.question import select, views
+from bot.question import ownership, select, views
+from bot.question.parser import parse
+from bot.question.tokens import quoted
 from tests import oracle
 from tests.conftest import NOW
 from tests.doubles import athena as athena_double
@@ -27,9 +30,12 @@ from tests.support.trail import ATHENA_TABLE, over_trail, trail_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from bot.engines import Engine
+    from bot.question.owners import Owners
     from bot.question.question import Question
+    from bot.table import Row
     from tests.oracle import Record
 
 CATALOGUE: Final = views.load()
@@ -70,6 +76,16 @@ def sixty() -> list[str]:
 
 
 QUESTIONS: Final = sixty()
+
+OWNERS: Final = """\
+- {team: people, role: "user/*, alice"}
+- {team: cloud, account: "1111*", role: "role/*"}
+- {team: cloud, app: boto}
+- {team: people's friends, app: "AWS-*/"}
+- {team: people, role: anonymous}
+- {team: cloud, account: 444455556666}
+"""
+"""A team's rules between another's, accounts and names together and alone, a quote in a team's name."""
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +133,34 @@ def test_a_question_has_one_answer(
 
     with engine.run(translated, token="t", resume=None, progress=quietly) as table:  # noqa: S106 - no secret
         assert list(table.rows()) == oracle.answer(question, strange)
+
+
+@pytest.mark.parametrize("name", engines.ENGINES)
+def test_every_call_is_one_owners_and_the_same_owners_on_every_engine(
+    name: str, asked: dict[str, Engine], strange: list[Record], tmp_path: Path
+) -> None:
+    file = tmp_path / "owners.yaml"
+    file.write_text(OWNERS, encoding="utf-8")
+    owners = ownership.load(file)
+
+    def read(text: str) -> Question:
+        return parse(text, now=NOW, zone=UTC, views=CATALOGUE, engines=engines.ENGINES, owners=owners)
+
+    every = oracle.answer(read(f"{DAYS} by=findings min=1.3"), strange)
+    found = []
+    for team in (*owners.teams, "none"):
+        question = read(f"{DAYS} by=findings min=1.3 owner={quoted(team)}")
+        translated = asked[name].translate(select.build(question, cap=1_000_000), question.view.columns)
+        with asked[name].run(translated, token=team, resume=None, progress=quietly) as table:
+            rows = list(table.rows())
+        wanted = [row for row in every if whose(owners, row) == team]
+        assert rows == wanted, team
+        assert rows, team
+        found += rows
+    assert len(found) == len(every)
+
+
+def whose(owners: Owners, row: Row) -> str:
+    _, principal, client, *_ = row
+    owner = owners.of(str(principal or ""), str(client or ""))
+    return "none" if owner is None else owner.team

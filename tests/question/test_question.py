@@ -464,7 +464,7 @@ def test_the_longest_text_is_read() -> None:
 def test_the_hint_for_an_unknown_word_lists_everything_that_is_known() -> None:
     assert refusal("foo")[1] == (
         "Words: service account region principal agent event ip version cipher host bucket min kx sdk by top "
-        "store engine private; a window, as `last 7d`; a view, as `clients`."
+        "owner store engine private; a window, as `last 7d`; a view, as `clients`."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -20,10 +20,11 @@ from bot.app.ask import Questions
 from bot.app.digests import DigestOrders
 from bot.app.grammar import Grammar
 from bot.app.limits import Limits
-from bot.digests import changes
-from bot.digests.changes import Finding
+from bot.digests.decisions import Decision
 from bot.digests.digest import Digest
+from bot.digests.finding import Finding, to_builtins
 from bot.digests.order import parse
+from bot.digests.watch import Subject, Watch
 from bot.engines import Statement
 from bot.question import views
 from bot.question.question import Scope
@@ -37,6 +38,7 @@ from handlers.access import Directory
 from handlers.blockkit.values import (
     AskPlace,
     AsView,
+    DecisionForm,
     Drill,
     OfRow,
     OfRun,
@@ -81,6 +83,7 @@ CHANNELS: Final = {
 
 _DAY: Final = date(2026, 11, 22)
 FOUND: Final = Finding("s3.amazonaws.com", "arn:x", "Boto/2", _DAY, _DAY, _DAY, 7, 1)
+DECIDED: Final = replace(FOUND, client="curl/7", decision=Decision("not applicable", "alice", "known", _DAY))
 PUBLIC, PRIVATE, WAITS, LONG = "aaaa0001", "aaaa0002", "aaaa0003", "last 7d agent=x"
 SECRET: Final = "principal=alices-secret"  # noqa: S105 - what must not be seen
 
@@ -106,8 +109,15 @@ def button(action: str, what: str, value: Callable[[dict[str, Any]], object]) ->
     def payload(user: str, channel: str, ids: dict[str, Any]) -> dict[str, Any]:
         carried = {"action_id": action, "block_id": "b", "type": "button", "value": _carried(value(ids))}
         there = {"type": "message", "message_ts": "1.1", "channel_id": channel}
-        view = a_view("ask_form", AskPlace(HERE), {"window": {"form_changed": {"value": "last 7d"}}})
-        where = {"view": view} if action == "form_changed" else {"container": there}
+        views = {
+            "form_changed": a_view(
+                "ask_form", AskPlace(HERE), {"window": {"form_changed": {"value": "last 7d"}}}
+            ),
+            "decision_changed": a_view(
+                "decision_form", DecisionForm(1, FOUND.id, HERE, "1.1"), {"what": a_choice("accept")}
+            ),
+        }
+        where = {"view": views[action]} if action in views else {"container": there}
         return _interaction("block_actions", user, actions=[carried], channel={"id": channel}, **where)
 
     return Way(("action", action), f"button *{action}*{what}", payload)
@@ -179,6 +189,18 @@ SNOOZED: Final = {
     "days": {"days": {"selected_option": {"value": "7"}}},
     "reason": {"reason": {"value": "known"}},
 }
+ACCEPTED: Final = {
+    "until": {"until": {"selected_date": f"{NOW + timedelta(days=9):%Y-%m-%d}"}},
+    "reason_accept": {"reason": {"value": "known"}},
+}
+DISMISSED: Final = {"reason_dismiss": {"reason": {"value": "known"}}}
+ASSIGNED: Final = {"person": {"person": {"selected_user": "U_ALICE"}}}
+
+
+def a_choice(what: str) -> dict[str, Any]:
+    return {"decision_changed": {"selected_option": {"value": what}}}
+
+
 ASKED: Final = {"window": {"form_changed": {"value": "last 7d"}}}
 
 
@@ -206,10 +228,15 @@ def _fill(database: Database) -> str:
     schedule = parse("daily 09:00", zone="UTC").schedule
     due = schedule.following(NOW)
     Digests(database).add(Digest(0, "U_ALICE", HERE, schedule, Scope.read(""), None, NOW, due=due))
-    row = {"digest": 1, "id": FOUND.id, "last": FOUND.last.isoformat()}
-    body = json.dumps(changes.to_builtins(FOUND))
     with database.write() as writing:
-        writing.execute(schema.findings.insert().values(**row, body=body))
+        for each in (FOUND, DECIDED):
+            row = {"digest": 1, "id": each.id, "last": each.last.isoformat()}
+            body = json.dumps(to_builtins(each))
+            writing.execute(schema.findings.insert().values(**row, body=body))
+    subject = Subject(FOUND.client, FOUND.service, FOUND.principal)
+    Digests(database).watches.add(
+        Watch(0, "U_ALICE", HERE, "1.1", "UTC", Scope.read("min=1.3"), subject, _DAY, schedule.following(NOW))
+    )
     for run in (PUBLIC, PRIVATE):
         runs.keep_rows(run, '[{"values":[["principal","role/of-a-row"]]}]', NOW)
     return runs.keep_words(LONG, "U_ALICE", NOW)
@@ -285,6 +312,8 @@ class Desk:
             "runs": {run.id: run for run in every if run.kind != "scan"},
             "digests": self.digests.all(),
             "snoozed": [finding for finding in self.digests.findings(1) if finding.snooze],
+            "decided": [(finding.decision, finding.assignment) for finding in self.digests.findings(1)],
+            "watched": {user: self.digests.watches.going_on(user) for user in PEOPLE},
         }
 
 
@@ -305,6 +334,10 @@ def happened(desk: Desk, way: Way, user: str) -> tuple[str, str]:
         return "changed", words
     if after["snoozed"]:
         return "snoozed", words
+    if after["decided"] != before["decided"]:
+        return "decided", words
+    if after["watched"] != before["watched"]:
+        return "watched" if len(after["watched"][user]) > len(before["watched"][user]) else "stopped", words
     if gone:
         return "cancelled", words
     if calls("chat.delete"):

@@ -14,6 +14,7 @@ from bot.app.digests import DigestOrders
 from bot.app.grammar import Grammar
 from bot.engines import Engine, Statement
 from bot.errors import EngineError
+from bot.question.owners import Owners
 from bot.rate_limits import TokenBucket
 from bot.sandbox import Command, Options, Sandbox
 from bot.store.database import Database
@@ -338,6 +339,7 @@ def open_office(
     ended: Callable[[Run], None] = lambda _: None,
     keep: timedelta = KEEP,
     slacks_clock: SlacksClock | None = None,
+    owners: Owners | None = None,
     **more: Any,
 ) -> Iterator[Office]:
     """The bot at work at a Slack; `more` goes into the Slack's Options. The first engine is the default."""
@@ -361,7 +363,7 @@ def open_office(
         replies = CommandReplies()
         publisher = SlackPublisher(client, views, access=policy, replies=replies, budget=unhurried)
         by_name = {engine.name: engine for engine in engines}
-        grammar = Grammar(views, by_name, engines[0].name, 366, stores)
+        grammar = Grammar(views, by_name, engines[0].name, 366, stores, owners=owners or Owners())
         worker = worker_over(
             database,
             by_name,

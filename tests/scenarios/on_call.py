@@ -92,7 +92,7 @@ class Trail(Engine):
 
     def _rows(self, calls: dict[str, int]) -> list[Row]:
         when = self.clock() - timedelta(hours=12)
-        return [("s3.amazonaws.com", EXPORT, client, when, when, count) for client, count in calls.items()]
+        return [("s3.amazonaws.com", EXPORT, client, when, when, count, 0) for client, count in calls.items()]
 
 
 # --- doing and seeing

@@ -15,9 +15,13 @@ from handlers import connection
 from handlers.blockkit.values import (
     AskPlace,
     Confirmed,
+    DecisionForm,
     DigestForm,
+    OfClient,
+    OfDecision,
     OfDigest,
     OfFinding,
+    OfWatch,
     Reading,
     SnoozeForm,
     Words,
@@ -25,7 +29,11 @@ from handlers.blockkit.values import (
 )
 from handlers.questions.form import run_it
 from tests.scenarios.desk import (
+    ACCEPTED,
     ASKED,
+    ASSIGNED,
+    DECIDED,
+    DISMISSED,
     ELSEWHERE,
     FOUND,
     HERE,
@@ -36,6 +44,7 @@ from tests.scenarios.desk import (
     WAITS,
     WHO,
     Desk,
+    a_choice,
     an_order,
     as_clients,
     button,
@@ -75,6 +84,9 @@ class Registered:
         return register
 
 
+DECIDES: Final = DecisionForm(1, FOUND.id, HERE, "1.1")
+DECIDES_ELSEWHERE: Final = DecisionForm(1, FOUND.id, ELSEWHERE, "1.1")
+
 BOTH: Final = ((" of a run", PUBLIC), (", forged with a private run", PRIVATE))
 
 WAYS: Final = (
@@ -113,6 +125,12 @@ WAYS: Final = (
     button("undo_removal", "", lambda _: OfDigest(1)),
     button("snooze", "", lambda _: OfFinding(1, FOUND.id)),
     button("unsnooze", "", lambda _: OfFinding(1, FOUND.id)),
+    button("decide", "", lambda _: OfFinding(1, FOUND.id)),
+    button("decision_changed", "", lambda _: Words("")),
+    button("undecide", "", lambda _: OfDecision(1, DECIDED.id, "decision")),
+    button("watch", " of a run", lambda _: OfClient.of(PUBLIC, "Boto/2")),
+    button("watch", ", forged with a private run", lambda _: OfClient.of(PRIVATE, "Boto/2")),
+    button("unwatch", "", lambda _: OfWatch(1)),
     form("ask_form", "", AskPlace(HERE), ASKED),
     form("ask_form", ", forged with another's messages", AskPlace(TO_GUEST), ASKED),
     form("digest_form", "", DigestForm(None, HERE), an_order(HERE)),
@@ -121,6 +139,11 @@ WAYS: Final = (
     form("digest_form", ", of digest 1", DigestForm(1, HERE), an_order(HERE)),
     form("snooze_form", "", SnoozeForm(1, FOUND.id, HERE, "1.1"), SNOOZED),
     form("snooze_form", ", forged with another place", SnoozeForm(1, FOUND.id, ELSEWHERE, "1.1"), SNOOZED),
+    form("decision_form", ", to assign", DECIDES, {"what": a_choice("assign"), **ASSIGNED}),
+    form("decision_form", ", to accept", DECIDES, {"what": a_choice("accept"), **ACCEPTED}),
+    form("decision_form", ", not applicable", DECIDES, {"what": a_choice("dismiss"), **DISMISSED}),
+    form("decision_form", ", to watch", DECIDES, {"what": a_choice("watch")}),
+    form("decision_form", ", forged with another place", DECIDES_ELSEWHERE, {"what": a_choice("watch")}),
     event("app_mention"),
     event("app_mention", " by an app", bot_id="B0OTHER"),
     event("app_mention", " by a workflow, without a user", user=None, bot_id="B0FLOW", subtype="bot_message"),

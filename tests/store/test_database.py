@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 TABLES = {
-    *("runs", "answers", "digests", "findings", "periods", "requests", "kept_words"),
+    *("runs", "answers", "digests", "findings", "periods", "requests", "kept_words", "watches"),
     "schema_version",
 }
 

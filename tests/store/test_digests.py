@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.app.grammar import Grammar
-from bot.digests.changes import Entry, Finding, Period, Snooze
+from bot.digests.changes import Period
 from bot.digests.digest import Digest
+from bot.digests.finding import Entry, Finding, Snooze
 from bot.digests.report import Point, Report
 from bot.digests.schedule import Schedule
 from bot.question.filters import Filter

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from bot.answers.summary import Summary
     from bot.digests.digest import Digest
     from bot.digests.report import Report
+    from bot.digests.watch import Watch
     from bot.engines import Progress
     from bot.errors import BotError
     from bot.question.question import Question
@@ -136,6 +137,10 @@ class Recorder:
             self.told.append((delivery.run.id, str(error)))
         yield self._part(delivery, "trouble")
 
+    def watched(self, delivery: Delivery, watch: Watch, words: str) -> Iterator[Part]:
+        del watch, words
+        yield self._part(delivery, "watched")
+
     def tell(self, delivery: Delivery, user: str, error: BotError) -> Iterator[Part]:
         self.told.append((user, str(error)))
         yield self._part(delivery, "told alone")
@@ -192,7 +197,7 @@ def test_all_of_it_is_there_and_is_of_the_newest_version(database: Database) -> 
     assert rows(database, "schema_version") == [{"version": migrations.VERSION}]
     tables = [table.name for table in schema.metadata.sorted_tables]
     counts = {name: len(rows(database, name)) for name in tables}
-    assert counts.pop("kept_words") == 0  # a table of a later version
+    assert [counts.pop(name) for name in ("kept_words", "watches")] == [0, 0]  # of later versions
     assert counts == EXPECTED["rows"]
     by_kind = Counter(f"{run.kind} {run.state}" for run in every(database).values())
     expected = {

@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.engines import Statement
-from bot.store.run import DigestTask, QuestionTask, Run, ScanTask, Step
+from bot.store.run import DigestTask, QuestionTask, Run, ScanTask, Step, WatchTask
 from bot.table import Column
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def asked(created: datetime, name: str = "0123abcd", **changes: Any) -> Run:
 
 
 def task(kind: Kind, awaits: str | None = None) -> Task:
-    """A task of each kind; a digest's awaits the run of that name."""
+    """A task of each kind; a digest's and a watch's await the run of that name."""
     if kind == "digest":
         return DigestTask(7, date(2026, 11, 23), awaits)
+    if kind == "watch":
+        return WatchTask(7, date(2026, 11, 23), awaits)
     return QuestionTask("last 7d", "services") if kind == "question" else ScanTask("the week before")

@@ -8,6 +8,7 @@ import inspect
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from bot.answers.summary import Summary
     from bot.digests.report import Report
+    from bot.digests.watch import Watch
     from bot.engines import Progress
     from bot.engines.local import Local
     from bot.errors import BotError
@@ -60,16 +62,14 @@ class Noticeboard:
         return Receipt("message", str(len(self.lines)))
 
     def open(self, delivery: Delivery, question: Question, ahead: int) -> Parent:
-        words = f"{delivery.run.user} asks: {question.words()}, {ahead} before it"
-        return Parent("board", self._pin(words).ref)
+        return Parent("board", self._pin(f"{delivery.run.user} asks: {question.words()}, {ahead} ahead").ref)
 
     def progress(self, run: Run, question: Question, state: str, seconds: float, scanned: int) -> None:
         """A list has no place that changes."""
 
     def answer(self, delivery: Delivery, question: Question, table: Table, summary: Summary) -> list[Part]:
         rows = "; ".join(" ".join(map(str, row)) for row in table.rows())
-        headline = Part("headline", lambda: self._pin(summary.headline))
-        return [headline, Part("table", lambda: self._pin(rows))]
+        return [Part(said, partial(self._pin, said)) for said in (summary.headline, rows)]
 
     def digest(
         self, delivery: Delivery, digest: Digest, report: Report, today: date, late: str
@@ -82,6 +82,9 @@ class Noticeboard:
         self, delivery: Delivery, subject: Question | Digest | None, error: BotError, *, final: bool
     ) -> list[Part]:
         return [Part(f"failed, {final}", lambda: self._pin(f"No answer: {error}"))]
+
+    def watched(self, delivery: Delivery, watch: Watch, words: str) -> list[Part]:
+        return [Part("watched", lambda: self._pin(f"{watch.subject.name}: {words}"))]
 
     def tell(self, delivery: Delivery, user: str, error: BotError) -> list[Part]:
         return [Part("told", lambda: self._pin(f"To {user}: {error}"))]
@@ -153,7 +156,7 @@ def test_a_question_is_answered(bot: Bot, board: Noticeboard) -> None:
     bot.work()
     assert bot.state(run) == "done"
     opened, headline, rows = board.lines
-    assert opened == "ann asks: calls over TLS older than 1.2 to s3, 0 before it"
+    assert opened == "ann asks: calls over TLS older than 1.2 to s3, 0 ahead"
     assert "call" in headline
     assert "s3.amazonaws.com" in rows
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from bot.answers.summary import Summary
     from bot.digests.digest import Digest
     from bot.digests.report import Report
+    from bot.digests.watch import Watch
     from bot.engines import Progress
     from bot.question.question import Question
     from bot.question.views import View
@@ -121,6 +122,10 @@ class Diary:
         about = delivery.run.typed or "a digest"
         words = f"cancelled {about}" if cancelled else f"sorry for {about}: {error}"
         yield Part("trouble", lambda: self._say(delivery, words))
+
+    def watched(self, delivery: Delivery, watch: Watch, words: str) -> Iterator[Part]:
+        del watch
+        yield Part("watched", lambda: self._say(delivery, words))
 
     def tell(self, delivery: Delivery, user: str, error: BotError) -> Iterator[Part]:
         yield Part("told alone", lambda: self._say(delivery, f"to {user} alone: {error}"))

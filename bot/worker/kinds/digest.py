@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from bot import wording
 from bot.app.access import NotAllowed
-from bot.digests import scan
+from bot.digests import routing, scan
 from bot.digests.digest import LATE
 from bot.errors import BotError, ChannelGone, EngineError
 from bot.store.run import Run, new_id
@@ -110,12 +110,14 @@ class DigestCarrier:
     ) -> Report:
         start, _ = digest.period(day)
         last = self._digests.last_report(digest.id)
+        owners = self._grammar.owners
+        known, moved = routing.theirs(self._digests.findings(digest.id), digest.scope.owner, owners)
         report, remembered, before = scan.report(
             found,
             digest,
             day,
             subject,
-            remembered=self._digests.findings(digest.id),
+            remembered=known,
             history=self._digests.points(digest.id, start, PERIODS_KEPT_IN_MIND),
             trusted=self._digests.trusted(digest.id, start, PERIODS_KEPT_IN_MIND),
             stale_after=self._stale_after,
@@ -123,7 +125,8 @@ class DigestCarrier:
             engine=engine,
             engine_before=last.engine if last else "",
         )
-        return self._digests.keep(digest.id, report, remembered, before)
+        moved = moved or (previous.moved if previous is not None else ())
+        return self._digests.keep(digest.id, routing.routed(report, owners, moved), remembered, before)
 
     def _asks_the_same(self, digest: Digest, asked: Run) -> bool:
         """Whether a scan asked what the digest is about now."""

@@ -1,0 +1,114 @@
+"""A watch: which days count, and how it ends."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.digests.scan import Row, Scan
+from bot.digests.watch import QUIET_DAYS, WATCHED_DAYS, Look, Subject, Watch, look_at
+from bot.question.question import Scope
+
+FIRST: Final = date(2026, 11, 23)
+OLD: Final = "calls over TLS older than 1.2"
+SUBJECT: Final = Subject("Boto/2", "s3.amazonaws.com", "role/x")
+
+
+def watch(*days: str) -> Watch:
+    """A watch that has looked at days, each a number of calls, with `?` where that is not to be believed."""
+    made = Watch(
+        1, "U1", "C1", "1.1", "Europe/Berlin", Scope(), SUBJECT, FIRST, datetime(2026, 11, 24, tzinfo=UTC)
+    )
+    for at, said in enumerate(days):
+        made = made.after(Look(FIRST + timedelta(days=at), int(said.strip("?")), "?" not in said))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("days", "outcome"),
+    [
+        ("", None),
+        ("0 0", None),
+        ("0 0 0", "quiet"),
+        ("5 0 0", None),
+        ("5 0 0 0", "quiet"),
+        ("0 0? 0", None),
+        ("0 0? 0 0", "quiet"),
+        ("0 0 1? 0 0", None),
+        ("0? 0? 0? 0?", None),
+        (" ".join(["3"] * 13), None),
+        (" ".join(["3"] * 14), "not quiet"),
+        (" ".join(["0?"] * 14), "not quiet"),
+        (" ".join(["3"] * 11 + ["0"] * 3), "quiet"),
+    ],
+)
+def test_three_believed_days_without_a_call_end_it_and_else_a_fortnight(days: str, outcome: str) -> None:
+    assert watch(*days.split()).outcome == outcome
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=WATCHED_DAYS))
+def test_no_day_that_is_not_believed_makes_a_client_quiet(days: list[tuple[int, bool]]) -> None:
+    made = watch(*(f"{calls}{'' if believed else '?'}" for calls, believed in days))
+
+    if made.outcome == "quiet":
+        since = days[max((at for at, (calls, _) in enumerate(days) if calls), default=-1) + 1 :]
+        assert sum(believed for _, believed in since) >= QUIET_DAYS
+
+
+def test_a_day_that_is_looked_at_again_counts_once() -> None:
+    made = watch("0", "0")
+
+    assert made.after(Look(FIRST, 0, believed=True)) == made
+
+
+def test_how_it_ends_is_said_in_words() -> None:
+    today = FIRST + timedelta(days=14)
+    assert watch("4", "0", "0?", "0", "0").words(OLD, today) == (
+        "No call over TLS older than 1.2 any more: 3 days that are believed, 24 Nov, 26 Nov and 27 Nov, "
+        "had none. The client is quiet, or modern."
+    )
+    assert watch(*["3"] * 12, "0", "0?").words(OLD, today) == (
+        "Still there after 14 days: 36 calls over TLS older than 1.2 on 12 days, the last on 4 Dec. "
+        "1 day of them could not be believed."
+    )
+    assert watch(*["0?"] * 13, "0").words(OLD, today) == (
+        "Not known after 14 days: no call was seen, but only 1 of them could be believed, and 3 are needed."
+    )
+
+
+def scan(*rows: Row, ended: datetime | None, without_tls: int = 0, doubts: tuple[str, ...] = ()) -> Scan:
+    asked = datetime(2026, 11, 24, 8, tzinfo=UTC)
+    return Scan(asked, rows, (), True, 100, without_tls, (), ended, ended, doubts)
+
+
+def test_a_day_is_believed_as_a_digests_is() -> None:
+    night = datetime(2026, 11, 23, 22, 50, tzinfo=UTC)  # ten to midnight in Berlin
+    when = night - timedelta(hours=5)
+    theirs = Row("s3.amazonaws.com", "role/x", "Boto/2", 7, when, when)
+    others = Row("s3.amazonaws.com", "role/y", "Boto/2", 9, when, when)
+
+    def looked(found: Scan) -> Look:
+        return look_at(found, watch(), FIRST, stale_after=timedelta(hours=6))
+
+    assert looked(scan(theirs, others, ended=night)) == Look(FIRST, 7, believed=True)
+    assert looked(scan(others, ended=night)) == Look(FIRST, 0, believed=True)
+    assert not looked(scan(others, ended=night - timedelta(hours=7))).believed
+    assert not looked(scan(ended=None)).believed
+    assert not looked(scan(others, ended=night, without_tls=100)).believed
+    assert not looked(scan(others, ended=night, doubts=("2 files could not be read.",))).believed
+
+
+def test_a_subject_is_all_that_it_does_not_name() -> None:
+    when = datetime(2026, 11, 23, tzinfo=UTC)
+    row = Row("s3.amazonaws.com", "role/x", "Boto/2", 7, when, when)
+
+    assert Subject("Boto/2").has(row)
+    assert SUBJECT.has(row)
+    assert not Subject("Boto/3").has(row)
+    assert not Subject("Boto/2", "kms.amazonaws.com").has(row)
+    assert Subject("Boto/2 Python").name == "Boto/2"
+    assert Subject("", "s3.amazonaws.com", "arn:aws:iam::1:role/x").name == "s3 · role/x · no agent"
