@@ -9,9 +9,12 @@ from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from slack_sdk.errors import SlackApiError
+
 from bot.app.access import Person, Place
 from bot.errors import BotError
 from handlers.errors import SLACK_ERRORS, code_of, translated
+from handlers.retries import refused_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -88,7 +91,8 @@ class Directory:
         self._facts = _Facts(monotonic)
         self._is_patient = True
         self._silent: dict[str, tuple[float, BotError]] = {}
-        """What an impatient one has not been told, and when."""
+        """What an impatient one is not to ask until when: the same of someone, where Slack was silent; and of
+        anyone, where it was asked too often."""
 
     def through(self, impatient: WebClient) -> Directory:
         """One that asks with a client that gives up soon, and both know what either has learned.
@@ -236,15 +240,23 @@ class Directory:
         return {str(group["id"]): str(group["handle"]) for group in groups}
 
     def _ask(self, what: str, fetch: Callable[[], T]) -> T:
-        since, silence = self._silent.get(what, (0.0, None))
-        if silence is not None and self._facts.monotonic() - since < AWAY_SECONDS:
-            raise silence
+        known: T | None = self._facts.remembered(what)
+        if known is not None:
+            return known
+        kind = what.partition(" ")[0]
+        for each in (what, kind):
+            until, silence = self._silent.get(each, (0.0, None))
+            if silence is not None and self._facts.monotonic() < until:
+                raise silence
         try:
             return self._facts.get(what, fetch)
         except (*SLACK_ERRORS, KeyError) as error:
             refused = translated(error)
             if not self._is_patient:
-                self._silent[what] = self._facts.monotonic(), refused
+                now = self._facts.monotonic()
+                self._silent[what] = now + AWAY_SECONDS, refused
+                if isinstance(error, SlackApiError) and (seconds := refused_seconds(error)) is not None:
+                    self._silent[kind] = now + seconds, refused
             raise refused from error
 
 

@@ -89,6 +89,7 @@ class Sandbox:
         groups: Iterable[Group] | None = None,
         clock: Clock | None = None,
         rate_limits: bool = True,
+        short_bursts: bool = False,
         allowed_hosts: Iterable[str] = (),
     ) -> None:
         self.clock = clock or Clock()
@@ -102,7 +103,7 @@ class Sandbox:
         self.options = replace(given, commands=(*given.commands, *commands))
         self.faults, self._ledger = Faults(), Ledger(self.clock.now, self.workspace.changed)
         self._sockets = Sockets(self.workspace, self.clock, self._ledger, self.faults)
-        rates = Rates(self.clock.now, enforced=rate_limits)
+        rates = Rates(self.clock.now, enforced=rate_limits, short_bursts=short_bursts)
         self._slack = Slack(
             self.workspace, self.clock, self.options, self.faults, self._ledger, rates, self._sockets
         )

@@ -29,7 +29,11 @@ FILES: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Posts by channel, edits of the workspace, calls for files by their method."""
+    """Posts by channel, edits of the workspace, calls for files by their method.
+
+    Each begins as Slack documents it, and learns from what Slack refuses; so replicas, each with a budget of
+    its own, come to share what Slack allows the app.
+    """
 
     posts: TokenBucket
     edits: TokenBucket

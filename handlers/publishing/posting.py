@@ -13,6 +13,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.store.run import Receipt
 from handlers.errors import SLACK_ERRORS, code_of
+from handlers.retries import RETRIES, leaving_limits, refused_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from slack_sdk import WebClient
 
+    from bot.rate_limits import TokenBucket
     from bot.store.run import Run
     from bot.worker.publisher import Delivery
     from handlers.blockkit.blocks import Block
@@ -60,6 +62,8 @@ class Posting:
 
     def __init__(self, client: WebClient, budget: Budget) -> None:
         self._client = client
+        self._in_budget = leaving_limits(client)
+        """For the calls that have a budget: what Slack refuses of them waits for another turn of it."""
         self._budget = budget
 
     def post(
@@ -84,20 +88,26 @@ class Posting:
             "client_msg_id": str(uuid5(_NAMESPACE, f"{run.id}/{part}")),
             "metadata": {"event_type": "tls_audit", "event_payload": {"run": run.id, "part": part}},
         }
-        self._budget.posts.wait(channel, run.user)
-        delivery.check()
-        if run.maybe_posted:
-            there = self._look(run, channel, thread, lambda message: _is_part(message, run, part))
-            if there:
-                return channel, there
-        sent = self._as_member(channel, lambda: self._client.chat_postMessage(**arguments))
-        return str(sent["channel"]), str(sent["ts"])
+
+        def post() -> tuple[str, str]:
+            delivery.check()
+            if run.maybe_posted:
+                there = self._look(run, channel, thread, lambda message: _is_part(message, run, part))
+                if there:
+                    return channel, there
+            sent = self._as_member(channel, lambda: self._in_budget.chat_postMessage(**arguments))
+            return str(sent["channel"]), str(sent["ts"])
+
+        return self._in_turn(self._budget.posts, channel, post, run.user)
 
     def edit(self, delivery: Delivery, content: list[Block], words: str) -> None:
         """Edit a run's parent, however long it takes until Slack allows it."""
-        self._budget.edits.wait("")
-        delivery.check()
-        self.edit_now(delivery.run, content, words)
+
+        def edit() -> None:
+            delivery.check()
+            self._edit(delivery.run, content, words)
+
+        self._in_turn(self._budget.edits, "", edit)
 
     def can_edit(self) -> bool:
         """Whether Slack allows an edit at once."""
@@ -108,8 +118,16 @@ class Posting:
         return self._budget.edits.spare("", owed)
 
     def edit_now(self, run: Run, content: list[Block], words: str) -> None:
-        """The same with an edit that was taken before."""
-        self._client.chat_update(
+        """The same with an edit that was taken before, and may be left out: it is not tried again."""
+        try:
+            self._edit(run, content, words)
+        except SlackApiError as error:
+            if (seconds := refused_seconds(error)) is not None:
+                self._budget.edits.refused("", seconds, at_once=True)
+            raise
+
+    def _edit(self, run: Run, content: list[Block], words: str) -> None:
+        self._in_budget.chat_update(
             channel=run.home or run.channel, ts=run.thread or "", blocks=content, text=words
         )
 
@@ -135,15 +153,18 @@ class Posting:
                 self._take_back(file_id)
                 file_id = self._send(path, name)
                 delivery.note(UPLOAD, Receipt("upload", file_id))
-        self._budget.files.wait("files.completeUploadExternal")
-        delivery.check()
-        try:
+
+        def share() -> None:
+            delivery.check()
             self._as_member(
                 channel,
-                lambda: self._client.files_completeUploadExternal(
+                lambda: self._in_budget.files_completeUploadExternal(
                     files=[{"id": file_id, "title": name}], channel_id=channel, thread_ts=thread
                 ),
             )
+
+        try:
+            self._in_turn(self._budget.files, "files.completeUploadExternal", share)
         except OSError:
             # the answer was cut: before anyone says that the file is not there, look
             if not self._look(delivery.run, channel, thread, lambda message: _has_file(message, file_id)):
@@ -152,8 +173,11 @@ class Posting:
 
     def _send(self, path: Path, name: str) -> str:
         size = path.stat().st_size
-        self._budget.files.wait("files.getUploadURLExternal")
-        place = self._client.files_getUploadURLExternal(filename=name, length=size)
+        place = self._in_turn(
+            self._budget.files,
+            "files.getUploadURLExternal",
+            lambda: self._in_budget.files_getUploadURLExternal(filename=name, length=size),
+        )
         with path.open("rb") as file:
             request = urllib.request.Request(  # noqa: S310 - the address is Slack's own answer
                 place["upload_url"],
@@ -176,9 +200,14 @@ class Posting:
             except SLACK_ERRORS as error:
                 log.warning("run %s: its file was not taken back: %s", run.id, code_of(error) or error)
 
+    def delete(self, file_id: str) -> None:
+        """Delete a file, however long it takes until Slack allows it."""
+        # tier 3 as edits are, and counted apart from them (docs: files.delete)
+        self._in_turn(self._budget.edits, "files.delete", lambda: self._in_budget.files_delete(file=file_id))
+
     def _take_back(self, file_id: str) -> None:
         try:
-            self._client.files_delete(file=file_id)
+            self.delete(file_id)
         except SlackApiError as error:
             if code_of(error) != "file_not_found":
                 raise
@@ -212,6 +241,21 @@ class Posting:
             )
         for page in pages:
             yield from page["messages"]
+
+    def _in_turn(self, bucket: TokenBucket, key: str, call: Callable[[], T], who: str = "") -> T:
+        """The call's answer, when it is its turn. Where Slack refuses it for now, the budget learns
+        from that, and the call waits for another turn, a few times."""
+        attempts = 0
+        while True:
+            at_once = bucket.wait(key, who)
+            try:
+                return call()
+            except SlackApiError as error:
+                seconds = refused_seconds(error)
+                if seconds is None or attempts == RETRIES:
+                    raise
+                attempts += 1
+                bucket.refused(key, seconds, at_once=at_once)
 
     def _as_member(self, channel: str, call: Callable[[], T]) -> T:
         """The call's answer; where only members may make it, after joining a public channel."""

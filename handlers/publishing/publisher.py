@@ -82,9 +82,7 @@ class SlackPublisher:
         the documented ones."""
         self._access = access or AccessPolicy(Directory(client))
         self._replies = replies or CommandReplies()
-        self._client = client
-        self._budget = budget or Budget.of_slack()
-        self._posting = Posting(client, self._budget)
+        self._posting = Posting(client, budget or Budget.of_slack())
         self._views = views
         self._accounts = accounts
         self._monotonic = monotonic
@@ -298,10 +296,8 @@ class SlackPublisher:
     def forget(self, run: Run) -> None:
         file = run.receipts.get("file")
         if file is not None and file.kind == "file":
-            # tier 3 as edits are, and counted apart from them (docs: files.delete)
-            self._budget.edits.wait("files.delete")
             try:
-                self._client.files_delete(file=file.ref)
+                self._posting.delete(file.ref)
             except SLACK_ERRORS as error:
                 _unless_away(error)
                 # someone may have deleted it already

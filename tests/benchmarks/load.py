@@ -1,4 +1,4 @@
-"""The bot under load: `python -m tests.benchmarks.load [--database postgres] [--questions 2000]`.
+"""The bot under load: `python -m tests.benchmarks.load [--database postgres] [--questions 2000] [--short]`.
 
 Questions by many people in many channels at once, against a Slack and a Lake that enforce their limits; and
 one who asks forty times beside one who asks once. The bot is a process of its own; what it posts is read
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.sandbox import Channel, Command, Options, Sandbox, User
 from bot.sandbox import limits as slacks
+from bot.sandbox.rates import SHORT
 from bot.sandbox.state import BOT, users
 from bot.store.database import Database
 from bot.store.runs import Runs
@@ -116,8 +117,8 @@ def channels(count: int, members: list[User]) -> list[Channel]:
 
 
 @contextmanager
-def place(database: str, count: int) -> Iterator[Place]:
-    """A bot with a new database, and `count` people and channels."""
+def place(database: str, count: int, *, short: bool = False) -> Iterator[Place]:
+    """A bot with a new database, and `count` people and channels; Slack's bursts may be `short`."""
     options = Options(
         scopes=frozenset(connection.SCOPES), events=frozenset(connection.EVENTS), commands=(Command(COMMAND),)
     )
@@ -125,7 +126,7 @@ def place(database: str, count: int) -> Iterator[Place]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="tls-audit-load-")))
         slack = stack.enter_context(
-            Sandbox(options=options, users=staff, channels=channels(count, staff), rate_limits=True)
+            Sandbox(options=options, users=staff, channels=channels(count, staff), short_bursts=short)
         )
         lake = stack.enter_context(Lake([]))
         lake.plan = Plan(running=QUERY_SECONDS)
@@ -206,28 +207,39 @@ def answers(at: Place) -> dict[str, Answer]:
     return found
 
 
-def bounds(questions: int, rooms: int, counts: Counter[str]) -> dict[str, float]:
+def by_method(calls: int, allowed: int, *, short: bool) -> float:
+    """The seconds until the last of so many calls of a method of which so many are `allowed` a minute."""
+    if short:
+        return max(0.0, calls - allowed * SHORT) / allowed * MINUTE
+    return (math.ceil(calls / allowed) - 1) * MINUTE
+
+
+def bounds(questions: int, rooms: int, counts: Counter[str], *, short: bool) -> dict[str, float]:
     """The seconds that each limit alone makes the last answer take, with all that it allows at once used."""
     edits, files = slacks.TIERS[3], slacks.TIERS[4]
+    how = f", {SHORT:.0%} at once" if short else ", in any"
     posts = math.ceil(sum(counts[part] for part in ("parent", "table", "chart")) / rooms)
     starts = (questions - STARTS) / STARTS
     return {
         f"posts: {posts} a channel, {slacks.POST_BURST} at once, 1 a second": posts - slacks.POST_BURST,
-        f"edits: {questions}, {edits} in any minute": (math.ceil(questions / edits) - 1) * MINUTE,
-        f"files: {counts['file']} by each method, {files} in any minute": (
-            math.ceil(counts["file"] / files) - 1
-        )
-        * MINUTE,
+        f"edits: {questions}, {edits} a minute{how}": by_method(questions, edits, short=short),
+        f"files: {counts['file']} by each method, {files} a minute{how}": by_method(
+            counts["file"], files, short=short
+        ),
         f"starts: {questions}, {STARTS} a second": starts,
         f"reads: at least 2 a query, {READS} a second": (2 * questions - READS) / READS,
         f"queries: {questions} of {QUERY_SECONDS:g} s, {LIVE} at once": questions / LIVE * QUERY_SECONDS,
     }
 
 
-def crowd(database: str, questions: int, rooms: int, rate: float) -> None:
+def crowd(database: str, questions: int, rooms: int, rate: float, *, short: bool) -> None:
     """Questions by as many people as channels, `rate` of them a second."""
-    print(f"\n{questions:,} questions, {rooms} people, {rooms} channels, {database}", flush=True)
-    with place(database, rooms) as at:
+    bursts = "short" if short else "full"
+    print(
+        f"\n{questions:,} questions, {rooms} people, {rooms} channels, {database}, {bursts} bursts",
+        flush=True,
+    )
+    with place(database, rooms, short=short) as at:
         began = time.time()
         for number in range(questions):
             time.sleep(max(0.0, began + number / rate - time.time()))
@@ -235,10 +247,10 @@ def crowd(database: str, questions: int, rooms: int, rate: float) -> None:
         asked = time.time() - began
         at.slack.wait_for(lambda: all(each.over for each in at.sent), 60)
         at.settle()
-        report(at, began, asked, questions, rooms)
+        report(at, began, asked, questions, rooms, short=short)
 
 
-def report(at: Place, began: float, asked: float, questions: int, rooms: int) -> None:
+def report(at: Place, began: float, asked: float, questions: int, rooms: int, *, short: bool) -> None:
     """Print what came of it."""
     states, found = at.runs.states(), answers(at)
     kept = sum(states.values())
@@ -257,7 +269,7 @@ def report(at: Place, began: float, asked: float, questions: int, rooms: int) ->
             middle, last = statistics.median(times), times[-1]
             print(f"  {part:<10} {len(times):>5}   p50 {middle:7.1f} s   last {last:7.1f} s")
     last = max(one.whole for one in found.values()) - began
-    each = bounds(questions, rooms, counts)
+    each = bounds(questions, rooms, counts, short=short)
     print(f"  the last answer was whole after {last:.1f} s; each limit alone allows:")
     for what, seconds in each.items():
         print(f"    {what:<58} {seconds:7.1f} s")
@@ -334,10 +346,11 @@ def main() -> None:
     given.add_argument("--questions", type=int, default=200, help="0: only the pile beside the one")
     given.add_argument("--channels", type=int, default=40)
     given.add_argument("--rate", type=float, default=200, help="questions a second")
+    given.add_argument("--short", action="store_true", help="Slack's bursts are shorter than its averages")
     given.add_argument("--no-pile", action="store_true", help="without the one beside the pile")
     chosen = given.parse_args()
     if chosen.questions:
-        crowd(chosen.database, chosen.questions, chosen.channels, chosen.rate)
+        crowd(chosen.database, chosen.questions, chosen.channels, chosen.rate, short=chosen.short)
     if not chosen.no_pile:
         fairness(chosen.database)
 

@@ -102,6 +102,20 @@ def test_whoever_is_impatient_does_not_ask_the_same_twice_within_a_second(sandbo
     assert directory.name_of("U_ALICE") == "alice"
 
 
+def test_whoever_is_impatient_asks_of_nobody_while_slack_is_asked_too_often(sandbox: Sandbox) -> None:
+    time = Time()
+    client = WebClient(sandbox.options.bot_token, base_url=sandbox.api_url, retry_handlers=[])
+    directory = Directory(client, time).through(client)
+    assert directory.name_of("U_BOB") == "bob"
+    sandbox.faults.ratelimit("users.info", retry_after=30)
+    assert directory.name_of("U_ALICE") == "U_ALICE"
+    assert directory.name_of("U_CAROL") == "U_CAROL"
+    assert directory.name_of("U_BOB") == "bob"
+    assert len(sandbox.calls("users.info")) == 2
+    time.now += 31.1
+    assert directory.name_of("U_ALICE") == "alice"
+
+
 def test_whoever_is_patient_knows_what_whoever_is_impatient_was_told(sandbox: Sandbox) -> None:
     client = WebClient(sandbox.options.bot_token, base_url=sandbox.api_url, retry_handlers=[])
     patient = Directory(client, Time())

@@ -296,6 +296,19 @@ def test_fifty_edits_a_minute_and_no_more(sandbox: Sandbox, client: WebClient, c
     assert client.chat_update(channel="C_SECURITY", ts=ts, text="x")["ok"]
 
 
+def test_with_short_bursts_a_third_of_a_minutes_calls_go_at_once_and_the_rest_by_the_average() -> None:
+    clock = ManualClock()
+    with Sandbox(clock=clock, short_bursts=True) as slack:
+        client = WebClient(slack.options.bot_token, base_url=slack.api_url, retry_handlers=[])
+        ts = client.chat_postMessage(channel="C_SECURITY", text="x")["ts"]
+        for number in range(16):
+            client.chat_update(channel="C_SECURITY", ts=ts, text=str(number))
+        assert refusal(client.chat_update, channel="C_SECURITY", ts=ts, text="x")["error"] == "ratelimited"
+        clock.advance(1.2)
+        assert client.chat_update(channel="C_SECURITY", ts=ts, text="x")["ok"]
+        assert refusal(client.chat_update, channel="C_SECURITY", ts=ts, text="x")["error"] == "ratelimited"
+
+
 def test_the_sdks_own_retry_gets_through_an_injected_429(sandbox: Sandbox) -> None:
     patient = WebClient(
         "xoxb-sandbox", base_url=sandbox.api_url, retry_handlers=[RateLimitErrorRetryHandler()]

@@ -22,6 +22,7 @@ from handlers.blockkit.blocks import paragraph, text
 from handlers.errors import SLACK_ERRORS, translated
 from handlers.publishing.budget import Budget
 from handlers.publishing.posting import MESSAGES_A_PAGE, Posting
+from handlers.retries import RETRIES
 from tests.support.runs import asked
 
 if TYPE_CHECKING:
@@ -293,6 +294,73 @@ def test_in_a_public_channel_a_look_as_a_stranger_is_no_obstacle(bench: Bench) -
     bench.post(lease, "parent")
     assert bench.said("parent", "C_RANDOM") == 1
     assert len(bench.sandbox.calls("conversations.join")) == 1
+
+
+# --- what Slack refuses for now
+
+
+def paced(bench: Bench) -> tuple[Posting, list[float]]:
+    """A posting with a budget of ten at once and one a second, and what it waited for."""
+    waited: list[float] = []
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        now[0] += seconds
+
+    buckets = [TokenBucket(1.0, 10, monotonic=lambda: now[0], sleep=sleep) for _ in range(3)]
+    return Posting(bench.client, Budget(*buckets)), waited
+
+
+def test_a_call_that_slack_refuses_for_now_waits_for_another_turn_and_so_do_all_others(bench: Bench) -> None:
+    lease, thread = bench.begun()
+    posting, waited = paced(bench)
+    bench.sandbox.faults.ratelimit("chat.postMessage", retry_after=30)
+    words = [paragraph(text("x"))]
+    posting.post(lease, "table", words, "x", CHANNEL, thread)
+    posting.post(lease, "chart", words, "x", CHANNEL, thread)
+    assert (bench.said("table"), bench.said("chart")) == (1, 1)
+    assert 31 <= waited[0] < 32.1
+    assert len(waited) == 2, "of the burst nothing is left, as far as is known"
+
+
+def test_a_limit_that_does_not_end_is_told_after_a_few_turns(bench: Bench, csv: Path) -> None:
+    lease, thread = bench.begun()
+    posting, waited = paced(bench)
+    for method, call in (
+        ("chat.update", lambda: posting.edit(lease, [paragraph(text("x"))], "x")),
+        ("files.getUploadURLExternal", lambda: posting.upload(lease, csv, "answer.csv", thread)),
+    ):
+        waited.clear()
+        bench.sandbox.faults.ratelimit(method, times=RETRIES + 1)
+        with pytest.raises(SlackApiError):
+            call()
+        assert len(waited) == RETRIES
+
+
+def test_an_edit_that_may_be_left_out_is_not_tried_again_and_others_wait(bench: Bench) -> None:
+    lease, _ = bench.begun()
+    posting, waited = paced(bench)
+    bench.sandbox.faults.ratelimit("chat.update", retry_after=30)
+    assert posting.may_edit(0)
+    with pytest.raises(SlackApiError):
+        posting.edit_now(lease.run, [paragraph(text("x"))], "x")
+    assert waited == []
+    assert not posting.can_edit()
+    assert not posting.may_edit(0)
+
+
+def test_whoever_lost_the_run_while_waiting_out_a_limit_posts_nothing(bench: Bench) -> None:
+    lease = bench.ask()
+
+    def sleep(_: float) -> None:
+        bench.died()
+
+    late = Posting(bench.client, Budget(*(TokenBucket(1.0, 5, sleep=sleep) for _ in range(3))))
+    bench.sandbox.faults.ratelimit("chat.postMessage", retry_after=30)
+    with pytest.raises(Cancelled):
+        late.post(lease, "parent", [paragraph(text("x"))], "x", CHANNEL, None)
+    assert bench.said("parent") == 0
 
 
 # --- only its owner posts
