@@ -266,7 +266,7 @@ class _Reader:
         if not taken:
             self.at = start
             return self._name_of(vocabulary.OWN_NAME, r"(?:role|user|principal)\s*:?\s+", "principal") or (
-                self._name_of(vocabulary.EVENT, "", "event")
+                self._name_of(vocabulary.CALL, "", "event")
             )
         return True
 

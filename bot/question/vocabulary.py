@@ -116,7 +116,7 @@ EXCEPT: Final = (
 """Patterns of how people deny and except."""
 GREETINGS: Final = frozenset({"hi", "hey", "hello", "thanks", "thank", "you", "please", "ok", "okay", "fine"})
 """Words that ask for nothing by themselves."""
-EVENT: Final = (
+CALL: Final = (
     r"(?-i:(?:Assume|Batch|Copy|Create|Decrypt|Delete|Describe|Encrypt|Generate|Get|Head|Invoke|List|Publish|Put"
     r"|Query|Receive|Run|Scan|Send|Start|Stop|Update|Upload)(?:[A-Z][a-z0-9]+)+(?:V[0-9])?)"
 )

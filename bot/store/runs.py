@@ -44,7 +44,7 @@ WORDS_KEPT: Final = timedelta(days=7)
 """How long a question that is too long for a button waits to be confirmed."""
 
 
-UNOWNED: Final = ""
+NO_USER: Final = ""
 """Whose the rows of an answer are, among words that are people's: nobody can ask for them as their own."""
 
 _runs = schema.runs
@@ -249,11 +249,11 @@ class Runs:
         gone = sa.or_(words.c.at < now - WORDS_KEPT, words.c.id == run)
         with self._database.write() as connection:
             connection.execute(sa.delete(words).where(gone))
-            connection.execute(sa.insert(words).values(id=run, user=UNOWNED, text=rows, at=now))
+            connection.execute(sa.insert(words).values(id=run, user=NO_USER, text=rows, at=now))
 
     def kept_rows(self, run: str) -> str | None:
         """What was kept of a run's rows; None where it is gone."""
-        return self.kept_words(run, UNOWNED)
+        return self.kept_words(run, NO_USER)
 
     def old(self, before: datetime, count: int) -> list[Run]:
         """Runs that ended before then, the oldest first."""

@@ -117,7 +117,7 @@ def test_a_database_of_version_6_goes_on(tmp_path: Path) -> None:
         (one,) = kept.all()
         assert str(one.scope) == "service=s3.amazonaws.com min=1.2"
         day = date(2026, 11, 22)
-        plain = Finding("s3.amazonaws.com", "role/export", "boto", day, day, day, 10, 1)
+        plain = Finding("s3.amazonaws.com", "role/export", "boto", day, day, day, 10, 1, began_before=True)
         snoozed = replace(plain, client="curl", snooze=Snooze("alice", "vendor", date(2026, 12, 1), 3, 1))
         assert {each.client: each for each in kept.findings(1)} == {"boto": plain, "curl": snoozed}
         told = kept.report(1, day, day + DAY)
