@@ -54,7 +54,7 @@ BRACKETS: Final = re.compile(rb'[\s{}\[\],]*(?:"\w+"\s*:\s*\[?\s*)?')
 FIRST_LOOK: Final = 1 << 16  # enough to see how a long file begins
 NO_EVENT: Final = "holds no event"
 HALF_EVENT: Final = "names an eventTime, but is no whole event"
-LAST: Final = "\U0010ffff"
+AFTER_ALL: Final = "\U0010ffff"
 _VERSIONS: Final = {text: name for name, texts in VERSIONS.items() for text in (name, *texts)}
 STRANGE: Final = frozenset({NO_JSON, NO_EVENT})
 """What may be said of a record that has nothing to do with CloudTrail."""
@@ -269,12 +269,12 @@ def place(moment: str, line: Any) -> str:
     try:
         event = _codec().place(line)
     except (ValueError, RecursionError):
-        return LAST
+        return AFTER_ALL
     tls, caller = event.tlsDetails, event.userIdentity
     version = tls.tlsVersion if tls else None
-    first = LAST if version is None else _VERSIONS.get(version) or _said(version)
+    first = AFTER_ALL if version is None else _VERSIONS.get(version) or _said(version)
     arn = caller.arn if caller else None
-    return f"{first}\0{event.eventSource}\0{LAST if arn is None else arn}\0{moment}"
+    return f"{first}\0{event.eventSource}\0{AFTER_ALL if arn is None else arn}\0{moment}"
 
 
 def _said(version: str) -> str:
