@@ -155,6 +155,14 @@ def unread(record: Record) -> str | None:
     return tls(record) if version(record) is None and text(record, "tlsVersion") else None
 
 
+def unread_suite(record: Record) -> str | None:
+    return tls(record, "cipherSuite") if suite(record) is None and text(record, "cipherSuite") else None
+
+
+def unread_exchange(record: Record) -> str | None:
+    return tls(record, "keyExchange") if exchange(record) is None and text(record, "keyExchange") else None
+
+
 def weakness(record: Record) -> str | None:
     name = suite(record)
     if name is None:
@@ -513,6 +521,11 @@ def coverage_clients(records: Sequence[Record]) -> list[Row]:
     return [(*row, silent[name]) for name, row in counted.items()]
 
 
+def _ends(texts: Iterable[str | None]) -> tuple[str | None, str | None]:
+    said = [text for text in texts if text]
+    return min(said, default=None), max(said, default=None)
+
+
 def coverage(records: Sequence[Record]) -> list[Row]:
     return _ordered(
         (
@@ -525,8 +538,9 @@ def coverage(records: Sequence[Record]) -> list[Row]:
                 sum(suite(record) is None for record in group),
                 sum(exchange(record) is None for record in group),
                 sum(host(record) is None for record in group),
-                min(filter(None, map(unread, group)), default=None),
-                max(filter(None, map(unread, group)), default=None),
+                *_ends(map(unread, group)),
+                *_ends(map(unread_suite, group)),
+                *_ends(map(unread_exchange, group)),
             )
             for key, group in _group(records, service).items()
         ),

@@ -100,11 +100,14 @@ def unread_version() -> exp.Expr:
 # --- the key exchange
 
 
-def exchange_text() -> exp.Expr:
+def _exchange_written() -> exp.Expr:
     keys = [exp.JSONPathKey(this=key) for key in KEY_EXCHANGE_PATH.split(".")[1:]]
     path = exp.JSONPath(expressions=[exp.JSONPathRoot(), *keys])
-    found = exp.JSONExtractScalar(this=column("eventJson"), expression=path)
-    return exp.Lower(this=exp.Trim(this=found))
+    return exp.JSONExtractScalar(this=column("eventJson"), expression=path)
+
+
+def exchange_text() -> exp.Expr:
+    return exp.Lower(this=exp.Trim(this=_exchange_written()))
 
 
 def exchange() -> exp.Expr:
@@ -118,6 +121,12 @@ def exchange() -> exp.Expr:
 
 def no_exchange() -> exp.Expr:
     return _missing(exchange_text(), _all(READABLE_EXCHANGES))
+
+
+def unread_exchange() -> exp.Expr:
+    """What an event has in place of a key exchange, as it is written, where that is none."""
+    unknown = exp.Not(this=exchange_text().isin("", *_all(READABLE_EXCHANGES)))
+    return exp.Case().when(unknown, _exchange_written())
 
 
 def classical() -> exp.Expr:
@@ -158,6 +167,12 @@ def suites_like(pattern: str) -> list[str]:
 def no_suite() -> exp.Expr:
     text = suite_text()
     return exp.paren(exp.or_(exp.Is(this=text, expression=exp.null()), text.isin(*_upper(NO_SUITE))))
+
+
+def unread_suite() -> exp.Expr:
+    """What an event has in place of a cipher suite, as it is written, where that is none."""
+    placeholder = suite_text().isin(*_upper(filter(None, NO_SUITE)))
+    return exp.Case().when(placeholder, column(_SUITE_PATH))
 
 
 def weak(pattern: str, *, found: bool) -> exp.Expr:
@@ -247,6 +262,8 @@ def role() -> exp.Expr:
 BLANKS: Final[Mapping[str, Callable[[], exp.Expr]]] = {
     "version": version,
     "unread": unread_version,
+    "unread_suite": unread_suite,
+    "unread_exchange": unread_exchange,
     "exchange": exchange,
     "classical": classical,
     "suite": suite,

@@ -9,10 +9,10 @@ A file opens with a header of `-- key: value` lines and holds one SELECT from `$
     -- chart: bar eventSource numOutdatedTlsCalls    (optional: bar, line or pie; x; one or more series)
 
 Blanks: `:start` and `:end` (always, on eventTime), `:outdated` (the asker's policy), and what an event says,
-else NULL: `:version` (in CloudTrail's spelling), `:unread` (a text in place of a version that is none),
-`:suite`, `:weakness` (why the suite is weak), `:exchange` (the key exchange), `:classical` (whether that is
-not post-quantum), `:host`, `:agent`. `:principal` and `:role` (a role in place of its sessions) are never
-NULL.
+else NULL: `:version` (in CloudTrail's spelling), `:suite`, `:weakness` (why the suite is weak), `:exchange`
+(the key exchange), `:classical` (whether that is not post-quantum), `:host`, `:agent`; and `:unread`,
+`:unread_suite`, `:unread_exchange` (a text in place of a version, a suite or a key exchange that is none).
+`:principal` and `:role` (a role in place of its sessions) are never NULL.
 
 Views keep to what every engine shares: one SELECT without WITH, joins, subqueries or LIMIT, and an
 alias for every column that is not simply a name. All this is checked when a view is loaded.
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 SHIPPED: Final = Path(__file__).parents[1] / "views"
 TEXT_BLANKS: Final = frozenset(
-    {"version", "unread", "suite", "weakness", "exchange", "host", "agent", "principal", "role"}
+    {"version", "suite", "weakness", "exchange", "host", "agent", "principal", "role"}
+    | {"unread", "unread_suite", "unread_exchange"}
 )
 PLACEHOLDERS: Final = TEXT_BLANKS | {"start", "end", "outdated", "classical"}
 CHART_KINDS: Final = frozenset({"bar", "line", "pie"})

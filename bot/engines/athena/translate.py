@@ -130,13 +130,17 @@ def _compare_times(tree: exp.Select) -> None:
                 literal.replace(exp.cast(literal.copy(), "timestamp" if kind == "TIME" else "date"))
 
 
+_NO_TEXT: Final = exp.cast(exp.null(), "VARCHAR")
+
+
 def _count_without_exchange(tree: exp.Select, table: Table, metadata: Metadata) -> None:
     """Of a table without key exchange no event says it: so a coverage counts, and no question is lost."""
     try:
         columns.find(event_schema.KEY_EXCHANGE_PATH.split(".")[1:], table, metadata, is_json=True)
     except UserError:
-        for node in [each for each in tree.find_all(exp.Paren) if each == blanks.no_exchange()]:
-            node.replace(exp.true())
+        said = {blanks.no_exchange(): exp.true(), blanks.unread_exchange(): _NO_TEXT}
+        for node in [each for each in tree.find_all(exp.Paren, exp.Case) if each in said]:
+            node.replace(said[node].copy())
 
 
 def _over_events(tree: exp.Select, table: Table, metadata: Metadata, used: dict[str, Leaf]) -> exp.Select:
