@@ -155,14 +155,6 @@ def unread(record: Record) -> str | None:
     return tls(record) if version(record) is None and text(record, "tlsVersion") else None
 
 
-def unread_suite(record: Record) -> str | None:
-    return tls(record, "cipherSuite") if suite(record) is None and text(record, "cipherSuite") else None
-
-
-def unread_exchange(record: Record) -> str | None:
-    return tls(record, "keyExchange") if exchange(record) is None and text(record, "keyExchange") else None
-
-
 def weakness(record: Record) -> str | None:
     name = suite(record)
     if name is None:
@@ -539,8 +531,6 @@ def coverage(records: Sequence[Record]) -> list[Row]:
                 sum(exchange(record) is None for record in group),
                 sum(host(record) is None for record in group),
                 *_ends(map(unread, group)),
-                *_ends(map(unread_suite, group)),
-                *_ends(map(unread_exchange, group)),
             )
             for key, group in _group(records, service).items()
         ),
