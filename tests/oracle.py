@@ -710,6 +710,11 @@ def coverage_clients(records: Sequence[Record]) -> list[Row]:
     return [(*row, silent[name]) for name, row in counted.items()]
 
 
+def _ends(texts: Iterable[str | None]) -> tuple[str | None, str | None]:
+    said = [text for text in texts if text]
+    return min(said, default=None), max(said, default=None)
+
+
 def coverage(records: Sequence[Record]) -> list[Row]:
     return _ordered(
         (
@@ -722,8 +727,7 @@ def coverage(records: Sequence[Record]) -> list[Row]:
                 sum(suite(record) is None for record in group),
                 sum(exchange(record) is None for record in group),
                 sum(host(record) is None for record in group),
-                min(filter(None, map(unread, group)), default=None),
-                max(filter(None, map(unread, group)), default=None),
+                *_ends(map(unread, group)),
             )
             for key, group in _group(records, service).items()
         ),

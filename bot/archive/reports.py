@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bot.archive.days import SLACK
-from bot.archive.sources import delivery_day
+from bot.archive.sources import CHOSEN, NOT_REGULAR, delivery_day
+from bot.wording import number, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,21 @@ class Outcome(StrEnum):
     """It was listed, and vanished before it was read."""
 
 
+_MANY: Final = {
+    "JSON without events": "JSON without events",
+    "file of macOS": "files of macOS",
+    "text without JSON": "texts without JSON",
+    CHOSEN: CHOSEN,
+    NOT_REGULAR: "not regular files",
+}
+"""Kinds of which a plural is more than an s at their end."""
+
+
+def counted_kind(count: int, kind: str) -> str:
+    """`1 control message`, `2 control messages`: how much was skipped, by its kind."""
+    return f"{number(count)} {kind if count == 1 else _MANY.get(kind) or plural(kind, count)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What became of one source; of one that was read, what in it was not.
@@ -48,6 +64,16 @@ class Report:
     bad: Mapping[str, int] = field(default_factory=dict)
     first: str = ""
     last: str = ""
+
+    @property
+    def words(self) -> str:
+        """What became of it, in words that follow its name."""
+        if self.why:
+            return self.why
+        if self.skipped:
+            kinds = ", ".join(counted_kind(count, kind) for kind, count in self.skipped.items())
+            return f"{self.outcome}, and passed over: {kinds}"
+        return str(self.outcome)
 
     @property
     def is_left_out(self) -> bool:

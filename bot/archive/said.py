@@ -19,11 +19,16 @@ from bot.event_schema import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SAID: Final[dict[str, Type]] = {"saidVersion": TEXT, "unreadVersion": TEXT, "unsaid": "UTINYINT"}
+SAID: Final[dict[str, Type]] = {
+    "saidVersion": TEXT,
+    "unreadVersion": TEXT,
+    "unsaid": "UTINYINT",
+}
 """`saidVersion` is in CloudTrail's spelling, "" for a text that is none, which is in `unreadVersion`.
 `unsaid` is the sum of `UNSAID` of what the event does not say."""
 
-UNSAID: Final = {"suite": 1, "exchange": 2, "host": 4}
+UNSAID: Final = {"suite": 1, "exchange": 2, "host": 4, "version": 8}
+"""Each a bit of its own."""
 
 
 def _text(field: str) -> str:
@@ -36,26 +41,23 @@ def _among(field: str, texts: Iterable[str]) -> str:
 
 def _said() -> dict[str, str]:
     """The SQL of each column of `SAID`. What nearly every event says comes first: that costs no trimming."""
-    version, usual = (
-        "tlsDetails.tlsVersion",
-        f"tlsDetails.tlsVersion IN ({', '.join(map(quoted, VERSIONS))})",
-    )
+    version = "tlsDetails.tlsVersion"
     versions = " ".join(
         f"WHEN {_among('tlsVersion', texts)} THEN {quoted(name)}" for name, texts in VERSIONS.items()
     )
     known = [text for texts in VERSIONS.values() for text in texts]
     groups = {**CLASSICAL, **POST_QUANTUM}
     names = [text for texts in groups.values() for text in texts]
+    usual = {
+        "version": f"{version} IN ({', '.join(map(quoted, VERSIONS))})",
+        "suite": "starts_with(tlsDetails.cipherSuite, 'ECDHE-') "
+        "OR starts_with(tlsDetails.cipherSuite, 'TLS_AES_')",
+        "exchange": f"tlsDetails.keyExchange IN ({', '.join(map(quoted, groups))})",
+    }
     missing = {
-        "suite": (
-            "starts_with(tlsDetails.cipherSuite, 'ECDHE-') "
-            "OR starts_with(tlsDetails.cipherSuite, 'TLS_AES_')",
-            _among("cipherSuite", NO_SUITE),
-        ),
-        "exchange": (
-            f"tlsDetails.keyExchange IN ({', '.join(map(quoted, groups))})",
-            f"NOT {_among('keyExchange', names)}",
-        ),
+        "version": (usual["version"], f"NOT {_among('tlsVersion', known)}"),
+        "suite": (usual["suite"], _among("cipherSuite", NO_SUITE)),
+        "exchange": (usual["exchange"], f"NOT {_among('keyExchange', names)}"),
         "host": (
             "ends_with(tlsDetails.clientProvidedHostHeader, '.amazonaws.com')",
             _among("clientProvidedHostHeader", NO_HOST),
@@ -66,9 +68,10 @@ def _said() -> dict[str, str]:
         for name, (says, lacks) in missing.items()
     )
     return {
-        "saidVersion": f"CASE WHEN {usual} THEN {version} {versions} WHEN {version} IS NOT NULL THEN '' END",
-        "unreadVersion": f"CASE WHEN {usual} THEN NULL WHEN NOT {_among('tlsVersion', ['', *known])}"
-        f" THEN {version} END",
+        "saidVersion": f"CASE WHEN {usual['version']} THEN {version} {versions}"
+        f" WHEN {version} IS NOT NULL THEN '' END",
+        "unreadVersion": f"CASE WHEN {usual['version']} THEN NULL"
+        f" WHEN NOT {_among('tlsVersion', ['', *known])} THEN {version} END",
         "unsaid": f"({unsaid})::UTINYINT",
     }
 

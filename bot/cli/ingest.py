@@ -25,7 +25,9 @@ def ingest(
     until: Annotated[
         datetime | None, typer.Option(formats=DAY_FORMATS, help="The last day, of folders that tell theirs.")
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Name every file that was not read.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Name every file that was not read, or not all of it.")
+    ] = False,
 ) -> None:
     """Read CloudTrail log files into the archive that the embedded engine asks."""
     from bot import bootstrap as parts
@@ -49,7 +51,7 @@ def ingest(
     if verbose:
         for report in done.reports:
             if not report.is_left_out:
-                typer.echo(f"{literal(report.name)}: {literal(report.why)}")
+                typer.echo(f"{literal(report.name)}: {literal(report.words)}")
     typer.echo(terminal.ingested(done, archive.sources().left_out if verbose else ()))
     if done.bad:
         raise typer.Exit(FAILURE)

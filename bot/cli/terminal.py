@@ -293,13 +293,16 @@ def ingested(done: Ingested, left_out: Sequence[Report] = ()) -> str:
     lines = [
         f"{counted(done.files, 'file')} read, {counted(done.events, 'event')}{dropped}.{beside} {seconds}"
     ]
-    passed_over = Counter(done.skipped) + Counter(done.records_skipped)
+    from bot.archive.reports import counted_kind
+
+    # a file that is no log for the records in it is counted by these alone
+    passed_over = Counter(done.skipped) | Counter(done.records_skipped)
     if passed_over:
-        kinds = ", ".join(f"{number(count)} {literal(kind)}" for kind, count in passed_over.most_common())
+        kinds = ", ".join(literal(counted_kind(count, kind)) for kind, count in passed_over.most_common())
         lines.append(f"Passed over: {kinds}.")
     lines += unread(done)
     told = {each.path for each in done.bad}
-    known = {each.name: each.why or str(each.outcome) for each in left_out if each.name not in told}
+    known = {each.name: each.words for each in left_out if each.name not in told}
     if done.still_bad:
         lines.append(f"{counted(done.still_bad, 'file')} could not be read before, and still cannot.")
         lines += [f"    {literal(name)}: {literal(why)}" for name, why in known.items()]

@@ -15,6 +15,7 @@ from bot.answers.summary import Summary
 from bot.app import answer as answering
 from bot.archive.archive import Archive
 from bot.archive.ingest import BadFile, Ingested, Progress
+from bot.archive.reports import Outcome, Report
 from bot.cli import terminal
 from bot.engines.local import Local
 from bot.table import Cell, Column, Row, Table
@@ -354,6 +355,38 @@ def test_an_ingest_is_told_in_a_line_and_its_bad_files_after_it() -> None:
         "1 file could not be read, or not all of it:",
         "    a\\u001b.json: it is\\nno JSON",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "words"),
+    [
+        ({"control message": 1, "digest": 1}, "1 control message, 1 digest"),
+        ({"control message": 2, "digest": 3}, "3 digests, 2 control messages"),
+        ({"S3 notification": 1_000}, "1,000 S3 notifications"),
+        ({"text without JSON": 2, "JSON without events": 2}, "2 texts without JSON, 2 JSON without events"),
+        ({"file of macOS": 2, "not a regular file": 2}, "2 files of macOS, 2 not regular files"),
+        ({"left out by pattern": 2, "not a regular file": 1}, "2 left out by pattern, 1 not a regular file"),
+    ],
+)
+def test_what_an_ingest_passed_over_is_counted_in_the_singular_or_the_plural(
+    kinds: dict[str, int], words: str
+) -> None:
+    done = Ingested(1, 0, 0, 1, 0, (), 0.1, records_skipped=kinds)
+
+    assert terminal.ingested(done).splitlines()[-1] == f"Passed over: {words}."
+
+
+def test_a_file_that_was_passed_over_for_its_records_is_counted_once() -> None:
+    kinds = {"control message": 1, "empty file": 2}
+    done = Ingested(1, 0, 3, 1, 0, (), 0.1, skipped=kinds, records_skipped={"control message": 1})
+
+    assert terminal.ingested(done).splitlines()[-1] == "Passed over: 2 empty files, 1 control message."
+
+
+def test_of_a_file_that_was_read_it_is_said_what_in_it_was_passed_over() -> None:
+    report = Report("a.json", Outcome.READ, skipped={"Insight event": 2, "digest": 1})
+
+    assert report.words == "read, and passed over: 2 Insight events, 1 digest"
 
 
 def test_an_ingest_of_nothing_new_says_so_in_words() -> None:

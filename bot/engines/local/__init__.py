@@ -183,7 +183,7 @@ class Local(Engine):
     def _check_sources(self) -> Iterator[Check]:
         """What the archive does not have, with its names and reasons."""
         known = self._archive.sources()
-        named = [f"{literal(each.name)}: {literal(each.why) or each.outcome}" for each in known.left_out]
+        named = [f"{literal(each.name)}: {literal(each.words)}" for each in known.left_out]
         if named:
             what = f"{counted(len(named), 'file')} could not be read, or not all of it"
             mend = "Mend them, or leave them out: TLS_AUDIT_LOGS_EXCEPT. `ingest --verbose` names all."

@@ -9,8 +9,7 @@ from sqlglot import exp
 from bot.question import blanks
 
 _FEW: Final = frozenset(
-    {exp.column("saidVersion"), exp.column("unsaid"), blanks.column("tlsDetails.keyExchange")}
-    | {exp.column("userAgent")}
+    {exp.column("saidVersion"), blanks.column("tlsDetails.keyExchange"), exp.column("userAgent")}
 )
 """Columns of few values, or of far fewer than there are events: what calls thousands of times a day calls
 itself the same."""
