@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from bot.app.access import AccessPolicy
     from bot.app.grammar import Grammar
-    from bot.digests.finding import Finding
+    from bot.digests.finding import Entry, Finding
     from bot.question.question import Question
     from bot.store.digests import Digests
     from bot.store.run import Run
@@ -336,10 +336,10 @@ class DigestOrders:
         self._digests.acknowledge(digest.id, finding, None)
         return found
 
-    def open_findings(self, digest: Digest) -> int:
-        """How many findings it told last that are not resolved, snoozed ones among them."""
+    def open_findings(self, digest: Digest) -> list[Entry]:
+        """The findings it told last that are not resolved, snoozed ones among them, in its order."""
         last = self._digests.last_report(digest.id)
-        return 0 if last is None else sum(entry.change != "resolved" for entry in last.entries)
+        return [] if last is None else [entry for entry in last.entries if entry.change != "resolved"]
 
     def _today(self, digest: Digest) -> date:
         return self._clock().astimezone(ZoneInfo(digest.schedule.zone)).date()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.digests.digest import Digest
-    from bot.digests.finding import Finding
+    from bot.digests.finding import Entry, Finding
     from handlers.blockkit.blocks import Block
     from handlers.context import Context
 
@@ -37,6 +37,9 @@ DIGEST_EXAMPLES: Final = (
 
 MOST_AT_HOME: Final = 5
 """Digests at Home, which has one's runs too."""
+
+FINDINGS_AT_HOME: Final = 5
+"""Findings at Home of each digest; all of them stand in its thread."""
 
 MOST_LISTED: Final = 15
 """Digests in a list: each takes two blocks of the fifty a message may have."""
@@ -137,16 +140,17 @@ def undo(one: Digest) -> Block:
 
 
 def of_home(context: Context, user: str) -> list[Block]:
-    """Someone's own digests: what each told last, and how many findings are open."""
+    """Someone's own digests: what each told last, and its first findings that are open."""
     owned = [one for one in context.digests.known_to(user, "") if one.owner == user]
     lines = []
     for one in owned[:MOST_AT_HOME]:
         told = context.digests.last_headline(one)
-        count = context.digests.open_findings(one)
-        open_ = f" · {counted(count, 'finding')} not resolved" if count else ""
+        found = context.digests.open_findings(one)
+        open_ = f" · {counted(len(found), 'finding')} not resolved" if found else ""
         lines += [
             _line(context, one),
             paragraph(text(f"{told}{open_}" if told else "It has told nothing yet.")),
+            *([_open(found)] if found else []),
             buttons(one),
         ]
     more = len(owned) - MOST_AT_HOME
@@ -154,6 +158,23 @@ def of_home(context: Context, user: str) -> list[Block]:
     return [*lines, *rest] or [
         paragraph(*prose(f"None yet. Type `{DIGEST_COMMAND} daily 09:00` in a channel."))
     ]
+
+
+def _open(found: list[Entry]) -> Block:
+    """The first few of a digest's findings, a line each."""
+    parts = []
+    for entry in found[:FINDINGS_AT_HOME]:
+        at_least = "at least " if entry.finding.began_before else ""
+        days = f"{at_least}{counted(entry.day, 'day')}"
+        parts += [
+            text(f"{entry.change}, {days}  "),
+            text(digest_blocks.label(entry.finding), code=True),
+            text("\n"),
+        ]
+    more = len(found) - FINDINGS_AT_HOME
+    if more > 0:
+        return paragraph(*parts, text(f"and {more:,} more: its thread has them."))
+    return paragraph(*parts[:-1])
 
 
 def _line(context: Context, one: Digest) -> Block:

@@ -32,7 +32,7 @@ from tests.support.workers import ended
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.sandbox import Message
+    from bot.sandbox import Message, View
     from tests.scenarios.office import Office
     from tests.scenarios.on_call import Trail
 
@@ -296,6 +296,42 @@ def test_a_first_digest_that_cannot_look_back_is_told_all_the_same(office: Offic
     assert "the first digest, 1 finding as the baseline" in words(told(office))
     told(office)
     assert office.csv(runs(office)[0]).splitlines()[1].endswith(",,2,since before 24 Nov")
+
+
+# --- App Home
+
+
+@pytest.mark.parametrize("count", [0, 1, 60])
+def test_home_shows_ones_digests_and_the_first_of_their_open_findings(
+    office: Office, trail: Trail, count: int
+) -> None:
+    trail.calls = {f"client/{number:02}": 100 - number for number in range(count)}
+    ordered(office)
+    assert "It has told nothing yet." in home(office)
+    told(office)
+    shown = home(office)
+    assert shown.count("new, at least 1 day  s3 · role/nightly-export · client/") == min(count, 5)
+    assert ("1 finding not resolved" in shown) == (count == 1)
+    assert ("60 findings not resolved" in shown) == (count == 60)
+    assert ("and 55 more: its thread has them." in shown) == (count == 60)
+    assert ("all clear" in shown) == (count == 0)
+
+
+def home(office: Office) -> str:
+    """What App Home shows Alice now."""
+    before = office.sandbox.home(ALICE)
+    office.sandbox.open_home(ALICE)
+
+    def look() -> View | None:
+        now = office.sandbox.home(ALICE)
+        return None if now is before else now
+
+    shown = office.sandbox.wait_for(look, what="the Home tab").json()["blocks"]
+    runs = [block for block in shown if block["type"] == "rich_text"]
+    return "\n".join(
+        "".join(run.get("text", "") for section in block["elements"] for run in section["elements"])
+        for block in runs
+    )
 
 
 # --- trouble
