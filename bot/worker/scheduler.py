@@ -48,7 +48,8 @@ class DigestScheduler:
                 grammar=self._grammar,
                 now=now,
                 key=key,
-                looks_back=self._digests.last_report(digest.id) is None,
+                # by what was told of earlier days: a replica that comes late asks the same, and not once more
+                looks_back=not self._digests.points(digest.id, digest.period(day)[0], 1),
             )
             self._wake()
             self._digests.reschedule(digest, now)

@@ -88,7 +88,7 @@ class FittedTable:
         """Which of the columns says which row is which."""
         self.rows: list[list[Cell]] = []
         self.links: list[str | None] = []
-        """Where a row's event stands in AWS's console; beside its event id."""
+        """Where each row's event stands in AWS's console; empty where rows have none, or no room for them."""
         region, event = (names.index(name) if name in names else None for name in ("awsRegion", "eventID"))
         self.event = places.index(event) if event in places else None
         said = blocks.characters(beside or [])
@@ -97,13 +97,18 @@ class FittedTable:
         left -= sum(len(column.label) for column in self.columns)
         for row in arrangement.rows:
             cells = [self._fitted(arrangement.readable(at, row[at])) for at in places]
-            link = None if region is None or event is None else console_link(row[region], row[event])
-            taken = sum(len(plain(cell)) for cell in cells) + len(link or "")
+            taken = sum(len(plain(cell)) for cell in cells)
             if taken > left:
                 break
             left -= taken
             self.rows.append(cells)
-            self.links.append(link)
+            if region is not None and event is not None:
+                self.links.append(console_link(row[region], row[event]))
+        linked = sum(len(link or "") for link in self.links)
+        if linked > left:
+            self.links = []  # a row is worth more than a link
+        else:
+            left -= linked
         self.spare = left + max(0, room.message - said - room.chars)
         """Characters that its message has left."""
 
@@ -197,7 +202,7 @@ def _raw(words: str) -> Block:
 
 def _linked(shown: FittedTable, at: int, cells: list[Block]) -> list[Block]:
     """A row's cells, with its event id as a link where there is one."""
-    link = shown.links[at]
+    link = shown.links[at] if shown.links else None
     if shown.event is not None and link is not None:
         words = cells[shown.event]["text"]
         cells[shown.event] = blocks.paragraph({"type": "link", "url": link, "text": words})

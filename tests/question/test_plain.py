@@ -104,7 +104,6 @@ def test_what_strangers_to_the_rules_typed_is_not_misread(
     [
         ("what percentage of s3 calls are tls 1.2", "percentage"),
         ("which vpc endpoints still see tls 1.1", "vpc"),
-        ("old tls for bucket my-logs", "bucket"),
         ("foo", "foo"),
         ("hi", "hi"),
     ],

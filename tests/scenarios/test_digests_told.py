@@ -205,7 +205,7 @@ def test_a_digest_is_a_headline_with_a_chart_and_a_thread_with_table_and_file(of
     table, file = office.thread(run)
     assert "data_table" in kinds(table)
     assert f"5,912,004 events read, 2.1 % without TLS details. run {run.id}" in words(table)
-    assert words(table).endswith("[Snooze a finding…] [Edit digest]")
+    assert words(table).endswith("[Snooze a finding…] [Decide on a finding…] [Edit digest]")
     assert office.file(run).name == "tls-audit_digest-1_2026-11-24_2026-11-25.csv"
     assert file.files == (office.file(run).id,)
     assert office.csv(run).splitlines() == [

@@ -97,9 +97,9 @@ def test_a_scripts_line_is_told_with_all_that_comes_of_it_and_no_logs_of_ones_ow
         assert playground.play(sandbox, bot.worker, "/tls-digest") == "> /tls-digest\n"
 
     assert "@alice ordered digest 1" in ordered
-    assert "@alice asked for digest 1 now." in told
-    assert "the first digest" in told
-    assert "tls-audit_digest-1_" in told
+    assert "@alice asked for a preview of digest 1: the last 24 hours." in told
+    assert "No digest was told yet that could say which are new." in told
+    assert "tls-audit_preview-1_" in told
     assert "The answer comes to your messages with me." in private
     assert "tls-audit_services_" in private
     assert "@alice ordered digest 2" in elsewhere
