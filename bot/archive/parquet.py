@@ -42,8 +42,8 @@ READ: Final = "read_parquet({}, hive_partitioning=false, union_by_name=true)"
 
 @dataclass(slots=True)
 class Spool:
-    """Events of one UTC day, a line of JSON each, in `EVENT_ORDER`; `longest` in bytes; whether some of them
-    bear the same eventID, and whether some bear none."""
+    """Events of one UTC day, a line of JSON each; `longest` in bytes; whether some of them bear the same
+    eventID, and whether some bear none."""
 
     day: str
     path: Path
@@ -81,7 +81,7 @@ def write(connection: duckdb.DuckDBPyConnection, spool: Spool, parquet: Path) ->
         if is_fine:
             _mend_all_but(is_fine, spool)
         try:
-            count = _copy(connection, _loaded(spool), parquet, {"spool": _literal(spool.path)})
+            count = _write(connection, _loaded(spool), parquet, {"spool": _literal(spool.path)})
         except (duckdb.DataError, duckdb.ProgrammingError) as error:
             why = str(error).splitlines()[0]
         else:
@@ -216,22 +216,11 @@ def _write(
     """Write events with what they say, in `EVENT_ORDER` if they can be sorted in memory, and count them."""
     import duckdb
 
+    query, target = f"SELECT *, {SAID_SQL} FROM ({rows})", f"{quoted(to)} {WRITE}"
     try:
-        return _copy(connection, rows, to, files, f"ORDER BY {EVENT_ORDER}")
+        return _count(connection.execute(f"COPY ({query} ORDER BY {EVENT_ORDER}) TO {target}", files))
     except duckdb.OutOfMemoryException:  # unsorted, it needs little more than a row group
-        return _copy(connection, rows, to, files)
-
-
-def _copy(
-    connection: duckdb.DuckDBPyConnection,
-    rows: str,
-    to: Path,
-    files: Mapping[str, str | list[str]],
-    order: str = "",
-) -> int:
-    """Write events with what they say, and count them; as they come where no `order` is given."""
-    query = f"SELECT *, {SAID_SQL} FROM ({rows}) {order}"
-    return _count(connection.execute(f"COPY ({query}) TO {quoted(to)} {WRITE}", files))
+        return _count(connection.execute(f"COPY ({query}) TO {target}", files))
 
 
 class Unmergeable(Exception):

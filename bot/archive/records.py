@@ -41,7 +41,7 @@ from bot.archive.scanner import (
     Broken,
     Scanner,
 )
-from bot.event_schema import FLAG, TIME, VERSIONS, WHITESPACE, Type
+from bot.event_schema import FLAG, TIME, Type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -54,8 +54,6 @@ BRACKETS: Final = re.compile(rb'[\s{}\[\],]*(?:"\w+"\s*:\s*\[?\s*)?')
 FIRST_LOOK: Final = 1 << 16  # enough to see how a long file begins
 NO_EVENT: Final = "holds no event"
 HALF_EVENT: Final = "names an eventTime, but is no whole event"
-AFTER_ALL: Final = "\U0010ffff"
-_VERSIONS: Final = {text: name for name, texts in VERSIONS.items() for text in (name, *texts)}
 STRANGE: Final = frozenset({NO_JSON, NO_EVENT})
 """What may be said of a record that has nothing to do with CloudTrail."""
 
@@ -102,7 +100,6 @@ class _Codec:
     exact: Callable[[Any], Any]
     key: Callable[[Any], Any]
     event: Callable[[bytes], Any]
-    place: Callable[[Any], Any]
 
 
 @cache
@@ -136,11 +133,6 @@ def _codec() -> _Codec:
     }
     said = {name for name, *_ in key}
     others = [(name, structs.get(name, raw), None) for name in COLUMNS if name not in said]
-    named: list[Any] = [
-        (struct, msgspec.defstruct(struct, [(field, str | None, None)], gc=False) | None, None)
-        for struct, field in (("tlsDetails", "tlsVersion"), ("userIdentity", "arn"))
-    ]
-    place = msgspec.defstruct("Place", [("eventSource", str | None, None), *named], gc=False)
     log: Any = msgspec.json.Decoder(exactly("Log", [("Records", list[raw])]))  # nothing else may hold events
     return _Codec(
         log=lambda data: log.decode(data).Records,
@@ -150,7 +142,6 @@ def _codec() -> _Codec:
         exact=msgspec.json.Decoder(exactly("Exact", key + others)).decode,
         key=msgspec.json.Decoder(msgspec.defstruct("Key", key, gc=False)).decode,
         event=msgspec.json.Decoder(shape(COLUMNS)).decode,
-        place=msgspec.json.Decoder(place).decode,
     )
 
 
@@ -261,24 +252,6 @@ def fits(line: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def place(moment: str, line: Any) -> str:
-    """What to sort an event of this moment by, so that what is old and what is alike lies together: by its
-    version, its service, its caller, its moment."""
-    try:
-        event = _codec().place(line)
-    except (ValueError, RecursionError):
-        return AFTER_ALL
-    tls, caller = event.tlsDetails, event.userIdentity
-    version = tls.tlsVersion if tls else None
-    first = AFTER_ALL if version is None else _VERSIONS.get(version) or _said(version)
-    arn = caller.arn if caller else None
-    return f"{first}\0{event.eventSource}\0{AFTER_ALL if arn is None else arn}\0{moment}"
-
-
-def _said(version: str) -> str:
-    return _VERSIONS.get(version.strip(WHITESPACE).lower(), "")
 
 
 def mend(line: bytes) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import signal
@@ -21,7 +20,6 @@ from bot.archive.archive import Archive
 from bot.archive.compaction import FULL_BYTES, TIER, WORTH_ORDERING_BYTES, due, is_ordered
 from bot.archive.ingest import Limits, Step
 from bot.archive.ledger import REPLACED_SECONDS
-from bot.archive.parquet import EVENT_ORDER
 
 REPO = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 12, tzinfo=UTC).timestamp()
@@ -56,24 +54,6 @@ def ids(archive: Archive) -> list[str]:
 
 def listed(archive: Archive) -> int:
     return archive.events_sql().count(".parquet'")
-
-
-SPELLINGS = ["TLSv1.3", "TLSv1.2", "tlsv1.1", " TLS 1.0 ", "1.0", "", "-", "SSLv3", "tlsVersion", None]
-
-
-def test_a_batch_lies_in_the_order_in_which_files_are_merged(tmp_path: Path) -> None:
-    kinds = itertools.product(["b", "a"], ["z", "", None, "é"], SPELLINGS)
-    events = [
-        event(number)
-        | {"eventSource": service, "userIdentity": {"arn": caller}, "tlsDetails": {"tlsVersion": version}}
-        for number, (service, caller, version) in enumerate(kinds)
-    ]
-    (tmp_path / "log.json").write_text(json.dumps(events))
-    Archive(tmp_path / "archive").ingest([str(tmp_path / "log.json")], progress=lambda _: None)
-    (file,) = (tmp_path / "archive").glob("day=*/*.parquet")
-    with duckdb.connect() as connection:
-        rows = connection.sql("SELECT * FROM read_parquet($file)", params={"file": str(file)})
-        assert rows.fetchall() == rows.order(EVENT_ORDER).fetchall()
 
 
 @pytest.fixture
