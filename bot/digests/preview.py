@@ -43,8 +43,6 @@ def report(
     and where it `is_first`, before any digest, nothing is called new."""
     zone = ZoneInfo(digest.schedule.zone)
     today = window.end.astimezone(zone).date()
-    has_tls = scan.events > scan.without_tls
-    whole = has_tls and scan.ended is not None and window.end - scan.ended <= stale_after
     # as of today: a snooze that lapses tomorrow still holds
     period = Period(today - timedelta(days=1), today, trusted=False)
     compared = compare(
@@ -61,13 +59,15 @@ def report(
     )
     silence = None if scan.newest is None else window.end - scan.newest
     return Report(
-        period=replace(period, trusted=whole),
+        period=replace(period, trusted=scan.reaches(window.end, stale_after)),
         entries=tuple(entries),
         calls=sum(row.calls for row in scan.rows),
         calls_before=sum(before.values()) if scan.complete else None,
         late=0,
         events=scan.events,
         without_tls=scan.without_tls,
+        mute=scan.mute,
+        limited=sum(row.limited for row in scan.rows),
         silent=scan.silent,
         newest=scan.newest,
         stale=silence if silence is not None and silence > stale_after else None,

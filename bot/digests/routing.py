@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from bot.digests.report import is_newsworthy, name
+from bot.digests.report import is_news, is_newsworthy, name
 from bot.question.owners import UNOWNED
 from bot.wording import number
 
@@ -82,7 +82,7 @@ def shares(report: Report) -> tuple[Share, ...]:
         found.setdefault(entry.owner, []).append(entry)
     nobodys = found.pop(None, [])
     made = [
-        Share(owner, tuple(entries), not report.is_baseline and any(map(is_newsworthy, entries)))
+        Share(owner, tuple(entries), is_news(report) and any(map(is_newsworthy, entries)))
         for owner, entries in found.items()
     ]
     return (*made, *([Share(None, tuple(nobodys), is_news=False)] if nobodys else []))

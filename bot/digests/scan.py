@@ -109,6 +109,11 @@ class Scan:
     earlier_from: datetime | None = None
     """The oldest event that was read for `earlier`; None: nobody looked back, or there was none."""
 
+    def reaches(self, end: datetime, stale_after: timedelta) -> bool:
+        """Whether its events say what was asked, and go on to less than `stale_after` before `end`: only then
+        does silence mean something."""
+        return not belief.is_mute(self) and self.ended is not None and end - self.ended <= stale_after
+
 
 def windows(digest: Digest, day: date) -> tuple[Window, Window]:
     """The windows of the period that the digest of `day` tells, and of the period before."""
@@ -254,8 +259,7 @@ def report(
     zone = ZoneInfo(digest.schedule.zone)
     start, end = digest.period(day)
     ends = digest.schedule.start_of(end)
-    whole = not belief.is_mute(scan) and scan.ended is not None and ends - scan.ended <= stale_after
-    period = Period(start, end, trusted=whole)
+    period = Period(start, end, trusted=scan.reaches(ends, stale_after))
     is_moved = bool(engine and engine_before) and engine != engine_before
     if is_moved:
         here = {row.seen(zone).identity for row in scan.rows}

@@ -147,6 +147,5 @@ def look_at(scan: Scan, watch: Watch, day: date, *, stale_after: timedelta) -> L
     """What the scan of `day`'s events says of a watch."""
     calls = sum(row.calls for row in scan.rows if watch.subject.has(row))
     ends = watch.schedule.start_of(day + timedelta(days=1))
-    whole = scan.ended is not None and ends - scan.ended <= stale_after
-    says_tls = scan.events > scan.without_tls
-    return Look(day, calls, whole and says_tls and scan.complete and not scan.doubts)
+    believed = scan.reaches(ends, stale_after) and scan.complete and not scan.doubts
+    return Look(day, calls, believed)

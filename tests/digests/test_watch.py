@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.digests.scan import Row, Scan
 from bot.digests.watch import QUIET_DAYS, WATCHED_DAYS, Look, Subject, Watch, look_at
+from bot.event_schema import AGENT
 from bot.question.question import Scope
 
 FIRST: Final = date(2026, 11, 23)
@@ -80,9 +81,15 @@ def test_how_it_ends_is_said_in_words() -> None:
     )
 
 
-def scan(*rows: Row, ended: datetime | None, without_tls: int = 0, doubts: tuple[str, ...] = ()) -> Scan:
+def scan(
+    *rows: Row,
+    ended: datetime | None,
+    without_tls: int = 0,
+    doubts: tuple[str, ...] = (),
+    mute: str | None = None,
+) -> Scan:
     asked = datetime(2026, 11, 24, 8, tzinfo=UTC)
-    return Scan(asked, rows, (), True, 100, without_tls, (), ended, ended, doubts)
+    return Scan(asked, rows, (), True, 100, without_tls, (), ended, ended, doubts, mute)
 
 
 def test_a_day_is_believed_as_a_digests_is() -> None:
@@ -100,6 +107,16 @@ def test_a_day_is_believed_as_a_digests_is() -> None:
     assert not looked(scan(ended=None)).believed
     assert not looked(scan(others, ended=night, without_tls=100)).believed
     assert not looked(scan(others, ended=night, doubts=("2 files could not be read.",))).believed
+
+
+def test_a_day_on_which_no_event_says_what_was_asked_is_not_believed() -> None:
+    night = datetime(2026, 11, 23, 22, 50, tzinfo=UTC)
+
+    def believed(found: Scan) -> bool:
+        return look_at(found, watch(), FIRST, stale_after=timedelta(hours=6)).believed
+
+    assert not believed(scan(ended=night, mute=AGENT)), "of `sdk=eol`, though they say their versions"
+    assert believed(scan(ended=night, mute="", without_tls=100)), "of `sdk=eol`, since they say their clients"
 
 
 def test_a_subject_is_all_that_it_does_not_name() -> None:

@@ -145,6 +145,20 @@ def test_a_team_has_a_digest_of_its_own_and_what_moves_to_another_is_not_resolve
 # --- what is decided
 
 
+def test_a_preview_is_grouped_by_owner_and_names_nobody(office: Office, trail: Trail) -> None:
+    ordered(office)
+    told(office)
+    trail.calls = dict(CALLS)
+    type_(office, "now 1")
+    said(office, "asked for a preview of digest 1")
+    run = office.ended(runs(office)[0])
+
+    (shares,) = [each for each in office.thread(run) if words(each).startswith("By owner")]
+    assert "web" in words(shares)
+    assert BOB not in words(shares)
+    assert all(each.notified == frozenset() for each in (office.parent(run), *office.thread(run)))
+
+
 def test_what_is_decided_is_told_apart_and_can_be_undone(
     office: Office, trail: Trail, request: pytest.FixtureRequest
 ) -> None:

@@ -13,19 +13,15 @@ from bot.digests import routing, scan
 from bot.digests.digest import LATE
 from bot.errors import BotError, ChannelGone, EngineError
 from bot.store.run import Run, new_id
+from bot.worker.kinds.awaiting import Awaiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import date, datetime
+    from datetime import date
 
-    from bot.app.grammar import Grammar
     from bot.digests.digest import Digest
     from bot.digests.report import Report
-    from bot.store.digests import Digests
     from bot.store.run import DigestTask
-    from bot.store.runs import Runs
     from bot.worker.lease import Lease
-    from bot.worker.publisher import Publisher
 
 AGAIN: Final = timedelta(minutes=15)
 """How long after a failure a digest is tried again."""
@@ -37,41 +33,24 @@ PERIODS_KEPT_IN_MIND: Final = 60
 """Periods looked at for a digest: eight weeks of days, and more than are drawn, or must be quiet."""
 
 
-class DigestCarrier:
+class DigestCarrier(Awaiting):
     """Carries runs that post a digest."""
-
-    def __init__(
-        self,
-        runs: Runs,
-        digests: Digests,
-        publisher: Publisher,
-        grammar: Grammar,
-        *,
-        stale_after: timedelta,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._runs = runs
-        self._digests = digests
-        self._publisher = publisher
-        self._grammar = grammar
-        self._stale_after = stale_after
-        self._clock = clock
 
     def carry(self, lease: Lease, task: DigestTask) -> None:
         """Post the digest, now that what it awaits has ended; where that failed, say so and try again."""
-        digest, asked = self._digests.get(task.digest), self._runs.get(task.awaits or "")
+        digest = self._digests.get(task.digest)
         if digest is None:
             lease.finish("cancelled", error="The digest was removed.")
             return
+        asked, body = self._awaited(task.awaits)
         if asked is None:
             self._grammar.question(lease.run)  # raises what its owner is told: a store that is gone, say
             raise EngineError("What was read for this digest is no longer kept.", "The next one reads anew.")
-        body = self._digests.answer(asked.id)
         if not self._asks_the_same(digest, asked):
             # what an older question found would be the new one's baseline, and resolved by its next digest
             lease.finish("cancelled", error="The digest was edited meanwhile.")
             return
-        if asked.state != "done" or body is None:
+        if body is None:
             self._retry(lease, task, digest, asked)
             return
         found = scan.from_json(body)
