@@ -53,9 +53,10 @@ def mention(who: str) -> Block:
     return blocks.person(who)
 
 
-def footer(report: Report, digest: Digest, run: Run) -> list[Block]:
-    """What was read, and what can be done about the findings."""
-    lines = [paragraph(text(f"{reports.coverage(report)} "), text(f"run {run.id}", code=True))]
+def footer(left_out: str, report: Report, digest: Digest, run: Run) -> list[Block]:
+    """What the table leaves out, what was read, and what can be done about the findings."""
+    lines = [paragraph(text(left_out))] if left_out else []
+    lines.append(paragraph(text(f"{reports.coverage(report)} "), text(f"run {run.id}", code=True)))
     edit = button("Edit digest", "edit_digest", OfDigest(digest.id))
     if report.is_preview:
         # what is new to it is remembered nowhere, and cannot be snoozed

@@ -215,14 +215,15 @@ class SlackPublisher:
         if not report.entries:
             return
         table = figures.table(report)
-        footer = digest_blocks.footer(report, digest, delivery.run)
         kind = "preview" if report.is_preview else "digest"
         name = f"tls-audit_{kind}-{digest.id}_{report.period.start}_{report.period.end}.csv"
 
         def fitted(room: tables.Room) -> tables.FittedTable:
+            footer = digest_blocks.footer("", report, digest, delivery.run)
             return tables.FittedTable(table, beside=footer, room=room, accounts=self._accounts)
 
         def around(shown: tables.FittedTable) -> tuple[list[Block], list[Block]]:
+            footer = digest_blocks.footer(shown.left_out, report, digest, delivery.run)
             return tables.header(shown), footer
 
         yield _part("table", lambda: self._thread.table(delivery, fitted, "Findings, new first", around))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -296,6 +297,20 @@ def test_a_first_digest_that_cannot_look_back_is_told_all_the_same(office: Offic
     assert "the first digest, 1 finding as the baseline" in words(told(office))
     told(office)
     assert office.csv(runs(office)[0]).splitlines()[1].endswith(",,2,since before 24 Nov")
+
+
+def test_a_digest_says_which_rows_its_table_leaves_out(office: Office, trail: Trail) -> None:
+    ordered(office)
+    trail.calls = {f"client/{number:03}": 300 - number for number in range(250)}
+    told(office)
+    run = runs(office)[0]
+
+    shown = re.search(
+        r"Showing (\d+) of 250 rows\. All 250 rows are in the file\.", words(office.thread(run)[0])
+    )
+    assert shown is not None
+    assert int(shown[1]) < 250
+    assert len(office.csv(run).splitlines()) == 251
 
 
 # --- App Home
