@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.app.ask import Questions
-    from bot.archive.told import QueueState
+    from bot.archive.queue_state import QueueState
     from bot.engines import Engine
     from bot.settings import Settings
     from bot.worker.worker import Worker

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bot.archive import ledger as ledgers
-from bot.archive import parquet, told
+from bot.archive import parquet, queue_state
 from bot.archive.compaction import Compacted, compact
 from bot.archive.content import BLOCK_BYTES, NoLog, texts
 from bot.archive.days import Days
@@ -36,9 +36,9 @@ from bot.errors import EngineError, UserError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from bot.archive.queue_state import QueueState
     from bot.archive.reports import Sources
     from bot.archive.sqs import Queue
-    from bot.archive.told import QueueState
 
 SPOOL: Final = ".spool-"
 DELIVERY_SECONDS: Final = 3600.0  # most of a day's events have come by then; what comes later is merged later
@@ -130,7 +130,9 @@ class Archive:
                 ledger.look(named(sources), days)
                 if queue:
                     fresh = [each for each in found.sources if each.name not in news.before]
-                    told.listed(ledger.db, queue, [(each.name, each.modified) for each in fresh], now())
+                    queue_state.listed(
+                        ledger.db, queue, [(each.name, each.modified) for each in fresh], now()
+                    )
                 self._keep_to(ledger, now())
                 if work.events:
                     compact(self.folder, ledger, spool, limits=self._limits, now=now)
@@ -173,7 +175,7 @@ class Archive:
                 oldest = min((each.sent for each in held.messages if each.sent), default=now())
                 names = [each.name for each in post.objects]
                 age = max(0.0, now() - oldest)
-                told.read(ledger.db, queue.url, names, age=age, told=bool(post.settled), now=now())
+                queue_state.read(ledger.db, queue.url, names, age=age, told=bool(post.settled), now=now())
                 self._keep_to(ledger, now())
             queue.delete(post.settled)
             self._measure(ledger)

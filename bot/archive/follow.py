@@ -3,7 +3,8 @@
 Where no queue tells what is new, the places are listed: the newest days first and then further and further
 back, then the last days every NEW_LOGS_SECONDS, and once a day all again. Where one does, buckets are listed
 at the start and once a day only, the last days of them, which finds what the queue never told; at first all
-those days that were never looked at; and the last day while the queue cannot be read.
+those days that were never looked at; and the last day while the queue cannot be read. A listing that failed
+does not wait for the next day.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 from bot.errors import BotError, Cancelled, EngineError, UserError
@@ -84,18 +84,25 @@ class Follower:
         self._now = now
         self._count = count
         self._said: set[str] = set()
+        self._is_listed = False
+        """Whether the last look went well: a listing that failed is due again."""
 
     def run(self) -> None:
         """Follow until stopped. What fails is logged, and tried again when it is due."""
         for look, seconds in self._looks():
+            self._is_listed = False
             try:
                 look()
+                self._is_listed = True
                 if seconds:
                     self._archive.compact(heed=self._heed, now=self._now)
             except Cancelled:
                 return
             except BotError as error:
                 log.error("the logs could not be read: %s", error)  # noqa: TRY400 - it says what to do
+            except Exception:
+                # the edge of a thread: boto3 trips over an answer that is none of AWS's
+                log.exception("the logs could not be read, in a way nobody foresaw")
             if self._wait(seconds):
                 return
 
@@ -118,7 +125,10 @@ class Follower:
                 else:
                     yield from ((self._listing(back), 0.0) for back in READ_BACK)
                     yield self._listing(None), NEW_LOGS_SECONDS
-            yield from repeat((usual, NEW_LOGS_SECONDS), int(DAY_SECONDS / NEW_LOGS_SECONDS))
+            again = self._now() + (DAY_SECONDS if self._is_listed else 0.0)
+            yield usual, NEW_LOGS_SECONDS
+            while self._now() < again:
+                yield usual, NEW_LOGS_SECONDS
 
     def _is_all_looked_at(self) -> bool:
         """Whether there was a look at every day of the places, at whatever time."""
@@ -157,7 +167,7 @@ class Follower:
             while not self._take(queue):
                 self._heed()
         except (EngineError, UserError) as error:
-            log.error("the queue could not be read, so the last day is listed: %s", error)  # noqa: TRY400 - as above
+            log.error("what the queue tells could not be read, so the last day is listed: %s", error)  # noqa: TRY400 - as above
             places = self._logs.places
         if places:
             self._list(places, READ_BACK[0])

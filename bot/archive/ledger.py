@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from bot.archive import told
+from bot.archive import queue_state
 from bot.archive.days import Days
 from bot.archive.reports import Key, Outcome, Report, Sources
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from bot.archive.queue_state import QueueState
     from bot.archive.sources import Source
-    from bot.archive.told import QueueState
 
 LEDGER: Final = "ledger.sqlite"
 LOCK: Final = "ingest.lock"
@@ -286,7 +286,7 @@ def extent(folder: Path, files: Sequence[str]) -> tuple[datetime, datetime] | No
 def queue(folder: Path, url: str, now: float) -> QueueState | None:
     """As `Archive.queue`."""
     with _reader(folder) as db:
-        return None if db is None else told.state(db, url, now)
+        return None if db is None else queue_state.state(db, url, now)
 
 
 def sources(

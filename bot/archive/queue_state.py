@@ -1,7 +1,8 @@
 """What a queue told, and what it never did, beside the ledger.
 
 What a listing finds that is younger than the queue's first reading should have been told. It may still be: so
-a file counts as never told once UNTOLD_SECONDS went by since it was found and nothing came.
+a file counts as never told once the queue was read UNTOLD_SECONDS after it was found, or later, and nothing
+had come.
 """
 
 from __future__ import annotations
@@ -27,15 +28,18 @@ CREATE TABLE IF NOT EXISTS untold (url TEXT, name TEXT, found REAL, PRIMARY KEY 
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """How far a queue was read: since when, and when last, in seconds since 1970; how old the oldest message
-    was then, in seconds, 0 where there was none; when the last one came that was S3's, 0 where none did yet;
-    and the files it never told."""
+    """How far a queue was read. Moments are in seconds since 1970."""
 
     since: float
+    """When it was read first."""
     read: float
+    """When it was read last."""
     age: float
+    """How old the oldest message was then, in seconds; 0 where there was none."""
     told: float
+    """When a message of S3's came last; 0 where none did yet."""
     untold: tuple[str, ...]
+    """The files that it never told."""
 
 
 def state(db: sqlite3.Connection, url: str, now: float) -> QueueState | None:
@@ -43,11 +47,12 @@ def state(db: sqlite3.Connection, url: str, now: float) -> QueueState | None:
     if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'untold'").fetchone():
         return None
     found = db.execute("SELECT since, read, age, told FROM queues WHERE url = ?", [url]).fetchone()
-    query = "SELECT name FROM untold WHERE url = ? AND found BETWEEN ? AND ? ORDER BY name"
-    names = db.execute(query, [url, now - UNTOLD_KEPT_SECONDS, now - UNTOLD_SECONDS])
     if not found:
         return None
     since, read_at, age, told_at = found
+    query = "SELECT name FROM untold WHERE url = ? AND found BETWEEN ? AND ? ORDER BY name"
+    # what may wait in a queue that could not be read since was not left untold
+    names = db.execute(query, [url, now - UNTOLD_KEPT_SECONDS, read_at - UNTOLD_SECONDS])
     return QueueState(since, read_at, age, told_at, tuple(name for (name,) in names))
 
 

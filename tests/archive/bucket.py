@@ -40,6 +40,8 @@ class Bucket:
 
     listings: int = 0
     page: int = 1_000
+    in_place: tuple[int, str] | None = None
+    """The status and the text of what is answered in place of listings, where it lists nothing."""
 
     def listing(self, prefix: str, after: str) -> str:
         self.listings += 1
@@ -76,6 +78,10 @@ def serving() -> Iterator[Bucket]:
             parts = urlsplit(self.path)
             query = parse_qs(parts.query)
             if "list-type" in query:
+                if bucket.in_place:
+                    status, words = bucket.in_place
+                    self.answer(status, words.encode())
+                    return
                 after = query.get("continuation-token", query.get("start-after", [""]))[0]
                 self.answer(200, bucket.listing(query.get("prefix", [""])[0], after).encode())
                 return

@@ -402,6 +402,39 @@ def test_once_a_day_the_last_days_are_listed(bucket: Bucket, archive: Archive, c
     assert bucket.listings == before + 2
 
 
+@pytest.mark.parametrize(
+    ("in_place", "logged"),
+    [
+        ((403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"), "could not be read: "),
+        (
+            (200, "<ListBucketResult><Contents><Size>many</Size></Contents></ListBucketResult>"),
+            "could not be read, in a way nobody foresaw",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("served")
+def test_a_listing_that_failed_is_tried_again_before_the_day_is_over(
+    bucket: Bucket,
+    archive: Archive,
+    clock: Time,
+    caplog: pytest.LogCaptureFixture,
+    in_place: tuple[int, str],
+    logged: str,
+) -> None:
+    bucket.objects = {KEY.format(0): Object(log(0))}
+    bucket.in_place = in_place
+
+    def mend(waits: int) -> None:
+        if waits == 1:
+            bucket.in_place = None
+
+    Serve(archive, clock).run(0.5, mend)
+
+    assert logged in caplog.text
+    assert bucket.asked == [KEY.format(0)]
+    assert archive.sources(None, None, [PLACE]).unlooked == ()
+
+
 def test_a_queue_that_cannot_be_read_has_the_last_day_listed(
     bucket: Bucket, served: double.SQS, archive: Archive, clock: Time, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -411,7 +444,23 @@ def test_a_queue_that_cannot_be_read_has_the_last_day_listed(
     bucket.objects[KEY.format(1)] = Object(log(1))
     Serve(archive, clock).run(0.5)
     assert len(bucket.asked) == 2
-    assert "the queue could not be read, so the last day is listed" in caplog.text
+    assert "what the queue tells could not be read, so the last day is listed" in caplog.text
+
+
+def test_what_waits_in_a_queue_that_cannot_be_read_was_not_left_untold(
+    bucket: Bucket, served: double.SQS, archive: Archive, clock: Time, caplog: pytest.LogCaptureFixture
+) -> None:
+    Serve(archive, clock).run(0.5)
+    served.denied.add("ReceiveMessage")
+    key = KEY.format(1)
+    bucket.objects[key] = Object(log(1), modified=f"{clock.now:%Y-%m-%dT%H:%M:%S.000Z}")
+    served.send(plain(key, bucket.objects[key]))
+    Serve(archive, clock).run(3)
+    assert archive.queue(double.URL, clock).untold == ()  # type: ignore[union-attr]  # it was read
+    served.denied.clear()
+    Serve(archive, clock).run(2)
+    assert bucket.asked == [key]
+    assert "never told" not in caplog.text
 
 
 @pytest.mark.usefixtures("served")
