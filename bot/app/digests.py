@@ -24,7 +24,7 @@ from bot.question.tokens import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import date, tzinfo
+    from datetime import tzinfo
 
     from bot.app.access import AccessPolicy
     from bot.app.grammar import Grammar
@@ -258,7 +258,7 @@ class DigestOrders:
         """What it told last, in a line; nothing where it has told nothing yet."""
         zone = ZoneInfo(digest.schedule.zone)
         last = self._digests.last_report(digest.id)
-        return "" if last is None else reports.headline(last, self._today(digest), zone)
+        return "" if last is None else reports.headline(last, self.decisions.today(digest), zone)
 
     # --- changes
 
@@ -305,14 +305,11 @@ class DigestOrders:
 
     def finding(self, digest: Digest, finding: str) -> Finding:
         """A finding that a digest remembers; UserError where it does so no more."""
-        found = self._digests.finding(digest.id, finding) if finding.isascii() else None
-        if found is None:
-            raise UserError("That finding is no longer kept.")
-        return found
+        return self.decisions.finding(digest, finding)
 
     def snoozed(self, digest: Digest) -> list[tuple[Finding, Snooze]]:
         """The findings that are snoozed, and by whom, why and until when."""
-        today = self._today(digest)
+        today = self.decisions.today(digest)
         every = ((finding, finding.snooze) for finding in self._digests.findings(digest.id))
         return [(finding, snooze) for finding, snooze in every if snooze and snooze.until > today]
 
@@ -323,7 +320,7 @@ class DigestOrders:
         """
         found = self.finding(digest, finding)
         start, end = digest.period(digest.schedule.latest(self._clock()))
-        until = self._today(digest) + timedelta(days=days)
+        until = self.decisions.today(digest) + timedelta(days=days)
         snooze = Snooze(by, why, until, found.calls, (end - start).days)
         self._digests.acknowledge(digest.id, finding, snooze)
         return snooze
@@ -332,7 +329,7 @@ class DigestOrders:
         """Have a finding rest no more: the next digest tells it as open. UserError where it does not rest."""
         found = self.finding(digest, finding)
         if found.snooze is None:
-            raise UserError("That finding is not snoozed.")
+            raise UserError("That finding is not snoozed.", "Somebody undid that, or it has lapsed.")
         self._digests.acknowledge(digest.id, finding, None)
         return found
 
@@ -340,6 +337,3 @@ class DigestOrders:
         """The findings it told last that are not resolved, snoozed ones among them, in its order."""
         last = self._digests.last_report(digest.id)
         return [] if last is None else [entry for entry in last.entries if entry.change != "resolved"]
-
-    def _today(self, digest: Digest) -> date:
-        return self._clock().astimezone(ZoneInfo(digest.schedule.zone)).date()

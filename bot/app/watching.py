@@ -57,30 +57,32 @@ class Watching:
         now = self._clock()
         today = now.astimezone(ZoneInfo(zone)).date()
         watch = Watch(0, user, channel, thread, zone, scope, subject, begun=today, due=None)
-        mine = self._watches.going_on(user)
-        for other in mine:
-            if (other.channel, other.scope, other.subject) == (channel, scope, subject):
-                raise UserError("You watch that already.", "I say in its thread how it ends.")
-        if len(mine) >= MOST_WATCHES:
-            raise UserError(
-                f"You watch {counted(len(mine), 'client')}, and nobody may watch more.",
-                "Press *Stop watching* below one of them.",
-            )
-        self._limits.take("question", user)
+
+        def admit(mine: list[Watch]) -> None:
+            for other in mine:
+                if (other.channel, other.scope, other.subject) == (channel, scope, subject):
+                    raise UserError("You watch that already.", "I say in its thread how it ends.")
+            if len(mine) >= MOST_WATCHES:
+                raise UserError(
+                    f"You watch {counted(len(mine), 'client')}, and nobody may watch more.",
+                    "Press *Stop watching* below one of them.",
+                )
+            self._limits.take("question", user)
+
         # the first look that is of today, whole
         first = watch.schedule.moment(today + timedelta(days=1))
-        return self._watches.add(replace(watch, due=first))
+        return self._watches.add(replace(watch, due=first), admit)
 
     def stop(self, number: int, *, user: str, channel: str) -> Watch:
         """Look at it no more, for who began it and admins. NotAllowed; UserError where it has ended."""
         self._access.admit_person(user)
         watch = self._watches.get(number)
         if watch is None or not self._is_seen(watch, user, channel):
-            raise UserError("That watch is no longer kept.")
+            raise UserError("That watch is no longer kept.", "A card, or a digest's menu, begins a new one.")
         if not self._access.may_change(user, watch.owner):
             raise NotAllowed("Only who began a watch, or an admin of the bot, can stop it.")
         if watch.due is None:
-            raise UserError("That watch has ended.")
+            raise UserError("That watch has ended.", "How it ended stands in its thread.")
         self._watches.end(number)
         return watch
 

@@ -233,7 +233,9 @@ class Digests:
             connection.execute(sa.insert(_periods).values(whole))
 
     def finding(self, number: int, finding_id: str) -> Finding | None:
-        """One finding of a digest."""
+        """One finding of a digest; None where it is gone, whatever is called its id."""
+        if not _is_id(finding_id):
+            return None
         this = sa.select(_findings.c.body).where(_findings.c.digest == number, _findings.c.id == finding_id)
         with self._database.read() as connection:
             body = connection.execute(this).scalar_one_or_none()
@@ -245,6 +247,8 @@ class Digests:
 
     def revise(self, number: int, finding_id: str, change: Callable[[Finding], Finding]) -> Finding | None:
         """Keep a finding as `change` makes it of what it is now; None where it is gone."""
+        if not _is_id(finding_id):
+            return None
         this = sa.and_(_findings.c.digest == number, _findings.c.id == finding_id)
         with self._database.write() as connection:
             body = connection.execute(
@@ -262,6 +266,11 @@ class Digests:
             connection.execute(sa.delete(_periods).where(_periods.c.end < before.isoformat()))
             old = sa.and_(_findings.c.last < before.isoformat(), sa.not_(_findings.c.decided))
             connection.execute(sa.delete(_findings).where(old))
+
+
+def _is_id(text: str) -> bool:
+    """What else stands in a forged button, as half a character, no database takes."""
+    return text.isascii() and text.isalnum()
 
 
 def _is_period(number: int, start: date, end: date) -> sa.ColumnElement[bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
@@ -14,11 +14,15 @@ from bot.question.question import Scope
 from bot.store import schema
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from bot.store.database import Database
 
 _watches = schema.watches
+
+WATCHES_LOCK: Final = 0x715_A0D19
+"""Any number, but ours alone among the database's users: of whoever adds a watch."""
 
 
 class Watches:
@@ -27,9 +31,13 @@ class Watches:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, watch: Watch) -> Watch:
-        """Keep a new watch; it gets its id."""
+    def add(self, watch: Watch, admit: Callable[[list[Watch]], None]) -> Watch:
+        """Keep a new watch, which gets its id; unless `admit` raises, which is told what its owner watches
+        already. Two that are added at once are admitted one after the other."""
         with self._database.write() as connection:
+            self._database.lock(connection, WATCHES_LOCK)
+            wanted = sa.select(_watches).where(_watches.c.owner == watch.owner, _watches.c.due.is_not(None))
+            admit([_watch(found) for found in connection.execute(wanted.order_by(_watches.c.id))])
             added = connection.execute(sa.insert(_watches).values(_written(watch)).returning(_watches.c.id))
             return replace(watch, id=int(added.scalar_one()))
 
@@ -39,12 +47,6 @@ class Watches:
         with self._database.read() as connection:
             found = connection.execute(this).one_or_none()
             return None if found is None else _watch(found)
-
-    def going_on(self, owner: str) -> list[Watch]:
-        """What someone watches and that has not ended, by id."""
-        wanted = sa.select(_watches).where(_watches.c.owner == owner, _watches.c.due.is_not(None))
-        with self._database.read() as connection:
-            return [_watch(found) for found in connection.execute(wanted.order_by(_watches.c.id))]
 
     def due(self, now: datetime) -> list[Watch]:
         """The watches to be looked at now."""

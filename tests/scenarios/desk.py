@@ -235,7 +235,10 @@ def _fill(database: Database) -> str:
             writing.execute(schema.findings.insert().values(**row, body=body))
     subject = Subject(FOUND.client, FOUND.service, FOUND.principal)
     Digests(database).watches.add(
-        Watch(0, "U_ALICE", HERE, "1.1", "UTC", Scope.read("min=1.3"), subject, _DAY, schedule.following(NOW))
+        Watch(
+            0, "U_ALICE", HERE, "1.1", "UTC", Scope.read("min=1.3"), subject, _DAY, schedule.following(NOW)
+        ),
+        lambda _: None,
     )
     for run in (PUBLIC, PRIVATE):
         runs.keep_rows(run, '[{"values":[["principal","role/of-a-row"]]}]', NOW)
@@ -313,7 +316,7 @@ class Desk:
             "digests": self.digests.all(),
             "snoozed": [finding for finding in self.digests.findings(1) if finding.snooze],
             "decided": [(finding.decision, finding.assignment) for finding in self.digests.findings(1)],
-            "watched": {user: self.digests.watches.going_on(user) for user in PEOPLE},
+            "watched": self.digests.watches.due(NOW + timedelta(days=99)),
         }
 
 
@@ -337,7 +340,7 @@ def happened(desk: Desk, way: Way, user: str) -> tuple[str, str]:
     if after["decided"] != before["decided"]:
         return "decided", words
     if after["watched"] != before["watched"]:
-        return "watched" if len(after["watched"][user]) > len(before["watched"][user]) else "stopped", words
+        return "watched" if len(after["watched"]) > len(before["watched"]) else "stopped", words
     if gone:
         return "cancelled", words
     if calls("chat.delete"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +16,7 @@ import pytest
 from bot.digests.decisions import Assignment, Decision
 from bot.digests.finding import Finding, Snooze
 from bot.digests.watch import Look, Subject, Watch
+from bot.errors import UserError
 from bot.question.question import Scope
 from bot.store import migrations
 from bot.store.database import Database
@@ -41,8 +44,32 @@ def kept(database_url: str) -> Iterator[Digests]:
         yield Digests(database)
 
 
+def admitted(_: list[Watch]) -> None:
+    """Whatever else they watch."""
+
+
+def test_of_two_that_are_added_at_once_the_second_is_told_of_the_first(kept: Digests) -> None:
+    start = threading.Barrier(8)
+
+    def alone(mine: list[Watch]) -> None:
+        if mine:
+            raise UserError("They watch that already.")
+
+    def add(_: int) -> bool:
+        start.wait()
+        try:
+            kept.watches.add(WATCH, alone)
+        except UserError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as presses:
+        assert sum(presses.map(add, range(8))) == 1
+    assert len(kept.watches.due(NOW)) == 1
+
+
 def test_a_watch_is_kept_with_its_looks(kept: Digests) -> None:
-    watch = kept.watches.add(WATCH)
+    watch = kept.watches.add(WATCH, admitted)
 
     assert kept.watches.get(watch.id) == watch
     after = kept.watches.keep(watch.id, Look(TODAY, 7, believed=True))
@@ -54,7 +81,10 @@ def test_a_watch_is_kept_with_its_looks(kept: Digests) -> None:
 
 
 def test_a_watch_is_due_until_it_has_ended(kept: Digests) -> None:
-    one, other = kept.watches.add(WATCH), kept.watches.add(replace(WATCH, owner="U_ALICE", due=NOW + DAY))
+    one, other = (
+        kept.watches.add(WATCH, admitted),
+        kept.watches.add(replace(WATCH, owner="U_ALICE", due=NOW + DAY), admitted),
+    )
 
     assert kept.watches.due(NOW) == [one]
     kept.watches.reschedule(one, NOW + DAY)
@@ -62,8 +92,7 @@ def test_a_watch_is_due_until_it_has_ended(kept: Digests) -> None:
     assert kept.watches.due(NOW + DAY) == [replace(one, due=NOW + DAY), other]
     kept.watches.end(one.id)
     kept.watches.reschedule(replace(one, due=NOW + DAY), NOW + 2 * DAY)
-    assert kept.watches.going_on("U_BOB") == []
-    assert kept.watches.going_on("U_ALICE") == kept.watches.due(NOW + 99 * DAY) == [other]
+    assert kept.watches.due(NOW + 99 * DAY) == [other]
     kept.watches.forget(TODAY + DAY)
     assert kept.watches.get(one.id) is None
     assert kept.watches.get(other.id) == other, "what goes on is kept"
@@ -132,7 +161,7 @@ def test_a_database_of_version_6_goes_on(tmp_path: Path) -> None:
         assert kept.revise(1, plain.id, lambda found: replace(found, decision=made)) == replace(
             plain, decision=made
         )
-        assert kept.watches.get(kept.watches.add(WATCH).id) is not None
+        assert kept.watches.get(kept.watches.add(WATCH, admitted).id) is not None
     with closing(sqlite3.connect(file)) as written:
         assert written.execute("SELECT version FROM schema_version").fetchall() == [(migrations.VERSION,)]
         decided = written.execute("SELECT decided FROM findings ORDER BY body").fetchall()
