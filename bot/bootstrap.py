@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, TextIO
 from uuid import uuid4
 
-from bot import accounts, engines
+from bot import engines
 from bot.archive.archive import Archive
 from bot.archive.follow import Follower, Logs
 from bot.archive.sqs import Queue
 from bot.engines import Offer
 from bot.errors import BotError, ShuttingDown, UserError
-from bot.question import ownership, views
+from bot.question import accounts, owners_file, views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -150,13 +150,13 @@ def bot(
     with ExitStack() as stack:
         # a daemon, and not waited for: AWS may be slow, or away
         threading.Thread(target=_refresh, args=(available,), name="looking at engines", daemon=True).start()
-        owner = stack.enter_context(_owner(settings.data))
+        owner = stack.enter_context(_replica(settings.data))
         database = Database(settings.database)
         stack.callback(database.close)
         runs, digests = Runs(database), Digests(database)
         replies = connection.CommandReplies()
         stores = [store for one in available.values() for store in one.stores]
-        owners = ownership.load(settings.owners)
+        owners = owners_file.load(settings.owners)
         grammar = Grammar(catalogue, available, settings.engine, settings.max_window, stores, named, owners)
         costs = Costs(
             {name: one.price for name, one in every.items() if one.price is not None},
@@ -281,10 +281,10 @@ def _ids(listed: str) -> list[str]:
 
 
 @contextmanager
-def _owner(data: Path) -> Iterator[str]:
+def _replica(data: Path) -> Iterator[str]:
     """A name for this replica that it will have again when it comes back: what it left behind is then known
     to be its own. Where another process uses the same folder, it is a name of this time only."""
-    with owners_file(data) as file:
+    with replica_lock(data) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -294,8 +294,8 @@ def _owner(data: Path) -> Iterator[str]:
             yield f"{socket.gethostname()} {data}"
 
 
-def owners_file(data: Path) -> TextIO:
-    """The file that its owner locks, in a folder made for it. UserError where it cannot be written."""
+def replica_lock(data: Path) -> TextIO:
+    """The file that a replica locks, in a folder made for it. UserError where it cannot be written."""
     try:
         data.mkdir(parents=True, exist_ok=True)
         return (data / "owner.lock").open("w")

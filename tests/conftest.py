@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from bot import engines, samples
+from bot import engines
 from bot.archive.archive import Archive
+from bot.demo import samples
 from bot.engines.athena import tables
 from bot.engines.local import Local
 from bot.question import views

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from heapq import nlargest
 from typing import TYPE_CHECKING, Final, cast
 
-from bot.accounts import UNNAMED, Accounts, of_arn
+from bot.question.accounts import UNNAMED, Accounts, of_arn
 from bot.table import readable
 
 if TYPE_CHECKING:

@@ -25,9 +25,9 @@ from bot.wording import counted, first_of, listed, number, short_service
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from bot.accounts import Accounts
     from bot.answers.blame import Blamed
     from bot.clients.agent import Client
+    from bot.question.accounts import Accounts
     from bot.question.owners import Owner, Owners
     from bot.question.question import Policy, Question
     from bot.table import Table

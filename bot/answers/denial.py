@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.answers.evaluator import denies
+from bot.answers.iam import denies
 from bot.clients import agent as agents
 from bot.event_schema import ANONYMOUS
 from bot.question.filters import is_pattern
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bot.question.question import Question
     from bot.table import Table
 
-Policy = dict[str, Any]
+IamPolicy = dict[str, Any]
 
 EVERY: Final = "arn:aws:s3:::*"
 
@@ -37,7 +37,7 @@ class Draft:
     """A policy's text, and what it is for: a bucket, or accounts of an organization."""
 
     title: str
-    policy: Policy
+    policy: IamPolicy
 
     @property
     def text(self) -> str:
@@ -53,7 +53,7 @@ class Denial:
     drafts: tuple[Draft, ...]
 
 
-def floor(version: str, resources: Sequence[str], *, has_principal: bool) -> Policy:
+def floor(version: str, resources: Sequence[str], *, has_principal: bool) -> IamPolicy:
     """A policy that denies S3 over TLS older than `version`, and over none at all, to everyone but AWS's own
     services. One of an organization's, as an SCP is, names no principal."""
     principal = {"Principal": "*"} if has_principal else {}

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from bot.accounts import UNNAMED, Accounts
 from bot.errors import UserError
+from bot.question.accounts import UNNAMED, Accounts
 from bot.question.owners import Owners
 from bot.question.parser import parse
 

@@ -72,7 +72,7 @@ def compact(
         duck: duckdb.DuckDBPyConnection | None = None
         for day, names in ledger.days().items():
             is_over = day < today
-            if len(names) < TIER and not (is_over and (len(names) > 1 or not is_ordered(names[0]))):
+            if len(names) < TIER and not (is_over and (len(names) > 1 or not is_final(names[0]))):
                 continue
             sizes = {name: path.stat().st_size for name in names if (path := folder / name).exists()}
             while group := due(sizes, is_over=is_over):
@@ -103,8 +103,10 @@ def compact(
     return Compacted(before, after, tuple(failed))
 
 
-def is_ordered(name: str) -> bool:
-    return f"-{ORDERED}-" in name.rpartition("/")[2]
+def is_final(name: str) -> bool:
+    """Whether nothing is gained by writing a file of a day that is over once more: it is ordered, and what
+    its events say was found by today's tables. What others found is found anew at every question."""
+    return name.rpartition("/")[2].endswith(f"-{ORDERED}{SUFFIX}")
 
 
 def due(sizes: Mapping[str, int], *, is_over: bool) -> list[str]:
@@ -113,9 +115,7 @@ def due(sizes: Mapping[str, int], *, is_over: bool) -> list[str]:
     if is_over:
         if len(small) > 1:
             return _up_to_full(small)
-        loose = [
-            name for name, size in sizes.items() if size >= WORTH_ORDERING_BYTES and not is_ordered(name)
-        ]
+        loose = [name for name, size in sizes.items() if size >= WORTH_ORDERING_BYTES and not is_final(name)]
         return loose[:1]
     for tier in count():
         least = [each for each in small if _tier(each[0]) <= tier]

@@ -125,11 +125,11 @@ def ask(
         # all that is imported stays: to look through it for garbage, again and again, only takes time
         gc.disable()
         temporary.callback(gc.enable)
-        from bot import accounts, engines, settings
         from bot import bootstrap as parts
+        from bot import engines, settings
         from bot.app import answer as answering
         from bot.cli import terminal
-        from bot.question import ownership, views
+        from bot.question import accounts, owners_file, views
         from bot.question.parser import parse
 
         zone, chosen = _zone(), settings.load()
@@ -151,7 +151,7 @@ def ask(
             stores=[store for one in available.values() for store in one.stores],
             accounts=accounts.read(chosen.accounts),
             max_days=chosen.max_window,
-            owners=ownership.load(chosen.owners),
+            owners=owners_file.load(chosen.owners),
         )
         if fail_on_findings and asked.policy is None:
             raise UserError(
@@ -170,7 +170,7 @@ def ask(
         if caution := statements["answer"].caution:
             typer.echo(f"{caution}.", err=True)
         if sample:
-            from bot import samples
+            from bot.demo import samples
 
             samples.write(logs, now, since=asked.window.start)
             engine.prepare(_unseen)

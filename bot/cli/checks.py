@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from bot import accounts, bootstrap
+from bot import bootstrap
 from bot.digests.report import name
 from bot.digests.routing import FINDINGS_NAMED
 from bot.engines import ENGINES, Check
 from bot.errors import BotError
-from bot.question import ownership, views
+from bot.question import accounts, owners_file, views
 from bot.store.database import Database
 from bot.store.digests import Digests
 from bot.text import literal
@@ -60,7 +60,7 @@ def _accounts(settings: Settings) -> Iterator[Check]:
 
 
 def _database(settings: Settings) -> Iterator[Check]:
-    bootstrap.owners_file(settings.data).close()
+    bootstrap.replica_lock(settings.data).close()
     database = Database(settings.database)
     database.close()
     yield Check(f"runs are kept in {database.label}", passed=True)
@@ -69,7 +69,7 @@ def _database(settings: Settings) -> Iterator[Check]:
 def _owners(settings: Settings) -> Iterator[Check]:
     if settings.owners is None:
         return
-    owners = ownership.load(settings.owners)
+    owners = owners_file.load(settings.owners)
     rules, teams = counted(len(owners.rules), "rule"), counted(len(owners.teams), "team")
     yield Check(f"{rules} for {teams} in {settings.owners}", passed=True)
     database = Database(settings.database)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.accounts import UNNAMED, Accounts
 from bot.answers.arrangement import Arrangement, arranged
+from bot.question.accounts import UNNAMED, Accounts
 from bot.table import text
 from bot.text import literal
 from bot.wording import counted, gigabytes, listed, moment, number, seconds_words

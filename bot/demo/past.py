@@ -11,13 +11,13 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from bot.app.answer import COVERAGE_ROWS, translate
+from bot.demo.samples import KNOWN_TO_ALL
 from bot.digests import scan
 from bot.digests.digest import Digest
 from bot.digests.finding import Snooze
 from bot.digests.order import parse
 from bot.engines import Engine
 from bot.question.question import Scope
-from bot.samples import KNOWN_TO_ALL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

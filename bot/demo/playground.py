@@ -48,8 +48,7 @@ def running(
     """
     from datetime import UTC, datetime
 
-    from bot import samples
-    from bot.demo import past
+    from bot.demo import past, samples
     from bot.sandbox import Command, Options, Sandbox
     from handlers import connection
 

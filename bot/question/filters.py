@@ -1,4 +1,4 @@
-"""Filters: the words that narrow a question. `FILTERS` has one row a word, and nothing else knows them.
+"""Filters: the words that narrow a question. `FILTERS` has one row a word.
 
 A new filter is a new row: how its values are read, how the question says it, what it compares. The
 parser, the SELECT, the words of an answer, hints and help all go by the rows.
@@ -12,8 +12,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bot import wording
-from bot.accounts import UNNAMED, Accounts
 from bot.event_schema import CIPHER_SUITE, HOST, PRINCIPAL, TLS_VERSION
+from bot.question.accounts import UNNAMED, Accounts
 from bot.question.tokens import quoted, shown
 from bot.wording import number
 

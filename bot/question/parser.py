@@ -14,9 +14,9 @@ from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bot.accounts import UNNAMED, Accounts
 from bot.errors import Unsure, UserError
 from bot.question import filters, window
+from bot.question.accounts import UNNAMED, Accounts
 from bot.question.filters import FILTERS, BadValue, Filter
 from bot.question.moments import LEADING, NoWindow
 from bot.question.owners import UNOWNED, Owners

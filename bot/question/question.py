@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
-from bot.accounts import UNNAMED, Accounts
 from bot.errors import UserError
+from bot.question.accounts import UNNAMED, Accounts
 from bot.question.filters import FILTERS, Filter, listed
 from bot.question.owners import UNOWNED, Owners
 from bot.question.tokens import literal, quoted, shown, tokens

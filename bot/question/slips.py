@@ -15,7 +15,7 @@ from bot.wording import counted, first_of
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from bot.accounts import Accounts
+    from bot.question.accounts import Accounts
     from bot.question.tokens import Token
 
 SHORT_WORD: Final = 5

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Final, cast
 
-from bot.accounts import UNNAMED, Accounts
 from bot.answers.arrangement import ACCOUNTS
+from bot.question.accounts import UNNAMED, Accounts
 from bot.wording import month_day, number, short_service
 from handlers.blockkit.tables import plain
 

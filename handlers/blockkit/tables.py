@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from bot.accounts import UNNAMED, Accounts
 from bot.answers.arrangement import arranged
+from bot.question.accounts import UNNAMED, Accounts
 from bot.table import text
 from bot.text import literal
 from bot.wording import number, utc

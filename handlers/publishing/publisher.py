@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 from slack_sdk.errors import SlackApiError
 
-from bot.accounts import UNNAMED, Accounts
 from bot.answers.belief import Belief
 from bot.app.access import AccessPolicy, NotAllowed
 from bot.digests import figures, routing
 from bot.digests.digest import Digest
 from bot.errors import BotError, Cancelled, ChannelGone, SurfaceDown
+from bot.question.accounts import UNNAMED, Accounts
 from bot.store.run import PARENT, Receipt
 from bot.wording import gigabytes, number
 from bot.worker.publisher import Parent, Part

@@ -1,4 +1,4 @@
-"""What a TLS floor would break, against an evaluator of policies, event by event."""
+"""What a TLS floor would break, against a reading of policies, event by event."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.answers import denial
-from bot.answers.evaluator import denies
+from bot.answers.iam import denies
 from bot.event_schema import VERSIONS
 from bot.question import select
 from bot.question.views import load
@@ -152,7 +152,7 @@ def test_what_is_old_for_another_reason_than_its_version_is_told_apart(
     assert any("no policy denies" in sentence for sentence in said.words)
 
 
-# --- the evaluator, by AWS's page on condition operators
+# --- the reading of policies, by AWS's page on condition operators
 
 
 @pytest.mark.parametrize(

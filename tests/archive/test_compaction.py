@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.archive.archive import Archive
-from bot.archive.compaction import FULL_BYTES, TIER, WORTH_ORDERING_BYTES, due, is_ordered
+from bot.archive.compaction import FULL_BYTES, TIER, WORTH_ORDERING_BYTES, due, is_final
 from bot.archive.ingest import Limits, Step
 from bot.archive.ledger import REPLACED_SECONDS
+from bot.archive.said import SUFFIX
 
 REPO = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 12, tzinfo=UTC).timestamp()
@@ -165,13 +167,14 @@ def test_a_compaction_killed_at_any_step_loses_and_doubles_nothing(
 
 @given(st.lists(st.integers(1, 3 * FULL_BYTES), max_size=30), st.booleans())
 def test_merging_what_is_due_comes_to_an_end(sizes: list[int], is_over: bool) -> None:
-    files = {f"day=x/{number}-1-t.parquet": size for number, size in enumerate(sizes)}
+    names = cycle((f"1{SUFFIX}", "o-of-other-tables.parquet"))
+    files = {f"day=x/{number}-{next(names)}": size for number, size in enumerate(sizes)}
     merges = 0
     while group := due(files, is_over=is_over):
         merges += 1
-        files[f"day=x/m{merges}-o-t.parquet"] = sum(files.pop(name) for name in group)
+        files[f"day=x/m{merges}-o{SUFFIX}"] = sum(files.pop(name) for name in group)
     assert merges <= 2 * len(sizes)
     assert sum(files.values()) == sum(sizes)
     small = [size for size in files.values() if size < FULL_BYTES]
     assert len(small) <= (1 if is_over else TIER * 8)
-    assert all(is_ordered(name) or size < WORTH_ORDERING_BYTES for name, size in files.items() if is_over)
+    assert all(is_final(name) or size < WORTH_ORDERING_BYTES for name, size in files.items() if is_over)

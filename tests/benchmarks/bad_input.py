@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from bot import samples
 from bot.archive.archive import Archive
+from bot.demo import samples
 from bot.engines.local import Local
 from bot.question import views
 from handlers.digests.shown import DIGEST_COMMAND as DIGEST_COMMAND

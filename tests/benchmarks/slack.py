@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 
-from bot import bootstrap, samples, settings
+from bot import bootstrap, settings
+from bot.demo import samples
 from bot.engines import ENGINES
 from bot.engines.local import Local
 from bot.sandbox import Channel, Command, Options, Sandbox, User, state

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from bot import samples
+from bot.demo import samples
 from bot.digests.digest import Digest
 from bot.digests.order import parse as parse_order
 from bot.errors import StoreDown

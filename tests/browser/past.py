@@ -9,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from bot import samples
 from bot.app.promises import promise
+from bot.demo import samples
 from tests.support.workers import ended
 
 if TYPE_CHECKING:

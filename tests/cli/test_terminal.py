@@ -8,7 +8,6 @@ import pytest
 from dateutil import tz
 from rich.cells import cell_len
 
-from bot.accounts import Accounts
 from bot.answers.arrangement import arranged
 from bot.answers.coverage import Coverage
 from bot.answers.summary import Summary
@@ -18,6 +17,7 @@ from bot.archive.ingest import BadFile, Ingested, Progress
 from bot.archive.reports import Outcome, Report
 from bot.cli import terminal
 from bot.engines.local import Local
+from bot.question.accounts import Accounts
 from bot.table import Cell, Column, Row, Table
 from tests.conftest import NOW
 from tests.support.clock import Clock

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
 
-from bot import samples
+from bot.demo import samples
 from bot.digests.digest import Digest
 from bot.digests.order import parse as parse_order
 from bot.question.question import Scope

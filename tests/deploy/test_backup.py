@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import samples
 from bot.archive.archive import Archive
+from bot.demo import samples
 from bot.store.database import Database
 from bot.store.runs import Runs
 from bot.store.schema import ENDED

@@ -14,8 +14,8 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from bot import samples
 from bot.archive.archive import Archive
+from bot.demo import samples
 from bot.engines import Statement
 from bot.engines.local import Local, dialect
 from bot.errors import Cancelled, EngineError, UserError

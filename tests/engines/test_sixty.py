@@ -15,7 +15,7 @@ import pytest
 
 from bot import engines
 from bot.engines.athena import tables
-from bot.question import ownership, select, views
+from bot.question import owners_file, select, views
 from bot.question.parser import parse
 from bot.question.tokens import quoted
 from tests import oracle
@@ -141,7 +141,7 @@ def test_every_call_is_one_owners_and_the_same_owners_on_every_engine(
 ) -> None:
     file = tmp_path / "owners.yaml"
     file.write_text(OWNERS, encoding="utf-8")
-    owners = ownership.load(file)
+    owners = owners_file.load(file)
 
     def read(text: str) -> Question:
         return parse(text, now=NOW, zone=UTC, views=CATALOGUE, engines=engines.ENGINES, owners=owners)

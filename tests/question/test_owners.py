@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import UserError
-from bot.question import ownership
+from bot.question import owners_file
 from bot.question.owners import Owner, Owners, Rule, principals
 from bot.question.parser import parse
 from bot.question.question import Scope
@@ -45,7 +45,7 @@ def read(tmp_path: Path) -> Callable[..., Owners]:
     def read_it(text: str, suffix: str = ".yaml") -> Owners:
         file = tmp_path / f"owners{suffix}"
         file.write_text(text, encoding="utf-8")
-        return ownership.load(file)
+        return owners_file.load(file)
 
     return read_it
 
@@ -59,7 +59,7 @@ def test_yaml_and_csv_say_the_same(read: Callable[..., Owners]) -> None:
 
 
 def test_without_a_file_and_of_an_empty_one_nobody_owns_anything(read: Callable[..., Owners]) -> None:
-    for owners in (ownership.load(None), read(""), read("", ".csv")):
+    for owners in (owners_file.load(None), read(""), read("", ".csv")):
         assert owners == Owners()
         assert owners.of("role/x", "boto") is None
 
@@ -112,6 +112,9 @@ def test_a_rule_that_says_nothing_fits_what_is_left(read: Callable[..., Owners])
         (".yaml", "- team: a\n  rolle: b", "line 2: `rolle` is no column: did you mean `role`?"),
         (".yaml", "- team: a\n\n  role: {b: c}", "line 3: `role` is no text."),
         (".yaml", "- team: a\n  team: b", "line 2: `team` stands there twice."),
+        (".csv", "team,app,App\na,b,c", "line 1: `app` stands there twice."),
+        (".yaml", "- team: a\n  role: &x [*x]", "line 2: `role` is no text."),
+        (".yaml", "- team: a\n  role: [[b]]", "line 2: `role` is no text."),
         (
             ".yaml",
             "- team: a\n  role: [b",
@@ -134,13 +137,13 @@ def test_a_wrong_file_is_refused_by_its_line(
 
 def test_a_file_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read: No such file"):
-        ownership.load(tmp_path / "none.yaml")
+        owners_file.load(tmp_path / "none.yaml")
     (tmp_path / "odd.csv").write_bytes(b"team\n\xff")
     with pytest.raises(UserError, match="is not UTF-8"):
-        ownership.load(tmp_path / "odd.csv")
+        owners_file.load(tmp_path / "odd.csv")
     (tmp_path / "long.csv").write_text("team\n" + "a\n" * 1_001)
     with pytest.raises(UserError, match="has 1,001 rules; 1,000 is the most"):
-        ownership.load(tmp_path / "long.csv")
+        owners_file.load(tmp_path / "long.csv")
 
 
 @given(st.text(alphabet="ab:/-*.(|[$\\\n", max_size=12), st.text(alphabet="ab:/-.(|[$\\\n", max_size=12))

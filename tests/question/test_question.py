@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from bot.accounts import Accounts
 from bot.errors import Unsure, UserError
+from bot.question.accounts import Accounts
 from bot.question.parser import QUESTION_CHARS, Filter, parse
 from bot.question.question import Policy, Question
 from bot.question.tokens import literal, quoted

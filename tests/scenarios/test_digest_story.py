@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot import samples
 from bot.archive.archive import Archive
+from bot.demo import samples
 from bot.engines.local import Local
 from bot.sandbox.transcript import threaded
 from tests.scenarios.office import ALICE, BOB, kinds, open_office

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot import samples
 from bot.archive.archive import Archive
+from bot.demo import samples
 from bot.engines.local import Local
 from tests.scenarios.office import ALICE, BOB, SECURITY, words
 from tests.support.logs import FIRST_DAY, quietly, write_logs

@@ -7,7 +7,7 @@ import json
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from bot import samples
+from bot.demo import samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

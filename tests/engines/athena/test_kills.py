@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot import samples
+from bot.demo import samples
 from bot.engines.athena import tables
 from tests.crash import moments
 from tests.crash.killing import killed

@@ -10,7 +10,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from bot import samples
+from bot.demo import samples
 from bot.engines.cloudwatch import insights
 from bot.errors import UserError
 from bot.event_schema import VERSIONS

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bot import samples
+from bot.demo import samples
 from bot.engines.cloudwatch import groups
 from bot.engines.cloudwatch.engine import CloudWatch
 from bot.engines.cloudwatch.logs import Logs

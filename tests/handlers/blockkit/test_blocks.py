@@ -13,10 +13,10 @@ import slackblocks
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bot.accounts import Accounts
 from bot.answers.coverage import Coverage
 from bot.answers.summary import Summary
 from bot.errors import BotError
+from bot.question.accounts import Accounts
 from bot.question.parser import parse
 from bot.question.views import Chart, View, load
 from bot.sandbox import check_blocks, check_view

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import samples
+from bot.demo import samples
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.samples import Record
+    from bot.demo.samples import Record
 
 MONDAY = date(2026, 11, 16)
 SUNDAY = date(2026, 11, 15)

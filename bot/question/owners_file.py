@@ -22,8 +22,10 @@ from bot.question.tokens import shown
 from bot.wording import number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    import yaml
 
 FILE_COLUMNS: Final = ("account", "role", "app", "team", "channel", "person", "runbook")
 
@@ -80,7 +82,7 @@ def _of_csv(text: str) -> Iterator[_Row]:
                 continue
             if names is None:
                 names = [value.lower() for value in values]
-                _check_columns((lines.line_num, name) for name in names)
+                _check_columns([(lines.line_num, name) for name in names])
             elif len(values) > len(names):
                 raise _wrong(
                     lines.line_num,
@@ -113,31 +115,34 @@ def _of_yaml(text: str) -> Iterator[_Row]:
         if not isinstance(each, yaml.MappingNode):
             raise _wrong(line, "that is no rule.", "Begin each rule with `- team:`.")
         row: dict[str, str] = {}
+        named: list[tuple[int, str]] = []
         for key, value in each.value:
             at = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
                 raise _wrong(at, "that is no column.")
             name = key.value.strip().lower()
-            _check_columns([(at, name)])
-            if name in row:
-                raise _wrong(at, f"`{name}` stands there twice.", "Keep one.")
+            named.append((at, name))
+            _check_columns(named)
             row[name] = _of_node(value, at, name)
         yield line, row
 
 
-def _of_node(node: object, line: int, name: str) -> str:
+def _of_node(node: yaml.Node, line: int, name: str) -> str:
     """A value of YAML as CSV has it: several have commas between."""
     import yaml
 
-    if isinstance(node, yaml.SequenceNode):
-        return ",".join(_of_node(each, line, name) for each in node.value)
-    if not isinstance(node, yaml.ScalarNode):
+    # a list in a list is none: by an alias it may hold itself
+    words = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    if not all(isinstance(each, yaml.ScalarNode) for each in words):
         raise _wrong(line, f"`{name}` is no text.", "Write a word, or words with commas between.")
-    return "" if node.tag.endswith(":null") else str(node.value).strip()
+    return ",".join("" if each.tag.endswith(":null") else str(each.value).strip() for each in words)
 
 
-def _check_columns(named: Iterable[tuple[int, str]]) -> None:
-    for line, name in named:
+def _check_columns(named: Sequence[tuple[int, str]]) -> None:
+    """UserError for what is no column, or stands there twice."""
+    for at, (line, name) in enumerate(named):
+        if name in [other for _, other in named[:at]]:
+            raise _wrong(line, f"`{shown(name)}` stands there twice.", "Keep one.")
         if name == "tag":
             raise _wrong(
                 line,

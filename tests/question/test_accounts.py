@@ -10,9 +10,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import accounts
-from bot.accounts import Accounts
 from bot.errors import UserError
+from bot.question import accounts
+from bot.question.accounts import Accounts
 
 if TYPE_CHECKING:
     from pathlib import Path
