@@ -1,8 +1,8 @@
 """What every view should answer, found by plain Python loops over the events, without any SQL.
 
-The judge of the engines: it shares no code with `bot.question.select` or an engine, and spells the policy out
-on its own. What agents say, and until when an SDK is supported, it asks `bot.clients`: of that it is no judge.
-Rows come in the order the views promise.
+The judge of the engines: it shares no code with `bot.question.select` or an engine, and spells the policy
+out on its own. What agents say, and until when an SDK is supported, it asks `bot.clients`: of that it is no
+judge. Rows come in the order the views promise.
 """
 
 from __future__ import annotations

@@ -17,6 +17,8 @@ from bot.cli.main import app
 from bot.digests import order
 from bot.ops.metrics import Metrics
 from bot.question import views
+from bot.question.filters import FILTERS
+from bot.question.vocabulary import SINGLE
 from handlers.questions.commands import EXAMPLES
 
 if TYPE_CHECKING:
@@ -142,6 +144,12 @@ def test_every_question_in_the_documents_can_be_asked(typed: str, ask: Callable[
     window = ask(typed).window
 
     assert window.end - window.start > timedelta(0)
+
+
+def test_every_word_of_a_question_stands_in_the_document_of_words() -> None:
+    said = set(re.findall(r"[a-z]+", " ".join(re.findall(r"`([^`]+)`", text("docs/asking.md")))))
+
+    assert {*FILTERS, *SINGLE} - said == set()
 
 
 def test_the_exit_codes_in_the_documents_are_those_of_the_terminal() -> None:
