@@ -207,16 +207,16 @@ class Engine(Protocol):
         `progress` raised.
         """
 
-    def sources(self, start: datetime | None = None, end: datetime | None = None) -> Sources | None:  # noqa: ARG002
+    def sources(self, start: datetime | None = None, end: datetime | None = None) -> Sources | None:  # noqa: ARG002 - as below
         """What its events from `start` to before `end` come from, or all of them; None where it does not
         know. Asked after every answer, and whenever metrics are read: it has to be cheap, and free."""
         return None
 
     def prepare(
         self,
-        progress: Callable[[], AbstractContextManager[Callable[[IngestProgress], None]]],  # noqa: ARG002
-        since: datetime | None = None,  # noqa: ARG002
-        until: datetime | None = None,  # noqa: ARG002
+        progress: Callable[[], AbstractContextManager[Callable[[IngestProgress], None]]],  # noqa: ARG002 - for those that need it
+        since: datetime | None = None,  # noqa: ARG002 - for those that need it
+        until: datetime | None = None,  # noqa: ARG002 - for those that need it
     ) -> Ingested | None:
         """Take in what is new, of the time from `since` until `until`, before somebody at a terminal asks
         about it, where no bot does so in the background.

@@ -16,14 +16,13 @@ from handlers.blockkit.values import (
     DecisionForm,
     OfClient,
     OfDecision,
-    OfFinding,
     OfWatch,
     decode,
     encode,
     of_action,
 )
 from handlers.digests.forms import ELSEWHERE, REASON_CHARS
-from handlers.digests.shown import find
+from handlers.digests.shown import chosen_finding, find
 from handlers.questions.form import error_line
 from handlers.replies import place_of, whisper
 
@@ -137,10 +136,7 @@ class _Forms:
         ack()
         user, there = body["user"]["id"], place_of(body)
         try:
-            self._context.admit_to_form(user)
-            chosen = of_action(OfFinding, action)
-            digest = find(self._context, str(chosen.digest), user, there.channel)
-            finding = self._digests.finding(digest, chosen.finding)
+            digest, finding = chosen_finding(self._context, body, action)
         except BotError as error:
             whisper(client, user, str(error), there=there)
             return

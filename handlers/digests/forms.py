@@ -13,7 +13,7 @@ from handlers.blockkit import digest as digest_blocks
 from handlers.blockkit.blocks import paragraph, person, prose, text
 from handlers.blockkit.values import DigestForm, OfFinding, SnoozeForm, decode, encode, of_action
 from handlers.digests.announcements import Announcements
-from handlers.digests.shown import find, find_to_change
+from handlers.digests.shown import chosen_finding, find, find_to_change
 from handlers.questions.form import error_line
 from handlers.replies import place_of, whisper
 
@@ -153,10 +153,7 @@ class _Forms:
         ack()
         user, there = body["user"]["id"], place_of(body)
         try:
-            self._context.admit_to_form(user)
-            chosen = of_action(OfFinding, action)
-            digest = find(self._context, str(chosen.digest), user, there.channel)
-            finding = self._digests.finding(digest, chosen.finding)
+            digest, finding = chosen_finding(self._context, body, action)
         except BotError as error:
             whisper(client, user, str(error), there=there)
             return

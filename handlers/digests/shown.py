@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bot.app.digests import WhichDigest
 from bot.errors import UserError
@@ -10,7 +10,8 @@ from bot.wording import counted
 from handlers.blockkit import blocks
 from handlers.blockkit import digest as digest_blocks
 from handlers.blockkit.blocks import actions, button, moment, paragraph, place, prose, text
-from handlers.blockkit.values import OfDigest
+from handlers.blockkit.values import OfDigest, OfFinding, of_action
+from handlers.replies import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +67,15 @@ def find(context: Context, number: str, user: str, channel: str) -> Digest:
 def find_to_change(context: Context, number: str, user: str, channel: str) -> Digest:
     """The same, for `user` to change, as `DigestOrders.find_to_change`."""
     return _found(context.digests.find_to_change, number, user, channel)
+
+
+def chosen_finding(context: Context, body: dict[str, Any], action: dict[str, Any]) -> tuple[Digest, Finding]:
+    """What was chosen in a digest's menu by who may open a form about it; BotError."""
+    user = body["user"]["id"]
+    context.admit_to_form(user)
+    chosen = of_action(OfFinding, action)
+    digest = find(context, str(chosen.digest), user, place_of(body).channel)
+    return digest, context.digests.finding(digest, chosen.finding)
 
 
 def _found(find: Callable[..., Digest], number: str, user: str, channel: str) -> Digest:

@@ -453,7 +453,7 @@ def test_a_weird_event_is_kept_and_so_are_its_neighbours(kind: str, logs: Path, 
     text = f'{{"eventTime": "2026-11-09T00:00:00Z", "eventSource": "x", "eventName": "Weird", {fields}}}'
     put(logs / "a.json", f'{{"Records": [{GOOD}, {text}, {json.dumps(event(2))}]}}')
     assert ingest(archive, logs).bad == ()
-    assert ask(archive, f"SELECT {column} FROM events WHERE eventName = 'Weird'") == [value]  # noqa: S608
+    assert ask(archive, f"SELECT {column} FROM events WHERE eventName = 'Weird'") == [value]  # noqa: S608 - a column of ours
     plain = "SELECT userIdentity.userName, requestParameters->>'key' FROM events WHERE eventName <> 'Weird'"
     assert ask(archive, plain) == [("ann", 'a "q" \\ 你好')] * 2
 
