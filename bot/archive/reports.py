@@ -128,8 +128,3 @@ class Sources:
     def outcomes(self) -> Mapping[Outcome, int]:
         """How many files were left out as a whole, by what became of them."""
         return Counter(each.outcome for each in self.left_out if each.outcome is not Outcome.READ)
-
-    @property
-    def are_whole(self) -> bool:
-        """Whether nothing is known to be missing, but for what an ingest is about to bring."""
-        return not (self.left_out or self.missing or self.unlooked or self.kept_since)

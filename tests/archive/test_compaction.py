@@ -22,6 +22,7 @@ from bot.archive.compaction import FULL_BYTES, TIER, WORTH_ORDERING_BYTES, due, 
 from bot.archive.ingest import Limits, Step
 from bot.archive.ledger import REPLACED_SECONDS
 from bot.archive.said import SUFFIX
+from tests.support.sources import is_whole
 
 REPO = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 12, tzinfo=UTC).timestamp()
@@ -158,7 +159,7 @@ def test_a_compaction_killed_at_any_step_loses_and_doubles_nothing(
     archive.compact(now=lambda: NOW)
     assert ids(archive) == expected
     assert listed(archive) == 1
-    assert archive.sources().are_whole
+    assert is_whole(archive.sources())
     assert archive.sources().strays == ()
     archive.compact(now=lambda: NOW + REPLACED_SECONDS + 1)
     assert len(list(archive.folder.glob("day=*/*.parquet"))) == 1

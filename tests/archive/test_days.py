@@ -12,6 +12,7 @@ from bot.archive.archive import Archive
 from bot.archive.days import Days
 from tests.archive.bucket import Bucket, Object
 from tests.archive.test_sources import bucket as bucket
+from tests.support.sources import is_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,13 +68,13 @@ def test_a_folder_is_walked_and_read_for_the_days_asked(tmp_path: Path) -> None:
         path.write_bytes(data)
     logs = str(tmp_path / "logs")
     assert ingest(archive, logs, NOVEMBER_9, NOVEMBER_9).files == 3 * len(LAYOUTS) + len(UNTOLD)
-    assert archive.sources(NOVEMBER_9, NOVEMBER_9).are_whole
+    assert is_whole(archive.sources(NOVEMBER_9, NOVEMBER_9))
     assert archive.sources(FIRST, NOVEMBER_9).unlooked == (logs,)
     assert ingest(archive, logs, FIRST, NOVEMBER_9).files == len(LAYOUTS) * 19
-    assert archive.sources(FIRST, NOVEMBER_9).are_whole
+    assert is_whole(archive.sources(FIRST, NOVEMBER_9))
     assert archive.sources().unlooked == (logs,)
     assert ingest(archive, logs, None, None).known == len(made()) - 18 * len(LAYOUTS)
-    assert archive.sources().are_whole
+    assert is_whole(archive.sources())
 
 
 def test_days_looked_at_apart_leave_a_gap_that_is_told(tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_days_looked_at_apart_leave_a_gap_that_is_told(tmp_path: Path) -> None:
         ingest(archive, logs, moment, moment)
     assert archive.sources(NOVEMBER_9, later).unlooked == (logs,)
     ingest(archive, logs, NOVEMBER_9 + timedelta(days=2), later - timedelta(days=2))
-    assert archive.sources(NOVEMBER_9, later).are_whole
+    assert is_whole(archive.sources(NOVEMBER_9, later))
 
 
 @pytest.mark.parametrize("moment", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])

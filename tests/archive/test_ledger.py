@@ -23,6 +23,7 @@ from bot.archive.archive import Archive
 from bot.archive.ingest import Ingested, Limits, Step
 from bot.archive.ledger import LEDGER, LOCK
 from bot.archive.reports import Outcome, Report
+from tests.support.sources import is_whole
 
 REPO = Path(__file__).parents[2]
 
@@ -116,7 +117,7 @@ def test_a_replaced_file_stays_for_its_readers_and_goes_later(tmp_path: Path, ar
     assert before.exists()
     ingest(archive, tmp_path / "logs", now=1_001.0 + ledgers.REPLACED_SECONDS)
     assert not before.exists()
-    assert archive.sources().are_whole
+    assert is_whole(archive.sources())
     assert ask(archive, "SELECT count(*) FROM events") == [(2,)]
 
 
@@ -182,7 +183,7 @@ def test_a_kill_while_a_file_takes_anothers_place_loses_nothing(
         ("id-002", None),
         ("id-003", None),
     ]
-    assert archive.sources().are_whole
+    assert is_whole(archive.sources())
     assert archive.sources().strays == ()
 
 
@@ -219,7 +220,7 @@ def test_a_file_that_is_missing_is_told_and_the_rest_answers(tmp_path: Path, arc
     lost.unlink()
     assert ask(archive, "SELECT eventID FROM events") == [("id-001",)]
     assert archive.sources().missing == (f"day=2026-11-10/{lost.name}",)
-    assert not archive.sources().are_whole
+    assert not is_whole(archive.sources())
 
 
 def test_the_ledger_of_the_code_before_is_taken_over(tmp_path: Path, archive: Archive) -> None:
@@ -283,7 +284,7 @@ def test_days_that_are_not_kept_are_dropped_told_and_not_read_again(tmp_path: Pa
     ingest(archive, tmp_path / "logs", now=now + 86_400)
     assert ask(archive, "SELECT eventID FROM events") == [("id-014",)]
     assert archive.sources(datetime(2026, 11, 1, tzinfo=UTC), DAY).kept_since == date(2026, 11, 10)
-    assert archive.sources(DAY + timedelta(days=2), DAY + timedelta(days=4)).are_whole
+    assert is_whole(archive.sources(DAY + timedelta(days=2), DAY + timedelta(days=4)))
     done = ingest(archive, tmp_path / "logs", now=now + 3 * 86_400)
     assert (done.files, done.known) == (0, 1)
     assert len(list(archive.folder.glob("day=*/*.parquet"))) == 1
@@ -303,7 +304,7 @@ def test_days_that_are_kept_again_count_as_looked_at_only_once_they_are(tmp_path
     known = forever.sources(day, day)
     assert (known.kept_since, known.unlooked) == (None, (str(logs),))
     assert ingest(forever, logs, now=later).events == 1
-    assert forever.sources(day, day).are_whole
+    assert is_whole(forever.sources(day, day))
 
 
 def test_a_place_that_was_never_looked_at_is_told_and_one_that_is_no_place_any_more_is_not(
@@ -323,7 +324,9 @@ from pathlib import Path
 from bot.archive.archive import Archive
 
 archive = Archive(Path(sys.argv[1]))
-print(archive.has_events(), len(archive.days()), *archive.extent(), archive.sources().are_whole)
+known = archive.sources()
+is_whole = not (known.left_out or known.missing or known.unlooked or known.kept_since)
+print(archive.has_events(), len(archive.days()), *archive.extent(), is_whole)
 print("duckdb" in sys.modules)
 """
 
@@ -398,4 +401,4 @@ def test_a_file_that_was_touched_is_told_anew_and_only_then(tmp_path: Path, arch
     assert told == [1, 0, 1]
     put(bad, event(1))
     assert ingest(archive, tmp_path / "logs").events == 1
-    assert archive.sources().are_whole
+    assert is_whole(archive.sources())

@@ -26,6 +26,7 @@ from tests.archive.bucket import Bucket, Object
 from tests.archive.test_sources import KEY, log
 from tests.archive.test_sources import bucket as bucket
 from tests.doubles import sqs as double
+from tests.support.sources import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -250,7 +251,7 @@ def test_an_object_that_cannot_be_read_is_told_and_its_message_goes(
     served.send(plain(cold, bucket.objects[cold], event="ObjectRestore:Completed"))
     assert receive(archive, clock).ingested.events == 1
     assert archive.ingest([PLACE], progress=lambda _: None).events == 1
-    assert archive.sources().are_whole
+    assert is_whole(archive.sources())
 
 
 class Killed(Exception):

@@ -13,6 +13,7 @@ import pytest
 from bot.archive.archive import Archive
 from bot.archive.reports import Outcome
 from tests.archive.bucket import Bucket, Object, serving
+from tests.support.sources import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +104,7 @@ def test_patterns_leave_out(logs: Path, archive: Archive) -> None:
         (logs / name).write_bytes(log(number))
     done = ingest(archive, logs, leave_out=("*.tmp", "old/*", f"{logs}/d/*"))
     assert (done.files, done.skipped) == (1, {"left out by pattern": 4})
-    assert archive.sources().are_whole
+    assert is_whole(archive.sources())
     assert ingest(archive, logs).files == 4
 
 
@@ -177,11 +178,11 @@ def test_an_object_that_is_refused_ends_nothing(kind: str, bucket: Bucket, archi
     assert (again.files, again.bad, again.still_bad) == (0, (), 1)
     november = archive.sources(*NOVEMBER)
     assert [(each.outcome, each.why) for each in november.left_out] == [(outcome, why)]
-    assert (november.files, november.outcomes, november.are_whole) == (1, {outcome: 1}, False)
-    assert archive.sources(*OCTOBER).are_whole
+    assert (november.files, november.outcomes, is_whole(november)) == (1, {outcome: 1}, False)
+    assert is_whole(archive.sources(*OCTOBER))
     bucket.objects[key] = Object(log(2))
     assert ingest(archive, "s3://trail/").events == 1
-    assert archive.sources().are_whole
+    assert is_whole(archive.sources())
 
 
 def test_an_archived_object_is_not_asked_for_until_it_is_restored(bucket: Bucket, archive: Archive) -> None:
