@@ -28,6 +28,9 @@ PATIENCE_SECONDS: Final = 1.0
 """A command must be answered within Slack's three seconds, so nobody waits longer for a connection, or in
 SQLite for others who write."""
 
+OPENING_SECONDS: Final = 30.0
+"""How long one that comes up waits for others that set up the same SQLite file: no command waits for that."""
+
 WAL_AGAIN_SECONDS: Final = 0.01
 """How soon a new SQLite file that others are setting up is tried again."""
 
@@ -97,7 +100,7 @@ class Database:
             )
             sa.event.listen(self._engine, "connect", _set_up_sqlite)
         try:
-            with self.write() as connection:
+            with self.write(OPENING_SECONDS) as connection:
                 self.lock(connection, MIGRATION_LOCK)
                 migrations.migrate(connection)
         except StoreDown as error:
@@ -123,11 +126,16 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
-        """A transaction: all of it or nothing. In SQLite, nobody else writes meanwhile."""
+    def write(self, patience: float = PATIENCE_SECONDS) -> Iterator[sa.Connection]:
+        """A transaction: all of it or nothing. In SQLite, nobody else writes meanwhile; who does already is
+        waited for, for `patience` seconds."""
         with _plain_errors(), self._turn(), self._watched(), self._engine.begin() as connection:
             if not self.is_postgres:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
+                try:
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                finally:  # whoever has this connection next is a command, perhaps
+                    connection.exec_driver_sql(f"PRAGMA busy_timeout = {PATIENCE_SECONDS * 1000:.0f}")
             yield connection
 
     @contextmanager

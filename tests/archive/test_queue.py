@@ -456,10 +456,10 @@ def test_what_waits_in_a_queue_that_cannot_be_read_was_not_left_untold(
     key = KEY.format(1)
     bucket.objects[key] = Object(log(1), modified=f"{clock.now:%Y-%m-%dT%H:%M:%S.000Z}")
     served.send(plain(key, bucket.objects[key]))
-    Serve(archive, clock).run(3)
+    Serve(archive, clock).run(1.5)
     assert archive.queue(double.URL, clock).untold == ()  # type: ignore[union-attr]  # it was read
     served.denied.clear()
-    Serve(archive, clock).run(2)
+    Serve(archive, clock).run(0.5)
     assert bucket.asked == [key]
     assert "never told" not in caplog.text
 

@@ -6,10 +6,11 @@ import json
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 from bot.engines import Statement
 from bot.errors import BotError, StoreDown, UserError
 from bot.store import migrations, schema
-from bot.store.database import Database
+from bot.store.database import OPENING_SECONDS, Database
 from bot.store.digests import Digests
 from bot.store.run import QuestionTask, Receipt, Run, Step
 from bot.store.runs import Runs
@@ -275,10 +276,29 @@ def test_any_number_of_threads_may_open_a_new_or_an_old_database_at_once(
         assert connection.execute(sa.text("SELECT count(*) FROM schema_version")).scalar_one() == 1
 
 
+def test_who_writes_to_sqlite_waits_as_long_as_they_have_patience(tmp_path: Path) -> None:
+    file = tmp_path / "runs.sqlite"
+    with closing(Database(f"sqlite:///{file}")) as database, closing(sqlite3.connect(file)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreDown, match="locked"), database.write(0.0):
+            pass
+        done = Event()
+
+        def write() -> None:
+            with database.write(OPENING_SECONDS):
+                done.set()
+
+        thread = Thread(target=write)
+        thread.start()
+        other.rollback()
+        assert done.wait(OPENING_SECONDS)
+        thread.join()
+
+
 def test_two_processes_may_make_the_schema_at_once(database_url: str, beside: sa.Engine) -> None:
     program = dedent("""
         import sys
-        from bot.store.database import Database
+        from bot.store.database import OPENING_SECONDS, Database
         print("ready", flush=True)
         sys.stdin.readline()
         Database(sys.argv[1]).close()
