@@ -177,7 +177,11 @@ def listen(
     try:
         client.auth_test()  # here, because Bolt makes an error of its own of a refusal
         # commands that hang in a database must leave room for those that do not
-        app = App(client=client, listener_executor=ThreadPoolExecutor(LISTENERS, "listener"))
+        app = App(
+            name="tls-audit",  # else Bolt looks through the whole stack for one
+            client=client,
+            listener_executor=ThreadPoolExecutor(LISTENERS, "listener"),
+        )
         register(app, context)
         handler = SocketModeHandler(
             app, app_token, ping_interval=ping_seconds, receive_buffer_size=RECEIVE_BYTES

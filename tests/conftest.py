@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import gc
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 
 from bot import engines
@@ -71,6 +73,14 @@ def pytest_collection_finish() -> None:
 def _freeze() -> None:
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_are_read_once() -> Iterator[None]:
+    """AWS's models are megabytes of JSON that boto3 reads anew for each of its sessions, and tests make hundreds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", cache(JSONFileLoader.load_file))
+        yield
 
 
 @pytest.fixture(scope="session")

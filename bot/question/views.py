@@ -27,6 +27,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -100,11 +101,11 @@ class View:
 
 def load(own: Path | None = None) -> dict[str, View]:
     """Every shipped view by name, then those of the folder `own`. A broken file raises UserError."""
-    views = {view.name: view for view in _read_folder(SHIPPED)}
+    views = {path.stem: _shipped(path) for path in sorted(SHIPPED.glob("*.sql"))}
     if own is not None:
         if not own.is_dir():
             raise UserError(f"No folder {own}.", "TLS_AUDIT_VIEWS names a folder of .sql files.")
-        for view in _read_folder(own):
+        for view in map(_read, sorted(own.glob("*.sql"))):
             if view.name in views:
                 raise UserError(f"{own / view.name}.sql has the name of a shipped view.", "Rename it.")
             views[view.name] = view
@@ -123,8 +124,7 @@ class Lazily(Mapping[str, View]):
 
     def __getitem__(self, name: str) -> View:
         if name not in self._read:
-            path = self._shipped[name]
-            self._read[name] = parse(name, path.read_text(encoding="utf-8"), where=str(path))
+            self._read[name] = _shipped(self._shipped[name])
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -134,13 +134,16 @@ class Lazily(Mapping[str, View]):
         return len({**self._shipped, **self._read})
 
 
-def _read_folder(folder: Path) -> Iterator[View]:
-    for path in sorted(folder.glob("*.sql")):
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"View {path}: {error}.") from error
-        yield parse(path.stem, text, where=str(path))
+def _read(path: Path) -> View:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"View {path}: {error}.") from error
+    return parse(path.stem, text, where=str(path))
+
+
+_shipped: Final = cache(_read)
+"""A shipped view, read once: it does not change while this process runs."""
 
 
 def parse(name: str, text: str, *, where: str) -> View:
