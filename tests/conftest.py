@@ -77,7 +77,7 @@ def _freeze() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _models_are_read_once() -> Iterator[None]:
-    """AWS's models are megabytes of JSON that boto3 reads anew for each of its sessions, and tests make hundreds."""
+    """AWS's models are megabytes of JSON, and boto3 reads them anew for each of its sessions."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JSONFileLoader, "load_file", cache(JSONFileLoader.load_file))
         yield

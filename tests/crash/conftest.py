@@ -39,7 +39,7 @@ def machine_on(
                     url = server.url()
                 else:
                     url = f"sqlite:///{folder / 'runs.sqlite'}"
-                made = stack.enter_context(Machine(folder, url, events, slack))
+                made = stack.enter_context(Machine(folder, url, events, slack, is_warm=True))
                 made.lake.plan = double.Plan()
                 known[database, slack] = made
             return known[database, slack]

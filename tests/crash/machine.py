@@ -26,6 +26,7 @@ from bot.store.runs import Runs
 from bot.store.schema import ENDED
 from handlers import connection
 from handlers.questions.commands import COMMAND
+from tests.crash.warm import Forked
 from tests.doubles import lake as double
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class Replica:
         self._machine = machine
         self._folder = folder
         self._environment = environment
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -157,8 +158,10 @@ class Replica:
         """Start it, and return once Slack reaches it."""
         before = self._machine.sandbox.sockets
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                SERVE, env=self._environment, cwd=self._folder, stdout=log, stderr=log
+            self._process = (
+                Forked(self._folder, Path(log.name), self._environment)
+                if self._machine.is_warm
+                else subprocess.Popen(SERVE, env=self._environment, cwd=self._folder, stdout=log, stderr=log)
             )
         try:
             self._machine.sandbox.wait_for(
@@ -206,9 +209,13 @@ class Machine:
         database_url: str,
         events: double.Events,
         slack: Slack = "history",
+        *,
+        is_warm: bool = False,
         **settings: str,
     ) -> None:
-        """`settings` are more of the bot's, by their names in the environment."""
+        """`settings` are more of the bot's, by their names in the environment. A warm machine forks its bots
+        from a process that has read their modules, instead of starting `tls-audit serve`."""
+        self.is_warm = is_warm
         self.folder = folder
         self.database_url = database_url
         people = [User(f"U_P{n:02}", f"person{n:02}", f"Person {n}") for n in range(PEOPLE)]
@@ -314,6 +321,9 @@ class Machine:
         """Wait until all runs have ended and what was promised is there; False where that takes too long."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
+            if any(count for state, count in self.runs.states().items() if state not in ENDED):
+                threading.Event().wait(POLL)
+                continue
             runs = self.runs_of()
             channels = {run.channel for run in runs}
             waiting = any(asking.delivery and not asking.delivery.over for asking in askings)
