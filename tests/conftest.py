@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
     from bot.engines.lake.engine import Lake
     from bot.question.question import Question
     from tests.oracle import Record
+
+# what a container's Python is often told would have every process that the tests start compile all of the bot
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # no test is a matter of time: benchmarks measure, and a full machine is no fault
 settings.register_profile("suite", deadline=None)

@@ -99,10 +99,10 @@ def test_a_finding_that_got_a_name_is_as_old_and_as_known_as_before(
     assert len(findings) == len(remembered) + len(SPELLED_OTHERWISE)
 
 
-@pytest.fixture
-def anew(tmp_path: Path) -> Local:
+@pytest.fixture(scope="module")
+def anew(tmp_path_factory: pytest.TempPathFactory) -> Local:
     """An archive of the same logs, written by today's code."""
-    archive = Archive(tmp_path / "anew")
+    archive = Archive(tmp_path_factory.mktemp("anew"))
     archive.ingest([str(FIXTURE / "logs")], progress=quietly)
     return Local(archive, memory="1GB", seconds=60, at_once=1)
 
