@@ -52,7 +52,13 @@ def leaving_limits(client: WebClient) -> WebClient:
     handlers = [
         each.leaving_limits() if isinstance(each, RetryLater) else each for each in client.retry_handlers
     ]
-    return WebClient(client.token, base_url=client.base_url, timeout=client.timeout, retry_handlers=handlers)
+    return WebClient(
+        client.token,
+        base_url=client.base_url,
+        timeout=client.timeout,
+        ssl=client.ssl,
+        retry_handlers=handlers,
+    )
 
 
 def refused_seconds(error: SlackApiError) -> float | None:

@@ -13,10 +13,10 @@ from bot.app.grammar import Grammar
 from bot.app.reuse import NeedsConfirmation
 from bot.engines import Engine, Statement
 from bot.errors import UserError
-from bot.store.database import Database
 from bot.store.runs import Runs
 from tests.app.test_access import Town
 from tests.conftest import NOW
+from tests.support.databases import open_sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from bot.engines import Progress
     from bot.question.views import View
+    from bot.store.database import Database
     from bot.store.run import Run
     from bot.table import Column, Table
 
@@ -84,7 +85,7 @@ class Counter:
 
 @pytest.fixture
 def counter(tmp_path: Path, catalogue: dict[str, View]) -> Iterator[Counter]:
-    database = Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")
+    database = open_sqlite(tmp_path / "runs.sqlite")
     yield Counter(database, catalogue)
     database.close()
 

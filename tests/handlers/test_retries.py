@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 
@@ -15,7 +16,7 @@ from bot.errors import ShuttingDown, SurfaceDown
 from bot.sandbox import Options, Sandbox
 from handlers import connection
 from handlers.errors import translated
-from handlers.retries import ONCE, RETRIES, RetryLater
+from handlers.retries import ONCE, RETRIES, RetryLater, leaving_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -188,3 +189,13 @@ class SimpleAnswer(dict[str, object]):
     """An answer, as far as errors are read."""
 
     status_code = 200
+
+
+def test_the_systems_certificates_are_read_once_and_slacks_is_checked_against_them(client: WebClient) -> None:
+    other = connection.connect("xoxb-other", "https://slack.com/api/")
+
+    for each in (other, connection.impatient(client), leaving_limits(client)):
+        assert each.ssl is client.ssl
+    assert client.ssl is not None
+    assert client.ssl.check_hostname
+    assert client.ssl.verify_mode is ssl.CERT_REQUIRED

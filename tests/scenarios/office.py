@@ -12,6 +12,7 @@ from bot.app.access import AccessPolicy
 from bot.app.ask import Questions
 from bot.app.digests import DigestOrders
 from bot.app.grammar import Grammar
+from bot.bootstrap import HANG_UP_SECONDS
 from bot.engines import Engine, Statement
 from bot.errors import EngineError
 from bot.question.owners import Owners
@@ -27,6 +28,7 @@ from handlers.publishing.publisher import SlackPublisher
 from handlers.questions.commands import COMMAND
 from handlers.replies import CommandReplies
 from tests.support.clock import Clock
+from tests.support.databases import open_sqlite
 from tests.support.workers import ended, worker_over
 
 if TYPE_CHECKING:
@@ -354,7 +356,7 @@ def open_office(
     with ExitStack() as stack:
         stack.enter_context(sandbox)
         while_opening(sandbox)
-        database = Database(database_url or f"sqlite:///{folder / 'runs.sqlite'}")
+        database = Database(database_url) if database_url else open_sqlite(folder / "runs.sqlite")
         stack.callback(database.close)
         client = connection.connect(options.bot_token, sandbox.api_url, pause=clock.advance)
         unhurried = Budget(*(TokenBucket(UNHURRIED, int(UNHURRIED)) for _ in range(3)))
@@ -402,8 +404,9 @@ def close(offices: ExitStack) -> threading.Thread:
 
 
 def _hang_up(listening: connection.Connection, sandbox: Sandbox) -> None:
-    closing = threading.Thread(target=listening.close)
+    closing = threading.Thread(target=listening.close, daemon=True)
     closing.start()
     # the SDK looks up from its socket every three seconds, or when that breaks
     sandbox.cut_sockets()
-    closing.join()
+    # and never, where it had begun a connection just then; the bot waits no longer either
+    closing.join(HANG_UP_SECONDS)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.errors import LeaseLost, ShuttingDown, StoreDown
-from bot.store.database import Database
 from bot.store.queue import LEASE
 from bot.store.run import PARENT, Receipt
 from bot.store.runs import Runs
 from bot.worker.lease import SIGN_OF_LIFE, Lease
 from bot.worker.publisher import Parent, Part
 from tests.support.clock import Clock
+from tests.support.databases import open_sqlite
 from tests.support.runs import asked
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def runs(path: Path) -> Iterator[Runs]:
-    database = Database(f"sqlite:///{path}")
+    database = open_sqlite(path)
     yield Runs(database)
     database.close()
 

@@ -21,11 +21,11 @@ from bot.digests.order import parse as parse_order
 from bot.engines import Engine, Statement
 from bot.errors import EngineError
 from bot.question.question import Scope
-from bot.store.database import Database
 from bot.store.run import Receipt
 from bot.worker.publisher import Parent, Part
 from tests.conftest import NOW
 from tests.support.clock import Clock
+from tests.support.databases import open_sqlite
 from tests.support.workers import step, worker_over
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def bot(board: Noticeboard, local: Local, catalogue: dict[str, View], tmp_path: 
     clock = Clock(NOW)
     engines: dict[str, Engine] = {"local": local, "broken": Broken()}
     surface: Publisher = board
-    with closing(Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")) as database:
+    with closing(open_sqlite(tmp_path / "runs.sqlite")) as database:
         grammar = Grammar(catalogue, list(engines), "local", 366)
         worker = worker_over(database, engines, surface, grammar, clock=clock)
         questions = Questions(worker.runs, grammar, wake=worker.wake, clock=clock)

@@ -24,7 +24,6 @@ from bot.errors import (
     SurfaceDown,
     UserError,
 )
-from bot.store.database import Database
 from bot.store.run import Receipt
 from bot.store.runs import ATTEMPTS
 from bot.table import Table
@@ -32,6 +31,7 @@ from bot.worker.publisher import Parent, Part
 from bot.worker.retention import KEEP
 from tests.conftest import NOW
 from tests.support.clock import Clock
+from tests.support.databases import open_sqlite
 from tests.support.workers import ended, step, worker_over
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from bot.engines import Progress
     from bot.question.question import Question
     from bot.question.views import View
+    from bot.store.database import Database
     from bot.store.run import Run
     from bot.table import Column
     from bot.worker.publisher import Delivery
@@ -222,7 +223,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def database(path: Path) -> Iterator[Database]:
-    kept = Database(f"sqlite:///{path}")
+    kept = open_sqlite(path)
     yield kept
     kept.close()
 

@@ -12,7 +12,6 @@ from slack_sdk.errors import SlackApiError
 from bot.errors import Cancelled, ShuttingDown, SurfaceDown
 from bot.rate_limits import TokenBucket
 from bot.sandbox import ManualClock, Options, Sandbox
-from bot.store.database import Database
 from bot.store.queue import LEASE
 from bot.store.run import Receipt
 from bot.store.runs import Runs
@@ -23,6 +22,7 @@ from handlers.errors import SLACK_ERRORS, translated
 from handlers.publishing.budget import Budget
 from handlers.publishing.posting import MESSAGES_A_PAGE, Posting
 from handlers.retries import RETRIES
+from tests.support.databases import open_sqlite
 from tests.support.runs import asked
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def options() -> Options:
 @pytest.fixture
 def bench(options: Options, tmp_path: Path) -> Iterator[Bench]:
     clock = ManualClock()
-    database = Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")
+    database = open_sqlite(tmp_path / "runs.sqlite")
     with Sandbox(options=options, rate_limits=False, clock=clock) as sandbox:
         yield Bench(sandbox, Runs(database), clock)
         assert {each.rule for each in sandbox.broken} <= {"missing_scope", "not_in_channel"}

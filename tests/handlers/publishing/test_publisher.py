@@ -20,7 +20,6 @@ from bot.errors import BotError, Cancelled, ChannelGone, ShuttingDown, SurfaceDo
 from bot.question.parser import parse
 from bot.rate_limits import SlidingWindow, TokenBucket
 from bot.sandbox import Options, Sandbox
-from bot.store.database import Database
 from bot.store.queue import LEASE
 from bot.store.run import PARENT, Receipt
 from bot.store.runs import Runs
@@ -33,6 +32,7 @@ from handlers.publishing.budget import Budget
 from handlers.publishing.publisher import SlackPublisher
 from handlers.publishing.thread import file_name
 from tests.conftest import NOW
+from tests.support.databases import open_sqlite
 from tests.support.runs import asked
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Context:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Context]:
-    database = Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")
+    database = open_sqlite(tmp_path / "runs.sqlite")
     yield Context(Runs(database))
     database.close()
 
