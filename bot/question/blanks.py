@@ -76,14 +76,14 @@ def version_text() -> exp.Expr:
 
 def version_in(versions: Iterable[str]) -> exp.Expr:
     """True for an event of any of these versions; NULL or false where it says none."""
-    return version_text().isin(*(text for version in versions for text in VERSIONS[version]))
+    return version_text().isin(*(text for version in versions for text in VERSIONS[version]), copy=False)
 
 
 def version() -> exp.Expr:
     """What an event says of its version, in CloudTrail's spelling."""
     case = exp.Case()
     for name, texts in VERSIONS.items():
-        case = case.when(version_text().isin(*texts), exp.Literal.string(name))
+        case.when(version_text().isin(*texts, copy=False), exp.Literal.string(name), copy=False)
     return case
 
 
@@ -113,7 +113,7 @@ def exchange() -> exp.Expr:
     case = exp.Case(this=exchange_text())
     for name, texts in READABLE_EXCHANGES.items():
         for text in texts:
-            case = case.when(exp.Literal.string(text), exp.Literal.string(name))
+            case.when(exp.Literal.string(text), exp.Literal.string(name), copy=False)
     return case
 
 
@@ -153,9 +153,9 @@ def suite() -> exp.Expr:
     """The suite in capitals, by the one of its names that CloudTrail writes."""
     case = exp.Case(this=suite_text())
     for text in _upper(NO_SUITE):
-        case = case.when(exp.Literal.string(text), exp.null())
+        case.when(exp.Literal.string(text), exp.null(), copy=False)
     for name, twin in SUITES.items():
-        case = case.when(exp.Literal.string(twin), exp.Literal.string(name))
+        case.when(exp.Literal.string(twin), exp.Literal.string(name), copy=False)
     return case.else_(suite_text())
 
 
@@ -188,7 +188,7 @@ def weakness() -> exp.Expr:
     """Why a suite is weak; NULL where it is not, or where the event says none."""
     case = exp.Case()
     for reason, pattern, found in WEAKNESSES:
-        case = case.when(weak(pattern, found=found), exp.Literal.string(reason))
+        case.when(weak(pattern, found=found), exp.Literal.string(reason), copy=False)
     return case
 
 

@@ -93,7 +93,12 @@ class Today:
         orders = DigestOrders(
             Digests(database), self.runs, grammar, access=access, wake=lambda: None, clock=self.clock
         )
-        self._app = App(client=client, process_before_response=True, listener_executor=ThreadPoolExecutor(1))
+        self._app = App(
+            name="tls-audit",
+            client=client,
+            process_before_response=True,
+            listener_executor=ThreadPoolExecutor(1),
+        )
         connection.register(self._app, Context(questions, orders, access, directory, CommandReplies()))
 
     def get(self, recorded: dict[str, Any]) -> Any:

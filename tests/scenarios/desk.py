@@ -294,7 +294,12 @@ class Desk:
             limits=limited,
             clock=self.clock,
         )
-        self.app = App(client=client, process_before_response=True, listener_executor=ThreadPoolExecutor(1))
+        self.app = App(
+            name="tls-audit",
+            client=client,
+            process_before_response=True,
+            listener_executor=ThreadPoolExecutor(1),
+        )
         self.context = Context(questions, orders, access, directory, CommandReplies())
         connection.register(self.app, self.context)
 

@@ -60,7 +60,7 @@ T = TypeVar("T")
 
 PATIENCE: Final = 20.0
 
-LOOK_SECONDS: Final = 0.01
+LOOK_SECONDS: Final = 0.02
 """How long before one looks again."""
 
 UNHURRIED: Final = 10_000.0
@@ -91,7 +91,7 @@ class RetryLater(Engine):
         try:
             while True:
                 progress(f"{token}-{words}", "running", 1_800_000_000)
-                if self.go.wait(0.01):
+                if self.go.wait(LOOK_SECONDS):
                     break
                 words += 1
         except Exception:

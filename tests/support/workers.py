@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from bot.store.run import Run
     from bot.worker.publisher import Publisher
 
-LOOK_SECONDS: Final = 0.005
+LOOK_SECONDS: Final = 0.02
+"""To look costs a millisecond of CPU, of which the run that is waited for has need."""
 
 
 def worker_over(
