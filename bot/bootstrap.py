@@ -16,8 +16,6 @@ from uuid import uuid4
 
 from bot import engines
 from bot.archive.archive import Archive
-from bot.archive.follow import Follower, Logs
-from bot.archive.sqs import Queue
 from bot.engines import Offer
 from bot.errors import BotError, ShuttingDown, UserError
 from bot.question import accounts, owners_file, views
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 
     from bot.app.ask import Questions
     from bot.archive.queue_state import QueueState
+    from bot.archive.sqs import Queue
     from bot.engines import Engine
     from bot.settings import Settings
     from bot.worker.worker import Worker
@@ -101,6 +100,8 @@ def bot(
     from bot.app.limits import Limits
     from bot.app.precedence import Precedence
     from bot.app.reuse import Costs
+    from bot.archive.follow import Follower, Logs
+    from bot.archive.sqs import Queue
     from bot.ops.health import Status
     from bot.ops.metrics import Metrics
     from bot.store.database import Database

@@ -245,8 +245,8 @@ class Settings(Section):
 
     @cached_property
     def engines(self) -> Mapping[str, Section]:
-        """Each engine's own settings, by its name in `bot.engines.ENGINES`."""
-        return {name: engines.find(name).Settings() for name in engines.ENGINES}
+        """Each engine's own settings, by its name in `bot.engines.ENGINES`, read when they are asked for."""
+        return engines.Each(engines.ENGINES, lambda name: engines.find(name).Settings())
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -280,10 +280,17 @@ class Settings(Section):
 
 def load() -> Settings:
     """The settings of this process. UserError names every setting that is wrong, at once."""
-    problems = [_unknown(name) for name in os.environ if name.startswith(PREFIX) and not _is_setting(name)]
-    for section in _sections():
+    problems: list[str] = []
+    sections: list[Section] = []
+    # an engine is imported for its settings only where one may be set: most questions are asked of one engine
+    own = {_name(field, about) for field, about in Settings.model_fields.items()}
+    others = [name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in own]
+    if others:
+        known = set(names().values())
+        problems = [_unknown(name) for name in others if name.startswith(PREFIX) and name not in known]
+    for section in _sections() if others else [Settings]:
         try:
-            section()
+            sections.append(section())
         except ValidationError as error:
             # a secret is taken from its file only where that could be read, of which a line tells already
             problems += [
@@ -293,7 +300,7 @@ def load() -> Settings:
             ]
     if problems:
         raise UserError("\n".join(problems), "docs/settings.md lists every setting.")
-    return Settings()
+    return next(each for each in sections if isinstance(each, Settings))
 
 
 def names() -> dict[str, str]:
@@ -312,10 +319,6 @@ def _sections() -> list[type[Section]]:
 
 def _name(field: str, about: FieldInfo) -> str:
     return str(about.validation_alias or PREFIX + field.upper())
-
-
-def _is_setting(name: str) -> bool:
-    return name in names().values()
 
 
 def _unknown(name: str) -> str:

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from typer.testing import CliRunner
 
 from bot import cli, engines, settings
-from bot.cli.main import app
+from bot.cli.main import command_line
 from bot.digests import order
 from bot.ops.metrics import Metrics
 from bot.question import views
@@ -69,7 +69,7 @@ def test_every_setting_that_a_document_names_is_one(document: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_command_that_a_document_names_exists(document: str) -> None:
-    listed = re.findall(r"^│ ([a-z]+) ", CliRunner().invoke(app, ["--help"]).output, re.M)
+    listed = re.findall(r"^│ ([a-z]+) ", CliRunner().invoke(command_line(), ["--help"]).output, re.M)
 
     for words in COMMAND.findall(text(document)):
         assert words.split()[0] in listed, words

@@ -50,8 +50,13 @@ class Arrangement:
         return readable(column, cell)
 
     def said_once(self, constants: Collection[int]) -> list[tuple[str, Cell]]:
-        """What all rows share, behind its label: these columns, and the account that is cut from ARNs."""
-        said = [(self.columns[at].label, self.readable(at, self.constants[at])) for at in constants]
+        """What all rows share, behind its label: these columns, and the account that is cut from ARNs. An
+        account that is the caller's as well is said once."""
+        accounts = {self.columns[at].name: self.constants[at] for at in constants}
+        both = "recipientAccountId" in accounts and "accountId" in accounts
+        is_same = both and accounts["accountId"] == accounts["recipientAccountId"]
+        once = [at for at in constants if not (is_same and self.columns[at].name == "accountId")]
+        said = [(self.columns[at].label, self.readable(at, self.constants[at])) for at in once]
         cut = set(self.shared.values()).difference(cast("str", cell) for cell in self.constants.values())
         return said + [("Principals in", self.accounts.shown(account)) for account in sorted(cut)]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.clients.machine import Evidence, machine, role_session
 from bot.table import Column, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bot.clients.machine import Evidence
     from bot.table import Row
 
 MACHINES: Final = "machines"
@@ -19,6 +19,8 @@ MACHINE_COLUMNS: Final = (Column("machine", "TEXT"), Column("ground", "TEXT"))
 def named(table: Table) -> Table:
     """The table of the view, whose rows begin with the machine and the ground; both empty where its events
     say too little, or contradict each other. The table that is given is used up."""
+    from bot.clients.machine import machine  # what clients are is read only where that is asked
+
     names = [column.name for column in table.columns]
 
     def row(cells: Row) -> Row:
@@ -40,6 +42,8 @@ def _rows(batch: Sequence[Row], row: Any) -> list[Row]:
 
 
 def _evidence(said: dict[str, Any]) -> Evidence:
+    from bot.clients.machine import Evidence, role_session
+
     role, session = role_session(said["arn"])
     return Evidence(
         account=said["accountId"],

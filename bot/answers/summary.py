@@ -112,13 +112,8 @@ def summarize(
             far = readiness.told(table)
             totals, notes = far.headline, (*notes, *far.notes)
         headline = f"Partial: at least {totals}" if table.is_partial else totals
-        from bot.answers import blame, cards  # what clients are is read only where there are any
-
-        limited = blame.from_table(endpoints)
-        notes += limited.words()
-        # of a part of the calls nobody knows whether they are all of a client's
-        whole = not partial and question.top is None
-        to_do = cards.made(question, table, limited if whole else blame.NO_BLAME)
+        to_do, blamed = _cards(question, table, endpoints, is_whole=not partial and question.top is None)
+        notes += blamed
         said = (*notes, *owned.words(question, table), *verdict.words)
         return Summary(
             headline, "", covered, said, verdict=verdict, cards=to_do, denial=_denial(question, table)
@@ -126,6 +121,19 @@ def summarize(
     proof = _proof(question, covered) if verdict.belief is Belief.BELIEVED else " ".join(verdict.words)
     denial = _denial(question, table)
     return Summary(_nothing(question, verdict), proof, covered, notes, verdict=verdict, denial=denial)
+
+
+def _cards(
+    question: Question, table: Table, endpoints: Table | None, *, is_whole: bool
+) -> tuple[Cards | None, tuple[str, ...]]:
+    """What to do about its clients, and what is said of calls whose endpoint offers no more."""
+    if endpoints is None and not any(column.name == "userAgent" for column in table.columns):
+        return None, ()
+    from bot.answers import blame, cards  # what clients are is read only where there are any
+
+    limited = blame.from_table(endpoints)
+    # of a part of the calls nobody knows whether they are all of a client's
+    return cards.made(question, table, limited if is_whole else blame.NO_BLAME), limited.words()
 
 
 def _denial(question: Question, table: Table) -> Denial | None:

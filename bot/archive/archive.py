@@ -4,6 +4,8 @@ The ledger is the truth, and tells readers which files there are. So an ingest m
 one ends with every event once, and whoever reads meanwhile sees whole batches only. A file is never changed:
 where a fuller copy of an event comes, a new file takes the old one's place in the ledger, and the old one
 goes later.
+
+What it takes to read new logs is imported when that is done: who only asks waits for none of it.
 """
 
 from __future__ import annotations
@@ -20,24 +22,19 @@ from typing import TYPE_CHECKING, Final
 
 from bot.archive import ledger as ledgers
 from bot.archive import parquet, queue_state
-from bot.archive.compaction import Compacted, compact
-from bot.archive.content import BLOCK_BYTES, NoLog, texts
 from bot.archive.days import Days
 from bot.archive.disk import plain_errors
-from bot.archive.events import Unusable
-from bot.archive.ingest import Ingest, Ingested, Limits, Progress
 from bot.archive.ledger import LEDGER, LOCK, PARQUET, Ledger
-from bot.archive.news import News, ingested, named, note, vanished
-from bot.archive.records import Tally, rows, scan, split
-from bot.archive.sources import Found, Source, check, find, find_told, is_within
-from bot.archive.sqs import MOST_MESSAGES, Held, sort
 from bot.errors import EngineError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from bot.archive.compaction import Compacted
+    from bot.archive.ingest import Ingest, Ingested, Limits, Progress
     from bot.archive.queue_state import QueueState
     from bot.archive.reports import Sources
+    from bot.archive.sources import Found, Source
     from bot.archive.sqs import Queue
 
 SPOOL: Final = ".spool-"
@@ -53,7 +50,7 @@ class Archive:
     def __init__(self, folder: Path, limits: Limits | None = None, *, keep: timedelta | None = None) -> None:
         self.folder = folder.absolute()
         self._keep = keep
-        self._limits = limits or Limits()
+        self._limits = limits
 
     def has_events(self) -> bool:
         return bool(self._files())
@@ -81,7 +78,7 @@ class Archive:
     ) -> Sources:
         """What is missing from the archive for a window of times in UTC, or for all times. `places` are those
         of which all days should have been looked at; None: all that ever were."""
-        wanted = None if places is None else named(places)
+        wanted = None if places is None else _named(places)
         with plain_errors(self.folder, "read"):
             return ledgers.sources(self.folder, start, end, wanted)
 
@@ -119,6 +116,10 @@ class Archive:
         Raises UserError for a source that does not exist, EngineError for an archive that cannot be written
         or a bucket that cannot be listed.
         """
+        from bot.archive.compaction import compact
+        from bot.archive.news import News, ingested, note, vanished
+        from bot.archive.sources import check, find
+
         began = clock()
         check(sources)
         with self._at_work(now()) as (ledger, spool):
@@ -127,7 +128,7 @@ class Archive:
             work = self._work(ledger, spool, found, progress, lambda: clock() - began, now)
             with plain_errors(self.folder):
                 reports = note(ledger, found, work, news.before, vanished(sources, found, news))
-                ledger.look(named(sources), days)
+                ledger.look(_named(sources), days)
                 if queue:
                     fresh = [each for each in found.sources if each.name not in news.before]
                     queue_state.listed(
@@ -147,17 +148,21 @@ class Archive:
         progress: Callable[[Progress], None],
         leave_out: Sequence[str] = (),
         since: datetime | None = None,
-        most: int = MOST_MESSAGES,
+        most: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> Received:
         """Store what is new of the objects that a queue tells of and that lie in `places`, as `ingest` would,
-        without listing anything; of `most` messages or a few more.
+        without listing anything; of `most` messages (None: `sqs.MOST_MESSAGES`) or a few more.
 
         A message leaves the queue once all that it tells of is stored, or told of as left out. One that is
         none of S3's is left to the queue's own redrive policy. Raises as `ingest`, and as `Queue`.
         """
-        began = clock()
+        from bot.archive.news import News, ingested, note
+        from bot.archive.sources import find_told, is_within
+        from bot.archive.sqs import MOST_MESSAGES, Held, sort
+
+        began, most = clock(), MOST_MESSAGES if most is None else most
         with self._at_work(now()) as (ledger, spool):
             held = Held(queue, clock)
             held.gather(most)
@@ -213,6 +218,8 @@ class Archive:
         now: Callable[[], float],
     ) -> Ingest:
         """Store what was found; `seconds` are those so far."""
+        from bot.archive.ingest import Ingest, Progress
+
         new = found.sources
 
         def tell(files: int, events: int) -> None:
@@ -228,6 +235,8 @@ class Archive:
     ) -> Compacted:
         """Make few files of the many of each day that is over: an hour into the next day in UTC. `heed` is
         called before each merge; what it raises ends the compaction, and what was merged stays."""
+        from bot.archive.compaction import Compacted, compact
+
         if not (self.folder / LEDGER).exists():
             return Compacted()
         today = datetime.fromtimestamp(now() - DELIVERY_SECONDS, UTC).date().isoformat()
@@ -268,6 +277,13 @@ class Received:
     is_empty: bool
 
 
+def _named(places: Sequence[str]) -> list[str]:
+    """The places, as the names of their sources begin."""
+    from bot.archive.news import named
+
+    return named(places)
+
+
 def _midnight(now: float) -> datetime:
     return datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
@@ -285,6 +301,9 @@ def _ends(files: Sequence[str]) -> list[str]:
 
 def holds_an_event(source: Source) -> bool:
     """Whether a file is a log, by its content; its first event is enough."""
+    from bot.archive.content import BLOCK_BYTES, NoLog, texts
+    from bot.archive.records import Tally, Unusable, rows, scan, split
+
     try:
         for text in texts(source.read(BLOCK_BYTES)):
             if any(True for _ in rows(split(text) if isinstance(text, bytes) else scan(text), Tally())):

@@ -59,13 +59,14 @@ def compact(
     ledger: Ledger,
     spool: Path,
     *,
-    limits: Limits,
+    limits: Limits | None = None,
     now: Callable[[], float],
     today: str = "",
     heed: Callable[[], None] = lambda: None,
 ) -> Compacted:
     """Merge what is due, for whoever holds the archive's lock: of days before `today`, an ISO date, all that
     is not full; of others what their tiers say. `heed` is called before each merge, and may raise."""
+    limits = limits or Limits()
     before = after = 0
     failed = []
     with ExitStack() as opened:

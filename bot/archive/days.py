@@ -18,6 +18,9 @@ AFTER_ALL: Final = "\U0010ffff"  # sorts behind whatever a key goes on with
 
 DAY_FOLDER: Final = re.compile(r"(?s)^(|.*/)(\d{4}/(?:0[1-9]|1[0-2])/(?:0[1-9]|[12]\d|3[01]))/")
 PART_OF_DAY: Final = re.compile(r"(?:^|/)(\d{4}/(?:0[1-9]|1[0-2])(?:/(?:0[1-9]|[12]\d|3[01]))?)$")
+DELIVERY_DAY: Final = re.compile(
+    r"(?<!\d)(\d{4})[/-]?(\d\d)[/-]?(\d\d)(?:[/T_.-]|$)"
+)  # in the folders, or in the file's name
 BY_ASKING: Final = "CloudTrail-Lake/"
 """Below it, a day's folder tells when somebody asked Lake, and not when things happened.
 Source: CloudTrail's user guide, "Find your saved query results"."""
@@ -71,3 +74,9 @@ def _day(moment: datetime | None, slack: timedelta) -> str:
         return f"{moment.astimezone(UTC) + slack:%Y/%m/%d}" if moment else ""
     except OverflowError:
         return ""
+
+
+def delivery_day(name: str) -> str:
+    """The day that a source's name tells, as YYYYMMDD; nothing where it tells none."""
+    days = DELIVERY_DAY.findall(name)
+    return "".join(days[-1]) if days else ""

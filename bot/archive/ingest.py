@@ -174,10 +174,10 @@ class Ingest:
         spool: Path,
         tell: Callable[[int, int], None],
         now: Callable[[], float],
-        limits: Limits,
+        limits: Limits | None = None,
     ) -> None:
         self.folder, self.ledger, self.spool, self.tell, self.now = folder, ledger, spool, tell, now
-        self.limits = limits
+        self.limits = limits or Limits()
         self.files = self.events = self.duplicates = 0
         self.reports: list[tuple[Key, Report]] = []
         self.again: list[Source] = []

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bot.archive.events import COLUMNS, Unusable
-from bot.archive.records import fits, mend
 from bot.archive.said import SAID, SUFFIX, quoted
 from bot.archive.said import SQL as SAID_SQL
 from bot.event_schema import MAP, TEXT, TIME, VERSIONS, Type
@@ -76,6 +75,8 @@ def write(connection: duckdb.DuckDBPyConnection, spool: Spool, parquet: Path) ->
     """
     import duckdb
 
+    from bot.archive.records import fits
+
     why = ""
     for is_fine in (None, fits, lambda _: False):
         if is_fine:
@@ -92,6 +93,8 @@ def write(connection: duckdb.DuckDBPyConnection, spool: Spool, parquet: Path) ->
 
 
 def _mend_all_but(is_fine: Callable[[bytes], bool], spool: Spool) -> None:
+    from bot.archive.records import mend
+
     mended = spool.path.with_suffix(".mended")
     with spool.path.open("rb") as old, mended.open("wb") as new:
         for line in old:

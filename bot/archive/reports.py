@@ -8,8 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from bot.archive.days import SLACK
-from bot.archive.sources import CHOSEN, NOT_REGULAR, delivery_day
+from bot.archive.days import SLACK, delivery_day
 from bot.wording import number, plural
 
 if TYPE_CHECKING:
@@ -33,6 +32,10 @@ class Outcome(StrEnum):
     GONE = "gone"
     """It was listed, and vanished before it was read."""
 
+
+NOT_REGULAR: Final = "not a regular file"
+CHOSEN: Final = "left out by pattern"
+"""Why a file was passed over that was never opened."""
 
 _MANY: Final = {
     "JSON without events": "JSON without events",

@@ -7,7 +7,6 @@ One that cannot be reached is told with its reason, and the others are read.
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections import Counter
 from contextlib import closing, contextmanager
@@ -16,8 +15,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.archive.days import EVER, Days
+from bot.archive.days import EVER, Days, delivery_day
 from bot.archive.events import Unusable
+from bot.archive.reports import CHOSEN, NOT_REGULAR
 from bot.errors import EngineError, UserError
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from bot.archive.notifications import Told
 
 S3_READERS: Final = 8  # each waits some 30 ms for its first byte
-DELIVERY_DAY: Final = re.compile(
-    r"(?<!\d)(\d{4})[/-]?(\d\d)[/-]?(\d\d)(?:[/T_.-]|$)"
-)  # in the folders, or in the file's name
 ARCHIVED_CLASSES: Final = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 """S3 storage classes of which an object must be restored before it can be read.
 Source: the S3 API reference, InvalidObjectState."""
@@ -36,9 +33,7 @@ Source: the S3 API reference, InvalidObjectState."""
 RESTORED_STAMP: Final = "restored"
 """What marks an object that was restored, in its stamp."""
 
-NOT_REGULAR: Final = "not a regular file"
 FOLDER: Final = "folder marker"
-CHOSEN: Final = "left out by pattern"
 
 
 class Archived(Unusable):
@@ -161,12 +156,6 @@ def _about(place: Path) -> os.stat_result:
 
 def _delivery(source: Source) -> tuple[str, str]:
     return delivery_day(source.name), source.name
-
-
-def delivery_day(name: str) -> str:
-    """The day that a source's name tells, as YYYYMMDD; nothing where it tells none."""
-    days = DELIVERY_DAY.findall(name)
-    return "".join(days[-1]) if days else ""
 
 
 def _is_left_out(name: str, within: str, patterns: Sequence[str]) -> bool:

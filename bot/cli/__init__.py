@@ -12,3 +12,8 @@ EXIT_UNSURE: Final = 4
 """A zero that is not to be believed; like findings, only for who asks with --fail-on-findings."""
 INTERRUPTED: Final = 130
 """128 and the number of SIGINT, as shells have it."""
+
+EXIT_CODES: Final = (
+    "Exit codes: 0 an answer, 1 a failure, 2 a bad question; with --fail-on-findings also 3 for findings, "
+    "and 4 for a zero that is not to be believed."
+)

@@ -69,11 +69,6 @@ SUFFIXES: Final = {
 }
 """The format of a file that says none."""
 
-EXIT_CODES: Final = (
-    "Exit codes: 0 an answer, 1 a failure, 2 a bad question; with --fail-on-findings also 3 for findings, "
-    "and 4 for a zero that is not to be believed."
-)
-
 
 def _words(incomplete: str) -> list[str]:
     """What can go on in a question, for the shell's completion."""
@@ -141,14 +136,14 @@ def ask(
             chosen = chosen.model_copy(update=here)
         names = (engines.DEFAULT_ENGINE,) if sample else tuple(engines.ENGINES)
         events = parts.archive(chosen)
-        available = {name: parts.engine(chosen, name, events) for name in names}
+        available = engines.Each(names, lambda name: parts.engine(chosen, name, events))
         asked = parse(
             typed,
             now=now,
             zone=zone,
             views=catalogue,
             engines=available,
-            stores=[store for one in available.values() for store in one.stores],
+            stores=engines.Stores(available),
             accounts=accounts.read(chosen.accounts),
             max_days=chosen.max_window,
             owners=owners_file.load(chosen.owners),

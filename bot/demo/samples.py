@@ -7,7 +7,6 @@ TLS 1.2 with a suite nobody should use any more. One visitor chose a name to see
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
 from dataclasses import dataclass
@@ -241,16 +240,21 @@ def day(on: date, *, seed: int = 0) -> list[Record]:
 def _of_day(actors: Iterable[_Actor], on: date, rng: random.Random) -> list[Record]:
     records = []
     for actor in actors:
+        identity = _identity(actor)
         share = actor.weekends if on.weekday() >= 5 else 1.0
         for _ in range(round(actor.a_day * share * rng.uniform(0.85, 1.15))):
             second = rng.choice(actor.hours) * 3600 + rng.randrange(3600)
-            records.append(_record(actor, datetime(on.year, on.month, on.day, tzinfo=UTC), second, rng))
+            midnight = datetime(on.year, on.month, on.day, tzinfo=UTC)
+            records.append(_record(actor, {**identity}, midnight, second, rng))
     return sorted(records, key=lambda record: (record["eventTime"], record["eventID"]))
 
 
 def write(folder: Path, until: datetime, *, since: datetime | None = None, seed: int = 0) -> None:
     """`SAMPLE_DAYS` days of log files up to `until` (aware), as CloudTrail delivers them to S3; of these only
     the days from `since` on, where it is given."""
+    import msgspec
+    from isal import igzip
+
     now = until.astimezone(UTC)
     days = SAMPLE_DAYS if since is None else (now.date() - since.astimezone(UTC).date()).days + 1
     for back in range(min(days, SAMPLE_DAYS)):
@@ -264,15 +268,16 @@ def write(folder: Path, until: datetime, *, since: datetime | None = None, seed:
             name = f"{account}_CloudTrail_{region}_{on:%Y%m%d}T2355Z_sample.json.gz"
             path = folder / "AWSLogs" / account / "CloudTrail" / region / f"{on:%Y/%m/%d}" / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(gzip.compress(json.dumps({"Records": mine}).encode(), compresslevel=1, mtime=0))
+            # whoever asks the samples waits for this: both are several times faster than the standard library
+            path.write_bytes(igzip.compress(msgspec.json.encode({"Records": mine}), compresslevel=0, mtime=0))
 
 
-def _record(actor: _Actor, midnight: datetime, second: int, rng: random.Random) -> Record:
+def _record(actor: _Actor, identity: Record, midnight: datetime, second: int, rng: random.Random) -> Record:
     service, name = rng.choice(actor.calls)
     number = rng.getrandbits(128)
     record: Record = {
         "eventVersion": "1.11",
-        "userIdentity": _identity(actor),
+        "userIdentity": identity,
         "eventTime": f"{midnight + timedelta(seconds=second):%Y-%m-%dT%H:%M:%SZ}",
         "eventSource": f"{service}.amazonaws.com",
         "eventName": name,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, Self, TypeVar
 
 from bot.environment import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from datetime import date, datetime
 
@@ -243,3 +244,48 @@ def find(name: str) -> type[Engine]:
     module, _, attribute = ENGINES[name].partition(":")
     found: type[Engine] = getattr(import_module(module), attribute)
     return found
+
+
+T = TypeVar("T")
+
+
+class Each(Mapping[str, T], Generic[T]):
+    """Something of each engine by its name, made by `make` when it is first asked for: who asks one engine
+    need not wait until all are imported."""
+
+    def __init__(self, names: Collection[str], make: Callable[[str], T]) -> None:
+        self._names = names
+        self._make = make
+        self._made: dict[str, T] = {}
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class Stores(Collection[str]):
+    """What a question may say as `store=`, of all `engines`. They are looked at when this is."""
+
+    def __init__(self, engines: Mapping[str, Engine]) -> None:
+        self._engines = engines
+
+    def __iter__(self) -> Iterator[str]:
+        return (store for one in self._engines.values() for store in one.stores)
+
+    def __contains__(self, name: object) -> bool:
+        return any(each == name for each in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

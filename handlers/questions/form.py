@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -198,8 +199,9 @@ def words(fields: Mapping[str, str]) -> str:
     """The question that the fields ask."""
     parts = [f"by={fields['by']}"] if fields.get("by") else []
     if fields.get("from") or fields.get("until"):
-        until = f" until {fields['until']}" if fields.get("until") else ""
-        parts.append(f"since {fields.get('from', '')}{until}")
+        since = f"since {fields['from']}" if fields.get("from") else ""
+        until = f"until {fields['until']}" if fields.get("until") else ""
+        parts.append(f"{since} {until}".strip())
     elif fields.get("window"):
         parts.append(fields["window"])
     parts += [f"{word}={','.join(_values(fields[word]))}" for word in _WORDS if _values(fields.get(word, ""))]
@@ -233,10 +235,13 @@ def _place(shown: Mapping[str, Any]) -> AskPlace:
 
 
 def _at_fault(fields: Fields, error: BotError) -> str:
-    """The input to which an error belongs: the one it quotes, else the first that is filled in."""
+    """The input to which an error belongs: the one it names, or quotes as a whole or a part of; else that
+    of more words."""
     named = [name for name in (*_WORDS, "min", "window") if name in error.message and fields.get(name)]
-    quoted = [name for name, value in fields.items() if value and value in error.message]
-    return next(iter([*named, *quoted, "more"]))
+    whole = [name for name, value in fields.items() if value and value in error.message]
+    said = re.findall(r"`([^`]+)`", error.message)
+    part = [name for name, value in fields.items() if any(each in value for each in said)]
+    return next(iter([*named, *whole, *part, "more"]))
 
 
 def _input(name: str, label: str, element: Block) -> Block:

@@ -1,7 +1,7 @@
 """How fast an archive answers: `python -m tests.benchmarks.query [--events N] [--folder DIR]`.
 
 From the words of a question to the last row read, beside the same SQL sent straight to DuckDB on the same
-Parquet, jq and a plain Python loop; then a long answer as CSV beside `csv.writer` alone, and cold starts.
+Parquet, jq and a plain Python loop; then a long answer as CSV beside `csv.writer` alone.
 Times are the best of several alternating runs. Logs and archive are made once, in the folder.
 """
 
@@ -234,25 +234,6 @@ def long_answer(archive: Path) -> list[list[str]]:
     ]
 
 
-def cold_starts(archive: Path) -> list[list[str]]:
-    """From nothing to the end of the process."""
-    script = str(Path(sys.executable).with_name("tls-audit"))
-    environment = {**os.environ, "TLS_AUDIT_ARCHIVE": str(archive)}
-    commands = {
-        "python -c pass": [sys.executable, "-c", "pass"],
-        'python -c "import duckdb"': [sys.executable, "-c", "import duckdb"],
-        "tls-audit --help": [script, "--help"],
-        'tls-audit ask --sql "last 7d"': [script, "ask", "--sql", "last 7d"],
-        'tls-audit ask "2022-04-30..2022-05-01"': [script, "ask", "2022-04-30..2022-05-01"],
-    }
-
-    def run(command: list[str]) -> Callable[[], object]:
-        return lambda: subprocess.run(command, check=True, capture_output=True, env=environment)
-
-    times = best(*(run(command) for command in commands.values()))
-    return [[name, f"{seconds:.2f} s"] for name, seconds in zip(commands, times, strict=True)]
-
-
 def _python(*arguments: str) -> str:
     command = [sys.executable, *arguments]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -271,8 +252,7 @@ def main() -> None:
     print(tabulate(questions(archive), heads), end="\n\n")
     print(tabulate(beside_clients(archive), ["question", "ours", "by clients", "2 ×"]), end="\n\n")
     print(tabulate(one_day(logs, archive), ["one day", "took", "relative"]), end="\n\n")
-    print(tabulate(long_answer(archive), ["a long answer", "", "", ""]), end="\n\n")
-    print(tabulate(cold_starts(archive), ["cold start", "took"]))
+    print(tabulate(long_answer(archive), ["a long answer", "", "", ""]))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 from typer.testing import CliRunner
 
-from bot.cli.main import app
+from bot.cli.main import command_line
 from bot.clients.agent import KINDS
 from tests.clients.agents import lines, mutated
 
@@ -33,7 +33,7 @@ FIELDS: Final = [
 
 
 def run(*words: str, stdin: str | bytes = "") -> str:
-    done = CliRunner().invoke(app, ["client", *words, "--on", "2026-11-28"], input=stdin)
+    done = CliRunner().invoke(command_line(), ["client", *words, "--on", "2026-11-28"], input=stdin)
     assert done.exit_code == 0, done.output
     return done.stdout
 

@@ -342,6 +342,7 @@ def open_office(
     keep: timedelta = KEEP,
     slacks_clock: SlacksClock | None = None,
     owners: Owners | None = None,
+    look_back_gb: float | None = None,
     **more: Any,
 ) -> Iterator[Office]:
     """The bot at work at a Slack; `more` goes into the Slack's Options. The first engine is the default."""
@@ -374,6 +375,7 @@ def open_office(
             limits={engine.name: 2 for engine in engines} | dict(limits or {}),
             cap=1_000_000,
             owner="office",
+            look_back_gb=look_back_gb,
             clock=clock,
             ended=ended,
             keep=keep,

@@ -52,6 +52,8 @@ class Trail(Engine):
         self.known: Sources | None = None
         """What it knows of its sources."""
         self.error: EngineError | None = None
+        self.reads = 0
+        """Bytes that each statement reads."""
         self.refused = ""
         """A step that is not answered."""
         self.asked: list[str] = []
@@ -84,7 +86,7 @@ class Trail(Engine):
             "earlier-coverage": [("s3.amazonaws.com", 9, 0, oldest, newest, *says_all)],
             "since": [("s3.amazonaws.com", 9, 0, newest, newest, *says_all)],
         }
-        return Table(statement.columns, [answers[step] if self.events else []])
+        return Table(statement.columns, [answers[step] if self.events else []], scanned=self.reads)
 
     def sources(self, start: datetime | None = None, end: datetime | None = None) -> Sources | None:
         del start, end

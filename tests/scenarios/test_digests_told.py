@@ -290,6 +290,22 @@ def test_where_reading_is_free_the_first_digest_looks_back_once(office: Office, 
     ]
 
 
+@pytest.mark.parametrize(("gb", "looks_back"), [(6.1, True), (6.0, False)])
+def test_where_reading_is_paid_for_the_first_digest_looks_back_for_less_than_is_asked_about(
+    hired: Callable[..., Office], trail: Trail, gb: float, looks_back: bool
+) -> None:
+    """A day has read 0.2 GB, its answer and its coverage; thirty days are likely to read 6."""
+    office = hired(look_back_gb=gb)
+    trail.reads, trail.earlier = 100_000_000, {"Boto/2.38.0": 12}
+    ordered(office)
+    told(office)
+    assert ({"earlier", "earlier-coverage"} < set(trail.asked)) is looks_back
+    told(office)
+    assert office.csv(runs(office)[0]).splitlines()[1].split(",")[6:] == (
+        ["2026-11-12", "13", ""] if looks_back else ["", "2", "since before 24 Nov"]
+    )
+
+
 def test_a_first_digest_that_cannot_look_back_is_told_all_the_same(office: Office, trail: Trail) -> None:
     trail.metered = False
     trail.refused = "earlier"

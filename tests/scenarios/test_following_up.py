@@ -79,6 +79,9 @@ def test_the_form_shows_the_question_in_words_at_every_change(office: Office) ->
     ("name", "value"),
     [
         ("window", "last 7x"),
+        ("window", "lst 7d"),
+        ("window", "last 7 bananas"),
+        ("until", "2026-11-10"),
         ("account", "12"),
         ("region", "eu west"),
         ("more", "nonsense"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from typer.testing import CliRunner
 
 from bot import bootstrap
-from bot.cli.main import app as cli
+from bot.cli.main import command_line
 from bot.demo import playground
 from bot.sandbox import Command, Options, Sandbox
 from bot.settings import Settings
@@ -137,6 +137,6 @@ def test_an_empty_script_plays_nothing_and_takes_no_port(tmp_path: Path) -> None
     script.write_text("# nothing\n")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = CliRunner().invoke(cli, ["demo", "--port", port, "--script", str(script)])
+        done = CliRunner().invoke(command_line(), ["demo", "--port", port, "--script", str(script)])
 
     assert (done.exit_code, done.output) == (0, "")

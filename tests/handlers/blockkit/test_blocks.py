@@ -387,6 +387,25 @@ def test_accounts_have_their_names_and_the_one_that_all_principals_share_stands_
     ]
 
 
+@pytest.mark.parametrize(
+    ("callers", "said"),
+    [
+        ("111122223333", [("Account", "111122223333")]),
+        ("444455556666", [("Caller's account", "444455556666"), ("Account", "111122223333")]),
+    ],
+)
+def test_an_account_that_is_the_callers_as_well_is_said_once(
+    callers: str, said: list[tuple[str, str]]
+) -> None:
+    columns = (
+        *(Column(name, "TEXT") for name in ("accountId", "recipientAccountId", "eventName")),
+        CALLS[-1],
+    )
+    rows = [(callers, "111122223333", name, 1) for name in ("GetObject", "PutObject")]
+
+    assert tables.FittedTable(table_of(columns, rows), CLIENTS).constants == said
+
+
 def test_a_chart_of_accounts_has_their_names() -> None:
     view = VIEWS["accounts"]
     rows = [("111122223333", 1, 1, 9), ("444455556666", 1, 1, 5)]
