@@ -25,7 +25,7 @@ from bot.engines.cloudwatch.fields import EVENT_TIME, RECORD, Field, find
 from bot.engines.cloudwatch.statement import TOKEN_CHARS, Asked
 from bot.errors import UserError
 from bot.question.select import shortened
-from bot.question.types import infer_type
+from bot.question.types import find_scale, infer_type
 from bot.question.views import conjuncts
 from bot.table import Column
 
@@ -339,16 +339,22 @@ def _added(node: exp.AggFunc) -> exp.Expr:
         times = exp.Mul(this=calls, expression=exp.paren(argument.copy()))
         if infer_type(argument) == "INTEGER":
             return exp.cast(exp.Sum(this=times), "BIGINT")
-        return exp.Sum(this=times)
+        return _as_decimal(exp.Sum(this=times), find_scale(argument))
     if isinstance(node, exp.Avg):
         times = exp.Mul(this=calls, expression=exp.paren(exp.cast(argument.copy(), "DOUBLE")))
         counted = exp.Not(this=exp.Is(this=argument.copy(), expression=exp.null()))
         divided = exp.Div(this=exp.Sum(this=times), expression=exp.paren(_whole(_where(counted, calls))))
-        return exp.paren(divided)  # as a whole, so that what it is multiplied with comes after
+        # as a whole, so that what it is multiplied with comes after
+        return _as_decimal(exp.paren(divided), find_scale(argument))
     raise UserError(
         f"CloudWatch counts, and `{node.sql('trino')}` is more than counting.",
         "Ask another engine: `engine=`.",
     )
+
+
+def _as_decimal(number: exp.Expr, scale: int | None) -> exp.Expr:
+    """A DECIMAL with as many digits after the point as what is added up has; any other number as it is."""
+    return number if scale is None else exp.cast(number, f"DECIMAL(38, {scale})")
 
 
 def _where(condition: exp.Expr, calls: exp.Expr) -> exp.Expr:
