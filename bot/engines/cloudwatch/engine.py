@@ -14,7 +14,7 @@ from bot.engines.cloudwatch import groups
 from bot.engines.cloudwatch.groups import SETTING, Groups, name_of
 from bot.engines.cloudwatch.logs import Logs
 from bot.engines.cloudwatch.query import ASKED, Query
-from bot.engines.cloudwatch.statement import NARROWER, TOKEN_CHARS, Asked
+from bot.engines.cloudwatch.statement import NARROWER, TOKEN_CHARS, Layout
 from bot.environment import Section
 from bot.errors import Cancelled, EngineBusy, EngineError, LeaseLost, UserError
 
@@ -107,7 +107,7 @@ class CloudWatch(Engine):
 
     # --- the statement
 
-    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Asked:
+    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
         from bot.question.select import STORE
 
         if not self._groups:
@@ -126,9 +126,9 @@ class CloudWatch(Engine):
         A query that was started is waited for, however AWS is; it is asked anew only where AWS has nothing
         of it any more. So EngineBusy means that none is known to run.
         """
-        if not isinstance(statement, Asked):
-            raise TypeError("CloudWatch runs what it translated")
-        query = Query(self._aws, self._groups, statement, f"# run:{_harmless(token)}", progress)
+        layout = Layout.read(statement.layout)
+        mark = f"# run:{_harmless(token)}"
+        query = Query(self._aws, self._groups, statement.sql, layout, mark, progress)
         try:
             if resume is None or not query.recover(resume):
                 self._start(query)
@@ -137,13 +137,13 @@ class CloudWatch(Engine):
                 raise _ended(status)
             from bot.engines.cloudwatch.answer import finer
 
-            rows = finer(statement, query.rows())
+            rows = finer(layout, query.rows())
         except LeaseLost:
             raise  # the replica that has the run now waits for this very query
         except Cancelled:
             query.cancel()
             raise
-        table = self._fold(statement.fold, statement.columns, [column for _, column in statement.finer], rows)
+        table = self._fold(statement.fold, statement.columns, [column for _, column in layout.finer], rows)
         table.scanned = query.scanned
         return table
 

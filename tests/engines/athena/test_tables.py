@@ -133,7 +133,7 @@ def asked(bucket: double.Bucket, name: str, question: Question) -> tuple[list[An
     sql = translate(select.build(question, cap=1_000_000), table, metadata_of(held))
     tree = sqlglot.parse_one(sql, read="trino")
     assert isinstance(tree, sqlglot.exp.Select)
-    rows, scanned = bucket.run(check(tree, held.columns), held)
+    rows, _, scanned = bucket.run(check(tree, held.columns), held)
     return rows, scanned, sql
 
 

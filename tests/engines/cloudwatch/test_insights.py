@@ -24,15 +24,15 @@ from tests.support.logs import FIRST_DAY
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.engines.cloudwatch.statement import Asked
+    from bot.engines import Statement
     from bot.question.question import Question
 
 
-def translated(question: Question) -> Asked:
+def translated(question: Question) -> Statement:
     return insights.translate(select.build(question, cap=1_000), question.view.columns, "")
 
 
-def of_sql(sql: str, *columns: str) -> Asked:
+def of_sql(sql: str, *columns: str) -> Statement:
     where = "eventTime >= '2026-11-09 00:00:00' AND eventTime < '2026-11-23 00:00:00'"
     tree = sqlglot.parse_one(sql.replace("WINDOW", where), read="trino", into=exp.Select)
     return insights.translate(tree, [Column(name, "TEXT") for name in columns], "")
