@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -33,6 +34,12 @@ Region, hence the setting)."""
 QUERIES_AT_ONCE: Final = 30
 """The most queries that every account may run in a Region, dashboards' and scheduled ones among them (API
 reference, StartQuery; its newest text says 100)."""
+
+
+STARTS: Final = 3
+"""How often a start is made whose answer is lost, and of which AWS has no query."""
+
+log = logging.getLogger(__name__)
 
 
 class CloudWatchSettings(Section):
@@ -149,16 +156,23 @@ class CloudWatch(Engine):
 
     def _start(self, query: Query) -> None:
         since = f"{self._aws.clock():%Y-%m-%dT%H:%M:%SZ}"
-        try:
-            query.start(ASKED + since)
-        except EngineBusy:
-            query.progress(None, "waiting for CloudWatch", 0)
-            raise
-        except Refused as error:
-            if error.code != LOST:
-                raise
-            if not query.search(since=since):
+        for attempt in range(STARTS):
+            try:
                 query.start(ASKED + since)
+            except EngineBusy:
+                query.progress(None, "waiting for CloudWatch", 0)
+                raise
+            except Refused as error:
+                if error.code != LOST:
+                    raise
+                if query.search(since=since):
+                    return
+                if attempt == STARTS - 1:
+                    raise
+                log.info("started again, since AWS has no such query: %s", error)
+                query.pause(1.0, "starting")
+            else:
+                return
 
     # --- what else is asked of an engine
 

@@ -192,14 +192,25 @@ def test_whoever_died_before_asking_asks(
     assert served.asked() == {MARK: 1}
 
 
-@pytest.mark.parametrize(("when", "paid"), [("before", 1), ("after", 1)])
+@pytest.mark.parametrize("whens", [["before"], ["after"], ["before", "before"], ["before", "after"]])
 def test_a_start_whose_answer_is_lost_is_looked_for_before_it_is_repeated(
-    when: Any, paid: int, engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
+    whens: list[Any], engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
-    served.cut("StartQuery", when)
+    for when in whens:
+        served.cut("StartQuery", when)
 
     assert rows(run(engine, asked(WEEK)))
-    assert served.asked() == {MARK: paid}
+    assert served.asked() == {MARK: 1}
+
+
+def test_a_start_that_is_lost_again_and_again_is_told(
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
+) -> None:
+    served.cut("StartQuery", "before", times=3)
+
+    with pytest.raises(EngineError, match="did not answer logs:StartQuery"):
+        run(engine, asked(WEEK))
+    assert served.count("StartQuery") == 3
 
 
 def test_a_filter_that_says_a_mark_is_not_taken_for_it(
