@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -233,6 +235,34 @@ def test_awss_published_table_answers_all_but_key_exchange_which_an_alter_adds(
     coverage = select.coverage(ask("last 7d"), catalogue)
     sql = translate(select.build(coverage, cap=10), TABLE, made())
     assert "SUM(CASE WHEN TRUE THEN 1 ELSE 0 END) AS numWithoutKeyExchange" in sql
+
+
+def test_two_statements_make_awss_published_table_answer_every_view(
+    ask: Callable[[str], Question], catalogue: dict[str, views.View]
+) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "athena.md").read_text(encoding="utf-8")
+    named = tables.read(double.DATABASE + "." + double.TABLE)[tables.DEFAULT]
+    asked = [*(ask(f"last 7d by={name}") for name in catalogue), ask("last 7d kx=classical")]
+
+    def hints(metadata: tables.Metadata) -> set[str]:
+        return {hint for question in asked if (hint := hint_of(question, named, metadata))}
+
+    told = re.findall(r"`(ALTER TABLE .* CHANGE COLUMN (\w+) \w+ (.*?))`; or", "\n".join(hints(made())))
+    added = {column: tables.parse_type(type_) for _, column, type_ in told}
+    altered = dataclasses.replace(made(), columns={**made().columns, **added})
+
+    assert set(added) == {"tlsdetails", "useridentity"}
+    assert hints(altered) == set()
+    assert all(f"\n{statement};\n" in page for statement, *_ in told)
+
+
+def hint_of(question: Question, table: tables.Table, metadata: tables.Metadata) -> str:
+    """What a refusal says to do; nothing where the question is not refused."""
+    try:
+        translate(select.build(question, cap=10), table, metadata)
+    except UserError as refusal:
+        return refusal.hint
+    return ""
 
 
 def test_a_table_of_the_older_serde_is_refused_with_the_remedy(ask: Callable[[str], Question]) -> None:
