@@ -50,13 +50,14 @@ def infer_type(node: exp.Expr) -> ColumnType | None:
         return "INTEGER" if node.is_int else "NUMBER"
     if isinstance(node, exp.Cast):
         return _CASTS.get(node.to.this.name)
+    if choices := _choices(node):
+        first = infer_type(choices[0])
+        is_exact = first != "INTEGER" or not (is_double(node) or find_scale(node) is not None)
+        return first if is_exact else "NUMBER"
     if isinstance(node, _same()):
         return infer_type(node.this)
     if isinstance(node, (exp.DateAdd, exp.AtTimeZone)):
         return "TIME" if infer_type(node.this) == "TIME" else None
-    if isinstance(node, (exp.Case, exp.If)):
-        chosen = node.args["ifs"][0] if isinstance(node, exp.Case) else node
-        return infer_type(chosen.args["true"])
     if isinstance(node, exp.Bracket):
         return _infer_element(node.this) or "TEXT"
     if isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)):
@@ -92,6 +93,19 @@ def _infer_element(node: exp.Expr) -> ColumnType | None:
     return None
 
 
+def _choices(node: exp.Expr) -> list[exp.Expr]:
+    """What an expression is one of, each of which Trino makes of one type; nothing where it is no choice."""
+    from sqlglot import exp
+
+    if isinstance(node, (exp.Coalesce, exp.Greatest, exp.Least)):
+        return [node.this, *node.expressions]
+    if isinstance(node, (exp.Case, exp.If)):
+        branches = node.args["ifs"] if isinstance(node, exp.Case) else [node]
+        other = node.args.get("default") or node.args.get("false")
+        return [each.args["true"] for each in branches] + ([other] if other else [])
+    return []
+
+
 @cache
 def _same() -> tuple[type[exp.Expr], ...]:
     """What is of the type of its first part."""
@@ -100,7 +114,7 @@ def _same() -> tuple[type[exp.Expr], ...]:
     aggregates = (exp.Min, exp.Max, exp.AnyValue, exp.ArgMax, exp.ArgMin, exp.Sum, exp.Filter)
     numbers = (exp.Neg, exp.Abs, exp.Ceil, exp.Floor, exp.Trunc, exp.Sign)
     return (
-        *(exp.Paren, exp.Coalesce, exp.Nullif, exp.Greatest, exp.Least, exp.Try, exp.Distinct, exp.Order),
+        *(exp.Paren, exp.Nullif, exp.Try, exp.Distinct, exp.Order),
         *aggregates,
         *numbers,
     )
@@ -133,9 +147,11 @@ def is_double(node: exp.Expr) -> bool:
         return node.name.lower() == "geometric_mean"
     if isinstance(node, (exp.ArgMax, exp.ArgMin, exp.Filter)):
         return is_double(node.this)
+    if choices := _choices(node):
+        return any(is_double(choice) for choice in choices)
     lists = (exp.Array, exp.ArrayAgg, exp.ArrayUniqueAgg, exp.ArraySort, exp.ArrayDistinct, exp.ArrayMax)
     more = (exp.ArrayMin, exp.ArrayFilter, exp.ArrayRemove, exp.ArrayIntersect, exp.ArrayExcept, exp.Flatten)
-    sums = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Round, exp.Case, exp.If)
+    sums = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Round)
     made = (exp.Bracket, exp.Transform, exp.Lambda)
     if isinstance(node, (*_same(), *lists, *more, *sums, *made)):
         return any(is_double(part) for part in node.iter_expressions())
@@ -162,11 +178,8 @@ def find_scale(node: exp.Expr) -> int | None:
         return within if keeps else (None if within is None else 0)
     if isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)):
         parts = [node.left, node.right]
-    elif isinstance(node, (exp.Coalesce, exp.Greatest, exp.Least)):
-        parts = [node.this, *node.expressions]
-    elif isinstance(node, exp.Case):
-        parts = [each.args["true"] for each in node.args["ifs"]]
-        parts += [node.args["default"]] if node.args.get("default") else []
+    elif choices := _choices(node):
+        parts = choices
     elif isinstance(node, (*_same(), exp.Avg)):
         return find_scale(node.this)
     else:

@@ -198,6 +198,7 @@ EXAMPLES: Final[tuple[tuple[str, object], ...]] = (
     ("CAST(100.0 * SUM(2) / COUNT(*) AS VARCHAR)", "200.0"),
     ("CAST(100.0 * COUNT_IF(b) / COUNT(*) AS VARCHAR)", "66.7"),
     ("CAST(CASE WHEN 1=1 THEN 1 ELSE 1.50 END AS VARCHAR)", "1.00"),
+    ("CAST(IF(1=1, 1, 1.50) AS VARCHAR)", "1.00"),
     ("CAST(CAST(1E10 AS DECIMAL(18,2)) AS VARCHAR)", "10000000000.00"),
     ("CAST(CAST(-0E0 AS DECIMAL(3,1)) AS VARCHAR)", "0.0"),
     ("CAST(CAST(2.5E0 AS DECIMAL) AS VARCHAR)", "3"),
@@ -428,6 +429,8 @@ REFUSED: Final = (
     "CAST(MAX_BY(LN(2), s) AS VARCHAR)",
     "CAST(SUM(1.5E0) FILTER (WHERE 1 = 1) AS VARCHAR)",
     "CAST(ARRAY[1E0][1] AS VARCHAR(9))",
+    "CAST(IF(1 = 1, 1, 2E0) AS VARCHAR)",
+    "CAST(GREATEST(1, 2E0) AS VARCHAR)",
     "ARRAY_JOIN(ARRAY[1E10],',')",
     "ARRAY_JOIN(TRANSFORM(ARRAY[1], x -> x / 2E0),',')",
     "JSON_FORMAT(CAST(1E10 AS JSON))",
@@ -472,6 +475,30 @@ def test_a_function_means_what_it_means_in_trino(
     else:
         assert (int(said) if isinstance(said, Decimal) else said) == answer
         assert isinstance(said, Decimal) or type(said) is type(answer)
+
+
+@pytest.mark.parametrize(
+    ("expression", "promised"),
+    [
+        ("COUNT_IF(readOnly)", "INTEGER"),
+        ("COUNT_IF(readOnly) / COUNT(*)", "INTEGER"),
+        ("100.0 * COUNT_IF(readOnly) / COUNT(*)", "NUMBER"),
+        ("GREATEST(1, 2)", "INTEGER"),
+        ("GREATEST(1, 2.5)", "NUMBER"),
+        ("COALESCE(1, 2.5E0)", "NUMBER"),
+        ("IF(readOnly, 1, 2.5)", "NUMBER"),
+        ("CASE WHEN readOnly THEN 1 ELSE SQRT(2) END", "NUMBER"),
+        ("CAST(COUNT(*) AS DECIMAL(9,2))", "NUMBER"),
+        ("CAST(COUNT(*) AS SMALLINT)", "INTEGER"),
+        ("ARRAY_AGG(readOnly)[1]", "FLAG"),
+        ("MAX_BY(eventTime, eventName)", "TIME"),
+        ("SPLIT(eventName, 'x')[1]", "TEXT"),
+    ],
+)
+def test_a_view_promises_the_type_that_trino_has(expression: str, promised: str) -> None:
+    assert [each.type for each in views.parse("own", OWN.format(expression), where="own.sql").columns] == [
+        promised
+    ]
 
 
 def test_every_function_that_a_view_may_use_is_among_the_examples() -> None:
