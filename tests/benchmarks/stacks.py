@@ -1,10 +1,10 @@
-"""The whole bot on Athena and on CloudWatch: kill -9, lost answers, throttling, and two replicas.
+"""The whole bot on Athena and on CloudWatch: kill -9, lost answers, throttling, cancelling, and two replicas.
 
     python -m tests.benchmarks.stacks [--engine athena,cloudwatch] [--questions 24]
 
 The bot is the real `tls-audit serve`. It is killed before and after each kind of call to the engine takes
-effect; then such calls are lost while it works; then AWS refuses starts, and counts calls; then two
-replicas on one PostgreSQL share a limit, and one of them is killed.
+effect; then such calls are lost while it works; then AWS refuses starts, and counts calls; then what runs is
+cancelled; then two replicas on one PostgreSQL share a limit, and one of them is killed.
 Printed: what was lost, what was asked twice and so paid twice, what people saw twice; and the most queries
 at AWS at once, beside the limit.
 """
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.demo import samples
 from bot.engines.athena import tables
+from handlers.questions.commands import COMMAND
 from tests.crash.machine import POLL, Machine, Replica, Tally
 from tests.doubles import athena, cloudwatch
 from tests.support.postgres import Postgres, find
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 4
 QUERY_SECONDS: Final = 3.0
+LONG_SECONDS: Final = 600.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Stack:
     plan: Callable[[float], Any]
     settings: dict[str, str]
     calls: tuple[str, ...]
+    stop: str
+    """The call that stops a query."""
 
 
 def _athena(records: list[Any]) -> athena.Athena:
@@ -58,6 +62,7 @@ STACKS: Final = {
         lambda seconds: athena.Plan(running=seconds),
         {"TLS_AUDIT_ATHENA_TABLE": ATHENA_TABLE, "TLS_AUDIT_ATHENA_CONCURRENCY": str(LIMIT)},
         ("StartQueryExecution", "GetQueryExecution"),
+        "StopQueryExecution",
     ),
     "cloudwatch": Stack(
         lambda records: cloudwatch.CloudWatch(cloudwatch.events(records)),
@@ -67,6 +72,7 @@ STACKS: Final = {
             "TLS_AUDIT_CLOUDWATCH_CONCURRENCY": str(LIMIT),
         },
         ("StartQuery", "GetQueryResults"),
+        "StopQuery",
     ),
 }
 
@@ -155,6 +161,26 @@ def throttled(name: str, records: list[Any], questions: int) -> Result:
         return Result.of(made, questions // 2)
 
 
+def cancelled(name: str, records: list[Any]) -> Result:
+    """Questions whose queries run are cancelled by whoever asked them; each is to be stopped at AWS, once."""
+    with machine(name, records, "", limits=True, seconds=LONG_SECONDS) as made:
+        bot = made.replica()
+        bot.start()
+        for _ in range(LIMIT):
+            ask(made)
+        _until(lambda: made.lake.most_live() == LIMIT)
+        for asking in made.askings:
+            run = made.run_of(asking)
+            assert run is not None
+            made.sandbox.command(asking.user, asking.channel, COMMAND, f"cancel {run.id}")
+        _until(lambda: all(run.state == "cancelled" for run in made.runs_of()))
+        found = Result.of(made, LIMIT)
+        found.tally.lost.clear()  # nobody waits for an answer any more
+        if (stopped := made.lake.count(STACKS[name].stop)) != LIMIT:
+            found.tally.lost.append(f"{stopped} of {LIMIT} were stopped")
+        return found
+
+
 def shared(name: str, records: list[Any], questions: int, url: str) -> Result:
     """Two replicas, of which one is killed with queries of its own at AWS."""
     with machine(name, records, url, limits=True, seconds=QUERY_SECONDS) as made:
@@ -206,6 +232,7 @@ def main() -> None:
                 "kill -9": lambda name=name: killed(name, records),  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
                 "lost answers": lambda name=name: cut(name, records),  # type: ignore[misc]
                 "throttled": lambda name=name: throttled(name, records, options.questions),  # type: ignore[misc]
+                "cancelled": lambda name=name: cancelled(name, records),  # type: ignore[misc]
                 "two replicas": lambda name=name: shared(name, records, options.questions, server.url()),  # type: ignore[misc]
             }
             for what, act in acts.items():
