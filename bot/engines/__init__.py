@@ -54,7 +54,10 @@ class Progress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What an engine runs: its own SQL, and the columns the view promises, so that no rows have them too."""
+    """What an engine runs: its own SQL, and the columns the view promises, so that no rows have them too.
+
+    It is written down before it is run, and whoever runs it has what was written down and nothing else.
+    """
 
     sql: str
     columns: tuple[Column, ...]
@@ -64,6 +67,8 @@ class Statement:
     """Why its asker should confirm it first, in words; empty where there is no reason."""
     fold: str = ""
     """The SELECT, in Lake's dialect, that makes the answer from what the engine says; nothing: it says it."""
+    layout: str = ""
+    """What else the engine has to know of what it is told, in words of its own, such as JSON."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,5 +245,7 @@ def _read_task(columns: Mapping[str, Any]) -> Task:
 def _read_step(step: Mapping[str, Any]) -> Step:
     statement = step["statement"]
     columns = tuple(Column(**column) for column in statement["columns"])
-    read = Statement(statement["sql"], columns, statement.get("store", ""))
+    # what an older version wrote has fewer
+    texts = {each.name: statement[each.name] for each in fields(Statement) if each.name in statement}
+    read = Statement(**{**texts, "columns": columns})
     return Step(step["name"], read, step["ref"], step.get("scanned", 0), step.get("adopted"))

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from bot.demo import samples
 from bot.digests.digest import Digest
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from bot.sandbox import Delivery, Message
     from bot.store.run import Run
+    from tests.doubles.aws import Service
 
 Slack = Literal["honours", "history", "neither"]
 """What this Slack does against doubles: knows a `client_msg_id` again, lets the app look, or nothing."""
@@ -200,6 +201,15 @@ class Replica:
             self._process.wait()
 
 
+def _lake(events: double.Events) -> double.Lake:
+    """Lake without limits, whose answers take a while and come by many pages."""
+    made = double.Lake(events)
+    made.limits = False
+    made.page_rows = 2
+    made.plan = double.Plan(running=0.3)
+    return made
+
+
 class Machine:
     """Everything around the bot, and what people do there. A context manager."""
 
@@ -207,14 +217,15 @@ class Machine:
         self,
         folder: Path,
         database_url: str,
-        events: double.Events,
+        events: double.Events | Service,
         slack: Slack = "history",
         *,
         is_warm: bool = False,
         **settings: str,
     ) -> None:
         """`settings` are more of the bot's, by their names in the environment. A warm machine forks its bots
-        from a process that has read their modules, instead of starting `tls-audit serve`."""
+        from a process that has read their modules, instead of starting `tls-audit serve`. Of events, a double
+        of Lake is asked; another engine's double stands for itself, and the settings name its engine."""
         self.is_warm = is_warm
         self.folder = folder
         self.database_url = database_url
@@ -234,10 +245,7 @@ class Machine:
             options=self.options, users=[*people, app], channels=channels, clock=clock, rate_limits=False
         )
         clock.is_back = lambda: self.sandbox.sockets > 0
-        self.lake = double.Lake(events)
-        self.lake.limits = False
-        self.lake.page_rows = 2
-        self.lake.plan = double.Plan(running=0.3)
+        self.lake: Any = _lake(events) if isinstance(events, double.Events) else events
         self._settings = settings
         self._stack = ExitStack()
         self.askings: list[Asking] = []

@@ -15,7 +15,7 @@ import gzip
 import json
 import re
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,7 @@ import sqlglot
 from sqlglot import exp
 
 from tests.doubles.athena_sql import Checked, Mistake, check, columns_of, to_duckdb
-from tests.doubles.aws import Caller, Refusal, Service
+from tests.doubles.aws import Caller, Refusal, Service, most_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -194,8 +194,8 @@ class Bucket:
                 f"columns={{{shapes}, '$file': 'INTEGER'}}, maximum_object_size=100000000)"
             )
 
-    def run(self, checked: Checked, held: Held) -> tuple[list[tuple[str | None, ...]], int]:
-        """Rows of text, and the bytes of the files that were read."""
+    def run(self, checked: Checked, held: Held) -> tuple[list[tuple[str | None, ...]], int, int]:
+        """Rows of text, and how many files were read, of how many bytes."""
         with self.connection.cursor() as cursor:
             try:
                 found = cursor.execute(to_duckdb(checked.tree, {held.name: held.duck})).fetchall()
@@ -203,7 +203,7 @@ class Bucket:
             except duckdb.Error as error:
                 raise Mistake("GENERIC_INTERNAL_ERROR", str(error)[:900]) from error
         scanned = sum(self._sizes[number] for (number,) in read)
-        return [tuple(map(_text, row)) for row in found], scanned
+        return [tuple(map(_text, row)) for row in found], len(read), scanned
 
 
 def _properties(tree: exp.Create) -> tuple[dict[str, str], list[tuple[str, str]]]:
@@ -362,6 +362,7 @@ class Execution:
     output: str
     names: list[tuple[str, str]] = field(default_factory=list)
     rows: list[tuple[str | None, ...]] = field(default_factory=list)
+    files: int = 0
     scanned: int = 0
     reused: bool = False
     cancelled: datetime | None = None
@@ -408,19 +409,16 @@ class Athena(Service):
         with self._lock:
             return {each.token: each.scanned for each in self.executions.values() if not each.is_ddl}
 
+    def asked(self) -> Counter[str]:
+        """How often each text was asked: a second token for the same asking shows there."""
+        with self._lock:
+            return Counter(each.text for each in self.executions.values() if not each.is_ddl)
+
     def most_live(self) -> int:
         """The most queries that were queued or running at once."""
         with self._lock:
-            moments = [
-                moment
-                for each in self.executions.values()
-                for moment in ((each.started, 1), (each.cancelled or each.ends, -1))
-            ]
-        most = live = 0
-        for _, step in sorted(moments):  # of two at the same moment, the end comes first
-            live += step
-            most = max(most, live)
-        return most
+            every = self.executions.values()
+            return most_at_once((each.started, each.cancelled or each.ends) for each in every)
 
     def _invalid(self, problems: list[str]) -> Refusal:
         return Refusal("InvalidRequestException", "; ".join(problems), AthenaErrorCode="INVALID_INPUT")
@@ -515,7 +513,7 @@ class Athena(Service):
         try:
             checked, held = self._checked(made.text)
             made.names = list(checked.names)
-            made.rows, made.scanned = self.bucket.run(checked, held)
+            made.rows, made.files, made.scanned = self.bucket.run(checked, held)
         except Mistake as mistake:
             made.plan = replace(made.plan, end="FAILED", error=str(mistake))
             return

@@ -6,6 +6,7 @@ refusals and broken connections. Time is the test's: nothing here sleeps.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -23,7 +24,7 @@ import botocore.session
 from botocore.validate import ParamValidator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import pytest
 
@@ -88,6 +89,13 @@ class Fault:
     def is_lost(self, when: Literal["before", "after"]) -> bool:
         """Whether the connection breaks then, having waited where it is held."""
         return self.breaks == when and not (self.hold is not None and self.hold.wait())
+
+
+def most_at_once(spans: Iterable[tuple[datetime, datetime]]) -> int:
+    """The most of them that last at one moment, each from its first to before its second."""
+    moments = [moment for begins, ends in spans for moment in ((begins, 1), (ends, -1))]
+    # of two at the same moment, the end comes first
+    return max(itertools.accumulate(step for _, step in sorted(moments)), default=0)
 
 
 @dataclass(frozen=True)

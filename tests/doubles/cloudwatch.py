@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import UUID, uuid5
 
-from tests.doubles.aws import ACCOUNT, REGION, Caller, Refusal, Service
+from tests.doubles.aws import ACCOUNT, REGION, Caller, Refusal, Service, most_at_once
 from tests.doubles.insights import Answer, Choices, Event, Malformed, Query
 
 if TYPE_CHECKING:
@@ -136,6 +136,11 @@ class CloudWatch(Service):
         """How often each asking was started, and so paid for, by the mark that ends its text."""
         with self._lock:
             return Counter(query.text.rpartition("\n")[2] for query in self.queries.values())
+
+    def most_live(self) -> int:
+        """The most queries that were scheduled or running at once."""
+        with self._lock:
+            return most_at_once((each.started, each.stopped or each.ends) for each in self.queries.values())
 
     def go(self, **changes: Any) -> None:
         """Have the next queries go otherwise: the fields of `Plan`."""

@@ -30,7 +30,7 @@ from sqlglot import exp
 
 from bot.event_schema import FLAG, LAKE_COLUMNS, MAP, TIME, Type
 from tests.doubles import trino
-from tests.doubles.aws import ACCOUNT, Caller, Refusal, Service
+from tests.doubles.aws import ACCOUNT, Caller, Refusal, Service, most_at_once
 from tests.doubles.aws import KEY as KEY
 from tests.doubles.aws import REGION as REGION
 
@@ -190,13 +190,7 @@ class Lake(Service):
     def most_live(self) -> int:
         """The most queries that were queued or running at once."""
         with self._lock:
-            moments = [
-                moment
-                for query in self.queries.values()
-                for moment in ((query.started, 1), (query.cancelled or query.ends, -1))
-            ]
-        # of two at the same moment, the end comes first
-        return max(itertools.accumulate(step for _, step in sorted(moments)), default=0)
+            return most_at_once((each.started, each.cancelled or each.ends) for each in self.queries.values())
 
     def _invalid(self, problems: list[str]) -> Refusal:
         code = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import string
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +21,13 @@ from bot.answers.export import to_csv
 from bot.errors import UserError
 from bot.question import select, views
 from bot.question.parser import Filter
+from bot.store.database import Database
+from bot.store.run import Step
+from bot.store.runs import Runs
 from tests import oracle
+from tests.conftest import NOW
 from tests.support.logs import quietly
+from tests.support.runs import asked as run_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,6 +108,20 @@ def test_every_view_answers_as_a_plain_loop_does(
     question = ask(f"last 14d by={name}")
 
     assert run(engine, question) == oracle.answer(question, records)
+
+
+def test_a_statement_is_the_same_once_it_was_written_down(
+    engine: Engine, ask: Callable[[str], Question], tmp_path: Path
+) -> None:
+    question = ask("last 7d by=findings min=1.3 service=s3")
+    statement = engine.translate(select.build(question, cap=CAP), question.view.columns)
+    with closing(Database(f"sqlite:///{tmp_path / 'runs.sqlite'}")) as database:
+        runs = Runs(database)
+        kept = runs.add(run_of(NOW, "findings", engine=engine.name, steps=(Step("answer", statement),)))
+        found = runs.get(kept.id)
+
+    assert found is not None
+    assert [step.statement for step in found.steps] == [statement]
 
 
 @pytest.mark.parametrize("name", sorted(views.load()))

@@ -74,7 +74,7 @@ EXPRESSIONS: Final = (
     "CAST(STDDEV(LENGTH(userAgent)) AS DOUBLE) AS x",
     "DATE_TRUNC('hour', eventTime) AS x",
     "requestParameters['bucketName'] AS x",
-    "CAST(requestParameters AS VARCHAR) AS x",
+    "CARDINALITY(requestParameters) AS x",
     "JSON_EXTRACT_SCALAR(eventJson, '$.tlsDetails.keyExchange') AS x",
     "JSON_EXTRACT_SCALAR(eventJson, '$.userIdentity.arn') AS x",
     "eventJson",

@@ -1,4 +1,5 @@
-"""Sixty questions on four engines, over events as services and strangers write them: the same tables.
+"""Sixty questions on four engines, over events as services and strangers write them: the same tables, and the
+same coverage of each.
 
 The events have every spelling of a version, both kinds of key exchange, details that are missing or null,
 people who are anonymous, roles, services that call, and agents chosen to do harm. Where events are delivered,
@@ -8,7 +9,9 @@ some come late, some twice, and some copies are thin.
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import UTC
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -16,6 +19,7 @@ import pytest
 from bot import engines
 from bot.engines.athena import tables
 from bot.question import owners_file, select, views
+from bot.question.owners import Owners
 from bot.question.parser import parse
 from bot.question.tokens import quoted
 from tests import oracle
@@ -29,16 +33,17 @@ from tests.support.logs import odd_records, quietly
 from tests.support.trail import ATHENA_TABLE, over_trail, trail_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from bot.engines import Engine
-    from bot.question.owners import Owners
     from bot.question.question import Question
     from bot.table import Row
     from tests.oracle import Record
 
 CATALOGUE: Final = views.load()
+CAP: Final = 1_000_000
+NOBODY: Final = Owners()
 DAYS: Final = "2026-11-20..2026-11-23"
 HOURS: Final = "2026-11-20T06:30Z..2026-11-22T18:45Z"
 
@@ -76,6 +81,36 @@ def sixty() -> list[str]:
 
 
 QUESTIONS: Final = sixty()
+
+
+def read(text: str, owners: Owners = NOBODY) -> Question:
+    return parse(text, now=NOW, zone=UTC, views=CATALOGUE, engines=engines.ENGINES, owners=owners)
+
+
+def coverages() -> list[str]:
+    """The questions of which no other has the same coverage: those of one window and filters share it."""
+    first: dict[str, str] = {}
+    for text in QUESTIONS:
+        asked = select.coverage(read(text), CATALOGUE)
+        first.setdefault(select.build(asked, cap=CAP).sql(), text)
+    return list(first.values())
+
+
+SHARES: Final = """\
+-- title: Shares
+-- about: How many calls of a service are to the United States, in numbers of each kind.
+SELECT
+    eventSource,
+    COUNT_IF(awsRegion LIKE 'us-%') / COUNT(*) AS whole,
+    ROUND(100.0 * COUNT_IF(awsRegion LIKE 'us-%') / COUNT(*), 2) AS exact,
+    CAST(SUM(CASE WHEN awsRegion LIKE 'us-%' THEN 2.50 ELSE 0 END) / 7 AS VARCHAR) AS text,
+    CAST(AVG(CASE WHEN awsRegion LIKE 'us-%' THEN 0.25 ELSE 1.00 END) AS VARCHAR) AS average,
+    1E2 * COUNT_IF(awsRegion LIKE 'us-%') / COUNT(*) AS double
+FROM $EDS_ID
+WHERE eventTime >= :start AND eventTime < :end
+GROUP BY eventSource
+ORDER BY eventSource
+"""
 
 OWNERS: Final = """\
 - {team: people, role: "user/*, alice"}
@@ -122,17 +157,61 @@ def test_there_are_sixty_and_every_filter_is_among_them() -> None:
         assert any(words in text for text in QUESTIONS), words
 
 
+def rows(engine: Engine, question: Question) -> list[Row]:
+    translated = engine.translate(select.build(question, cap=CAP), question.view.columns)
+    with engine.run(translated, token="t", resume=None, progress=quietly) as table:  # noqa: S106 - no secret
+        return list(table.rows())
+
+
 @pytest.mark.parametrize("name", engines.ENGINES)
 @pytest.mark.parametrize("text", QUESTIONS)
 def test_a_question_has_one_answer(
-    text: str, name: str, asked: dict[str, Engine], strange: list[Record], ask: Callable[[str], Question]
+    text: str, name: str, asked: dict[str, Engine], strange: list[Record]
 ) -> None:
-    question = ask(text)
-    engine = asked[name]
-    translated = engine.translate(select.build(question, cap=1_000_000), question.view.columns)
+    question = read(text)
 
-    with engine.run(translated, token="t", resume=None, progress=quietly) as table:  # noqa: S106 - no secret
-        assert list(table.rows()) == oracle.answer(question, strange)
+    assert rows(asked[name], question) == oracle.answer(question, strange)
+
+
+@pytest.mark.parametrize("name", engines.ENGINES)
+@pytest.mark.parametrize("text", coverages())
+def test_a_question_has_one_coverage(
+    text: str, name: str, asked: dict[str, Engine], strange: list[Record]
+) -> None:
+    question = select.coverage(read(text), CATALOGUE)
+
+    assert rows(asked[name], question) == oracle.answer(question, strange)
+
+
+@pytest.mark.parametrize("name", ["local", "cloudwatch"])
+def test_numbers_are_counted_here_as_trino_counts_them(
+    name: str, asked: dict[str, Engine], strange: list[Record]
+) -> None:
+    own = views.parse("shares", SHARES, where="shares.sql")
+    question = replace(read(f"{DAYS} by=services"), view=own, policy=None)
+
+    wanted: list[tuple[object, ...]] = []
+    within = [each for each in strange if "2026-11-20" <= str(each["eventTime"]) < "2026-11-23"]
+    for service in sorted({str(each["eventSource"]) for each in within}):
+        regions = [str(each.get("awsRegion")) for each in within if each["eventSource"] == service]
+        some, every = sum(region.startswith("us-") for region in regions), len(regions)
+        wanted.append(
+            (
+                service,
+                some // every,
+                float(rounded(Decimal(100 * some) / every, "0.1")),
+                str(rounded(Decimal("2.50") * some / 7, "0.01")),
+                str(rounded((Decimal("0.25") * some + (every - some)) / every, "0.01")),
+                pytest.approx(100 * some / every),
+            )
+        )
+    found: list[tuple[object, ...]] = list(rows(asked[name], question))
+    assert found == wanted
+    assert len({row[2] for row in wanted}) > 2
+
+
+def rounded(number: Decimal, to: str) -> Decimal:
+    return number.quantize(Decimal(to), rounding=ROUND_HALF_UP)
 
 
 @pytest.mark.parametrize("name", engines.ENGINES)
@@ -143,20 +222,14 @@ def test_every_call_is_one_owners_and_the_same_owners_on_every_engine(
     file.write_text(OWNERS, encoding="utf-8")
     owners = owners_file.load(file)
 
-    def read(text: str) -> Question:
-        return parse(text, now=NOW, zone=UTC, views=CATALOGUE, engines=engines.ENGINES, owners=owners)
-
-    every = oracle.answer(read(f"{DAYS} by=findings min=1.3"), strange)
+    every = oracle.answer(read(f"{DAYS} by=findings min=1.3", owners), strange)
     found = []
     for team in (*owners.teams, "none"):
-        question = read(f"{DAYS} by=findings min=1.3 owner={quoted(team)}")
-        translated = asked[name].translate(select.build(question, cap=1_000_000), question.view.columns)
-        with asked[name].run(translated, token=team, resume=None, progress=quietly) as table:
-            rows = list(table.rows())
-        wanted = [row for row in every if whose(owners, row) == team]
-        assert rows == wanted, team
-        assert rows, team
-        found += rows
+        question = read(f"{DAYS} by=findings min=1.3 owner={quoted(team)}", owners)
+        answered = rows(asked[name], question)
+        assert answered == [row for row in every if whose(owners, row) == team], team
+        assert answered, team
+        found += answered
     assert len(found) == len(every)
 
 

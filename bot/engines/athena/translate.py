@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 STATEMENT_CHARS: Final = 262_144
 """The longest statement (API reference, StartQueryExecution)."""
 
-ASSUMED: Final = "The table was not read: the columns of AWS's published one are assumed."
+ASSUMED: Final = "The table was not read: AWS's published columns are assumed, and those that they leave out."
 ALL_READ: Final = "The table has no partitions by day: all of it is read."
 
 _BULKY: Final = frozenset(

@@ -15,7 +15,7 @@ from bot.wording import number
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from bot.engines.cloudwatch.statement import Asked
+    from bot.engines.cloudwatch.statement import Layout
     from bot.table import Cell, Column, Row
 
 
@@ -23,9 +23,9 @@ _WHEN: Final = frozenset({FIRST.name, LAST.name, TIME_FIELD})
 """The columns that say when."""
 
 
-def finer(asked: Asked, rows: Iterable[Mapping[str, str]]) -> list[Row]:
-    """The rows under `asked.finer`. EngineError where they are cut off, or not of CloudTrail's records."""
-    made = [_row(asked, each) for each in rows]
+def finer(layout: Layout, rows: Iterable[Mapping[str, str]]) -> list[Row]:
+    """The rows under `layout.finer`. EngineError where they are cut off, or not of CloudTrail's records."""
+    made = [_row(layout, each) for each in rows]
     if len(made) >= ROWS:
         raise EngineError(
             f"The answer is cut off: CloudWatch gives {number(ROWS)} rows at most, and this question has to "
@@ -35,9 +35,9 @@ def finer(asked: Asked, rows: Iterable[Mapping[str, str]]) -> list[Row]:
     return made
 
 
-def _row(asked: Asked, given: Mapping[str, str]) -> Row:
-    cells = tuple(_cell(given.get(name, MISSING), column) for name, column in asked.finer)
-    for (_, column), cell in zip(asked.finer, cells, strict=True):
+def _row(layout: Layout, given: Mapping[str, str]) -> Row:
+    cells = tuple(_cell(given.get(name, MISSING), column) for name, column in layout.finer)
+    for (_, column), cell in zip(layout.finer, cells, strict=True):
         if column.name not in _WHEN:
             continue
         if cell is None:
@@ -47,7 +47,7 @@ def _row(asked: Asked, given: Mapping[str, str]) -> Row:
                 "Name log groups that hold CloudTrail's own records, or ask the trail's bucket.",
             )
         # of a day or an hour only its beginning is known, which may be before the window
-        if column.name != TIME_FIELD and isinstance(cell, datetime) and not asked.start <= cell < asked.end:
+        if column.name != TIME_FIELD and isinstance(cell, datetime) and not layout.start <= cell < layout.end:
             raise EngineError(
                 f"CloudWatch answered with an event of {cell:%Y-%m-%d %H:%M:%S}, out of the window.",
                 "Rerun asks anew.",
@@ -56,7 +56,7 @@ def _row(asked: Asked, given: Mapping[str, str]) -> Row:
 
 
 def _cell(said: str, column: Column) -> Cell:
-    if column is CALLS_COLUMN:
+    if column == CALLS_COLUMN:
         return int(float(said))
     if not said.startswith(PRESENT):
         return None

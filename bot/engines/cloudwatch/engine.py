@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -14,7 +15,7 @@ from bot.engines.cloudwatch import groups
 from bot.engines.cloudwatch.groups import SETTING, Groups, name_of
 from bot.engines.cloudwatch.logs import Logs
 from bot.engines.cloudwatch.query import ASKED, Query
-from bot.engines.cloudwatch.statement import NARROWER, TOKEN_CHARS, Asked
+from bot.engines.cloudwatch.statement import NARROWER, TOKEN_CHARS, Layout
 from bot.environment import Section
 from bot.errors import Cancelled, EngineBusy, EngineError, LeaseLost, UserError
 
@@ -33,6 +34,12 @@ Region, hence the setting)."""
 QUERIES_AT_ONCE: Final = 30
 """The most queries that every account may run in a Region, dashboards' and scheduled ones among them (API
 reference, StartQuery; its newest text says 100)."""
+
+
+STARTS: Final = 3
+"""How often a start is made whose answer is lost, and of which AWS has no query."""
+
+log = logging.getLogger(__name__)
 
 
 class CloudWatchSettings(Section):
@@ -107,7 +114,7 @@ class CloudWatch(Engine):
 
     # --- the statement
 
-    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Asked:
+    def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
         from bot.question.select import STORE
 
         if not self._groups:
@@ -126,9 +133,9 @@ class CloudWatch(Engine):
         A query that was started is waited for, however AWS is; it is asked anew only where AWS has nothing
         of it any more. So EngineBusy means that none is known to run.
         """
-        if not isinstance(statement, Asked):
-            raise TypeError("CloudWatch runs what it translated")
-        query = Query(self._aws, self._groups, statement, f"# run:{_harmless(token)}", progress)
+        layout = Layout.read(statement.layout)
+        mark = f"# run:{_harmless(token)}"
+        query = Query(self._aws, self._groups, statement.sql, layout, mark, progress)
         try:
             if resume is None or not query.recover(resume):
                 self._start(query)
@@ -137,28 +144,35 @@ class CloudWatch(Engine):
                 raise _ended(status)
             from bot.engines.cloudwatch.answer import finer
 
-            rows = finer(statement, query.rows())
+            rows = finer(layout, query.rows())
         except LeaseLost:
             raise  # the replica that has the run now waits for this very query
         except Cancelled:
             query.cancel()
             raise
-        table = self._fold(statement.fold, statement.columns, [column for _, column in statement.finer], rows)
+        table = self._fold(statement.fold, statement.columns, [column for _, column in layout.finer], rows)
         table.scanned = query.scanned
         return table
 
     def _start(self, query: Query) -> None:
         since = f"{self._aws.clock():%Y-%m-%dT%H:%M:%SZ}"
-        try:
-            query.start(ASKED + since)
-        except EngineBusy:
-            query.progress(None, "waiting for CloudWatch", 0)
-            raise
-        except Refused as error:
-            if error.code != LOST:
-                raise
-            if not query.search(since=since):
+        for attempt in range(STARTS):
+            try:
                 query.start(ASKED + since)
+            except EngineBusy:
+                query.progress(None, "waiting for CloudWatch", 0)
+                raise
+            except Refused as error:
+                if error.code != LOST:
+                    raise
+                if query.search(since=since):
+                    return
+                if attempt == STARTS - 1:
+                    raise
+                log.info("started again, since AWS has no such query: %s", error)
+                query.pause(1.0, "starting")
+            else:
+                return
 
     # --- what else is asked of an engine
 

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp
 
+from bot.engines import Statement
 from bot.engines.cloudwatch.conditions import MISSING, PRESENT, Conditions, Narrowing, Unsayable
 from bot.engines.cloudwatch.fields import EVENT_TIME, RECORD, Field, find
-from bot.engines.cloudwatch.statement import TOKEN_CHARS, Asked
+from bot.engines.cloudwatch.statement import TOKEN_CHARS, Layout
 from bot.errors import UserError
 from bot.question.select import shortened
-from bot.question.types import infer_type
+from bot.question.types import find_scale, infer_type
 from bot.question.views import conjuncts
 from bot.table import Column
 
@@ -58,7 +59,7 @@ ALL: Final = 0
 _DAYS: Final = frozenset({"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"})
 
 
-def translate(select: exp.Select, columns: Sequence[Column], source: str) -> Asked:
+def translate(select: exp.Select, columns: Sequence[Column], source: str) -> Statement:
     """What to ask, and how to fold the answer. `source` is the text's first command, if it needs one.
 
     UserError where Logs Insights, or the fold, cannot say it.
@@ -190,7 +191,7 @@ class _Translation:
 
     # --- the text
 
-    def asked(self, columns: Sequence[Column]) -> Asked:
+    def asked(self, columns: Sequence[Column]) -> Statement:
         start, end = self._window()
         names = list(self._names())
         told = " and ".join([*(said for said, _ in self._bounds), *self._narrowed])
@@ -219,13 +220,11 @@ class _Translation:
             if "e_eventTime" not in dict(names):
                 names.append(("e_eventTime", LAST))
             lines.append(f"display {', '.join(name for name, _ in names)}")
-        return Asked(
-            sql="\n| ".join(lines),
-            columns=tuple(columns),
+        return Statement(
+            "\n| ".join(lines),
+            tuple(columns),
             fold=self._fold.sql("trino", pretty=True),
-            finer=tuple(names),
-            start=start,
-            end=end,
+            layout=Layout(tuple(names), start, end).written(),
         )
 
     def _window(self) -> tuple[datetime, datetime]:
@@ -339,16 +338,22 @@ def _added(node: exp.AggFunc) -> exp.Expr:
         times = exp.Mul(this=calls, expression=exp.paren(argument.copy()))
         if infer_type(argument) == "INTEGER":
             return exp.cast(exp.Sum(this=times), "BIGINT")
-        return exp.Sum(this=times)
+        return _as_decimal(exp.Sum(this=times), find_scale(argument))
     if isinstance(node, exp.Avg):
         times = exp.Mul(this=calls, expression=exp.paren(exp.cast(argument.copy(), "DOUBLE")))
         counted = exp.Not(this=exp.Is(this=argument.copy(), expression=exp.null()))
         divided = exp.Div(this=exp.Sum(this=times), expression=exp.paren(_whole(_where(counted, calls))))
-        return exp.paren(divided)  # as a whole, so that what it is multiplied with comes after
+        # as a whole, so that what it is multiplied with comes after
+        return _as_decimal(exp.paren(divided), find_scale(argument))
     raise UserError(
         f"CloudWatch counts, and `{node.sql('trino')}` is more than counting.",
         "Ask another engine: `engine=`.",
     )
+
+
+def _as_decimal(number: exp.Expr, scale: int | None) -> exp.Expr:
+    """A DECIMAL with as many digits after the point as what is added up has; any other number as it is."""
+    return number if scale is None else exp.cast(number, f"DECIMAL(38, {scale})")
 
 
 def _where(condition: exp.Expr, calls: exp.Expr) -> exp.Expr:

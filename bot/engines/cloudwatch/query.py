@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bot.engines import Progress
     from bot.engines.cloudwatch.groups import Groups
     from bot.engines.cloudwatch.logs import Logs
-    from bot.engines.cloudwatch.statement import Asked
+    from bot.engines.cloudwatch.statement import Layout
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +51,13 @@ _STATES: Final = {"Scheduled": "queued", "Running": "running"}
 class Query(Patience):
     """A question at some log groups, and what AWS made of it."""
 
-    def __init__(self, logs: Logs, groups: Groups, asked: Asked, mark: str, progress: Progress) -> None:
+    def __init__(
+        self, logs: Logs, groups: Groups, sql: str, layout: Layout, mark: str, progress: Progress
+    ) -> None:
         super().__init__(logs, progress)
         self._groups = groups
-        self._asked = asked
+        self._sql = sql
+        self._layout = layout
         self._mark = mark
 
     def start(self, asked: str) -> None:
@@ -69,9 +72,9 @@ class Query(Patience):
             groups,
             "StartQuery",
             queryLanguage="CWLI",
-            queryString=f"{self._asked.sql}\n{self._mark}",
-            startTime=int((self._asked.start - SLACK).timestamp()),
-            endTime=int((self._asked.end + SLACK).timestamp()),
+            queryString=f"{self._sql}\n{self._mark}",
+            startTime=int((self._layout.start - SLACK).timestamp()),
+            endTime=int((self._layout.end + SLACK).timestamp()),
             limit=ROWS,
             **where,
         )

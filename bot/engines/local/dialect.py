@@ -25,7 +25,7 @@ from bot.event_schema import (
 from bot.question import blanks
 from bot.question.functions import PARTS, strftime
 from bot.question.select import STORE
-from bot.question.types import find_type, infer_type
+from bot.question.types import find_scale, find_type, infer_type, is_double
 from bot.question.views import conjuncts
 
 if TYPE_CHECKING:
@@ -144,12 +144,18 @@ def to_duckdb(tree: exp.Expr, times: Collection[str] = ()) -> None:
         for projection in list(select.expressions):
             if isinstance(projection, exp.Column) and projection.table:
                 projection.replace(exp.alias_(projection.copy(), projection.name))
-    # Trino divides integers as integers
+    # Trino divides integers as integers, and keeps a DECIMAL one, with as many digits as it had
     whole = [node for node in tree.find_all(exp.Div) if infer_type(node) == "INTEGER"]
-    casts = [node for node in tree.find_all(exp.Cast) if not isinstance(node, exp.TryCast)]
+    made = [(node, find_scale(node)) for node in tree.find_all(exp.Div, exp.Avg, exp.Round)]
+    casts = reversed(list(tree.find_all(exp.Cast)))
     typed = [(node, "TIME" if node.this.name in times else infer_type(node.this)) for node in casts]
     for division in whole:
         division.replace(exp.IntDiv(this=division.left, expression=division.right))
+    for number, scale in made:
+        if scale is not None:
+            kept = exp.Cast(to=exp.DataType.build(f"DECIMAL(38, {scale})"))
+            number.replace(kept)
+            kept.set("this", number)
     for cast, type_ in typed:
         _cast(cast, type_)
     # from the leaves up, so that what is replaced holds what was replaced within it
@@ -243,13 +249,33 @@ def _cast(node: exp.Cast, type_: ColumnType | None) -> None:
         length = node.to.expressions[0].this
         text = exp.cast(node.this, "VARCHAR")
         node.replace(exp.Substring(this=text, start=exp.Literal.number(1), length=length))
-    elif to in {"BIGINT", "INT"} and type_ == "NUMBER":
+    elif to == "JSON":
+        # DuckDB would read a text as JSON; Trino makes JSON of it
+        node.replace(_call("TO_JSON", node.this))
+    elif to == "DECIMAL" and not node.to.expressions:
+        # DuckDB's has three digits after the point, Trino's none
+        node.set("to", exp.DataType.build("DECIMAL(38, 0)"))
+    elif to in _WHOLE and (type_ == "NUMBER" or is_double(node.this)):
         # Trino rounds halves up, DuckDB to even
         node.set("this", exp.Round(this=node.this))
+    elif to in _WHOLE and type_ == "TEXT":
+        node.set("this", _only(node.this, "[+-]?[0-9]+"))
+    elif to == "BOOLEAN" and type_ == "TEXT":
+        node.set("this", _only(node.this, "(?i)t|f|true|false|1|0"))
+
+
+_WHOLE: Final = frozenset({"BIGINT", "INT", "SMALLINT", "TINYINT"})
+
+
+def _only(text: exp.Expr, pattern: str) -> exp.Expr:
+    """The text where all of it matches; else one that DuckDB, too, can make nothing of."""
+    matches = _call("REGEXP_FULL_MATCH", text.copy(), _text(pattern))
+    refused = exp.DPipe(this=_text("no such value: "), expression=text.copy())
+    return exp.Case().when(matches, text).else_(refused)
 
 
 def _is_json(node: exp.Expr) -> bool:
-    is_named = isinstance(node, exp.Anonymous) and node.name.lower() == "json_array_get"
+    is_named = isinstance(node, exp.Anonymous) and node.name.lower() in {"json_array_get", "to_json"}
     return is_named or isinstance(node, exp.ParseJSON) or type(node) is exp.JSONExtract
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlglot import exp
 
-from bot.engines.athena import client, tables
+from bot.engines.athena import client, ddl, tables
 from bot.engines.athena.engine import Athena
 from bot.errors import Cancelled, EngineBusy, EngineError, LeaseLost, UserError
 from bot.question import select
@@ -490,6 +490,26 @@ def test_doctor_looks_at_workgroup_table_and_a_partition(clock: Clock) -> None:
     assert "answers in s3://athena-results/tls" in words
     assert "partitions: account, region, day" in words
     assert "the partitions of the last two days can be read" in words
+
+
+def test_doctor_tells_what_awss_published_table_leaves_out_and_what_adds_it(clock: Clock) -> None:
+    whole = over_trail(TABLE)
+    for column in ("tlsdetails", "useridentity"):
+        added, published = (
+            tables.render(each[column]) for each in (ddl.with_added(ddl.PUBLISHED), ddl.PUBLISHED)
+        )
+        whole = whole.replace(f"`{column}` {added}", f"`{column}` {published}")
+    bucket = double.Bucket([])
+    bucket.create(whole)
+    with double.Athena(bucket, now=clock) as served, pytest.MonkeyPatch.context() as env:
+        served.set_environment(env)
+        _, found, _ = engine_of(clock).checks(is_default=True)
+    bucket.close()
+
+    assert found.passed
+    assert found.warns
+    assert "no tlsDetails.keyExchange and no userIdentity.inScopeOf.credentialsIssuedTo" in found.what
+    assert found.mend.count("Run `ALTER TABLE `security`.`cloudtrail_logs` CHANGE COLUMN") == 2
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,7 +14,6 @@ from tests.crash.killing import killed
 from tests.crash.machine import Machine, Tally
 from tests.crash.moments import Moment
 from tests.doubles import athena as double
-from tests.doubles import lake
 from tests.support.trail import ATHENA_TABLE, over_trail, trail_files
 
 if TYPE_CHECKING:
@@ -23,14 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.crash.moments import When
-
-
-class Athena(double.Athena):
-    """A double that says how often each text was read: a second token for the same asking shows there."""
-
-    def asked(self) -> Counter[str]:
-        with self._lock:
-            return Counter(each.text for each in self.executions.values())
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +38,10 @@ def trail() -> Iterator[double.Bucket]:
 def machine(trail: double.Bucket, tmp_path: Path) -> Iterator[Machine]:
     """A machine whose bot asks Athena."""
     settings = {"TLS_AUDIT_ENGINE": "athena", "TLS_AUDIT_ATHENA_TABLE": ATHENA_TABLE}
-    served: Any = Athena(trail)
+    served = double.Athena(trail)
     served.limits = False
-    nothing = lake.Events(samples.day(datetime.now(UTC).date())[:1])
-    with (
-        Machine(tmp_path, f"sqlite:///{tmp_path / 'runs.sqlite'}", nothing, "history", **settings) as made,
-        served,
-    ):
-        made.lake = served
+    with Machine(tmp_path, f"sqlite:///{tmp_path / 'runs.sqlite'}", served, "history", **settings) as made:
         yield made
-    nothing.close()
 
 
 def at(operation: str, when: When) -> Moment:

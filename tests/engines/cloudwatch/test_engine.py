@@ -24,7 +24,7 @@ from tests.support.logs import FIRST_DAY, quietly
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bot.engines.cloudwatch.statement import Asked
+    from bot.engines import Statement
     from bot.question.question import Question
     from bot.table import Row, Table
     from tests.oracle import Record
@@ -65,17 +65,17 @@ def engine(made: Callable[..., CloudWatch]) -> CloudWatch:
 
 
 @pytest.fixture
-def asked(ask: Callable[[str], Question], engine: CloudWatch) -> Callable[[str], Asked]:
+def asked(ask: Callable[[str], Question], engine: CloudWatch) -> Callable[[str], Statement]:
     """The engine's statement for a question."""
 
-    def make(text: str) -> Asked:
+    def make(text: str) -> Statement:
         question = ask(text)
         return engine.translate(select.build(question, cap=1_000_000), question.view.columns)
 
     return make
 
 
-def run(engine: CloudWatch, asked: Asked, told: Any = quietly, resume: str | None = None) -> Table:
+def run(engine: CloudWatch, asked: Statement, told: Any = quietly, resume: str | None = None) -> Table:
     return engine.run(asked, token=TOKEN, resume=resume, progress=told)
 
 
@@ -88,7 +88,7 @@ def rows(table: Table) -> list[Row]:
 
 
 def test_the_querys_window_is_a_day_wider_and_the_bounds_are_in_its_text(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     run(engine, asked("2026-11-10..2026-11-12 by=services")).close()
 
@@ -100,7 +100,7 @@ def test_the_querys_window_is_a_day_wider_and_the_bounds_are_in_its_text(
 
 
 def test_log_groups_are_named_in_the_call_and_the_language_is_its_own(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     run(engine, asked(WEEK)).close()
 
@@ -139,7 +139,7 @@ def test_without_log_groups_a_question_says_which_setting_is_missing(
 
 
 def test_what_is_scanned_is_in_the_answer(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     with run(engine, asked(WEEK)) as table:
         assert table.scanned == sum(len(event.message) for event in served.groups[GROUP].events) > 0
@@ -149,7 +149,7 @@ def test_what_is_scanned_is_in_the_answer(
 
 
 def test_its_ref_is_told_before_anything_else_is_done_with_it(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     told = Told()
 
@@ -162,7 +162,7 @@ def test_its_ref_is_told_before_anything_else_is_done_with_it(
 
 
 def test_a_resumed_run_fetches_and_does_not_ask(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     first = rows(run(engine, asked(WEEK)))
     (query,) = served.queries
@@ -172,7 +172,7 @@ def test_a_resumed_run_fetches_and_does_not_ask(
 
 
 def test_whoever_died_between_asking_and_noting_finds_the_query_again(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked], clock: Clock
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement], clock: Clock
 ) -> None:
     served.page_rows = 1
     told = Told("queued", LeaseLost("died"))
@@ -186,24 +186,35 @@ def test_whoever_died_between_asking_and_noting_finds_the_query_again(
 
 
 def test_whoever_died_before_asking_asks(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     assert rows(run(engine, asked(WEEK), resume=f"asked {NOW:%Y-%m-%dT%H:%M:%SZ}"))
     assert served.asked() == {MARK: 1}
 
 
-@pytest.mark.parametrize(("when", "paid"), [("before", 1), ("after", 1)])
+@pytest.mark.parametrize("whens", [["before"], ["after"], ["before", "before"], ["before", "after"]])
 def test_a_start_whose_answer_is_lost_is_looked_for_before_it_is_repeated(
-    when: Any, paid: int, engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    whens: list[Any], engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
-    served.cut("StartQuery", when)
+    for when in whens:
+        served.cut("StartQuery", when)
 
     assert rows(run(engine, asked(WEEK)))
-    assert served.asked() == {MARK: paid}
+    assert served.asked() == {MARK: 1}
+
+
+def test_a_start_that_is_lost_again_and_again_is_told(
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
+) -> None:
+    served.cut("StartQuery", "before", times=3)
+
+    with pytest.raises(EngineError, match="did not answer logs:StartQuery"):
+        run(engine, asked(WEEK))
+    assert served.count("StartQuery") == 3
 
 
 def test_a_filter_that_says_a_mark_is_not_taken_for_it(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     hostile = asked(f'last 14d by=clients agent="x {MARK}"')
     engine.run(hostile, token="other", resume=None, progress=quietly).close()  # noqa: S106
@@ -214,7 +225,7 @@ def test_a_filter_that_says_a_mark_is_not_taken_for_it(
 
 
 def test_what_aws_has_no_more_is_asked_anew(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     assert rows(run(engine, asked(WEEK), resume="1f0e-gone"))
     assert served.asked() == {MARK: 1}
@@ -232,7 +243,7 @@ def test_pages_are_read_to_the_last_token(
 
 
 def test_a_page_that_is_cut_is_read_again(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     served.cut("GetQueryResults", "after", times=3)
 
@@ -244,7 +255,7 @@ def test_a_page_that_is_cut_is_read_again(
 
 
 def test_progress_tells_the_state_and_what_was_scanned(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     served.go(queued=2, running=1800)
     told = Told()
@@ -258,7 +269,7 @@ def test_progress_tells_the_state_and_what_was_scanned(
 
 
 def test_stopped_stops_the_query_at_aws(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     served.go(running=600)
 
@@ -270,7 +281,7 @@ def test_stopped_stops_the_query_at_aws(
 
 
 def test_a_query_whose_run_another_worker_has_is_left_to_that_one(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     served.go(running=600)
 
@@ -281,7 +292,7 @@ def test_a_query_whose_run_another_worker_has_is_left_to_that_one(
 
 
 def test_stopping_what_has_ended_already_is_no_error(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     with pytest.raises(Cancelled):
         run(engine, asked(WEEK), Told("reading the answer"))
@@ -290,7 +301,7 @@ def test_stopping_what_has_ended_already_is_no_error(
 
 
 def test_thirty_queries_at_once_leave_no_room_and_nothing_to_look_for(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked], clock: Clock
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement], clock: Clock
 ) -> None:
     served.go(running=600)
     for n in range(double.LIVE):
@@ -308,7 +319,7 @@ def test_thirty_queries_at_once_leave_no_room_and_nothing_to_look_for(
 
 
 def test_a_throttled_query_is_waited_for(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     served.fail("GetQueryResults", "ThrottlingException", times=9)
 
@@ -317,7 +328,7 @@ def test_a_throttled_query_is_waited_for(
 
 
 def test_a_query_is_given_up_in_words_when_aws_is_away_for_an_hour(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     served.fail("GetQueryResults", "ServiceUnavailableException", "Down", times=100_000, status=503)
 
@@ -336,7 +347,7 @@ def many(count: int) -> list[list[tuple[str, str]]]:
 
 
 def test_an_answer_cut_by_the_row_limit_is_refused_and_never_folded(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     served.canned = many(double.ROWS + 1)
 
@@ -345,7 +356,7 @@ def test_an_answer_cut_by_the_row_limit_is_refused_and_never_folded(
 
 
 def test_an_answer_just_below_the_row_limit_is_whole(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     served.canned = many(double.ROWS - 1)
 
@@ -355,7 +366,7 @@ def test_an_answer_just_below_the_row_limit_is_whole(
 
 
 def test_an_event_out_of_the_window_is_not_believed(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     """Were times compared otherwise than as text, the answer would be another question's."""
     served.canned = many(1)
@@ -378,7 +389,7 @@ def test_a_query_that_ends_otherwise_says_how(
     words: str,
     engine: CloudWatch,
     served: double.CloudWatch,
-    asked: Callable[[str], Asked],
+    asked: Callable[[str], Statement],
 ) -> None:
     served.go(**plan)
 
@@ -387,7 +398,7 @@ def test_a_query_that_ends_otherwise_says_how(
 
 
 def test_events_in_ocsf_are_recognised_and_no_zero_is_told_of_them(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked], few: list[Record]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement], few: list[Record]
 ) -> None:
     ocsf: list[Record] = [
         {
@@ -421,7 +432,7 @@ def test_events_in_ocsf_are_recognised_and_no_zero_is_told_of_them(
     ],
 )
 def test_every_refusal_says_what_to_mend(
-    code: str, words: str, engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    code: str, words: str, engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     served.fail("StartQuery", code, "words of AWS")
 
@@ -430,7 +441,7 @@ def test_every_refusal_says_what_to_mend(
 
 
 def test_a_denied_call_names_its_iam_action(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     served.denied.add("StartQuery")
 
@@ -439,7 +450,7 @@ def test_a_denied_call_names_its_iam_action(
 
 
 def test_a_role_is_taken_on_before_log_groups_are_asked(
-    made: Callable[..., CloudWatch], served: double.CloudWatch, asked: Callable[[str], Asked]
+    made: Callable[..., CloudWatch], served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     run(made(role="arn:aws:iam::444455556666:role/reader"), asked(WEEK)).close()
 
@@ -447,7 +458,7 @@ def test_a_role_is_taken_on_before_log_groups_are_asked(
 
 
 def test_without_credentials_a_person_learns_which_to_set(
-    engine: CloudWatch, asked: Callable[[str], Asked], monkeypatch: pytest.MonkeyPatch
+    engine: CloudWatch, asked: Callable[[str], Statement], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
@@ -525,7 +536,7 @@ def test_doctor_tells_a_denied_look_in_words(engine: CloudWatch, served: double.
 
 
 def test_the_policy_allows_what_is_called_and_nothing_else(
-    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Asked]
+    engine: CloudWatch, served: double.CloudWatch, asked: Callable[[str], Statement]
 ) -> None:
     served.go(running=600)
     with pytest.raises(Cancelled):

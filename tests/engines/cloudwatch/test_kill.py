@@ -1,74 +1,60 @@
-"""kill -9 while CloudWatch is asked: whoever takes the run over fetches that very query."""
+"""A question to CloudWatch is answered and paid once, wherever the bot dies: SIGKILL, and a new start."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bot.demo import samples
-from bot.engines.cloudwatch import groups
-from bot.engines.cloudwatch.engine import CloudWatch
-from bot.engines.cloudwatch.logs import Logs
-from bot.question import select
-from tests import oracle
+from tests.crash import moments
+from tests.crash.killing import killed
+from tests.crash.machine import Machine, Tally
+from tests.crash.moments import Moment
 from tests.doubles import cloudwatch as double
-from tests.support.logs import FIRST_DAY, quietly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
+    from pathlib import Path
 
-    from bot.question.question import Question
-
-TEXT = "2026-11-10..2026-11-20 by=principals"
-TOKEN = "7f3ab2c1/answer"  # noqa: S105 - names an asking, opens nothing
-
-ASKS = f"""
-import sys
-from datetime import UTC, datetime
-from bot import engines
-from bot.engines.cloudwatch import groups
-from bot.engines.cloudwatch.engine import CloudWatch
-from bot.engines.cloudwatch.logs import Logs
-from bot.question import select, views
-from bot.question.parser import parse
-
-question = parse({TEXT!r}, now=datetime(2026, 11, 23, tzinfo=UTC), zone=UTC, views=views.load(),
-                 engines=engines.ENGINES)
-engine = CloudWatch(groups.read({double.GROUP!r}), Logs())
-asked = engine.translate(select.build(question, cap=1_000_000), question.view.columns)
-noted = open(sys.argv[1], "a", buffering=1)
-engine.run(asked, token={TOKEN!r}, resume=None, progress=lambda ref, *_: print(ref, file=noted))
-"""
+    from tests.crash.moments import When
+    from tests.doubles.insights import Event
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("operation", ["StartQuery", "GetQueryResults"])
-def test_whatever_kill_9_interrupts_is_paid_for_once(
-    operation: str, when: Any, ask: Callable[[str], Question], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    records = samples.day(FIRST_DAY + timedelta(days=3))[::4]
-    noted = tmp_path / "noted"
-    with double.CloudWatch(double.events(records)) as served:
-        served.set_environment(monkeypatch)
-        hold = served.hold(operation, when)
-        asking = subprocess.Popen([sys.executable, "-c", ASKS, str(noted)], cwd=Path(__file__).parents[3])
-        try:
-            hold.arrived(60)
-        finally:
-            asking.kill()
-            asking.wait()
-            hold.drop()
-        ref = noted.read_text(encoding="utf-8").split("\n")[-2]
-        question = ask(TEXT)
-        engine = CloudWatch(groups.read(double.GROUP), Logs())
-        asked = engine.translate(select.build(question, cap=1_000_000), question.view.columns)
+@pytest.fixture(scope="module")
+def delivered() -> list[Event]:
+    """Events of the last two weeks: the bot that is killed has no clock but the wall's."""
+    today = datetime.now(UTC).date()
+    days = [today - timedelta(days=n) for n in range(15)]
+    return double.events(record for day in days for record in samples.day(day)[::10])
 
-        with engine.run(asked, token=TOKEN, resume=ref, progress=quietly) as table:
-            assert list(table.rows()) == oracle.answer(question, records)
 
-        assert served.asked() == {f"# run:{TOKEN}": 1}
+@pytest.fixture
+def machine(delivered: list[Event], tmp_path: Path) -> Iterator[Machine]:
+    """A machine whose bot asks CloudWatch."""
+    settings = {"TLS_AUDIT_ENGINE": "cloudwatch", "TLS_AUDIT_CLOUDWATCH_LOG_GROUPS": double.GROUP}
+    served = double.CloudWatch(delivered)
+    served.limits = False
+    with Machine(tmp_path, f"sqlite:///{tmp_path / 'runs.sqlite'}", served, "history", **settings) as made:
+        yield made
+
+
+def at(operation: str, when: When) -> Moment:
+    return Moment(operation, when, moments.lake(operation, when))
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        at("StartQuery", "before"),
+        at("StartQuery", "after"),
+        at("GetQueryResults", "before"),
+        at("GetQueryResults", "after"),
+    ],
+    ids=str,
+)
+def test_a_question_is_answered_once(machine: Machine, moment: Moment) -> None:
+    assert killed(machine, moment) == Tally(asked=1)
+    assert set(machine.lake.asked().values()) == {1}
+    assert machine.lake.count("StopQuery") == 0
