@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from bot.digests import preview as previews
 from bot.digests import scan
+from bot.digests import watch as watches
 from bot.errors import UserError
 from bot.store.run import DigestTask, PreviewTask, Run, ScanTask, WatchTask, new_id
 
@@ -126,3 +127,31 @@ def promise_look(watch: Watch, day: date, *, runs: Runs, grammar: Grammar, now: 
     asked = watch.as_digest()
     text, awaits = _asked(asked, scan.windows(asked, day), runs, grammar, now, SCAN_AGE)
     return runs.add(_telling(asked, WatchTask(watch.id, day, awaits), text, now, f"watch/{watch.id}/{day}"))
+
+
+def count_key(watch: Watch, day: date) -> str:
+    """The key of the scan that counts all calls of a watch's client, on the local date on which that ends."""
+    return f"scan/watch/{watch.id}/{day}"
+
+
+def promise_count(watch: Watch, day: date, *, runs: Runs, grammar: Grammar, now: datetime) -> Run | None:
+    """Have all calls of a watch's client be counted, once, over the days after which it has ended quiet; None
+    where that means nothing any more."""
+    text = f"{watch.quiet_window()} by={scan.FINDINGS_VIEW} {watches.scope_of_all(watch)}"
+    try:
+        question = grammar.parse(text, now=now, zone=UTC)
+    except UserError as error:
+        log.warning("watch %s: its other calls cannot be counted: %s", watch.id, error)
+        return None
+    return runs.add(
+        Run(
+            id=new_id(),
+            key=count_key(watch, day),
+            task=ScanTask(previous=""),
+            user="",
+            channel="",
+            text=str(question),
+            engine=grammar.engine_of(question),
+            created=now,
+        )
+    )

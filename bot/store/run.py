@@ -66,7 +66,7 @@ class ScanTask:
 
     kind: ClassVar[Kind] = "scan"
     previous: str
-    """The window before the one of its text, as `parse` reads it back."""
+    """The window before the one of its text, as `parse` reads it back; empty where it counts only."""
     looks_back: bool = False
     """Whether it is for a baseline, and looks for when its findings began, if that costs little."""
 

@@ -44,6 +44,10 @@ class Trail(Engine):
         """Calls of the period, by client."""
         self.late: dict[str, int] = {}
         """Calls of the period before, asked again."""
+        self.modern: dict[str, int] = {}
+        """Calls over newer TLS, by client: they are told where all calls of one client are asked for."""
+        self.unsaid = 0
+        """Calls that do not say their TLS, where all calls of one client are asked for."""
         self.earlier: dict[str, int] = {}
         """Calls of the days before a first digest, by client: how many days before it is asked each began."""
         self.events = 5_912_004
@@ -54,6 +58,8 @@ class Trail(Engine):
         self.error: EngineError | None = None
         self.refused = ""
         """A step that is not answered."""
+        self.refused_of_one = False
+        """Whether questions about one client are not answered."""
         self.asked: list[str] = []
         self.clock: Callable[[], datetime] = lambda: NOW
 
@@ -73,10 +79,17 @@ class Trail(Engine):
         oldest = newest - timedelta(days=30)
         # a coverage of events that say all there is to say but their version
         says_all = [0 if column.type == "INTEGER" else None for column in statement.columns[5:]]
+        of_one = "LOWER(userAgent) LIKE" in statement.sql
+        all_of_one = self._rows(self.calls | self.modern)
+        covered: Row = ("s3.amazonaws.com", self.events, self.events // 48, oldest, newest, *says_all)
+        if of_one and self.refused_of_one:
+            raise EngineError("The store keeps nothing so old.")
+        if of_one:
+            covered = ("s3.amazonaws.com", sum(self.modern.values()), self.unsaid, oldest, newest, *says_all)
         answers: dict[str, list[Row]] = {
-            "answer": self._rows(self.calls),
+            "answer": all_of_one if of_one else self._rows(self.calls),
             "before": self._rows(self.late),
-            "coverage": [("s3.amazonaws.com", self.events, self.events // 48, oldest, newest, *says_all)],
+            "coverage": [covered],
             "earlier": [
                 ("s3.amazonaws.com", EXPORT, client, newest - timedelta(days=back), newest, 1)
                 for client, back in self.earlier.items()
