@@ -42,6 +42,8 @@ class Trail(Engine):
     def __init__(self) -> None:
         self.calls: dict[str, int] = {"Boto/2.38.0": 100}
         """Calls of the period, by client."""
+        self.services: dict[str, str] = {}
+        """Which service a client calls, where that is not S3."""
         self.late: dict[str, int] = {}
         """Calls of the period before, asked again."""
         self.modern: dict[str, int] = {}
@@ -105,7 +107,10 @@ class Trail(Engine):
 
     def _rows(self, calls: dict[str, int]) -> list[Row]:
         when = self.clock() - timedelta(hours=12)
-        return [("s3.amazonaws.com", EXPORT, client, when, when, count, 0) for client, count in calls.items()]
+        return [
+            (self.services.get(client, "s3.amazonaws.com"), EXPORT, client, when, when, count, 0)
+            for client, count in calls.items()
+        ]
 
 
 # --- doing and seeing
@@ -207,3 +212,20 @@ def held(view: View, name: str) -> Any:
     """What an input of a form holds."""
     (value,) = view.json()["state"]["values"][name].values()
     return value.get("value") or value.get("selected_conversation")
+
+
+def home(office: Office) -> str:
+    """What App Home shows Alice now."""
+    before = office.sandbox.home(ALICE)
+    office.sandbox.open_home(ALICE)
+
+    def look() -> View | None:
+        now = office.sandbox.home(ALICE)
+        return None if now is before else now
+
+    shown = office.sandbox.wait_for(look, what="the Home tab").json()["blocks"]
+    runs = [block for block in shown if block["type"] == "rich_text"]
+    return "\n".join(
+        "".join(run.get("text", "") for section in block["elements"] for run in section["elements"])
+        for block in runs
+    )
