@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from handlers.blockkit.blocks import Block
     from handlers.context import Context
 
-URGENT_BEGINS = "From the first digest on: it says what there is."
+URGENT_BEGINS = "It begins with the first digest, which says what there is."
 """When it begins to be told what is new within the hour."""
 
 log = logging.getLogger(__name__)

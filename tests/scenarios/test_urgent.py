@@ -80,7 +80,7 @@ def test_an_order_says_what_is_told_within_the_hour_and_what_that_costs(office: 
     what = "yesterday's calls over TLS older than 1.2; within the hour what is new to kms and secretsmanager"
     assert what in said_so
     assert "Looking every hour costs nothing: reading is free on this engine." in said_so
-    assert "From the first digest on: it says what there is." in said_so
+    assert "It begins with the first digest, which says what there is." in said_so
     type_(office, "list")
     assert what in whispered(office, "within the hour")
     type_(office, "show 1")
