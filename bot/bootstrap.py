@@ -212,6 +212,7 @@ def bot(
             by_channel=settings.digests_by == "channel",
             most=settings.max_digests,
             limits=limits,
+            costs=costs,
         )
         context = connection.Context(questions, orders, quick, at_once, replies)
         listening = connection.listen(client, app_token, context)

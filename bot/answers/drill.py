@@ -14,7 +14,7 @@ import msgspec
 
 from bot.answers.arrangement import arranged
 from bot.question import filters
-from bot.question.filters import FILTERS, BadValue, Filter
+from bot.question.filters import FILTERS, Filter
 from bot.question.tokens import quoted
 from bot.question.trail import trail
 from bot.table import readable
@@ -130,22 +130,12 @@ def _narrowing(columns: tuple[Column, ...], row: Row) -> Narrowing:
         if word is None or word in values:
             continue
         said = readable(column, cell) if word == "version" else cell
-        value = _value(word, said) if isinstance(said, str) else None
+        value = filters.literally(word, said) if isinstance(said, str) else None
         if value is None:
             lost.append(column.label)
         else:
             values[word] = value
     return Narrowing(tuple((word, values[word]) for word in FILTERS if word in values), day, tuple(lost))
-
-
-def _value(word: str, said: str) -> str | None:
-    """A filter's value that means what a cell says; None where no filter takes it."""
-    if any("\ud800" <= character <= "\udfff" for character in said):
-        return None  # half a character, which no question has
-    try:
-        return filters.read(word, filters.escaped(said)) if said.strip() else None
-    except BadValue:
-        return None
 
 
 def drilled(question: Question, typed: str, narrowing: Narrowing, view: View) -> str:

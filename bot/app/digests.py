@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -13,23 +15,24 @@ from bot.app import promises
 from bot.app.access import NotAllowed
 from bot.app.decisions import Decisions
 from bot.app.limits import Limits
+from bot.app.reuse import Costs
 from bot.app.watching import Watching
 from bot.digests import order as orders
 from bot.digests import report as reports
-from bot.digests import scan
+from bot.digests import scan, urgent
 from bot.digests.digest import Digest
 from bot.digests.finding import Snooze
 from bot.errors import UserError
 from bot.question.tokens import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import tzinfo
 
     from bot.app.access import AccessPolicy
     from bot.app.grammar import Grammar
     from bot.digests.finding import Entry, Finding
-    from bot.question.question import Question
+    from bot.question.question import Question, Scope
     from bot.store.digests import Digests
     from bot.store.run import Run
     from bot.store.runs import Runs
@@ -57,11 +60,17 @@ class Draft:
     """Filters and a policy."""
     mention: str = ""
     """Whoever is named when something is new; empty: nobody."""
+    urgent: str = ""
+    """Services of which it tells what is new within the hour; empty: none."""
 
     def __str__(self) -> str:
         """The order in one line, as `order.parse` takes it."""
         mention = f"mention={self.mention}" if self.mention.strip() else ""
-        return " ".join(part for part in (self.when, f"#{self.channel}", self.question, mention) if part)
+        # a list that people type has blanks after its commas
+        services = ",".join(filter(None, re.split(r"[,\s]+", self.urgent)))
+        watch = f"{orders.URGENT_WORD}={services}" if services else ""
+        parts = (self.when, f"#{self.channel}", self.question, mention, watch)
+        return " ".join(part for part in parts if part)
 
 
 class DigestOrders:
@@ -78,6 +87,7 @@ class DigestOrders:
         by_channel: bool = False,
         most: int | None = None,
         limits: Limits | None = None,
+        costs: Costs | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`wake` tells the workers of this process that there is something to do. A digest is changed by its
@@ -90,6 +100,7 @@ class DigestOrders:
         self._by_channel = by_channel
         self._most = most
         self._limits = limits or Limits()
+        self._costs = costs or Costs()
         self._clock = clock
         self.decisions = Decisions(digests, clock)
         """What is decided about findings."""
@@ -109,16 +120,20 @@ class DigestOrders:
         self._access.admit_target(user, target, here=channel if here is None else here)
         self._check_number(user)
         now = self._clock()
+        scope = self.question(order.question).scope
+        _check_asked(order.urgent, scope)
         return self._digests.add(
             Digest(
                 id=0,
                 owner=user,
                 channel=target,
                 schedule=order.schedule,
-                scope=self.question(order.question).scope,
+                scope=scope,
                 mention=order.mention,
                 created=now,
                 due=order.schedule.following(now),
+                urgent=order.urgent,
+                urgent_due=urgent.hour_of(now) + urgent.HOUR if order.urgent else None,
             )
         )
 
@@ -139,13 +154,19 @@ class DigestOrders:
         else:
             for each in dict.fromkeys((user, digest.owner)):
                 self._access.admit_target(each, target)
+        now, scope = self._clock(), self.question(order.question).scope
+        _check_asked(order.urgent, scope)
+        goes_on = order.urgent == digest.urgent and scope == digest.scope
         edited = replace(
             digest,
             channel=target,
             schedule=order.schedule,
-            scope=self.question(order.question).scope,
+            scope=scope,
             mention=order.mention,
-            due=None if digest.paused else order.schedule.following(self._clock()),
+            due=None if digest.paused else order.schedule.following(now),
+            urgent=order.urgent,
+            urgent_due=urgent.hour_of(now) + urgent.HOUR if order.urgent else None,
+            urgent_read=digest.urgent_read if goes_on else now,
         )
         if edited.scope != digest.scope:
             self._digests.start_over(digest.id)
@@ -165,11 +186,16 @@ class DigestOrders:
 
     def fault(self, draft: Draft) -> str:
         """The part of a draft that is wrong by itself; else `channel`: nothing may be told there."""
-        when, mention = replace(draft, question="", mention=""), replace(draft, when="daily", question="")
+        alone = Draft(when="daily", channel=draft.channel)
+        when, mention = replace(alone, when=draft.when), replace(alone, mention=draft.mention)
+        urgent_ = replace(alone, urgent=draft.urgent)
         parts: dict[str, Callable[[], object]] = {
             "when": lambda: orders.parse(str(when), zone="UTC"),
             "mention": lambda: orders.parse(str(mention), zone="UTC"),
             "question": lambda: self.question(draft.question),
+            "urgent": lambda: _check_asked(
+                orders.parse(str(urgent_), zone="UTC").urgent, self.question(draft.question).scope
+            ),
         }
         for name, read in parts.items():
             try:
@@ -254,6 +280,18 @@ class DigestOrders:
             subject = f"{digest.scope} (which cannot be asked any more)"
         return digest.words(subject)
 
+    def urgent_cost(self, digest: Digest) -> str:
+        """What looking at its urgent services every hour costs a month, in a sentence; empty without any."""
+        if not digest.urgent:
+            return ""
+        try:
+            question = self.question(str(digest.scope))
+        except UserError:
+            return ""
+        engine = self._grammar.engine_of(question)
+        about = self._runs, question, engine, self._clock(), self._grammar.question
+        return self._costs.hourly(*about)
+
     def last_headline(self, digest: Digest) -> str:
         """What it told last, in a line; nothing where it has told nothing yet."""
         zone = ZoneInfo(digest.schedule.zone)
@@ -268,8 +306,10 @@ class DigestOrders:
 
     def resume(self, digest: Digest) -> None:
         """Tell it again, from the next time that it is due."""
-        due = digest.schedule.following(self._clock())
-        self._digests.change(replace(digest, paused=False, due=due))
+        now = self._clock()
+        due = digest.schedule.following(now)
+        # of the hours in which it was silent, the digest tells
+        self._digests.change(replace(digest, paused=False, due=due, urgent_read=now))
 
     def remove(self, digest: Digest) -> None:
         """Have it be gone, with all that it has told; for `UNDO`, it can be brought back."""
@@ -337,3 +377,15 @@ class DigestOrders:
         """The findings it told last that are not resolved, snoozed ones among them, in its order."""
         last = self._digests.last_report(digest.id)
         return [] if last is None else [entry for entry in last.entries if entry.change != "resolved"]
+
+
+def _check_asked(services: Collection[str], scope: Scope) -> None:
+    """UserError where a digest does not ask about one of its urgent services."""
+    for each in scope.filters:
+        for service in services if each.word == "service" else ():
+            if any(fnmatchcase(service, value) for value in each.values) is each.negated:
+                name = wording.short_service(service)
+                raise UserError(
+                    f"`{orders.URGENT_WORD}={name}`, but this digest does not ask about {name}.",
+                    "Its question, with `service=`, has to.",
+                )

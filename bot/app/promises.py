@@ -1,5 +1,5 @@
-"""Promises: what is due (a digest, a preview of one, a look at a client) becomes a run, and the scan that it
-awaits."""
+"""Promises: what is due (a digest, a preview of one, a look at a client or at urgent services) becomes a run,
+and the scan that it awaits."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final
 
 from bot.digests import preview as previews
-from bot.digests import scan
+from bot.digests import scan, urgent
+from bot.digests import watch as watches
 from bot.errors import UserError
-from bot.store.run import DigestTask, PreviewTask, Run, ScanTask, WatchTask, new_id
+from bot.store.run import DigestTask, PreviewTask, Run, ScanTask, UrgentTask, WatchTask, new_id
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -56,8 +57,21 @@ def preview(digest: Digest, *, runs: Runs, grammar: Grammar, now: datetime, key:
     return runs.add(_telling(digest, PreviewTask(digest.id, awaits), text, now, key))
 
 
+def promise_urgent(digest: Digest, hour: datetime, *, runs: Runs, grammar: Grammar, now: datetime) -> Run:
+    """Have a digest's urgent services be looked at on a full hour: a run that does, once, and the scan that
+    it awaits, which digests share that ask the same."""
+    asked = urgent.windows(hour, digest.urgent_read or digest.created)
+    text, awaits = _asked(digest, asked, runs, grammar, now, SCAN_AGE)
+    key = f"urgent/{digest.id}/{hour:%Y-%m-%dT%H}"
+    return runs.add(_telling(digest, UrgentTask(digest.id, awaits), text, now, key))
+
+
 def _telling(
-    digest: Digest, task: DigestTask | PreviewTask | WatchTask, text: str, now: datetime, key: str
+    digest: Digest,
+    task: DigestTask | PreviewTask | WatchTask | UrgentTask,
+    text: str,
+    now: datetime,
+    key: str,
 ) -> Run:
     return Run(
         id=new_id(),
@@ -126,3 +140,31 @@ def promise_look(watch: Watch, day: date, *, runs: Runs, grammar: Grammar, now: 
     asked = watch.as_digest()
     text, awaits = _asked(asked, scan.windows(asked, day), runs, grammar, now, SCAN_AGE)
     return runs.add(_telling(asked, WatchTask(watch.id, day, awaits), text, now, f"watch/{watch.id}/{day}"))
+
+
+def count_key(watch: Watch, day: date) -> str:
+    """The key of the scan that counts all calls of a watch's client, on the local date on which that ends."""
+    return f"scan/watch/{watch.id}/{day}"
+
+
+def promise_count(watch: Watch, day: date, *, runs: Runs, grammar: Grammar, now: datetime) -> Run | None:
+    """Have all calls of a watch's client be counted, once, over the days after which it has ended quiet; None
+    where that means nothing any more."""
+    text = f"{watch.quiet_window()} by={scan.FINDINGS_VIEW} {watches.scope_of_all(watch)}"
+    try:
+        question = grammar.parse(text, now=now, zone=UTC)
+    except UserError as error:
+        log.warning("watch %s: its other calls cannot be counted: %s", watch.id, error)
+        return None
+    return runs.add(
+        Run(
+            id=new_id(),
+            key=count_key(watch, day),
+            task=ScanTask(previous=""),
+            user="",
+            channel="",
+            text=str(question),
+            engine=grammar.engine_of(question),
+            created=now,
+        )
+    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from bot import wording
 from bot.errors import UserError
+from bot.store.run import ScanTask
 from bot.wording import BYTES_PER_GB
 
 if TYPE_CHECKING:
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
     from bot.question.question import Question
     from bot.store.run import Run, Step
     from bot.store.runs import Runs
+    from bot.store.schema import Kind
 
 COMPARED_RUNS: Final = 50
 """Past runs that an estimate, or a look for an earlier answer, goes through."""
 
 REMEMBERED: Final = timedelta(days=90)
 """Older runs say little of what a question costs today."""
+
+
+HOUR_SECONDS: Final = 3_600
+LOOKS_A_MONTH: Final = 24 * 30
 
 
 class NeedsConfirmation(UserError):
@@ -87,6 +93,26 @@ class Costs:
                 return run
         return None
 
+    def hourly(
+        self, runs: Runs, question: Question, engine: str, now: datetime, asked: Callable[[Run], Question]
+    ) -> str:
+        """What it costs a month to ask every hour for what a digest of `question` asks, in a sentence: by the
+        last such question that was paid for."""
+        if not self._prices.get(engine):
+            return "Looking every hour costs nothing: reading is free on this engine."
+        kinds: tuple[Kind, ...] = ("scan", "question")
+        for kind in kinds:
+            for run in runs.answered(engine, now - REMEMBERED, COMPARED_RUNS, kind=kind):
+                before = _asked(run, asked) if run.scanned else None
+                if before is None or before.store != question.store or not _is_like_a_look(run):
+                    continue
+                # a scan has read the period before as well, as each look does; a question its window alone
+                windows = 1 if kind == "scan" else 2
+                month = run.scanned / _seconds(before) * windows * HOUR_SECONDS * LOOKS_A_MONTH
+                about = wording.cost(int(month), self._prices[engine])
+                return f"Looking every hour costs about {about} a month, by what such a question read last."
+        return "What looking every hour costs a month is not known: nothing like it was read yet."
+
     def confirm(
         self, runs: Runs, question: Question, engine: str, now: datetime, asked: Callable[[Run], Question]
     ) -> None:
@@ -106,6 +132,11 @@ class Costs:
             raise NeedsConfirmation(
                 f"About {about}: run it?", "That is what such questions have read so far."
             )
+
+
+def _is_like_a_look(run: Run) -> bool:
+    """Whether a run read what a look reads: a baseline looks back as well, and a count has one window."""
+    return not isinstance(run.task, ScanTask) or (bool(run.task.previous) and not run.task.looks_back)
 
 
 def _asked(run: Run, asked: Callable[[Run], Question]) -> Question | None:

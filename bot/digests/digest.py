@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from bot.wording import listed, short_service
+
 if TYPE_CHECKING:
     from bot.digests.schedule import Schedule
     from bot.question.question import Scope
@@ -30,9 +32,23 @@ class Digest:
     paused: bool = False
     due: datetime | None = None
     """When it is told next; None while it is paused."""
+    urgent: tuple[str, ...] = ()
+    """Services in full, `kms.amazonaws.com`, of which it tells what is new within the hour (`watch=`)."""
+    urgent_due: datetime | None = None
+    """When these are looked at next; None where there are none."""
+    urgent_read: datetime | None = None
+    """Up to when they were looked at and that was believed; None: not yet."""
 
     def words(self, subject: str) -> str:
-        """`every day at 09:00 Berlin time: yesterday's calls over TLS older than 1.2`."""
+        """`every day at 09:00 Berlin time: yesterday's calls over TLS older than 1.2; within the hour what is
+        new to kms`."""
+        return self._told_when(subject) + (f"; {self.urgent_words()}" if self.urgent else "")
+
+    def urgent_words(self) -> str:
+        """`within the hour what is new to kms and secretsmanager`."""
+        return f"within the hour what is new to {listed([short_service(each) for each in self.urgent])}"
+
+    def _told_when(self, subject: str) -> str:
         if self.schedule.is_every_day:
             return f"{self.schedule.words()}: yesterday's {subject}"
         if not self.schedule.is_daily:

@@ -52,6 +52,7 @@ def _row(report: Report, entry: Entry) -> Row:
     begin = ""
     if finding.began_before and entry.change != "resolved":
         begin = f"since before {month_day(finding.since + timedelta(days=1), report.period.end)}"
+    told = f"told on {month_day(entry.told, report.period.end)} within the hour" if entry.told else ""
     return (
         entry.change,
         finding.service or None,
@@ -61,7 +62,7 @@ def _row(report: Report, entry: Entry) -> Row:
         entry.before,
         None if finding.began_before else finding.since,
         entry.day,
-        "; ".join(filter(None, (begin, entry.note, _group(entry), assigned, silent))) or None,
+        "; ".join(filter(None, (begin, entry.note, told, _group(entry), assigned, silent))) or None,
     )
 
 

@@ -113,5 +113,7 @@ class Entry:
     """More of it in words; empty for one that is open or quiet as it was before."""
     moved: bool = False
     """Whether it went into, or out of, the group of those whose endpoint offers no more."""
+    told: date | None = None
+    """The local date on which it was told already, as of an urgent service."""
     owner: Owner | None = None
     """Who is to see to it, as the digest was told; None: nobody that is known."""

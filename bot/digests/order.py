@@ -12,6 +12,7 @@ from zoneinfo import available_timezones
 
 from bot.digests.schedule import EVERY_DAY, WORKING_DAYS, Schedule
 from bot.errors import UserError
+from bot.question import filters
 from bot.question.tokens import SHOWN_CHARS, Token, literal, shown, tidied, tokens
 from bot.wording import MONTHS, WEEKDAYS, number
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 ORDERS: Final = "Say `daily 09:00` or `weekly mon 09:00`."
 
+URGENT_WORD: Final = "watch"
+"""The word of an order for its urgent services. The button *Watch* is about one client (`watch.py`)."""
+
+URGENT_MOST: Final = 20
+"""Services that one digest may call urgent: who names more means all of them."""
+
 USUAL_TIME: Final = "09:00"
 """The time of an order that names none."""
 
@@ -27,7 +34,8 @@ _END: Final = "`pause 3` keeps a digest silent until `resume 3`; `remove 3` ends
 _OFTEN: Final = f"A digest is daily or weekly. {ORDERS} A month can be asked at any time: `last month`."
 _INSTEAD: Final = {
     **dict.fromkeys(("stop", "unsubscribe", "end", "off", "cancel", "disable", "mute", "quit"), _END),
-    **dict.fromkeys(("monthly", "hourly", "quarterly", "yearly", "biweekly", "fortnightly"), _OFTEN),
+    "hourly": f"{_OFTEN} `daily 09:00 watch=kms` tells what is new of a service within the hour.",
+    **dict.fromkeys(("monthly", "quarterly", "yearly", "biweekly", "fortnightly"), _OFTEN),
 }
 """What there is instead of what people ask for."""
 
@@ -67,6 +75,8 @@ class Order:
     """The id of a person (U…, W…) or a user group (S…), or `here`, or `channel`."""
     question: str
     """The remaining words, as typed; perhaps none."""
+    urgent: tuple[str, ...] = ()
+    """Services in full, `kms.amazonaws.com`, of which it tells what is new within the hour."""
 
 
 ORDER_CHARS: Final = 4_000
@@ -94,6 +104,7 @@ class _OrderParser:
         self._tokens = list(tokens(text))
         self._found: dict[str, tuple[str, str]] = {}  # by kind: what is meant, and the word that means it
         self._days: set[int] = set()
+        self._urgent: list[str] = []
         self._left: list[Token] = []
         self._before = ""  # the word before, where that is the question's
 
@@ -117,7 +128,12 @@ class _OrderParser:
         days = tuple(sorted(self._days)) or EVERY_DAY
         schedule = Schedule(time.fromisoformat(meant_by.get("time", USUAL_TIME)), its_zone, days)
         question = " ".join(self._text[token.start : token.end] for token in self._left)
-        return Order(schedule, meant_by.get("channel"), meant_by.get("mention"), question)
+        urgent = tuple(dict.fromkeys(self._urgent))
+        if len(urgent) > URGENT_MOST:
+            raise UserError(
+                f"`watch=` names {len(urgent)} services; {URGENT_MOST} is the most.", "Name fewer."
+            )
+        return Order(schedule, meant_by.get("channel"), meant_by.get("mention"), question, urgent)
 
     def _dayless(self) -> UserError:
         """What to say of a weekly order without a day: it has none, or another word in its place."""
@@ -143,7 +159,7 @@ class _OrderParser:
         """How many tokens from `place` on say something of a digest. None: they are the question's."""
         token = self._tokens[place]
         if token.values or token.text.startswith("@"):
-            return self._take_mention(token)
+            return self._take_urgent(token) or self._take_mention(token)
         if token.text.startswith("#"):
             return self._take_channel(token.text)
         if _OPENS_WINDOW.fullmatch(self._before):
@@ -162,6 +178,22 @@ class _OrderParser:
         before, other = self._found.setdefault(kind, (meant, word))
         if before != meant:
             raise UserError(f"Two {kind}s: `{shown(other)}` and `{shown(word)}`.", "Keep one.")
+
+    def _take_urgent(self, token: Token) -> int:
+        if token.text.lower() != URGENT_WORD or not token.values:
+            return 0
+        example = f"Name services, as in `{URGENT_WORD}=kms,secretsmanager`."
+        if token.negated:
+            raise UserError(f"`{URGENT_WORD}` excludes nothing.", example)
+        for value in token.values:
+            name = literal(value.raw) or value.raw
+            if "*" in name:
+                raise UserError(f"`{shown(name)}` in `{URGENT_WORD}=` is not one service.", example)
+            try:
+                self._urgent.append(filters.read("service", name))
+            except filters.BadValue as bad:
+                raise UserError(bad.why, example) from None
+        return 1
 
     def _take_mention(self, token: Token) -> int:
         if token.values and token.text.lower() != "mention":

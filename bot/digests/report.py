@@ -21,7 +21,7 @@ from bot.digests.finding import (
 )
 from bot.digests.jump import Jump  # noqa: TC001 - likewise
 from bot.event_schema import AGENT
-from bot.wording import WEEKDAYS, counted, first_of, number, short_service, span, weekday_date
+from bot.wording import WEEKDAYS, counted, first_of, listed, number, short_service, span, weekday_date
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -97,6 +97,10 @@ class Report:
     """Whether it is what the last 24 hours would say, and no digest."""
     has_owners: bool = False
     """Whether it was known who owns what: then its entries say so."""
+    urgent: tuple[str, ...] = ()
+    """The digest's urgent services, in short, where it tells what is new of them, and is no digest."""
+    hours: int = 0
+    """How many hours that is about."""
     moved: tuple[str, ...] = ()
     """What another owner's digest tells from now on, in names: a finding that was this one's."""
 
@@ -128,8 +132,8 @@ def is_news(report: Report) -> bool:
 
 
 def is_newsworthy(entry: Entry) -> bool:
-    """Whether it is new, back or no longer known."""
-    return entry.change in ("new", "back") or _snooze_ended(entry)
+    """Whether it is new or back, which nobody was told yet, or no longer known."""
+    return (entry.change in ("new", "back") and entry.told is None) or _snooze_ended(entry)
 
 
 def _snooze_ended(entry: Entry) -> bool:
@@ -259,6 +263,18 @@ def notes(report: Report, today: date, zone: tzinfo) -> tuple[str, ...]:
     sentences = []
     if report.is_preview:
         sentences.append("This is a preview that someone asked for: digest and findings stay as they are.")
+    if report.urgent:
+        are = "is" if len(report.urgent) == 1 else "are"
+        sentences.append(
+            f"{listed(list(report.urgent))} {are} urgent here: news is told within the hour. "
+            "The next digest has it too."
+        )
+    if told := [entry.finding for entry in report.entries if entry.told is not None]:
+        names = first_of(list(dict.fromkeys(map(name, told))), NEW_NAMED)
+        was = "was" if len(told) == 1 else "were"
+        sentences.append(
+            f"{counted(len(told), 'finding')} of these {was} told within the hour already: {names}."
+        )
     if report.stale is not None:
         newest = ""
         if report.newest is not None:
@@ -297,13 +313,16 @@ def coverage(report: Report) -> str:
 def _about(report: Report) -> str:
     """ "TLS older than 1.2 to s3"."""
     about = report.subject.removeprefix("calls ").removeprefix("over ")
-    return f"{'Preview: ' if report.is_preview else ''}{about[:1].upper()}{about[1:]}"
+    kind = "Preview: " if report.is_preview else "Urgent: " if report.urgent else ""
+    return f"{kind}{about[:1].upper()}{about[1:]}"
 
 
 def _when(report: Report, today: date) -> str:
     start, end = report.period.start, report.period.end
     if report.is_preview:
         return "the last 24 hours"
+    if report.urgent:
+        return f"the last {counted(report.hours, 'hour')}"
     if report.is_weekly:
         return f"week of {weekday_date(start, today)}"
     days = _days(start, end, today)

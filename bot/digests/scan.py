@@ -131,17 +131,17 @@ def look_back(period: Window) -> Window:
 
 def questions(
     question: Question,
-    before: Window,
+    before: Window | None,
     now: datetime,
     views: Mapping[str, View],
     earlier: Window | None = None,
 ) -> dict[str, Question]:
-    """What is asked, by the name of its step; the steps `LOOKING_BACK` last, where there is an `earlier`."""
-    asked = {
-        "answer": replace(question, top=FINDINGS_MOST),
-        "before": replace(question, window=before, top=FINDINGS_MOST),
-        "coverage": select.coverage(question, views),
-    }
+    """What is asked, by the name of its step; the steps `LOOKING_BACK` last, where there is an `earlier`.
+    Without a window `before` it is only counted what its own has."""
+    answer, read = replace(question, top=FINDINGS_MOST), select.coverage(question, views)
+    if before is None:
+        return {"answer": answer, "coverage": read}
+    asked = {"answer": answer, "before": replace(answer, window=before), "coverage": read}
     endpoints = select.endpoints(question, views)
     if endpoints is not None:
         asked["endpoints"] = endpoints
@@ -169,10 +169,11 @@ def from_tables(
     return Scan(
         asked=asked,
         rows=_grouped(_rows(tables["answer"]), tables.get("endpoints")),
-        before=_rows(tables["before"]),
+        before=_rows(tables["before"]) if "before" in tables else (),
         complete=all(
             tables[name].row_count < FINDINGS_MOST and not tables[name].is_partial
             for name in ("answer", "before")
+            if name in tables
         ),
         events=covered.events,
         without_tls=covered.without_tls,

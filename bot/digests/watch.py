@@ -12,17 +12,23 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from bot.digests.digest import Digest
 from bot.digests.schedule import EVERY_DAY, Schedule
+from bot.question import filters
+from bot.question.filters import FILTERS, Filter
+from bot.question.question import Policy, Scope
+from bot.question.window import Window
 from bot.wording import counted, listed, month_day, number, short_service
 
 if TYPE_CHECKING:
     from bot.digests.scan import Row, Scan
-    from bot.question.question import Scope
 
 QUIET_DAYS: Final = 3
 """Believed days without a call after which a client counts as fixed, as a finding does as resolved."""
 
 WATCHED_DAYS: Final = 14
 """Days after which a client that is not quiet is told as such."""
+
+ALL_VERSIONS: Final = ("1.0", "1.1", "1.2", "1.3")
+"""As the filter `version` takes them."""
 
 ASKED_AT: Final = time(9)
 """When a watch looks at the day before, where who watches lives: CloudTrail has delivered it by then."""
@@ -62,6 +68,16 @@ class Look:
     calls: int
     believed: bool
     """Whether that there are no more calls is to be believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What a client called over any TLS, on the days after which it counts as quiet."""
+
+    said: int
+    """Calls that say their TLS version."""
+    unsaid: int
+    """Calls of clients called so that do not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +134,21 @@ class Watch:
         last = self.begun + timedelta(days=WATCHED_DAYS - 1)
         return "not quiet" if self.looks and self.looks[-1].day >= last else None
 
-    def words(self, subject: str, today: date) -> str:
-        """How it has ended, in a sentence or two; `subject` is `calls over TLS older than 1.2`."""
+    def quiet_window(self) -> Window:
+        """From the first to the last of the days after which it has ended quiet."""
+        first, *_, last = self.quiet_days[-QUIET_DAYS:]
+        start, end = (self.schedule.start_of(day) for day in (first, last + timedelta(days=1)))
+        return Window(start, end, label="", clipped=False)
+
+    def words(self, subject: str, today: date, calls_in_all: Calls | None = None) -> str:
+        """How it has ended, in a sentence or two; `subject` is `calls over TLS older than 1.2`, and
+        `calls_in_all` are those of its `quiet_window`, None where they are not known."""
         quiet = self.quiet_days
         if self.outcome == "quiet":
             days = listed([month_day(day, today) for day in quiet[-QUIET_DAYS:]])
             return (
                 f"No {subject.replace('calls', 'call', 1)} any more: {counted(QUIET_DAYS, 'day')} that are "
-                f"believed, {days}, had none. The client is quiet, or modern."
+                f"believed, {days}, had none. {_quiet_or_modern(calls_in_all)}"
             )
         calls = sum(look.calls for look in self.looks)
         doubted = sum(not look.believed for look in self.looks)
@@ -141,6 +164,48 @@ class Watch:
             f"Not known after {counted(WATCHED_DAYS, 'day')}: no call was seen, but only "
             f"{number(len(quiet))} of them could be believed, and {QUIET_DAYS} are needed."
         )
+
+
+def _quiet_or_modern(calls: Calls | None) -> str:
+    if calls is None:
+        return "The client is quiet, or modern: its other calls could not be counted."
+    does_not = "does not" if calls.unsaid == 1 else "do not"
+    unsaid = f"{counted(calls.unsaid, 'call')} of clients called so {does_not} say their TLS"
+    since = "from the first of these days to the last"
+    if calls.said:
+        others = f" {unsaid}." if calls.unsaid else ""
+        made = counted(calls.said, "call")
+        return f"The client is modern now: {made} {since}, all within the policy.{others}"
+    if calls.unsaid:
+        return f"The client is quiet, as far as its calls say their TLS: {unsaid}."
+    return f"The client is quiet: no call of it at all was read {since}."
+
+
+def scope_of_all(watch: Watch) -> Scope:
+    """Every call of a watch's client that says its TLS version, whichever that is, as closely as filters say
+    whose they are: `Subject.has` tells them from others'."""
+    subject = watch.subject
+    recorded = (("service", subject.service), ("principal", subject.principal), ("agent", subject.client))
+    values = {word: filters.literally(word, text or "") for word, text in recorded}
+    theirs = [Filter(word, (value,), negated=False) for word, value in values.items() if value]
+    kept = [
+        each
+        for each in watch.scope.filters
+        if not FILTERS[each.word].tls_fact and (each.negated or not values.get(each.word))
+    ]
+    versions = Filter("version", ALL_VERSIONS, negated=False)
+    return replace(watch.scope, filters=(*kept, *theirs, versions), policy=Policy(min_tls=None))
+
+
+def count(scan: Scan, watch: Watch) -> Calls | None:
+    """What the scan of `scope_of_all` says of a watch's client; None where that leaves open whether it called
+    at all."""
+    said = sum(row.calls for row in scan.rows if watch.subject.has(row))
+    is_named = any(each.word == "agent" for each in scope_of_all(watch).filters)
+    # without an agent to ask for, those that do not say their TLS are anybody's
+    if not said and (not scan.complete or (scan.without_tls and not is_named)):
+        return None
+    return Calls(said, scan.without_tls if is_named else 0)
 
 
 def look_at(scan: Scan, watch: Watch, day: date, *, stale_after: timedelta) -> Look:

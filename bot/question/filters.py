@@ -324,6 +324,17 @@ def read(word: str, value: str) -> str:
     return normal
 
 
+def literally(word: str, text: str) -> str | None:
+    """The value of the filter `word` that means a text as it was recorded, whatever is in it; None where no
+    value does."""
+    if not text.strip() or any("\ud800" <= character <= "\udfff" for character in text):
+        return None  # a blank, or half a character: no question has them
+    try:
+        return read(word, escaped(text))
+    except BadValue:
+        return None
+
+
 def guess(value: str) -> str:
     """The filter that a bare `value` most likely belongs to, or nothing."""
     lower = value.lower()

@@ -20,6 +20,7 @@ from bot.digests.order import parse as parse_order
 from bot.digests.report import Point, Report
 from bot.question.question import Scope
 from bot.store import schema
+from bot.store.urgent import Urgent, forget_resolved, told_on
 from bot.store.watches import Watches
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Digests:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.urgent = Urgent(database)
+        """What is told of urgent services."""
         self.watches = Watches(database)
         """The clients that are watched."""
 
@@ -207,6 +210,7 @@ class Digests:
                 kept = reports.from_json(there)
                 if report.read is None or kept.read is None or report.read <= kept.read:
                     return kept
+            report = _as_told(connection, number, report)
             if before is not None:
                 self._put(connection, number, before, {})
             point = Point(start, end, report.calls, still_open)
@@ -266,6 +270,8 @@ class Digests:
             connection.execute(sa.delete(_periods).where(_periods.c.end < before.isoformat()))
             old = sa.and_(_findings.c.last < before.isoformat(), sa.not_(_findings.c.decided))
             connection.execute(sa.delete(_findings).where(old))
+            told = schema.urgent_told
+            connection.execute(sa.delete(told).where(told.c.day < before.isoformat()))
 
 
 def _is_id(text: str) -> bool:
@@ -288,8 +294,20 @@ def _is_there() -> sa.ColumnElement[bool]:
 
 
 def _start_over(connection: sa.Connection, number: int) -> None:
-    for table in (_findings, _periods):
+    for table in (_findings, _periods, schema.urgent_told):
         connection.execute(sa.delete(table).where(table.c.digest == number))
+
+
+def _as_told(connection: sa.Connection, number: int, report: Report) -> Report:
+    """The report with when each of its news was told already; what is resolved counts as told no more."""
+    resolved = (entry.finding.id for entry in report.entries if entry.change == "resolved")
+    forget_resolved(connection, number, resolved, report.period.end)
+    days = told_on(connection, number)
+    entries = (
+        replace(entry, told=days.get(entry.finding.id)) if entry.change in ("new", "back") else entry
+        for entry in report.entries
+    )
+    return replace(report, entries=tuple(entries))
 
 
 def _written(digest: Digest) -> dict[str, Any]:
@@ -303,12 +321,16 @@ def _written(digest: Digest) -> dict[str, Any]:
         "paused": digest.paused,
         "created": digest.created,
         "due": digest.due,
+        "urgent": ",".join(digest.urgent) or None,
+        "urgent_due": digest.urgent_due,
+        "urgent_read": digest.urgent_read,
     }
 
 
 def _digest(found: sa.Row[Any]) -> Digest:
     values = dict(found._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
     del values["removed"]
+    values["urgent"] = tuple(values["urgent"].split(",")) if values["urgent"] else ()
     schedule = parse_order(values.pop("schedule"), zone="UTC").schedule
     return Digest(schedule=schedule, scope=Scope.read(values.pop("question")), **values)
 

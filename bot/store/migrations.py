@@ -263,6 +263,25 @@ def _add_decisions(connection: sa.Connection) -> None:
     _version_8.create_all(connection)
 
 
+# --- version 9
+
+_version_9 = sa.MetaData()
+sa.Table(
+    "urgent_told",
+    _version_9,
+    sa.Column("digest", sa.Integer, primary_key=True),
+    sa.Column("finding", sa.String, primary_key=True),
+    sa.Column("day", sa.String, nullable=False),
+)
+
+
+def _add_urgent(connection: sa.Connection) -> None:
+    """Version 9: digests have urgent services, which are looked at hourly; no digest of before has any."""
+    for column in ("urgent VARCHAR", "urgent_due FLOAT", "urgent_read FLOAT"):
+        connection.exec_driver_sql(f"ALTER TABLE digests ADD COLUMN {column}")
+    _version_9.create_all(connection)
+
+
 _MIGRATIONS: Final[Sequence[Callable[[sa.Connection], None]]] = (
     _add_digests,
     _type_runs,
@@ -271,6 +290,7 @@ _MIGRATIONS: Final[Sequence[Callable[[sa.Connection], None]]] = (
     _add_removal,
     _date_baselines,
     _add_decisions,
+    _add_urgent,
 )
 """What leads from each version to the next, beginning at version 1: the first, which did not say so."""
 

@@ -66,7 +66,7 @@ class ScanTask:
 
     kind: ClassVar[Kind] = "scan"
     previous: str
-    """The window before the one of its text, as `parse` reads it back."""
+    """The window before the one of its text, as `parse` reads it back; empty where it counts only."""
     looks_back: bool = False
     """Whether it is for a baseline, and looks for when its findings began, if that costs little."""
 
@@ -108,7 +108,18 @@ class WatchTask:
     """The scan, which has to end first; None where its question means nothing any more."""
 
 
-Task = QuestionTask | ScanTask | DigestTask | PreviewTask | WatchTask
+@dataclass(frozen=True, slots=True)
+class UrgentTask:
+    """To tell what is new to a digest of its urgent services in the window of its text, from the scan that it
+    awaits."""
+
+    kind: ClassVar[Kind] = "urgent"
+    digest: int
+    awaits: str | None = None
+    """As a digest's."""
+
+
+Task = QuestionTask | ScanTask | DigestTask | PreviewTask | WatchTask | UrgentTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +247,8 @@ def _read_task(columns: Mapping[str, Any]) -> Task:
         return ScanTask(columns["previous"], columns["looks_back"])
     if columns["kind"] == PreviewTask.kind:
         return PreviewTask(columns["digest"], columns["awaits"])
+    if columns["kind"] == UrgentTask.kind:
+        return UrgentTask(columns["digest"], columns["awaits"])
     day = date.fromisoformat(columns["day"])
     if columns["kind"] == WatchTask.kind:
         return WatchTask(columns["watch"], day, columns["awaits"])

@@ -19,7 +19,7 @@ from bot.errors import LeaseLost
 from bot.store import queue, schema
 from bot.store.queue import EACH_USER, LEASE
 from bot.store.run import Run, from_columns, new_id, to_columns
-from bot.store.schema import ENDED, TOLD, State
+from bot.store.schema import ENDED, TOLD, Kind, State
 from bot.store.together import Together
 
 if TYPE_CHECKING:
@@ -100,11 +100,13 @@ class Runs:
         with self._database.read() as connection:
             return [_run(found) for found in connection.execute(newest)]
 
-    def answered(self, engine: str, since: datetime, count: int, *, view: str = "") -> list[Run]:
+    def answered(
+        self, engine: str, since: datetime, count: int, *, view: str = "", kind: Kind = "question"
+    ) -> list[Run]:
         """What an engine has answered of all asked `since` then, newest first; of `view`, if named."""
         wanted = [
             _runs.c.engine == engine,
-            _runs.c.kind == "question",
+            _runs.c.kind == kind,
             _runs.c.created >= since,
             _runs.c.state.in_(("posting", "done")),
         ]

@@ -9,13 +9,13 @@ import sqlalchemy as sa
 
 State = Literal["queued", "running", "posting", "done", "failed", "cancelled"]
 
-Kind = Literal["question", "scan", "digest", "preview", "watch"]
+Kind = Literal["question", "scan", "digest", "preview", "watch", "urgent"]
 """What someone asked; what is asked for digests, by nobody; the posting of a digest, or of a preview; a look
-at whether a client that is watched is quiet."""
+at whether a client that is watched is quiet; a look at what is new to a digest of its urgent services."""
 
 ENDED: Final = ("done", "failed", "cancelled")
 AT_WORK: Final = ("running", "posting")
-TOLD: Final = ("digest", "preview", "watch")
+TOLD: Final = ("digest", "preview", "watch", "urgent")
 """Kinds of runs that ask no engine: they post what another run has found."""
 
 metadata = sa.MetaData()
@@ -99,7 +99,8 @@ answers = sa.Table(
     sa.Column("run", sa.String, primary_key=True),
     sa.Column("body", Words, nullable=False),
 )
-"""What a run of the kind `scan` found, for the digests that await it; JSON."""
+"""What a run of the kind `scan` found, for the digests that await it, and what one of the kind `urgent`
+tells; JSON."""
 
 digests = sa.Table(
     "digests",
@@ -114,6 +115,9 @@ digests = sa.Table(
     sa.Column("created", Moment, nullable=False),
     sa.Column("due", Moment),
     sa.Column("removed", Moment),
+    sa.Column("urgent", sa.String),
+    sa.Column("urgent_due", Moment),
+    sa.Column("urgent_read", Moment),
     sa.Index("digests_by_due", "due"),
     # a number that came back would inherit the runs, by key and by number, of the digest that had it
     sqlite_autoincrement=True,
@@ -130,6 +134,15 @@ findings = sa.Table(
 )
 """What each digest remembers of its findings: JSON, the local date of the last call, and whether they were
 decided about, and are kept however old they are."""
+
+urgent_told = sa.Table(
+    "urgent_told",
+    metadata,
+    sa.Column("digest", sa.Integer, primary_key=True),
+    sa.Column("finding", sa.String, primary_key=True),
+    sa.Column("day", sa.String, nullable=False),
+)
+"""Which findings were told as of urgent services, each on which local date."""
 
 watches = sa.Table(
     "watches",

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from bot.ops.metrics import PHASES
-from bot.store.run import DigestTask, PreviewTask
+from bot.store.run import DigestTask, PreviewTask, UrgentTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,7 @@ PUBLIC_KINDS: Final[Mapping[Kind, str]] = {
     "digest": "digest",
     "preview": "digest",
     "watch": "watch",
+    "urgent": "urgent",
 }
 """What a kind of run is called in metrics and in these lines, which dashboards and alerts are built on."""
 
@@ -49,7 +50,9 @@ def ended(run: Run, metrics: Metrics) -> None:
             "belief": run.belief,
             "outcome": run.state,
             "error": run.error,
-            "digest": run.task.digest if isinstance(run.task, DigestTask | PreviewTask) else None,
+            "digest": run.task.digest
+            if isinstance(run.task, DigestTask | PreviewTask | UrgentTask)
+            else None,
         },
     )
     metrics.ended(run.state, kind)

@@ -17,7 +17,7 @@ from bot.errors import (
     UserError,
 )
 from bot.secrets import Secrets
-from bot.store.run import DigestTask, PreviewTask, QuestionTask, ScanTask, WatchTask
+from bot.store.run import DigestTask, PreviewTask, QuestionTask, ScanTask, UrgentTask, WatchTask
 from bot.store.runs import ATTEMPTS
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bot.worker.kinds.preview import PreviewCarrier
     from bot.worker.kinds.question import QuestionCarrier
     from bot.worker.kinds.scan import ScanCarrier
+    from bot.worker.kinds.urgent import UrgentCarrier
     from bot.worker.kinds.watch import WatchCarrier
     from bot.worker.lease import Lease
 
@@ -47,6 +48,7 @@ class Carrier:
         digests: DigestCarrier,
         previews: PreviewCarrier,
         watches: WatchCarrier,
+        urgent: UrgentCarrier,
         inquiry: Inquiry,
         grammar: Grammar,
     ) -> None:
@@ -55,6 +57,7 @@ class Carrier:
         self._digests = digests
         self._previews = previews
         self._watches = watches
+        self._urgent = urgent
         self._inquiry = inquiry
         self._grammar = grammar
 
@@ -102,6 +105,8 @@ class Carrier:
                 self._previews.carry(lease, task)
             case WatchTask() as task:
                 self._watches.carry(lease, task)
+            case UrgentTask() as task:
+                self._urgent.carry(lease, task)
 
     def _fail(self, lease: Lease, error: BotError) -> None:
         """Tell whoever waits for a run; of a scan, the digests that await it do."""
@@ -114,6 +119,8 @@ class Carrier:
                 self._previews.fail(lease, task, error)
             case WatchTask() as task:
                 self._watches.fail(lease, task, error)
+            case UrgentTask() as task:
+                self._urgent.fail(lease, task, error)
 
     def _stop(self, lease: Lease) -> None:
         """Have the engine stop what an earlier owner of a cancelled run left there."""

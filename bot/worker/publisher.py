@@ -87,8 +87,8 @@ class Publisher(Protocol):
     def digest(
         self, delivery: Delivery, digest: Digest, report: Report, today: date, late: str
     ) -> Iterable[Part]:
-        """The parts of a digest, or of a preview, on its readers' `today`, the parent first; `late` says so
-        where it is."""
+        """The parts of a digest, of a preview, or of news of urgent services, on its readers' `today`, the
+        parent first; `late` says so where it is."""
 
     def fail(
         self, delivery: Delivery, subject: Question | Digest | None, error: BotError, *, final: bool

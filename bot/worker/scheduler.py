@@ -1,10 +1,11 @@
-"""Digests and watches by their schedules: what is due becomes a run."""
+"""Digests, watches and looks at urgent services when they are due: each becomes a run."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.app.promises import promise, promise_look
+from bot.app.promises import promise, promise_look, promise_urgent
+from bot.digests import urgent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,13 @@ class DigestScheduler:
             )
             self._wake()
             self._digests.reschedule(digest, now)
+        hour = urgent.hour_of(now)
+        for number in self._digests.urgent.due(now):
+            # of hours that nobody was there for, the latest: it asks for those before as well
+            if (one := self._digests.get(number)) is not None:
+                promise_urgent(one, hour, runs=self._runs, grammar=self._grammar, now=now)
+                self._wake()
+                self._digests.urgent.reschedule(number, one.urgent_due, hour + urgent.HOUR)
         watches = self._digests.watches
         for watch in watches.due(now):
             # of days that nobody was there for, the latest: the others had no look, and are not believed

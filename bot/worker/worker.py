@@ -21,6 +21,7 @@ from bot.worker.kinds.digest import DigestCarrier
 from bot.worker.kinds.preview import PreviewCarrier
 from bot.worker.kinds.question import QuestionCarrier
 from bot.worker.kinds.scan import ScanCarrier
+from bot.worker.kinds.urgent import UrgentCarrier
 from bot.worker.kinds.watch import WatchCarrier
 from bot.worker.lease import AGAIN_SECONDS, Lease
 from bot.worker.retention import KEEP, Retention
@@ -114,6 +115,7 @@ class Worker:
             DigestCarrier(runs, digests, publisher, grammar, stale_after=stale_after, clock=clock),
             PreviewCarrier(runs, digests, publisher, grammar, stale_after=stale_after, clock=clock),
             WatchCarrier(runs, digests, publisher, grammar, stale_after=stale_after, clock=clock),
+            UrgentCarrier(runs, digests, publisher, grammar, stale_after=stale_after, clock=clock),
             self._inquiry,
             grammar,
         )

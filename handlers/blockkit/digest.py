@@ -58,7 +58,7 @@ def footer(left_out: str, report: Report, digest: Digest, run: Run) -> list[Bloc
     lines = [paragraph(text(left_out))] if left_out else []
     lines.append(paragraph(text(f"{reports.coverage(report)} "), text(f"run {run.id}", code=True)))
     edit = button("Edit digest", "edit_digest", OfDigest(digest.id))
-    if report.is_preview:
+    if report.is_preview or report.urgent:
         # what is new to it is remembered nowhere, and cannot be snoozed
         return [*lines, actions(edit)]
     open_ = [entry.finding for entry in report.entries if entry.change in SNOOZABLE]
@@ -133,9 +133,14 @@ def label(finding: Finding) -> str:
     return " · ".join(literal(part) or "–" for part in (short_service(finding.service), who, client))
 
 
+def called(run: Run) -> str:
+    """What people call a run that tells a digest, or something of one."""
+    return "look at urgent services" if run.kind == "urgent" else run.kind
+
+
 def failed(digest: Digest, error: BotError, run: Run) -> list[Block]:
     """Why there is no digest, or no preview of one, and what comes next."""
     return [
-        paragraph(text(f"⚠️ No {run.kind}: "), *prose(f"{error} "), text(f"run {run.id}", code=True)),
+        paragraph(text(f"⚠️ No {called(run)}: "), *prose(f"{error} "), text(f"run {run.id}", code=True)),
         actions(button("Edit digest", "edit_digest", OfDigest(digest.id))),
     ]

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from handlers.blockkit.blocks import Block
     from handlers.context import Context
 
+URGENT_BEGINS = "It begins with the first digest, which says what there is."
+"""When it begins to be told what is new within the hour."""
+
 log = logging.getLogger(__name__)
 
 
@@ -75,6 +78,8 @@ class Announcements:
             who = text(self._context.directory.called(digest.mention), code=True)
             line += [text(" It names "), who, text(" when something is new.")]
         lines = [paragraph(*line)]
+        if cost := self._context.digests.urgent_cost(digest):
+            lines.append(paragraph(text(f"{cost} {URGENT_BEGINS}")))
         if digest.due is not None:
             lines.append(paragraph(text("The first one sets the baseline. Next: "), moment(digest.due)))
         return [*lines, shown.buttons(digest)]

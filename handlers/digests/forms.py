@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.app.digests import Draft, WhichDigest
 from bot.errors import BotError, UserError
+from bot.wording import short_service
 from handlers.access import GROUP_PREFIX
 from handlers.blockkit import blocks
 from handlers.blockkit import digest as digest_blocks
@@ -55,6 +56,7 @@ def order(context: Context, digest: Digest | None, channel: str, user: str, *, q
     mention = (digest.mention or "") if digest else ""
     if mention.startswith(GROUP_PREFIX):
         mention = context.directory.called(mention)  # of groups, the form reads the handle too
+    urgent = ",".join(map(short_service, digest.urgent)) if digest else ""
     mentions = "@oncall, here, channel, or a person's id"
     return {
         "type": "modal",
@@ -68,6 +70,7 @@ def order(context: Context, digest: Digest | None, channel: str, user: str, *, q
             _channel(digest.channel if digest else channel),
             _line("question", "About", about, "service=s3,kms min=1.3", optional=True),
             _line("mention", "Who is named when something is new", mention, mentions, optional=True),
+            _line("urgent", "Services told within the hour", urgent, "kms,secretsmanager", optional=True),
             paragraph(*prose("Filters and a policy, as in `/tls-audit`. Another question begins anew.")),
         ],
     }
@@ -121,6 +124,7 @@ class _Forms:
                 channel=fields.get("channel", ""),
                 question=self._context.order(fields.get("question", "")),
                 mention=self._context.order(f"mention={fields.get('mention', '')}").removeprefix("mention="),
+                urgent=self._context.order(fields.get("urgent", "")),
             )
         except BotError as error:
             ack(response_action="errors", errors={"mention": error_line(error)})
@@ -145,7 +149,8 @@ class _Forms:
         if about.digest is None:
             self._announcements.ordered(client, digest, here=about.channel)
         else:
-            what = f"changed digest {digest.id}: {self._digests.words(digest)}."
+            cost = self._digests.urgent_cost(digest) if digest.urgent != before.urgent else ""
+            what = f"changed digest {digest.id}: {self._digests.words(digest)}. {cost}".rstrip()
             self._announcements.changed(client, digest, user, what, here=about.channel)
 
     def snooze(self, ack: Ack, body: dict[str, Any], action: dict[str, Any], client: WebClient) -> None:

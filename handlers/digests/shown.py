@@ -30,6 +30,7 @@ DIGEST_EXAMPLES: Final = (
         "on working days, naming @oncall when something is new",
     ),
     ("weekly mon 09:00 min=1.3 service=s3,kms", "on Mondays, about two services, with TLS 1.3 as the floor"),
+    ("daily 09:00 watch=kms,secretsmanager", "and what is new of these services within the hour"),
     ("list", "the digests of this channel, and yours"),
     ("show 3", "one of them: when, what, what was told last, what is snoozed or decided, and why"),
     ("now 3", "a preview at once: the last 24 hours, which changes nothing"),
@@ -105,6 +106,8 @@ def digest(context: Context, one: Digest) -> list[Block]:
         # as code: what is only shown must not notify
         who = text(context.directory.called(one.mention), code=True)
         lines.append(paragraph(text("Names "), who, text(" when something is new")))
+    if cost := context.digests.urgent_cost(one):
+        lines.append(paragraph(text(cost)))
     if headline := context.digests.last_headline(one):
         lines.append(paragraph(text(f"Told last: {headline}")))
     snoozed = context.digests.snoozed(one)

@@ -231,7 +231,8 @@ class SlackPublisher:
             by_owner = digest_blocks.owners(report)
             words = blocks.words_of(by_owner)
             yield _part("owners", lambda: self._thread.reply(delivery, "owners", by_owner, words))
-        yield _part("file", lambda: self._thread.file(delivery, table, name))
+        if not report.urgent:
+            yield _part("file", lambda: self._thread.file(delivery, table, name))
 
     def _open_digest(
         self, delivery: Delivery, digest: Digest, report: Report, today: date, late: str
@@ -261,7 +262,7 @@ class SlackPublisher:
     def _post_no_digest(self, delivery: Delivery, part: str, digest: Digest, error: BotError) -> Receipt:
         made = digest_blocks.failed(digest, error, delivery.run)
         self._access.admit_target(digest.owner, digest.channel)
-        words = blocks.fallback(f"No {delivery.run.kind}: {error}")
+        words = blocks.fallback(f"No {digest_blocks.called(delivery.run)}: {error}")
         return message(self._posting.post(delivery, part, made, words, digest.channel, None))
 
     def watched(self, delivery: Delivery, watch: Watch, words: str) -> Iterator[Part]:
@@ -283,7 +284,7 @@ class SlackPublisher:
     def _tell_owner(self, delivery: Delivery, user: str, error: BotError) -> Receipt:
         words = [
             blocks.paragraph(
-                blocks.text(f"A {delivery.run.kind} could not be posted in "),
+                blocks.text(f"A {digest_blocks.called(delivery.run)} could not be posted in "),
                 blocks.place(delivery.run.channel),
             )
         ]

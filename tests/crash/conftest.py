@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def events() -> Iterator[double.Events]:
-    """Two weeks of samples, up to yesterday: the bot that is killed has no clock but the wall's."""
+    """Two weeks of samples and today: the bot that is killed has no clock but the wall's."""
     held = recent()
     yield held
     held.close()

@@ -10,12 +10,13 @@ import threading
 import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from bot.demo import samples
+from bot.digests import urgent
 from bot.digests.digest import Digest
 from bot.digests.order import parse as parse_order
 from bot.question.question import Scope
@@ -28,6 +29,7 @@ from handlers import connection
 from handlers.questions.commands import COMMAND
 from tests.crash.warm import Forked
 from tests.doubles import lake as double
+from tests.store.test_digests import report
 
 if TYPE_CHECKING:
     import signal
@@ -40,7 +42,10 @@ if TYPE_CHECKING:
 Slack = Literal["honours", "history", "neither"]
 """What this Slack does against doubles: knows a `client_msg_id` again, lets the app look, or nothing."""
 
-Kind = Literal["command", "mention", "private", "digest"]
+Kind = Literal["command", "mention", "private", "digest", "urgent"]
+
+URGENT: Final = ("s3.amazonaws.com", "kms.amazonaws.com", "sts.amazonaws.com", "sqs.amazonaws.com")
+"""Services that samples have called over old TLS every few hours."""
 
 HISTORY: Final = frozenset({"channels:history", "groups:history"})
 """The optional scopes."""
@@ -81,9 +86,9 @@ class Impatient(Clock):
 
 
 def recent() -> double.Events:
-    """Two weeks of samples, up to yesterday, as the double of Lake holds them."""
+    """Two weeks of samples, and all of today, as the double of Lake holds them."""
     today = datetime.now(UTC).date()
-    days = [today - timedelta(days=n) for n in range(1, 16)]
+    days = [today - timedelta(days=n) for n in range(16)]
     return double.Events(record for day in days for record in samples.day(day))
 
 
@@ -301,6 +306,8 @@ class Machine:
             self.sandbox.mention(asking.user, asking.channel, text)
         elif kind == "digest":
             self._order(asking, n)
+        elif kind == "urgent":
+            self._watch(asking, n)
         else:
             text = f"private {text}" if kind == "private" else text
             asking.delivery = self.sandbox.command(asking.user, asking.channel, COMMAND, text)
@@ -313,6 +320,18 @@ class Machine:
         scope = Scope.read(f"ip!=10.99.{n // 256}.{n % 256} min=1.2")
         due = Digest(0, asking.user, asking.channel, order.schedule, scope, None, now, due=now)
         self.digests.add(due)
+
+    def _watch(self, asking: Asking, n: int) -> None:
+        """A digest that has told of a day without a call, and whose urgent services are looked at now."""
+        now = datetime.now(UTC)
+        order = parse_order("daily 00:00 UTC", zone="UTC")
+        scope = Scope.read(f"ip!=10.98.{n // 256}.{n % 256} min=1.2")
+        hours_ago = now - urgent.LOOKS_BACK
+        later = order.schedule.following(now)
+        made = Digest(0, asking.user, asking.channel, order.schedule, scope, None, hours_ago, due=later)
+        kept = self.digests.add(replace(made, urgent=URGENT))
+        self.digests.keep(kept.id, report(now.date() - timedelta(days=9)), (), None)
+        self.digests.change(replace(kept, urgent_due=now))
 
     # --- what comes of it
 
@@ -380,8 +399,8 @@ class Machine:
                 )
             elif message.files and self._is_file_of(message, run):
                 parts["file"] += 1
-        wanted = {"parent", "table"} | ({"file"} if asking.has_rows else set())
-        wanted |= {"chart"} if asking.has_rows and asking.kind != "digest" else set()
+        wanted = {"parent", "table"} | ({"file"} if asking.has_rows and asking.kind != "urgent" else set())
+        wanted |= {"chart"} if asking.has_rows and asking.kind not in {"digest", "urgent"} else set()
         if parts["no file"]:
             # said to be lost, after several failures: then it must not be there
             wanted.discard("file")

@@ -133,6 +133,13 @@ QUESTION: Final = [
 
 DIGEST: Final = _answering("digest")
 
+URGENT: Final = [
+    Moment(phase, when, slack("chat.postMessage", when, part(name)), "urgent")
+    for when in _WHENS
+    for phase, name in (("open", "parent"), ("table", "table"))
+]
+"""A look at urgent services, from its message on."""
+
 PRIVATE: Final = [one for one in _answering("private") if one.phase in {"open", "table", "file: complete"}]
 
 MENTION: Final = [one for one in _answering("mention") if one.phase in {"open", "table", "file: complete"}]
@@ -140,7 +147,7 @@ MENTION: Final = [one for one in _answering("mention") if one.phase in {"open", 
 
 def named(name: str) -> Moment:
     """The moment that says so of itself."""
-    every = (*QUESTION, *DIGEST, *PRIVATE, *MENTION)
+    every = (*QUESTION, *DIGEST, *URGENT, *PRIVATE, *MENTION)
     return next(moment for moment in every if str(moment) == name)
 
 

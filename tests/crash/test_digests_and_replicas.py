@@ -32,6 +32,13 @@ def test_a_digest_is_told_once(machine_on: Callable[..., Machine], moment: Momen
     assert killed(machine_on("sqlite"), moment) == Tally(asked=1)
 
 
+@pytest.mark.parametrize("moment", moments.URGENT, ids=str)
+def test_what_is_new_of_urgent_services_is_told_once(
+    machine_on: Callable[..., Machine], moment: Moment
+) -> None:
+    assert killed(machine_on("sqlite"), moment) == Tally(asked=1)
+
+
 @pytest.mark.parametrize("name", ["mention: table after", "private: open after"])
 def test_so_it_is_in_threads_and_in_private(machine_on: Callable[..., Machine], name: str) -> None:
     assert killed(machine_on("sqlite"), moments.named(name)) == Tally(asked=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
@@ -10,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.digests.scan import Row, Scan
-from bot.digests.watch import QUIET_DAYS, WATCHED_DAYS, Look, Subject, Watch, look_at
+from bot.digests.watch import (
+    QUIET_DAYS,
+    WATCHED_DAYS,
+    Calls,
+    Look,
+    Subject,
+    Watch,
+    count,
+    look_at,
+    scope_of_all,
+)
 from bot.event_schema import AGENT
 from bot.question.question import Scope
 
@@ -70,7 +81,7 @@ def test_how_it_ends_is_said_in_words() -> None:
     today = FIRST + timedelta(days=14)
     assert watch("4", "0", "0?", "0", "0").words(OLD, today) == (
         "No call over TLS older than 1.2 any more: 3 days that are believed, 24 Nov, 26 Nov and 27 Nov, "
-        "had none. The client is quiet, or modern."
+        "had none. The client is quiet, or modern: its other calls could not be counted."
     )
     assert watch(*["3"] * 12, "0", "0?").words(OLD, today) == (
         "Still there after 14 days: 36 calls over TLS older than 1.2 on 12 days, the last on 4 Dec. "
@@ -79,6 +90,49 @@ def test_how_it_ends_is_said_in_words() -> None:
     assert watch(*["0?"] * 13, "0").words(OLD, today) == (
         "Not known after 14 days: no call was seen, but only 1 of them could be believed, and 3 are needed."
     )
+
+
+def test_quiet_is_told_from_modern_by_all_calls_of_the_client() -> None:
+    ended, today = watch("0", "0", "0"), FIRST + timedelta(days=3)
+
+    def end(said: int, unsaid: int) -> str:
+        return ended.words(OLD, today, Calls(said, unsaid)).partition("had none. ")[2]
+
+    days = "from the first of these days to the last"
+    assert end(0, 0) == f"The client is quiet: no call of it at all was read {days}."
+    assert end(7, 0) == f"The client is modern now: 7 calls {days}, all within the policy."
+    assert end(7, 1).endswith("all within the policy. 1 call of clients called so does not say their TLS.")
+    assert end(0, 2) == (
+        "The client is quiet, as far as its calls say their TLS: "
+        "2 calls of clients called so do not say their TLS."
+    )
+
+
+def test_all_calls_of_a_client_are_asked_for_whatever_the_policy_was() -> None:
+    scope = Scope.read(
+        "service=s3.amazonaws.com,kms.amazonaws.com agent!=curl* account=111122223333 version!=1.3 host=a.b "
+        "min=1.3 kx=classical owner=pay store=prod"
+    )
+
+    assert str(scope_of_all(replace(watch(), scope=scope))) == (
+        "agent!=curl* account=111122223333 service=s3.amazonaws.com principal=role/x agent=Boto/2 "
+        "version=1.0,1.1,1.2,1.3 owner=pay store=prod"
+    )
+    odd = replace(watch(), subject=Subject("half \ud800", None, "a*b"))
+    assert str(scope_of_all(odd)) == 'principal="a[*]b" version=1.0,1.1,1.2,1.3'
+
+
+def test_what_is_anybodys_is_not_counted_as_the_clients() -> None:
+    night = datetime(2026, 11, 23, 22, 50, tzinfo=UTC)
+    theirs = Row("s3.amazonaws.com", "role/x", "Boto/2", 7, night, night)
+    longer = replace(theirs, client="Boto/2.38", calls=9)
+    nameless = replace(watch(), subject=replace(SUBJECT, client=""))
+
+    assert count(scan(theirs, longer, ended=night), watch()) == Calls(7, 0)
+    assert count(scan(longer, ended=night, without_tls=3), watch()) == Calls(0, 3)
+    assert count(replace(scan(longer, ended=night), complete=False), watch()) is None
+    assert count(scan(ended=night, without_tls=3), nameless) is None
+    assert count(scan(ended=None), nameless) == Calls(0, 0)
 
 
 def scan(

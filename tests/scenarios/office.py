@@ -386,7 +386,13 @@ def open_office(
             worker.runs, grammar, wake=worker.wake, engines=by_name, access=quick, costs=costs, clock=clock
         )
         orders = DigestOrders(
-            worker.digests, worker.runs, grammar, access=quick, wake=worker.wake, clock=clock
+            worker.digests,
+            worker.runs,
+            grammar,
+            access=quick,
+            wake=worker.wake,
+            costs=costs,
+            clock=clock,
         )
         context = connection.Context(questions, orders, quick, at_once, replies)
         # a connection is given up after four pings: on a full machine a second is no silence

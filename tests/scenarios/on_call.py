@@ -42,8 +42,14 @@ class Trail(Engine):
     def __init__(self) -> None:
         self.calls: dict[str, int] = {"Boto/2.38.0": 100}
         """Calls of the period, by client."""
+        self.services: dict[str, str] = {}
+        """Which service a client calls, where that is not S3."""
         self.late: dict[str, int] = {}
         """Calls of the period before, asked again."""
+        self.modern: dict[str, int] = {}
+        """Calls over newer TLS, by client: they are told where all calls of one client are asked for."""
+        self.unsaid = 0
+        """Calls that do not say their TLS, where all calls of one client are asked for."""
         self.earlier: dict[str, int] = {}
         """Calls of the days before a first digest, by client: how many days before it is asked each began."""
         self.events = 5_912_004
@@ -56,6 +62,8 @@ class Trail(Engine):
         """Bytes that each statement reads."""
         self.refused = ""
         """A step that is not answered."""
+        self.refused_of_one = False
+        """Whether questions about one client are not answered."""
         self.asked: list[str] = []
         self.clock: Callable[[], datetime] = lambda: NOW
 
@@ -75,10 +83,17 @@ class Trail(Engine):
         oldest = newest - timedelta(days=30)
         # a coverage of events that say all there is to say but their version
         says_all = [0 if column.type == "INTEGER" else None for column in statement.columns[5:]]
+        of_one = "LOWER(userAgent) LIKE" in statement.sql
+        all_of_one = self._rows(self.calls | self.modern)
+        covered: Row = ("s3.amazonaws.com", self.events, self.events // 48, oldest, newest, *says_all)
+        if of_one and self.refused_of_one:
+            raise EngineError("The store keeps nothing so old.")
+        if of_one:
+            covered = ("s3.amazonaws.com", sum(self.modern.values()), self.unsaid, oldest, newest, *says_all)
         answers: dict[str, list[Row]] = {
-            "answer": self._rows(self.calls),
+            "answer": all_of_one if of_one else self._rows(self.calls),
             "before": self._rows(self.late),
-            "coverage": [("s3.amazonaws.com", self.events, self.events // 48, oldest, newest, *says_all)],
+            "coverage": [covered],
             "earlier": [
                 ("s3.amazonaws.com", EXPORT, client, newest - timedelta(days=back), newest, 1)
                 for client, back in self.earlier.items()
@@ -94,7 +109,10 @@ class Trail(Engine):
 
     def _rows(self, calls: dict[str, int]) -> list[Row]:
         when = self.clock() - timedelta(hours=12)
-        return [("s3.amazonaws.com", EXPORT, client, when, when, count, 0) for client, count in calls.items()]
+        return [
+            (self.services.get(client, "s3.amazonaws.com"), EXPORT, client, when, when, count, 0)
+            for client, count in calls.items()
+        ]
 
 
 # --- doing and seeing
@@ -196,3 +214,20 @@ def held(view: View, name: str) -> Any:
     """What an input of a form holds."""
     (value,) = view.json()["state"]["values"][name].values()
     return value.get("value") or value.get("selected_conversation")
+
+
+def home(office: Office) -> str:
+    """What App Home shows Alice now."""
+    before = office.sandbox.home(ALICE)
+    office.sandbox.open_home(ALICE)
+
+    def look() -> View | None:
+        now = office.sandbox.home(ALICE)
+        return None if now is before else now
+
+    shown = office.sandbox.wait_for(look, what="the Home tab").json()["blocks"]
+    runs = [block for block in shown if block["type"] == "rich_text"]
+    return "\n".join(
+        "".join(run.get("text", "") for section in block["elements"] for run in section["elements"])
+        for block in runs
+    )

@@ -20,6 +20,7 @@ from tests.scenarios.on_call import (
     edited,
     failed,
     form,
+    home,
     ordered,
     removed,
     runs,
@@ -33,7 +34,7 @@ from tests.support.workers import ended
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.sandbox import Message, View
+    from bot.sandbox import Message
     from tests.scenarios.office import Office
     from tests.scenarios.on_call import Trail
 
@@ -346,23 +347,6 @@ def test_home_shows_ones_digests_and_the_first_of_their_open_findings(
     assert ("60 findings not resolved" in shown) == (count == 60)
     assert ("and 55 more: its thread has them." in shown) == (count == 60)
     assert ("all clear" in shown) == (count == 0)
-
-
-def home(office: Office) -> str:
-    """What App Home shows Alice now."""
-    before = office.sandbox.home(ALICE)
-    office.sandbox.open_home(ALICE)
-
-    def look() -> View | None:
-        now = office.sandbox.home(ALICE)
-        return None if now is before else now
-
-    shown = office.sandbox.wait_for(look, what="the Home tab").json()["blocks"]
-    runs = [block for block in shown if block["type"] == "rich_text"]
-    return "\n".join(
-        "".join(run.get("text", "") for section in block["elements"] for run in section["elements"])
-        for block in runs
-    )
 
 
 # --- trouble

@@ -242,15 +242,55 @@ def test_a_finding_that_is_watched_is_told_when_it_is_quiet(
     days(office, 1)
     so_far = office.sandbox.thread(ONCALL, parent.ts)
     assert not [each for each in so_far if "watched" in words(each)], "two believed days are not three"
+    trail.asked.clear()
     days(office, 1)
     ended = said(office, "watched s3")
 
+    assert trail.asked == ["answer", "before", "coverage", "since", "answer", "coverage"], "once, at the end"
     assert ended.thread_ts == parent.ts
     assert ended.notified >= {BOB}
     assert words(ended).startswith("✅ @U_BOB watched s3")
     assert "3 days that are believed" in words(ended)
+    assert "The client is quiet: no call of it at all was read from the first of these days" in words(ended)
     assert watched(office.worker.digests) == []
     golden("watch-quiet.txt", page("A watch that ends well", office, parent), request)
+
+
+def quiet_in_the_end(office: Office, trail: Trail) -> str:
+    """What is said of a client once three believed days had no such call of it."""
+    trail.calls = dict(CALLS)
+    ordered(office)
+    told(office)
+    decided(office, "curl", {}, "watch")
+    trail.calls = {"Boto/2.38.0": 100}
+    days(office, 3)
+    return words(said(office, "watched s3"))
+
+
+def test_a_client_that_calls_within_the_policy_is_told_as_modern(office: Office, trail: Trail) -> None:
+    trail.modern, trail.unsaid = {"curl/7.19.7": 1_204, "curl/7.19.70": 9}, 2
+
+    assert quiet_in_the_end(office, trail).endswith(
+        "had none. The client is modern now: 1,204 calls from the first of these days to the last, "
+        "all within the policy. 2 calls of clients called so do not say their TLS."
+    )
+    assert watched(office.worker.digests) == []
+
+
+def test_where_a_clients_other_calls_cannot_be_counted_that_is_said(office: Office, trail: Trail) -> None:
+    trail.calls = dict(CALLS)
+    ordered(office)
+    told(office)
+    decided(office, "curl", {}, "watch")
+    trail.calls = {"Boto/2.38.0": 100}
+    days(office, 2)
+    trail.refused_of_one = True
+    days(office, 1)
+
+    assert words(said(office, "watched s3")).endswith(
+        "The client is quiet, or modern: its other calls could not be counted."
+    )
+    assert watched(office.worker.digests) == []
 
 
 def test_a_client_of_an_answer_is_watched_from_its_card_and_told_when_it_is_still_there(

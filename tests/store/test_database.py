@@ -36,7 +36,7 @@ START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 TABLES = {
     *("runs", "answers", "digests", "findings", "periods", "requests", "kept_words", "watches"),
-    "schema_version",
+    *("urgent_told", "schema_version"),
 }
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from bot import wording
-from bot.app.access import NotAllowed
 from bot.digests import routing, scan
 from bot.digests.digest import LATE
-from bot.errors import BotError, ChannelGone, EngineError
+from bot.errors import EngineError
 from bot.store.run import Run, new_id
 from bot.worker.kinds.awaiting import Awaiting
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from bot.digests.digest import Digest
     from bot.digests.report import Report
+    from bot.errors import BotError
     from bot.store.run import DigestTask
     from bot.worker.lease import Lease
 
@@ -70,13 +70,7 @@ class DigestCarrier(Awaiting):
     def fail(self, lease: Lease, task: DigestTask, error: BotError) -> None:
         """Tell its owner what went wrong, and post it no more where its channel is gone, or is no longer one
         in which its owner may have it told."""
-        digest = self._digests.get(task.digest)
-        if digest is None:
-            return
-        if isinstance(error, (ChannelGone, NotAllowed)):
-            self._digests.pause(digest.id)
-            error = BotError(error.message, f"{error.hint} The digest is paused until someone resumes it.")
-        lease.deliver(self._publisher.tell(lease, digest.owner, error))
+        self._tell_owner(lease, task.digest, error)
 
     def _report(
         self,
@@ -106,14 +100,6 @@ class DigestCarrier(Awaiting):
         )
         moved = moved or (previous.moved if previous is not None else ())
         return self._digests.keep(digest.id, routing.routed(report, owners, moved), remembered, before)
-
-    def _asks_the_same(self, digest: Digest, asked: Run) -> bool:
-        """Whether a scan asked what the digest is about now."""
-        was = self._grammar.question(asked)
-        now = self._grammar.parse(
-            f"{was.window} by={was.view.name} {digest.scope}", now=asked.created, zone=UTC
-        )
-        return now.scope == was.scope
 
     def _retry(self, lease: Lease, task: DigestTask, digest: Digest, failed: Run) -> None:
         """Say once that a digest failed, and have it asked again; all that await it await the same."""

@@ -39,7 +39,10 @@ class ScanCarrier:
     def carry(self, lease: Lease, task: ScanTask) -> None:
         """Ask, and keep what was found."""
         run, question = lease.run, self._grammar.question(lease.run)
-        before = self._grammar.question(replace(run, text=f"{task.previous} by={scan.FINDINGS_VIEW}")).window
+        before = None
+        if task.previous:
+            text = f"{task.previous} by={scan.FINDINGS_VIEW}"
+            before = self._grammar.question(replace(run, text=text)).window
         earlier = scan.look_back(question.window) if task.looks_back else None
         asked = scan.questions(question, before, run.created, self._grammar.views, earlier)
         self._inquiry.prepare(lease, lambda engine: translate(asked, engine, cap=COVERAGE_ROWS))
