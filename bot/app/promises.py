@@ -89,7 +89,7 @@ def _asked(
         question = grammar.parse(text, now=now, zone=UTC)
     except UserError as error:
         # told to its owner by whoever acquires the run
-        log.warning("digest %s cannot be asked: %s", digest.id, error)
+        log.warning("digest %s cannot be asked: %s", digest.id, error.in_full)
         return text, None
     task = ScanTask(str(before), looks_back)
     return str(question), _scan_of(question, task, runs=runs, grammar=grammar, now=now, fresh=fresh).id

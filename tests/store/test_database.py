@@ -378,7 +378,7 @@ def test_a_database_that_another_writer_holds_is_unavailable_and_then_works_agai
     assert runs.get("a") == run("a"), "reading goes on"
     with pytest.raises(StoreDown) as said:
         runs.add(run("b"))
-    assert said.value.message == "The bot's database cannot be used: database is locked."
+    assert said.value.in_full == "The bot's database cannot be used: database is locked."
     assert said.value.hint == "Nothing was taken on. Ask again in a minute."
     assert runs.get("b") is None
 

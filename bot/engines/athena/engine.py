@@ -257,7 +257,8 @@ class Athena(Engine):
             try:
                 table = _table_of(query, statement, answer.rows(s3, uri))
             except answer.Unreadable as error:
-                notes.append(f"{error} The answer came by pages instead.")
+                log.warning("query %s: %s %s", query.ref, error.in_full, error.hint)
+                notes.append(f"{error.message} {error.hint} The answer came by pages instead.")
                 table = _table_of(query, statement, query.pages())
         else:
             table = _table_of(query, statement, query.pages())

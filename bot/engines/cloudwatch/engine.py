@@ -174,7 +174,7 @@ class CloudWatch(Engine):
         try:
             yield from self._check_source(here.data_source) if here.data_source else self._check_groups(here)
         except EngineError as error:
-            yield Check(f"CloudWatch: {error.message}", False, error.hint)
+            yield Check(f"CloudWatch: {error.in_full}", False, error.hint)
 
     def _check_groups(self, here: Groups) -> Iterator[Check]:
         for identifier in here.identifiers:
