@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import ast
+import json
+import threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import boto3
 import pytest
 
 import bot.errors
-from bot.engines.athena import tables
+from bot.archive import sources
+from bot.archive.sqs import Queue
+from bot.engines.athena import answer, tables
 from bot.engines.athena.client import Athena
 from bot.engines.cloudwatch import groups
 from bot.engines.cloudwatch.logs import Logs
-from bot.engines.lake import stores
+from bot.engines.lake import delivery, stores
 from bot.engines.lake.cloudtrail import CloudTrail
 from bot.errors import LOG_SAYS_MORE, BotError, EngineError, StoreDown
 from bot.store.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from bot.engines.aws import Calls, Place
 
@@ -116,35 +123,147 @@ def test_an_error_as_text_leaves_its_detail_to_the_log() -> None:
     assert BotError("No.").in_full == "No."
 
 
-AWAY: Final = "http://127.0.0.1:1"
+# --- on the wire
 
-SERVICES: Final[dict[str, tuple[type[Calls], Place, str]]] = {
-    "lake": (
-        CloudTrail,
-        stores.read("0f0f0f0f-aaaa-bbbb-cccc-0123456789ab")["default"],
-        "ListEventDataStores",
+WHERE: Final = (
+    "User: arn:aws:sts::444455556666:assumed-role/tls-audit/i-0abc is not authorized on s3://our-results/x "
+    "at https://vpce-0abc.internal:8443 by /srv/tls-audit/archive"
+)
+"""What AWS's words may hold: accounts, roles, buckets, hosts and folders of whoever runs the bot."""
+
+PARTS: Final = (
+    *("444455556666", "assumed-role", "our-results", "vpce-0abc", "/srv/", "127.0.0.1", "eventdatastore/"),
+)
+
+
+class Refusing(ThreadingHTTPServer):
+    """What answers in place of all of AWS's services: an error of one `code`, and `WHERE` in its words."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Refusal)
+        self.code = ""
+
+
+class _Refusal(BaseHTTPRequestHandler):
+    server: Refusing
+
+    def _answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        code = self.server.code
+        made = json.dumps({"__type": code, "message": WHERE})
+        if "X-Amz-Target" not in self.headers:  # S3 and STS speak XML
+            error = f"<Error><Code>{code}</Code><Message>{WHERE}</Message></Error>"
+            made = f"<ErrorResponse>{error}</ErrorResponse>" if self.command == "POST" else error
+        self.send_response(REFUSALS[code])
+        self.send_header("Content-Length", str(len(made.encode())))
+        self.end_headers()
+        self.wfile.write(made.encode())
+
+    do_GET = do_POST = do_HEAD = _answer  # noqa: N815 - as the class asks for them
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+STORE: Final = (
+    f"arn:aws:cloudtrail:eu-central-1:444455556666:eventdatastore/0f0f0f0f-aaaa-bbbb-cccc-{'0' * 12}"
+)
+ROLE: Final = "arn:aws:iam::444455556666:role/assumed-role"
+
+
+def _calls(kind: type[Calls], place: Place, operation: str, **given: object) -> Callable[[], object]:
+    aws = kind(sleep=lambda _: None)
+    return lambda: aws.call(place, operation, **given)
+
+
+def _athenas_file() -> Callable[[], object]:
+    s3 = boto3.client("s3")
+    return lambda: next(answer.rows(s3, "s3://our-results/athena.csv"))
+
+
+def _lakes_files() -> Callable[[], object]:
+    s3, asked = boto3.client("s3"), datetime(2026, 11, 1, tzinfo=UTC)
+    return lambda: next(delivery.rows(s3, "s3://our-results/lake", "q", asked))
+
+
+def _the_queue() -> Callable[[], object]:
+    return Queue("https://sqs.eu-central-1.amazonaws.com/444455556666/told").receive
+
+
+ASKING: Final[Mapping[str, Callable[[], Callable[[], object]]]] = {
+    "Lake": lambda: _calls(CloudTrail, stores.read(STORE)["default"], "ListEventDataStores"),
+    "Lake, by a role": lambda: _calls(
+        CloudTrail, stores.read(STORE, roles=ROLE)["default"], "ListEventDataStores"
     ),
-    "athena": (Athena, tables.read("default.trail")["default"], "ListWorkGroups"),
-    "cloudwatch": (Logs, groups.read("trail"), "DescribeLogGroups"),
+    "Athena": lambda: _calls(Athena, tables.read("default.trail")["default"], "ListWorkGroups"),
+    "CloudWatch": lambda: _calls(
+        Logs, groups.read("trail"), "StartQuery", startTime=0, endTime=1, queryString="x", logGroupNames=["y"]
+    ),
+    "the logs in S3": lambda: lambda: sources.find(["s3://our-results/AWSLogs/"], but=Path("nowhere")),
+    "the queue": _the_queue,
+    "what Lake delivered": _lakes_files,
+    "what Athena wrote": _athenas_file,
 }
+"""What calls AWS when people ask."""
+
+REFUSALS: Final = {
+    "AccessDenied": 403,
+    "AccessDeniedException": 400,
+    "ExpiredTokenException": 400,
+    "ValidationException": 400,
+    "EventDataStoreNotFoundException": 400,
+    "InactiveEventDataStoreException": 400,
+    "InsufficientEncryptionPolicyException": 400,
+    "NoManagementAccountSLRExistsException": 400,
+    "ResourceNotFoundException": 400,
+    "MalformedQueryException": 400,
+    "MetadataException": 400,
+    "NoSuchBucket": 404,
+    "InternalFailure": 500,
+    "": 400,
+}
+"""AWS's codes, and the status they come with; "" is none at all."""
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_an_endpoint_that_is_away_is_named_to_the_operator_alone(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment in which AWS can be called."""
     for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(key, "x")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", AWAY)
-    kind, place, operation = SERVICES[name]
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    return monkeypatch
 
-    with pytest.raises(EngineError) as caught:
-        kind(sleep=lambda _: None).call(place, operation)
 
-    assert "cannot be reached." in str(caught.value)
-    assert AWAY in caught.value.in_full
-    assert "127.0.0.1" not in str(caught.value)
+@pytest.mark.parametrize("what", ASKING)
+def test_what_aws_refuses_is_told_to_whoever_asks_without_its_words(
+    what: str, credentials: pytest.MonkeyPatch
+) -> None:
+    with Refusing() as aws:
+        threading.Thread(target=aws.serve_forever, daemon=True).start()
+        credentials.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{aws.server_address[1]}")
+        ask = ASKING[what]()
+        for aws.code in REFUSALS:
+            with pytest.raises(BotError) as caught:
+                ask()
+            assert [part for part in PARTS if part in str(caught.value)] == [], aws.code
+            assert caught.value.message, "and yet it says what is wrong"
+        aws.shutdown()
+
+
+@pytest.mark.parametrize("what", ASKING)
+def test_an_endpoint_that_is_away_is_named_to_the_operator_alone(
+    what: str, credentials: pytest.MonkeyPatch
+) -> None:
+    credentials.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+
+    with pytest.raises(BotError) as caught:
+        ASKING[what]()()
+
+    assert "127.0.0.1" in caught.value.in_full
+    assert [part for part in PARTS if part in str(caught.value)] == []
 
 
 def test_a_database_that_is_away_is_named_to_the_operator_alone() -> None:

@@ -352,7 +352,7 @@ def _lake_checks() -> list[Check]:
         ({"status": "STOPPED_INGESTION"}, True, "takes in no new events"),
         ({"status": "PENDING_DELETION"}, False, "it is being deleted"),
         ({"category": "ConfigurationItem"}, False, "it holds no CloudTrail events"),
-        ({"region": "eu-west-1"}, False, "AWS knows no event data store"),
+        ({"region": "eu-west-1"}, False, "AWS does not know the event data store"),
     ],
 )
 def test_the_doctor_looks_at_every_store(

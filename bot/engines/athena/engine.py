@@ -258,7 +258,7 @@ class Athena(Engine):
                 table = _table_of(query, statement, answer.rows(s3, uri))
             except answer.Unreadable as error:
                 log.warning("query %s: %s %s", query.ref, error.in_full, error.hint)
-                notes.append(f"{error.message} {error.hint} The answer came by pages instead.")
+                notes.append(f"{error.message} {error.hint}".strip() + " The answer came by pages instead.")
                 table = _table_of(query, statement, query.pages())
         else:
             table = _table_of(query, statement, query.pages())

@@ -291,7 +291,9 @@ class Lake(Engine):
                 return self._delivered(query, total)
             except EngineError as error:
                 log.warning("query %s: %s %s", query.ref, error.in_full, error.hint)
-                query.notes.append(f"{error.message} {error.hint} The answer came by pages instead.")
+                query.notes.append(
+                    f"{error.message} {error.hint}".strip() + " The answer came by pages instead."
+                )
         table = Table(query.columns, query.rows(first), scanned=query.scanned)
         if table.row_count < total:
             table.notes = (f"AWS announced {total:,} rows and gave {table.row_count:,}.",)
@@ -319,13 +321,11 @@ class Lake(Engine):
 
 
 def _timed_out(query: Query, words: str) -> Table:
-    if words:
-        log.info("query %s was stopped: %s", query.ref, words)
     message = "Lake stopped this after its time limit."
     table = Table(query.columns, query.rows(query.page()), scanned=query.scanned)
     if not table.row_count:
         table.close()
-        raise EngineError(message, NARROWER)
+        raise EngineError(message, NARROWER, detail=words)
     table.is_partial = True
     table.notes = (f"{message} These rows are only a part. {NARROWER}",)
     return table
