@@ -258,7 +258,9 @@ def _refresh(available: Mapping[str, Engine]) -> None:
     for name, one in available.items():
         try:
             one.refresh()
-        except (BotError, OSError) as error:
+        except BotError as error:
+            log.warning("what %s asks could not be looked at yet: %s %s", name, error.in_full, error.hint)
+        except OSError as error:
             log.warning("what %s asks could not be looked at yet: %s", name, error)
         except Exception:
             # the edge of a thread: boto3 trips over an answer that is none of AWS's

@@ -19,17 +19,38 @@ does so by its own class, for a reason that stands there.
 
 from __future__ import annotations
 
+from typing import Final
+
+LOG_SAYS_MORE: Final = "The bot's log says more."
+
 
 class BotError(Exception):
-    """A failure told to a person: `message` says what is wrong, `hint` what to do next."""
+    """A failure told to a person: `message` says what is wrong, `hint` what to do next.
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    Both go wherever the bot is asked, and so does the error as text. `detail` goes only to whoever runs the
+    bot, in a terminal and in the log: where its parts are and as whom they are called (hosts, URLs, paths,
+    buckets, ARNs), and what AWS and libraries say in their own words, which may hold any of that. It ends the
+    sentence of `message`, without a full stop.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, detail: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.detail = detail.strip().removesuffix(".")
+
+    @property
+    def advice(self) -> str:
+        """What to do next, for who does not see `detail`."""
+        return f"{self.hint} {LOG_SAYS_MORE if self.detail else ''}".strip()
+
+    @property
+    def in_full(self) -> str:
+        """What is wrong, for whoever runs the bot."""
+        return f"{self.message.removesuffix('.')}: {self.detail}." if self.detail else self.message
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
+        return f"{self.message} {self.advice}".strip()
 
 
 class UserError(BotError):

@@ -206,7 +206,9 @@ def listen(
         refusal = translated(error)
         if isinstance(refusal, SurfaceDown):
             raise SurfaceDown(
-                refusal.message, "Check the network and SLACK_API_URL, then start it again."
+                refusal.message,
+                "Check the network and SLACK_API_URL, then start it again.",
+                detail=refusal.detail,
             ) from error
         raise UserError(refusal.message, "`tls-audit doctor` checks the tokens.") from error
 
@@ -244,7 +246,7 @@ def _failed(what: str, error: Exception, mend: str) -> tuple[str, bool, str]:
     refusal = translated(error)
     if isinstance(refusal, SurfaceDown):
         mend = "Check the network and SLACK_API_URL, then run this again."
-    return f"{what}: {refusal.message}", False, mend
+    return f"{what}: {refusal.in_full}", False, mend
 
 
 def _socket_mode(client: WebClient, app_token: str) -> tuple[str, bool, str]:
@@ -276,7 +278,7 @@ def _unforeseen(error: Exception, body: dict[str, Any], respond: Respond) -> Non
     """The edge: whatever a handler did not foresee is logged, and told to who asked."""
     if isinstance(error, StoreDown):
         # foreseen: an event that could not be taken is not acknowledged, and comes again
-        log.warning("nothing was taken on: %s", error.message)
+        log.warning("nothing was taken on: %s", error.in_full)
     else:
         log.error("a handler failed", exc_info=error)
     if body.get("response_url"):

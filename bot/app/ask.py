@@ -171,7 +171,7 @@ class Questions:
         except BotError as error:
             if not vouched:
                 raise
-            log.info("whether %s may ask in %s is left to the worker: %s", user, channel, error)
+            log.info("whether %s may ask in %s is left to the worker: %s", user, channel, error.in_full)
 
     def _check(self, question: Question, engine: str) -> str:
         """Why the question should be confirmed first, where its engine has a reason. UserError where the

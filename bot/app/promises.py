@@ -103,7 +103,7 @@ def _asked(
         question = grammar.parse(text, now=now, zone=UTC)
     except UserError as error:
         # told to its owner by whoever acquires the run
-        log.warning("digest %s cannot be asked: %s", digest.id, error)
+        log.warning("digest %s cannot be asked: %s", digest.id, error.in_full)
         return text, None
     task = ScanTask(str(before), looks_back)
     return str(question), _scan_of(question, task, runs=runs, grammar=grammar, now=now, fresh=fresh).id
@@ -154,7 +154,7 @@ def promise_count(watch: Watch, day: date, *, runs: Runs, grammar: Grammar, now:
     try:
         question = grammar.parse(text, now=now, zone=UTC)
     except UserError as error:
-        log.warning("watch %s: its other calls cannot be counted: %s", watch.id, error)
+        log.warning("watch %s: its other calls cannot be counted: %s", watch.id, error.in_full)
         return None
     return runs.add(
         Run(

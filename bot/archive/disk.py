@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 @contextmanager
 def plain_errors(folder: Path, done: str = "written") -> Iterator[None]:
     """What the disk, SQLite and DuckDB raise, in plain words."""
-    hint = f"See that {folder} can be written and its disk has room (TLS_AUDIT_ARCHIVE), then ingest again."
+    hint = "See that its folder can be written and the disk has room (TLS_AUDIT_ARCHIVE), then ingest again."
     try:
         yield
     except _errors() as error:
-        raise EngineError(f"The archive could not be {done}: {_first_line(error)}.", hint) from error
+        detail = f"{folder}: {_first_line(error)}"
+        raise EngineError(f"The archive could not be {done}.", hint, detail=detail) from error
 
 
 def _errors() -> tuple[type[Exception], ...]:

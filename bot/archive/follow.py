@@ -99,7 +99,7 @@ class Follower:
             except Cancelled:
                 return
             except BotError as error:
-                log.error("the logs could not be read: %s", error)  # noqa: TRY400 - it says what to do
+                log.error("the logs could not be read: %s %s", error.in_full, error.hint)  # noqa: TRY400 - it says what to do
             except Exception:
                 # the edge of a thread: boto3 trips over an answer that is none of AWS's
                 log.exception("the logs could not be read, in a way nobody foresaw")
@@ -167,7 +167,11 @@ class Follower:
             while not self._take(queue):
                 self._heed()
         except (EngineError, UserError) as error:
-            log.error("what the queue tells could not be read, so the last day is listed: %s", error)  # noqa: TRY400 - as above
+            log.error(  # noqa: TRY400 - as above
+                "what the queue tells could not be read, so the last day is listed: %s %s",
+                error.in_full,
+                error.hint,
+            )
             places = self._logs.places
         if places:
             self._list(places, READ_BACK[0])

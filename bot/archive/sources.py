@@ -271,7 +271,9 @@ def _find_objects(place: str, found: Found, leave_out: Sequence[str]) -> None:
                 _add_object(client, bucket, item, found, leave_out)
     if not count:
         raise UserError(
-            f"There is nothing under {place}.", "Check bucket and prefix, as in s3://bucket/AWSLogs/."
+            "There is nothing where the logs should be.",
+            "Check bucket and prefix, as in s3://bucket/AWSLogs/.",
+            detail=place,
         )
 
 
@@ -337,8 +339,9 @@ def _s3_errors(place: str, action: str, *, one: bool = False) -> Iterator[None]:
         yield
     except NoCredentialsError as error:
         raise UserError(
-            f"There are no AWS credentials to read {place}.",
+            "There are no AWS credentials to read the logs in S3.",
             "Set AWS_PROFILE or AWS_ACCESS_KEY_ID, or run where a role is attached.",
+            detail=place,
         ) from error
     except ClientError as error:
         about = error.response.get("Error", {})
@@ -346,11 +349,15 @@ def _s3_errors(place: str, action: str, *, one: bool = False) -> Iterator[None]:
         if one and (reason := _of_one_object(code, about.get("Message", ""), action)):
             raise reason from error
         if code == "NoSuchBucket":
-            raise UserError(f"There is no bucket for {place}.", "Check its name.") from error
-        raise EngineError(f"S3 refused {place}: {error}.", f"The credentials need {action}.") from error
+            raise UserError("There is no such bucket.", "Check its name.", detail=place) from error
+        raise EngineError(
+            "S3 refused the logs.", f"The credentials need {action}.", detail=f"{place}: {error}"
+        ) from error
     except BotoCoreError as error:
         raise EngineError(
-            f"S3 did not give {place}: {error}.", "Ingest again; it goes on where it was."
+            "S3 did not give the logs.",
+            "Ingest again; it goes on where it was.",
+            detail=f"{place}: {error}",
         ) from error
 
 

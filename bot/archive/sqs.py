@@ -162,23 +162,29 @@ class Queue:
             yield
         except NoCredentialsError as error:
             raise UserError(
-                f"There are no AWS credentials to read the queue {self.url}.",
+                "There are no AWS credentials to read the queue.",
                 "Set AWS_PROFILE or AWS_ACCESS_KEY_ID, or run where a role is attached.",
+                detail=self.url,
             ) from error
         except NoRegionError as error:
             raise UserError(
-                f"The queue's URL {self.url} tells no Region.", f"{CHECK_QUEUE} Or set AWS_DEFAULT_REGION."
+                "The queue's URL tells no Region.",
+                f"{CHECK_QUEUE} Or set AWS_DEFAULT_REGION.",
+                detail=self.url,
             ) from error
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in NO_QUEUE:
-                raise UserError(f"There is no queue {self.url}.", CHECK_QUEUE) from error
+                raise UserError("There is no such queue.", CHECK_QUEUE, detail=self.url) from error
             raise EngineError(
-                f"SQS refused the queue {self.url}: {error}.",
+                "SQS refused the queue.",
                 f"The credentials need {action}, and the queue's policy must not deny it.",
+                detail=f"{self.url}: {error}",
             ) from error
         except BotoCoreError as error:
             raise EngineError(
-                f"SQS did not answer for the queue {self.url}: {error}.", "What it holds is read later."
+                "SQS did not answer for the queue.",
+                "What it holds is read later.",
+                detail=f"{self.url}: {error}",
             ) from error
 
 
@@ -206,7 +212,7 @@ class Held:
         try:
             self._queue.hold(self.messages)
         except EngineError as error:
-            log.warning("messages could not be held, and may come again: %s", error)
+            log.warning("messages could not be held, and may come again: %s", error.in_full)
 
 
 @dataclass(slots=True)

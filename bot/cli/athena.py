@@ -61,7 +61,7 @@ def policy() -> None:
         try:
             locations[alias] = engine.look(each).location
         except EngineError as error:
-            typer.echo(f"Where {each} has its files is not known: {error}", err=True)
+            typer.echo(f"Where {each} has its files is not known: {error.in_full}", err=True)
     made = admin.policy(chosen.tables, chosen.athena_workgroup, chosen.athena_output, locations)
     typer.echo(json.dumps(made, indent=2))
     typer.echo(

@@ -34,7 +34,7 @@ def run(settings: Settings) -> Iterator[Check]:
         try:
             yield from part(settings)
         except BotError as error:
-            yield Check(error.message, False, error.hint or "Mend it, then run this again.")
+            yield Check(error.in_full, False, error.hint or "Mend it, then run this again.")
 
 
 def _slack(settings: Settings) -> Iterator[Check]:

@@ -51,8 +51,8 @@ SIGN_IN: Final = "Sign in again (`aws sso login`, or new AWS_… variables); a r
 class Refused(EngineError):
     """AWS refused a call, or its answer was lost: `code` is AWS's own word for it."""
 
-    def __init__(self, code: str, message: str, hint: str = "") -> None:
-        super().__init__(message, hint)
+    def __init__(self, code: str, message: str, hint: str = "", *, detail: str = "") -> None:
+        super().__init__(message, hint, detail=detail)
         self.code = code
 
 
@@ -199,21 +199,27 @@ class Calls(ABC):
         except (aws.NoCredentialsError, aws.PartialCredentialsError, aws.ProfileNotFound) as error:
             raise Refused(
                 "credentials",
-                f"There are no AWS credentials to ask {title}: {error}.",
+                f"There are no AWS credentials to ask {title}.",
                 "Set AWS_PROFILE or AWS_ACCESS_KEY_ID, or run where a role is attached.",
+                detail=str(error),
             ) from error
         except aws.NoRegionError as error:
             raise Refused("region", "No AWS Region is set.", self.service.where) from error
         except (aws.EndpointConnectionError, aws.ConnectTimeoutError, aws.ProxyConnectionError) as error:
             raise Refused(
                 LOST,
-                f"{title} cannot be reached: {error}.",
+                f"{title} cannot be reached.",
                 "Check the Region, the network and AWS_ENDPOINT_URL.",
+                detail=str(error),
             ) from error
         except aws.HTTPClientError as error:
-            raise Refused(LOST, f"{title} did not answer {action}: {error}.", "Rerun asks anew.") from error
+            raise Refused(
+                LOST, f"{title} did not answer {action}.", "Rerun asks anew.", detail=str(error)
+            ) from error
         except aws.BotoCoreError as error:
-            raise Refused("credentials", f"{action} could not be called: {error}.", SIGN_IN) from error
+            raise Refused(
+                "credentials", f"{action} could not be called.", SIGN_IN, detail=str(error)
+            ) from error
 
     def _refusal(self, place: Place, action: str, response: Mapping[str, Any]) -> EngineError:
         """AWS's error in words: what it says, and what to mend."""
@@ -232,18 +238,20 @@ class Calls(ABC):
         if code in _DENIED:
             return self._denied(place, action, words)
         if status >= 500:
-            return Refused(LOST, f"{self.service.title} failed: {words or code}.", "Rerun asks anew.")
-        return Refused(code, f"AWS refused {action}: {words or code}. ({code})")
+            return Refused(LOST, f"{self.service.title} failed ({code}).", "Rerun asks anew.", detail=words)
+        return Refused(code, f"AWS refused {action} ({code}).", detail=words)
 
     def _denied(self, place: Place, action: str, words: str) -> Refused:
         if action == "sts:AssumeRole":
             return Refused(
                 "AccessDenied",
-                f"AWS refuses to let the bot take on {place.role}.",
-                "Its own role needs sts:AssumeRole, and that role's trust policy must name it. AWS: " + words,
+                "AWS refuses to let the bot take on its role.",
+                "Its own role needs sts:AssumeRole, and that role's trust policy must name it.",
+                detail=f"{place.role}. AWS: {words}",
             )
         return Refused(
             "AccessDenied",
             f"AWS says AccessDenied for {action}.",
-            f"The bot's role needs it: `{self.service.policy}` prints what. AWS: {words}",
+            f"The bot's role needs it: `{self.service.policy}` prints what.",
+            detail=words,
         )

@@ -53,8 +53,8 @@ class Patience:
                     raise
                 if self._aws.monotonic() - began > LONGEST_AWAY.total_seconds():
                     message = f"AWS did not answer for an hour: {error.message}"
-                    raise EngineError(message, error.hint) from error
-                log.info("query %s waits for AWS: %s", self.ref, error)
+                    raise EngineError(message, error.hint, detail=error.detail) from error
+                log.info("query %s waits for AWS: %s", self.ref, error.in_full)
             state = "AWS does not answer, waiting"
             self.progress(self.ref, state, self.scanned)
             self.pause(seconds, state)

@@ -108,6 +108,7 @@ class Database:
             raise StoreDown(
                 error.message,
                 "Check that it is up and may be written: TLS_AUDIT_DATABASE_URL, TLS_AUDIT_DATA.",
+                detail=error.detail,
             ) from error
         except BaseException:
             self.close()
@@ -231,8 +232,9 @@ def _plain_errors() -> Iterator[None]:
     except AWAY as error:
         said = str(getattr(error, "orig", None) or error).strip().splitlines()
         raise StoreDown(
-            f"The bot's database cannot be used: {said[0] if said else type(error).__name__}.",
-            "Nothing was taken on. Ask again in a minute.",
+            "The bot's database cannot be used.",
+            "Nothing was taken on. Ask again in a minute; if that does not help, tell whoever runs the bot.",
+            detail=said[0] if said else type(error).__name__,
         ) from error
 
 

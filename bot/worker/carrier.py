@@ -80,7 +80,7 @@ class Carrier:
             # what another program said goes into a channel, and is kept
             error.message, error.hint = _HIDE(error.message), _HIDE(error.hint)
             cause = f" ({error.__cause__!r})" if error.__cause__ else ""
-            log.warning("run %s failed: %s%s", lease.run.id, error, cause)
+            log.warning("run %s failed: %s %s%s", lease.run.id, error.in_full, error.hint, cause)
             lease.save()
             self._fail(lease, error)
             lease.finish("failed", error=str(error))

@@ -115,6 +115,6 @@ class Lease:
                     self.run = replace(write(self.run, now), maybe_posted=self.run.maybe_posted)
                     return self.run
             except StoreDown as error:
-                log.warning("run %s waits: %s", self.run.id, error.message)
+                log.warning("run %s waits: %s", self.run.id, error.in_full)
                 if self._stopping.wait(AGAIN_SECONDS):
                     raise

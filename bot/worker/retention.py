@@ -69,7 +69,7 @@ class Retention:
                 try:
                     self._publisher.forget(run)
                 except SurfaceDown as error:
-                    log.warning("forgetting what is old goes on later: %s", error.message)
+                    log.warning("forgetting what is old goes on later: %s", error.in_full)
                     return
                 self._runs.forget(run)
         self._digests.forget(before.date())

@@ -210,7 +210,7 @@ class Worker:
         except ShuttingDown:
             log.info("%s: left to whoever comes next", what)
         except StoreDown as error:
-            log.warning("%s: %s", what, error.message)
+            log.warning("%s: %s", what, error.in_full)
             self._stopping.wait(AGAIN_SECONDS)
         except Exception:
             log.exception("%s failed in a way nobody foresaw", what)
@@ -253,14 +253,14 @@ class Worker:
             try:
                 self._carrier.to_its_end(lease)
             except EngineBusy as error:
-                log.info("run %s waits: %s", run.id, error.message)
+                log.info("run %s waits: %s", run.id, error.in_full)
                 due = self._clock() + BUSY_WAIT
                 lease.release(state="queued", due=due, attempts=run.attempts - 1)
             except ShuttingDown:
                 lease.release(attempts=run.attempts - 1)
             except SurfaceDown as error:
                 # not counted as an attempt; and whatever Slack was told may have reached it
-                log.warning("run %s: %s", run.id, error)
+                log.warning("run %s: %s %s", run.id, error.in_full, error.hint)
                 due = self._clock() + UNREACHABLE_WAIT
                 lease.release(due=due, attempts=run.attempts - 1, maybe_posted=True)
         except LeaseLost:

@@ -255,8 +255,7 @@ def parent_text(question: Question, state: str) -> str:
 
 def trouble(error: BotError, run: Run) -> list[Block]:
     """What went wrong, what to do next, and the run's id."""
-    words = " ".join(part for part in (error.message, error.hint) if part)
-    return [paragraph(*prose(f"⚠️ {words} "), text(f"run {run.id}", code=True))]
+    return [paragraph(*prose(f"⚠️ {error} "), text(f"run {run.id}", code=True))]
 
 
 def fits(value: object) -> bool:

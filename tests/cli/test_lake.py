@@ -92,7 +92,7 @@ def test_a_denied_status_names_the_action(served: double.Lake, tls_audit: TlsAud
     done = tls_audit("lake", "status")
 
     assert done.code == 1
-    assert "AWS says AccessDenied for cloudtrail:ListEventDataStores." in done.err
+    assert "AWS says AccessDenied for cloudtrail:ListEventDataStores: " in done.err
 
 
 # --- policy
@@ -262,7 +262,7 @@ def test_a_store_that_is_back_without_its_protection_is_said_to_be(
 
     assert done.code == 1
     assert "tls-audit is back, but can be deleted without a word" in done.err
-    assert "AWS says AccessDenied for cloudtrail:UpdateEventDataStore." in done.err
+    assert "AWS says AccessDenied for cloudtrail:UpdateEventDataStore: " in done.err
     assert "Turn its termination protection on again in AWS's console." in done.err
 
 
@@ -352,7 +352,7 @@ def _lake_checks() -> list[Check]:
         ({"status": "STOPPED_INGESTION"}, True, "takes in no new events"),
         ({"status": "PENDING_DELETION"}, False, "it is being deleted"),
         ({"category": "ConfigurationItem"}, False, "it holds no CloudTrail events"),
-        ({"region": "eu-west-1"}, False, "AWS knows no event data store"),
+        ({"region": "eu-west-1"}, False, "AWS does not know the event data store"),
     ],
 )
 def test_the_doctor_looks_at_every_store(

@@ -23,6 +23,7 @@ from bot.cli.main import main
 from bot.errors import BotError
 from bot.ops import logs
 from bot.ops.metrics import Metrics
+from bot.sandbox import Options, Sandbox
 from bot.secrets import Hiding, Secrets, of_environment, of_url
 
 if TYPE_CHECKING:
@@ -292,6 +293,49 @@ def test_a_token_with_a_line_end_is_a_token(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("SLACK_APP_TOKEN", f"{APP_TOKEN}\r\n")
 
     assert settings.load().slack_app_token.get_secret_value() == APP_TOKEN
+
+
+WORN: Final = {
+    "a line end": "{}\n",
+    "a line end of Windows": "{}\r\n",
+    "blanks": " {}\t",
+    "a no-break space": "\u00a0{}",
+    "a line separator": "{}\u2028",
+    "a byte order mark": "\ufeff{}",
+    "a zero width space": "{}\u200b",
+    "quotes": '"{}"',
+    "quotes, and a line end within": '"{}\n"',
+    "a line end that was written out": "{}\\n",
+    "its header": "Bearer {}",
+    "its setting": "SLACK_TOKEN={}",
+    "a remark": "{} # of the workspace",
+    "JSON": '{{"token": "{}"}}',
+    "itself": "{0}\n{0}",
+    "a colour": "\x1b[1m{}\x1b[0m",
+    "angle brackets": "<{}>",
+}
+"""What files and pages put around a token."""
+
+
+@pytest.mark.parametrize("by", ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"])
+@pytest.mark.parametrize("how", WORN)
+def test_whatever_stands_around_a_token_neither_a_crash_nor_an_error_shows_it(
+    how: str, by: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text(WORN[how].format(PLACES[by]), encoding="utf-8")
+    # the other one is right, so that Slack is called with this one too
+    for name in {"SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"} - {by}:
+        monkeypatch.setenv(name, PLACES[name])
+    monkeypatch.setenv(f"{by}_FILE", str(tmp_path / "token"))
+    options = Options(bot_token=TOKEN, app_token=APP_TOKEN)
+    with Sandbox(options=options, rate_limits=False) as slack:
+        monkeypatch.setenv("SLACK_API_URL", slack.api_url)
+        said = written("doctor", monkeypatch, capsys)
+
+    assert seen(said) == []
+    assert "Traceback" not in said
+    what = "the bot's token" if by == "SLACK_BOT_TOKEN" else "the app-level token"
+    assert f"✓ {what}" in said or f"✗ {what}" in said or f"{by}=…" in said or f"{by}_FILE " in said
 
 
 @pytest.mark.parametrize("token", ["xoxb-1\n2-SeCrEt", "xoxb-1 2-SeCrEt", "xoxb-SeCrEté"])

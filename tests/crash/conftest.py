@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.crash.machine import Machine, recent
+from tests.crash.machine import Machine, WarmMachine, recent
 from tests.doubles import lake as double
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def machine_on(
                     url = server.url()
                 else:
                     url = f"sqlite:///{folder / 'runs.sqlite'}"
-                made = stack.enter_context(Machine(folder, url, events, slack, is_warm=True))
+                made = stack.enter_context(WarmMachine(folder, url, events, slack))
                 made.lake.plan = double.Plan()
                 known[database, slack] = made
             return known[database, slack]

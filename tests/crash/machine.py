@@ -218,20 +218,20 @@ def _lake(events: double.Events) -> double.Lake:
 class Machine:
     """Everything around the bot, and what people do there. A context manager."""
 
+    is_warm = False
+    """Whether its bots are forked from a process that has read their modules, instead of starting
+    `tls-audit serve`."""
+
     def __init__(
         self,
         folder: Path,
         database_url: str,
         events: double.Events | Service,
         slack: Slack = "history",
-        *,
-        is_warm: bool = False,
         **settings: str,
     ) -> None:
-        """`settings` are more of the bot's, by their names in the environment. A warm machine forks its bots
-        from a process that has read their modules, instead of starting `tls-audit serve`. Of events, a double
-        of Lake is asked; another engine's double stands for itself, and the settings name its engine."""
-        self.is_warm = is_warm
+        """`settings` are more of the bot's, by their names in the environment. Of events, a double of Lake is
+        asked; another engine's double stands for itself, and the settings name its engine."""
         self.folder = folder
         self.database_url = database_url
         people = [User(f"U_P{n:02}", f"person{n:02}", f"Person {n}") for n in range(PEOPLE)]
@@ -419,6 +419,12 @@ class Machine:
         """In its thread; a run's channel is its own, but for a person's direct messages."""
         root = run.reply_to if run.reply_to and run.home == run.channel else run.thread
         return message.thread_ts == root or message.channel == run.channel
+
+
+class WarmMachine(Machine):
+    """A machine whose bots start in a moment."""
+
+    is_warm = True
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from bot.demo import samples
 from bot.store.database import Database
 from bot.store.runs import Runs
 from bot.store.schema import ENDED
-from tests.crash.machine import Machine, recent
+from tests.crash.machine import WarmMachine, recent
 from tests.support.logs import FIRST_DAY, quietly, write_logs
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def test_what_was_promised_before_a_backup_is_answered_after_a_restore_and_what_
     else:
         server: Postgres = request.getfixturevalue("postgres")
         before, after = server.url(), server.url()
-    with Machine(tmp_path, before, events, is_warm=True) as machine:
+    with WarmMachine(tmp_path, before, events) as machine:
         bot = machine.replica("bot")
         bot.start()
         askings = [machine.ask() for _ in range(ASKED)]

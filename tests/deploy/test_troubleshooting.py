@@ -16,7 +16,7 @@ ROWS = re.findall(
 OTHERS = frozenset(
     {
         "Could not determine home directory.",
-        "The archive could not be written: no such table: main.an archive of a later version.",
+        "The archive could not be written: …: no such table: main.an archive of a later version.",
     }
 )
 """What is not ours to word, or not ours alone: pathlib's, and SQLite's of a view that a ledger holds."""

@@ -327,8 +327,8 @@ def test_a_window_before_the_store_existed_is_warned_of(office: Office, served: 
 TROUBLE = [
     ("ExpiredTokenException", "The AWS credentials have expired. (ExpiredTokenException) Sign in again"),
     ("AccessDeniedException", "AWS says AccessDenied for cloudtrail:StartQuery. The bot's role needs it: "),
-    ("EventDataStoreNotFoundException", "AWS knows no event data store"),
-    ("InactiveEventDataStoreException", "is inactive: being deleted, or stopped for good."),
+    ("EventDataStoreNotFoundException", "AWS does not know the event data store."),
+    ("InactiveEventDataStoreException", "is inactive, being deleted or stopped for good."),
 ]
 
 
@@ -343,6 +343,8 @@ def test_what_aws_refuses_is_told_in_the_thread_with_what_to_mend(
     assert run.state == "failed"
     (told,) = office.thread(run)
     assert said in words(told)
+    assert "As AWS says" not in words(told)
+    assert ("The bot's log says more." in words(told)) is (code != "ExpiredTokenException")
     assert run.id in words(told)
     assert COMMAND not in words(office.parent(run))
     assert run.home == SECURITY

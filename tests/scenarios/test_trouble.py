@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -20,6 +20,7 @@ from tests.scenarios.office import (
     kinds,
     words,
 )
+from tests.scenarios.on_call import due, ordered, said
 from tests.support.workers import ended
 
 if TYPE_CHECKING:
@@ -385,6 +386,34 @@ def test_a_table_of_twenty_thousand_rows_says_what_is_left_out(
     assert "client 19999" in words(table)
     assert office.csv(run).count("\n") == 20_001
     assert office.sandbox.broken == []
+
+
+WHERE: Final = "arn:aws:iam::444455556666:role/bot at https://lake.internal:8443, s3://results, /srv/archive"
+"""What whoever runs the bot has, and nobody in Slack needs to know."""
+
+
+def test_where_the_bots_parts_are_is_told_in_its_log_and_nowhere_in_slack(
+    hired: Callable[..., Office], trail: Trail, caplog: pytest.LogCaptureFixture
+) -> None:
+    office = hired()
+    ordered(office, "daily 09:00")
+    trail.error = EngineError("The lake refused.", "Ask again.", detail=WHERE)
+
+    run = office.answered("last 7d")
+    due(office)
+    said(office, "No digest")
+    office.type("runs")
+    office.sandbox.open_home(ALICE)
+    home = office.sandbox.wait_for(lambda: office.sandbox.home(ALICE), what="Home")
+
+    posted = [
+        each for channel in office.sandbox.workspace.channels for each in office.sandbox.messages(channel)
+    ]
+    told = [words(each) + each.text for each in [*posted, *office.sandbox.ephemerals(ALICE)]]
+    everything = "\n".join([*told, str(home.body), str(run.error)])
+    assert "The lake refused. Ask again. The bot's log says more." in everything
+    assert [part for part in WHERE.replace(",", "").split() if len(part) > 2 and part in everything] == []
+    assert any(WHERE in record.getMessage() for record in caplog.records)
 
 
 def test_what_an_engine_says_holds_no_secret_where_it_is_told_or_kept(

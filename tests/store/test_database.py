@@ -29,7 +29,7 @@ from tests.support.postgres import Postgres, find
 from tests.support.runs import BEGUN, asked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[2]
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -38,6 +38,11 @@ TABLES = {
     *("runs", "answers", "digests", "findings", "periods", "requests", "kept_words", "watches"),
     *("urgent_told", "schema_version"),
 }
+
+
+def says(words: str) -> Callable[[StoreDown], bool]:
+    """Whether an error says so to whoever runs the bot."""
+    return lambda error: words in error.in_full
 
 
 def plain(url: str) -> sa.Engine:
@@ -280,7 +285,7 @@ def test_who_writes_to_sqlite_waits_as_long_as_they_have_patience(tmp_path: Path
     file = tmp_path / "runs.sqlite"
     with closing(Database(f"sqlite:///{file}")) as database, closing(sqlite3.connect(file)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreDown, match="locked"), database.write(0.0):
+        with pytest.raises(StoreDown, check=says("locked")), database.write(0.0):
             pass
         done = Event()
 
@@ -378,8 +383,8 @@ def test_a_database_that_another_writer_holds_is_unavailable_and_then_works_agai
     assert runs.get("a") == run("a"), "reading goes on"
     with pytest.raises(StoreDown) as said:
         runs.add(run("b"))
-    assert said.value.message == "The bot's database cannot be used: database is locked."
-    assert said.value.hint == "Nothing was taken on. Ask again in a minute."
+    assert said.value.in_full == "The bot's database cannot be used: database is locked."
+    assert said.value.hint.startswith("Nothing was taken on. Ask again in a minute; ")
     assert runs.get("b") is None
 
     other.execute("ROLLBACK")
@@ -389,7 +394,7 @@ def test_a_database_that_another_writer_holds_is_unavailable_and_then_works_agai
 
 
 def test_a_database_where_nothing_can_be_written_is_unavailable(tmp_path: Path) -> None:
-    with pytest.raises(StoreDown, match="unable to open database file"):
+    with pytest.raises(StoreDown, check=says("unable to open database file")):
         Database(f"sqlite:///{tmp_path / 'no folder' / 'runs.sqlite'}")
 
 
@@ -430,7 +435,7 @@ def test_a_server_that_was_away_is_used_again_over_new_connections(postgres: Pos
 
     turn_away(administrator, url, away=True)
     for _ in range(2):
-        with pytest.raises(StoreDown, match="not currently accepting connections"):
+        with pytest.raises(StoreDown, check=says("not currently accepting connections")):
             runs.add(run("b"))
     turn_away(administrator, url, away=False)
     assert runs.get("a") == run("a")
@@ -472,7 +477,7 @@ def test_a_statement_that_takes_too_long_is_cut_off(postgres: Postgres) -> None:
             connection.execute(sa.text("SET LOCAL statement_timeout = 1"))
             connection.execute(sa.text("SELECT pg_sleep(60)"))
 
-    with pytest.raises(StoreDown, match="statement timeout"):
+    with pytest.raises(StoreDown, check=says("statement timeout")):
         dawdle()
     with database.read() as connection:
         assert connection.execute(sa.text("SHOW statement_timeout")).scalar_one() == "10s"
@@ -482,8 +487,8 @@ def test_a_statement_that_takes_too_long_is_cut_off(postgres: Postgres) -> None:
 def test_a_password_stands_in_no_error(postgres: Postgres) -> None:
     with pytest.raises(StoreDown) as said:
         Database(postgres.url().replace("not-a-secret", "s3cr3t"))
-    assert "password authentication failed" in str(said.value)
-    assert "s3cr3t" not in str(said.value)
+    assert "password authentication failed" in said.value.in_full
+    assert "s3cr3t" not in said.value.in_full
 
 
 def test_a_database_that_hangs_is_given_up_and_is_of_use_again_when_it_answers(postgres: Postgres) -> None:
@@ -535,7 +540,7 @@ def test_postgresql_without_its_package_says_which_to_install(monkeypatch: pytes
 def test_a_database_that_cannot_be_opened_says_which_settings_name_it(tmp_path: Path) -> None:
     with pytest.raises(StoreDown) as said:
         Database(f"sqlite:///{tmp_path / 'nowhere' / 'runs.sqlite'}")
-    assert "unable to open database file" in said.value.message
+    assert "unable to open database file" in said.value.in_full
     assert (
         said.value.hint == "Check that it is up and may be written: TLS_AUDIT_DATABASE_URL, TLS_AUDIT_DATA."
     )

@@ -107,12 +107,12 @@ def checks(aws: Athena, known: Mapping[str, Table], workgroup: str, output: str)
         about = aws.read(first, "GetWorkGroup", WorkGroup=workgroup)["WorkGroup"]
         yield from _check_workgroup(about, output)
     except EngineError as error:
-        yield Check(f"Athena's workgroup {workgroup}: {error.message}", False, error.hint or POLICY)
+        yield Check(f"Athena's workgroup {workgroup}: {error.in_full}", False, error.hint or POLICY)
     for table in known.values():
         try:
             yield from _check_table(aws, table, workgroup, output)
         except (EngineError, UserError) as error:
-            yield Check(f"Athena's table {table}: {error.message}", False, error.hint or POLICY)
+            yield Check(f"Athena's table {table}: {error.in_full}", False, error.hint or POLICY)
 
 
 def _check_workgroup(about: Mapping[str, Any], output: str) -> Iterator[Check]:
@@ -288,11 +288,14 @@ def _folders(s3: Any, bucket: str, prefix: str) -> list[str]:
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             raise EngineError(
-                f"s3://{bucket}/{prefix} cannot be listed ({code}).",
+                f"The table's bucket cannot be listed ({code}).",
                 "That takes s3:ListBucket.",
+                detail=f"s3://{bucket}/{prefix}",
             ) from error
         except BotoCoreError as error:
-            raise EngineError(f"s3://{bucket}/{prefix} cannot be listed: {error}.") from error
+            raise EngineError(
+                "The table's bucket cannot be listed.", detail=f"s3://{bucket}/{prefix}: {error}"
+            ) from error
         found += [each["Prefix"].rstrip("/").rpartition("/")[2] for each in page.get("CommonPrefixes", [])]
         if not page.get("NextContinuationToken"):
             return found

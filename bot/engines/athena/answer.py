@@ -74,7 +74,9 @@ def _plain_errors(uri: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         raise Unreadable(
-            f"The answer at {uri} cannot be read ({code}).", "The bot's role needs s3:GetObject there."
+            f"The file with the answer cannot be read ({code}).",
+            "The bot's role needs s3:GetObject there.",
+            detail=f"{uri}: {error}",
         ) from error
     except (BotoCoreError, OSError, UnicodeDecodeError) as error:
-        raise Unreadable(f"The answer at {uri} cannot be read: {error}.") from error
+        raise Unreadable("The file with the answer cannot be read.", detail=f"{uri}: {error}") from error

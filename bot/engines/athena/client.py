@@ -78,7 +78,7 @@ FAILURES: Final[tuple[tuple[str, str, str], ...]] = (
     (
         r"HIVE_BAD_DATA|HIVE_CURSOR_ERROR|is not a valid JSON",
         "A file of the table cannot be read.",
-        "Athena's words name it: is the table's location a trail's, and its SerDe right?",
+        "Athena's words in the bot's log name it: is the table's location a trail's, and its SerDe right?",
     ),
 )
 """Why queries fail, in Athena's words (its user guide, troubleshooting), and what to do."""
@@ -98,7 +98,7 @@ class Athena(Calls):
             return EngineBusy("Athena takes no more calls for now.")
         if code == "MetadataException":
             found = failure(words)
-            return Refused(code, found.message, found.hint)
+            return Refused(code, found.message, found.hint, detail=found.detail)
         if code == "InvalidRequestException":
             return _invalid(code, words)
         return None
@@ -110,15 +110,21 @@ def failure(words: str) -> EngineError:
         ((why, hint) for pattern, why, hint in FAILURES if re.search(pattern, words, re.IGNORECASE)),
         ("Athena could not answer.", NARROWER),
     )
-    plain = words.strip().rstrip(".")
-    return EngineError(f"{why} Athena: {plain}." if plain else why, hint)
+    return EngineError(why, hint, detail=words)
 
 
 def _invalid(code: str, words: str) -> EngineError | None:
     if re.search(r"workgroup .*(not found|does not exist)", words, re.IGNORECASE):
-        return Refused(code, f"{words}.", "TLS_AUDIT_ATHENA_WORKGROUP names it.")
+        return Refused(
+            code, "There is no such workgroup.", "TLS_AUDIT_ATHENA_WORKGROUP names it.", detail=words
+        )
     if re.search(r"workgroup .*disabled", words, re.IGNORECASE):
-        return Refused(code, f"{words}.", "Enable it, or set TLS_AUDIT_ATHENA_WORKGROUP to another.")
+        return Refused(
+            code,
+            "Athena's workgroup is disabled.",
+            "Enable it, or set TLS_AUDIT_ATHENA_WORKGROUP to another.",
+            detail=words,
+        )
     if "output location" in words.lower():
         return Refused(
             code,

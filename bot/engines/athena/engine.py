@@ -163,7 +163,7 @@ class Athena(Engine):
             try:
                 read = self.look(table)
             except EngineError as error:
-                log.warning("the table %s cannot be looked at: %s", table, error)
+                log.warning("the table %s cannot be looked at: %s", table, error.in_full)
                 failures.append(error)
                 continue
             with self._lock:
@@ -257,7 +257,8 @@ class Athena(Engine):
             try:
                 table = _table_of(query, statement, answer.rows(s3, uri))
             except answer.Unreadable as error:
-                notes.append(f"{error} The answer came by pages instead.")
+                log.warning("query %s: %s %s", query.ref, error.in_full, error.hint)
+                notes.append(f"{error.message} {error.hint}".strip() + " The answer came by pages instead.")
                 table = _table_of(query, statement, query.pages())
         else:
             table = _table_of(query, statement, query.pages())

@@ -67,7 +67,7 @@ class Query(Patience):
             except Refused as error:
                 if error.code != LOST or attempt == STARTS - 1:
                     raise
-                log.info("started again with the same token: %s", error)
+                log.info("started again with the same token: %s", error.in_full)
                 self.pause(1.0, "starting")
         self.progress(self.ref, "queued", 0)
 
@@ -79,7 +79,7 @@ class Query(Patience):
         except Refused as error:
             if error.code != "InvalidRequestException":
                 raise
-            log.info("asked anew: %s", error)
+            log.info("asked anew: %s", error.in_full)
             self.ref = ""
         return bool(self.ref)
 
@@ -91,7 +91,7 @@ class Query(Patience):
             self._aws.call(self._table, "StopQueryExecution", QueryExecutionId=self.ref)
         except EngineError as error:
             # it may have ended meanwhile, and ends by itself at the workgroup's time limit
-            log.info("query %s was not stopped: %s", self.ref, error)
+            log.info("query %s was not stopped: %s", self.ref, error.in_full)
 
     def wait(self) -> dict[str, Any]:
         """GetQueryExecution until the query has ended: its last answer."""

@@ -169,7 +169,7 @@ class CloudWatch(Engine):
                     return
                 if attempt == STARTS - 1:
                     raise
-                log.info("started again, since AWS has no such query: %s", error)
+                log.info("started again, since AWS has no such query: %s", error.in_full)
                 query.pause(1.0, "starting")
             else:
                 return
@@ -188,7 +188,7 @@ class CloudWatch(Engine):
         try:
             yield from self._check_source(here.data_source) if here.data_source else self._check_groups(here)
         except EngineError as error:
-            yield Check(f"CloudWatch: {error.message}", False, error.hint)
+            yield Check(f"CloudWatch: {error.in_full}", False, error.hint)
 
     def _check_groups(self, here: Groups) -> Iterator[Check]:
         for identifier in here.identifiers:

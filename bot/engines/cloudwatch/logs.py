@@ -43,14 +43,16 @@ class Logs(Calls):
             where = f" in {groups.region}" if groups.region else ""
             return Refused(
                 code,
-                f"AWS knows no such log group{where}: {words}.",
+                f"AWS knows no such log group{where}.",
                 f"{SETTING} names them, by ARN where they are another account's; `tls-audit doctor` looks "
                 "at each.",
+                detail=words,
             )
         if code == "MalformedQueryException":
             return Refused(
                 code,
-                f"CloudWatch does not understand the query: {words}.",
+                "CloudWatch does not understand the query.",
                 "That is our mistake: `tls-audit ask --sql` prints it, for a report.",
+                detail=words,
             )
         return None

@@ -91,7 +91,7 @@ class Query(Patience):
         except Refused as error:
             if error.code != UNKNOWN:
                 raise
-            log.info("asked anew: %s", error)
+            log.info("asked anew: %s", error.in_full)
             self.ref = ""
         return bool(self.ref)
 
@@ -122,7 +122,7 @@ class Query(Patience):
             self._aws.call(self._groups, "StopQuery", queryId=self.ref)
         except EngineError as error:
             # it may have ended meanwhile, and ends by itself within an hour
-            log.info("query %s was not stopped: %s", self.ref, error)
+            log.info("query %s was not stopped: %s", self.ref, error.in_full)
 
     def wait(self) -> str:
         """Look until the query has ended: AWS's word for how."""

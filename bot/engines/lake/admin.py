@@ -209,7 +209,7 @@ class Admin:
                 raise
             raise EngineError(
                 f"AWS creates no event data store here: since {CLOSED} it lets no new customers in. "
-                f"{error.message}",
+                f"{error.in_full}",
                 "The same questions run on a trail's log files: set TLS_AUDIT_LOGS to its bucket "
                 "(`s3://bucket/AWSLogs/…`). On AWS's side, Athena reads that bucket too.",
             ) from error
@@ -235,7 +235,7 @@ class Admin:
             return self._protect(store, on=True)
         except EngineError as error:
             raise EngineError(
-                f"{about.name} is back, but can be deleted without a word: {error.message}",
+                f"{about.name} is back, but can be deleted without a word: {error.in_full}",
                 f"Turn its termination protection on again in AWS's console. {error.hint}".strip(),
             ) from error
 

@@ -48,26 +48,31 @@ class CloudTrail(Calls):
             where = f" in {store.region}" if store.region else ""
             return Refused(
                 code,
-                f"AWS knows no event data store {store.name}{where}.",
+                "AWS does not know the event data store.",
                 f"{SETTING} names it, by its ARN where it is in another Region; `tls-audit lake status` "
                 "lists those of this account and Region. Another account's needs TLS_AUDIT_LAKE_OWNER "
                 "or _ROLE.",
+                detail=f"{store.name}{where}",
             )
         if code == "InactiveEventDataStoreException":
             return Refused(
                 code,
-                f"The event data store {store.name} is inactive: being deleted, or stopped for good.",
+                "The event data store is inactive, being deleted or stopped for good.",
                 "`tls-audit lake status` says which; `tls-audit lake restore` brings one back within "
                 "seven days.",
+                detail=store.name,
             )
         if code in _NOT_OURS:
             hint = (
                 "Ask from the organization's management or delegated administrator account: "
                 "TLS_AUDIT_LAKE_ROLE."
             )
-            return Refused(code, f"This store belongs to an organization: {words}.", hint)
+            return Refused(code, "This store belongs to an organization.", hint, detail=words)
         if code == "InsufficientEncryptionPolicyException":
             return Refused(
-                code, f"The store's KMS key refused: {words}.", "Allow kms:Decrypt in the key's policy."
+                code,
+                "The store's KMS key refused.",
+                "Allow kms:Decrypt in the key's policy.",
+                detail=words,
             )
         return None

@@ -36,7 +36,7 @@ def rows(s3: Any, uri: str, query: str, created: datetime) -> Generator[list[lis
     with _plain_errors(uri):
         keys = _files(s3, bucket, f"{prefix}AWSLogs/", query, created)
         if not keys:
-            raise Undelivered(f"There is no result of the query under {uri}.")
+            raise Undelivered("S3 does not have the delivered answer.", detail=uri)
         header: list[str] | None = None
         for key in keys:
             for batch in _read(s3, bucket, key):
@@ -101,8 +101,9 @@ def _plain_errors(uri: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         raise Undelivered(
-            f"The result under {uri} cannot be read ({code}).",
+            f"The delivered answer cannot be read ({code}).",
             "The bot's role needs s3:ListBucket and s3:GetObject there.",
+            detail=f"{uri}: {error}",
         ) from error
     except (BotoCoreError, OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise Undelivered(f"The result under {uri} cannot be read: {error}.") from error
+        raise Undelivered("The delivered answer cannot be read.", detail=f"{uri}: {error}") from error

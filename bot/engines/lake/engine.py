@@ -153,7 +153,7 @@ class Lake(Engine):
             try:
                 about = self._aws.read(store, "GetEventDataStore", EventDataStore=store.name)
             except EngineError as error:
-                yield Check(f"{what}: {error.message}", False, error.hint)
+                yield Check(f"{what}: {error.in_full}", False, error.hint)
                 continue
             if about["Status"] == "PENDING_DELETION":
                 yield Check(f"{what}: it is being deleted", False, "`tls-audit lake restore` brings it back.")
@@ -239,7 +239,8 @@ class Lake(Engine):
             raise
         except Refused as error:
             if error.code in _S3_CODES and self._deliver_to:
-                query.notes.append(f"Nothing could be delivered to {self._deliver_to} ({error.code}).")
+                log.warning("nothing can be delivered to %s: %s", self._deliver_to, error.in_full)
+                query.notes.append(f"Nothing could be delivered to S3 ({error.code}).")
                 query.start(mark, asked, "")
             elif error.code == LOST:
                 if not query.search(mark, since=asked.removeprefix(ASKED)):
@@ -265,7 +266,7 @@ class Lake(Engine):
             try:
                 about = self._aws.read(store, "GetEventDataStore", EventDataStore=store.name)
             except EngineError as error:
-                log.info("since when the store %s exists is not known: %s", store.alias, error)
+                log.info("since when the store %s exists is not known: %s", store.alias, error.in_full)
                 about = {}
             self._since[store.alias] = about.get("CreatedTimestamp")
         return self._since[store.alias]
@@ -280,7 +281,7 @@ class Lake(Engine):
         if status == "CANCELLED":
             raise EngineError("Someone cancelled this query at AWS.", "Rerun asks anew.")
         hint = next((hint for mark, hint in _HINTS.items() if mark in words.lower()), NARROWER)
-        raise EngineError(f"Lake could not answer: {words or 'it says no more'}.", hint)
+        raise EngineError("Lake could not answer.", hint, detail=words or "it says no more")
 
     def _finished(self, query: Query, described: dict[str, Any]) -> Table:
         first = query.page()
@@ -289,7 +290,10 @@ class Lake(Engine):
             try:
                 return self._delivered(query, total)
             except EngineError as error:
-                query.notes.append(f"{error} The answer came by pages instead.")
+                log.warning("query %s: %s %s", query.ref, error.in_full, error.hint)
+                query.notes.append(
+                    f"{error.message} {error.hint}".strip() + " The answer came by pages instead."
+                )
         table = Table(query.columns, query.rows(first), scanned=query.scanned)
         if table.row_count < total:
             table.notes = (f"AWS announced {total:,} rows and gave {table.row_count:,}.",)
@@ -301,7 +305,7 @@ class Lake(Engine):
         status = described.get("DeliveryStatus")
         # a missing signature says nothing of the answer
         if status not in {"SUCCESS", "FAILED_SIGNING_FILE", "ACCESS_DENIED_SIGNING_FILE"}:
-            raise Undelivered(f"The delivery to {described['DeliveryS3Uri']} failed ({status}).")
+            raise Undelivered(f"The delivery to S3 failed ({status}).", detail=described["DeliveryS3Uri"])
         s3 = self._aws.client(query.store, "s3")
         created = described["QueryStatistics"]["CreationTime"].astimezone(UTC)
         with closing(delivery.rows(s3, described["DeliveryS3Uri"], query.ref, created)) as batches:
@@ -317,11 +321,11 @@ class Lake(Engine):
 
 
 def _timed_out(query: Query, words: str) -> Table:
-    message = f"Lake stopped this after its time limit{f' ({words})' if words else ''}."
+    message = "Lake stopped this after its time limit."
     table = Table(query.columns, query.rows(query.page()), scanned=query.scanned)
     if not table.row_count:
         table.close()
-        raise EngineError(message, NARROWER)
+        raise EngineError(message, NARROWER, detail=words)
     table.is_partial = True
     table.notes = (f"{message} These rows are only a part. {NARROWER}",)
     return table

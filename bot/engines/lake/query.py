@@ -73,7 +73,7 @@ class Query(Patience):
         except Refused as error:
             if error.code != UNKNOWN_QUERY:
                 raise
-            log.info("asked anew: %s", error)
+            log.info("asked anew: %s", error.in_full)
             self.ref = ""
         return bool(self.ref)
 
@@ -104,7 +104,7 @@ class Query(Patience):
             self._aws.call(self.store, "CancelQuery", QueryId=self.ref, **self._owner)
         except EngineError as error:
             # it may have ended meanwhile, and ends by itself within an hour
-            log.info("query %s was not cancelled: %s", self.ref, error)
+            log.info("query %s was not cancelled: %s", self.ref, error.in_full)
 
     def wait(self, *, delivered: bool = False) -> dict[str, Any]:
         """DescribeQuery until the query has ended, or its files are there: its last answer."""

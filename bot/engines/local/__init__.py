@@ -207,7 +207,7 @@ class Local(Engine):
         try:
             yield from arrivals.checks(self._archive, self._logs_queue, self._now())
         except (EngineError, UserError) as error:
-            yield Check(error.message, False, error.hint)
+            yield Check(error.in_full, False, error.hint)
 
     def _check_logs(self) -> Check:
         """Whether the newest files hold events and can be read. There may be millions: those of the last days
@@ -297,7 +297,7 @@ class Local(Engine):
                 "Ask for a shorter window or name a service; TLS_AUDIT_LOCAL_MEMORY sets the limit.",
             ) from error
         except duckdb.Error as error:
-            raise EngineError(f"The embedded engine failed: {str(error).splitlines()[0]}") from error
+            raise EngineError("The embedded engine failed.", detail=str(error).splitlines()[0]) from error
         except OSError as error:
             raise EngineError(f"No room for the answer: {error.strerror}.", "Free some disk.") from error
 

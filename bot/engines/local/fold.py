@@ -46,7 +46,7 @@ def fold(sql: str, columns: Sequence[Column], finer: Sequence[Column], rows: Seq
             _hold(connection, finer, rows)
             return Table(columns, read(connection.execute(tree.sql("duckdb")), columns))
         except duckdb.Error as error:
-            raise EngineError(f"The answer could not be folded: {str(error).splitlines()[0]}") from error
+            raise EngineError("The answer could not be folded.", detail=str(error).splitlines()[0]) from error
 
 
 def _hold(connection: Any, finer: Sequence[Column], rows: Sequence[Row]) -> None:

@@ -69,5 +69,6 @@ class Awaiting:
             return
         if isinstance(error, (ChannelGone, NotAllowed)):
             self._digests.pause(digest.id)
-            error = BotError(error.message, f"{error.hint} The digest is paused until someone resumes it.")
+            hint = f"{error.hint} The digest is paused until someone resumes it."
+            error = BotError(error.message, hint, detail=error.detail)
         lease.deliver(self._publisher.tell(lease, digest.owner, error))

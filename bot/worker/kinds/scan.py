@@ -58,7 +58,7 @@ class ScanCarrier:
                 except EngineError as error:
                     if step.name not in scan.LOOKING_BACK:
                         raise
-                    log.warning("run %s does not look back: %s", lease.run.id, error)
+                    log.warning("run %s does not look back: %s", lease.run.id, error.in_full)
                     break
                 answers[step.name] = tables.enter_context(table)
             sources = self._inquiry.engine(run).sources(question.window.start, question.window.end)

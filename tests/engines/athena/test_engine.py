@@ -342,7 +342,8 @@ def test_a_failure_says_why_and_what_to_do(
     error = fails(engine, served, ask("last 7d"), words)
 
     assert why in error.message
-    assert words in error.message
+    assert words in error.in_full
+    assert words not in str(error)
     assert hint in error.hint
 
 

@@ -439,34 +439,39 @@ def test_stopping_what_has_ended_already_is_no_error(
 FAILURES = [
     (
         {"end": "FAILED", "error": "Query exhausted resources at this scale factor."},
-        r"Lake could not answer: Query exhausted resources at this scale factor\. "
-        r"Ask for a shorter window, or name a service\.",
+        "Lake could not answer: Query exhausted resources at this scale factor.",
+        "Ask for a shorter window, or name a service.",
     ),
     (
         {"end": "FAILED", "error": "Query response is too large."},
-        r"Lake could not answer: Query response is too large\. Ask for fewer rows with `top=`",
+        "Lake could not answer: Query response is too large.",
+        "Ask for fewer rows with `top=`",
     ),
-    ({"end": "FAILED"}, r"Lake could not answer: it says no more\."),
+    ({"end": "FAILED"}, "Lake could not answer: it says no more.", ""),
     (
         {"end": "TIMED_OUT", "error": "Query timed out."},
-        r"Lake stopped this after its time limit \(Query timed out\)\. Ask for a shorter window",
+        "Lake stopped this after its time limit: Query timed out.",
+        "Ask for a shorter window",
     ),
-    ({"end": "CANCELLED"}, r"Someone cancelled this query at AWS\. Rerun asks anew\."),
+    ({"end": "CANCELLED"}, "Someone cancelled this query at AWS.", "Rerun asks anew."),
 ]
 
 
-@pytest.mark.parametrize(("plan", "said"), FAILURES)
-def test_a_query_that_fails_is_told_in_awss_words_and_with_what_to_do(
+@pytest.mark.parametrize(("plan", "said", "hint"), FAILURES)
+def test_a_query_that_fails_is_told_in_awss_words_to_the_operator_and_to_all_with_what_to_do(
     plan: dict[str, Any],
     said: str,
+    hint: str,
     engine: Lake,
     served: double.Lake,
     asked: Callable[[str], Statement],
 ) -> None:
     planned(served, running=3.0, **plan)
 
-    with pytest.raises(EngineError, match=said) as caught:
+    with pytest.raises(EngineError) as caught:
         run(engine, asked("last 7d"))
+    assert caught.value.in_full == said
+    assert hint in caught.value.hint
 
     assert not isinstance(caught.value, EngineBusy)
 
@@ -549,14 +554,14 @@ def test_a_line_that_breaks_while_reading_is_tried_again(
 REFUSALS = [
     (
         "EventDataStoreNotFoundException",
-        "AWS knows no event data store .*TLS_AUDIT_EVENT_DATA_STORE names it",
+        "AWS does not know the event data store.*TLS_AUDIT_EVENT_DATA_STORE names it",
     ),
-    ("EventDataStoreARNInvalidException", "AWS knows no event data store"),
-    ("InactiveEventDataStoreException", "is inactive: .*`tls-audit lake restore` brings one back"),
-    ("InvalidQueryStatementException", r"AWS refused cloudtrail:StartQuery: .*InvalidQueryStatement"),
-    ("InsufficientEncryptionPolicyException", "KMS key refused: .*kms:Decrypt"),
-    ("NoManagementAccountSLRExistsException", "belongs to an organization: .*TLS_AUDIT_LAKE_ROLE"),
-    ("OperationNotPermittedException", "AWS refused cloudtrail:StartQuery: .*OperationNotPermitted"),
+    ("EventDataStoreARNInvalidException", "AWS does not know the event data store"),
+    ("InactiveEventDataStoreException", "is inactive.*`tls-audit lake restore` brings one back"),
+    ("InvalidQueryStatementException", r"AWS refused cloudtrail:StartQuery \(InvalidQueryStatement"),
+    ("InsufficientEncryptionPolicyException", "KMS key refused.*kms:Decrypt"),
+    ("NoManagementAccountSLRExistsException", "belongs to an organization.*TLS_AUDIT_LAKE_ROLE"),
+    ("OperationNotPermittedException", r"AWS refused cloudtrail:StartQuery \(OperationNotPermitted"),
     ("ExpiredTokenException", "credentials have expired.*Sign in again"),
     ("UnrecognizedClientException", "AWS does not know these credentials.*AWS_ACCESS_KEY_ID"),
     ("AccessDeniedException", "AWS says AccessDenied for cloudtrail:StartQuery.*`tls-audit lake policy`"),
@@ -569,8 +574,9 @@ def test_every_refusal_says_what_to_mend(
 ) -> None:
     served.fail("StartQuery", code, "In AWS's own words")
 
-    with pytest.raises(EngineError, match=said):
+    with pytest.raises(EngineError, match=said) as caught:
         run(engine, asked("last 7d"))
+    assert "In AWS's own words" not in str(caught.value), "they may name roles and buckets"
 
 
 @pytest.mark.parametrize("action", ["StartQuery", "DescribeQuery", "GetQueryResults"])
@@ -588,7 +594,7 @@ def test_a_store_that_is_being_deleted_is_inactive(
 ) -> None:
     served.stores[STORE_ID].status = "PENDING_DELETION"
 
-    with pytest.raises(EngineError, match="is inactive: being deleted"):
+    with pytest.raises(EngineError, match="is inactive, being deleted"):
         run(engine, asked("last 7d"))
 
 
@@ -668,15 +674,17 @@ def test_another_accounts_store_is_asked_in_a_role_of_its(
     assert len(served.roles) == 2
 
 
-def test_a_role_that_may_not_be_taken_is_named(
+def test_a_role_that_may_not_be_taken_is_named_to_the_operator_alone(
     served: double.Lake, aws: CloudTrail, ask: Callable[[str], Question]
 ) -> None:
     served.denied.add("AssumeRole")
     question = ask("last 7d")
     engine = Lake(stores.read(OTHER_ID, roles="arn:aws:iam::444455556666:role/audit"), aws)
 
-    with pytest.raises(EngineError, match=r"take on arn:aws:iam::444455556666:role/audit.*sts:AssumeRole"):
+    with pytest.raises(EngineError, match=r"take on its role.*sts:AssumeRole") as caught:
         run(engine, engine.translate(select.build(question, cap=9), question.view.columns))
+    assert "arn:aws:iam::444455556666:role/audit" in caught.value.in_full
+    assert "arn:" not in str(caught.value)
 
 
 # --- since when
@@ -761,9 +769,7 @@ def test_where_the_delivery_fails_the_pages_serve_and_a_line_says_so(
 
     with run(delivering, asked(FORTNIGHT)) as table:
         assert table.row_count == 20_500
-        assert table.notes == (
-            f"The delivery to s3://{BUCKET}/lake failed ({status}). The answer came by pages instead.",
-        )
+        assert table.notes == (f"The delivery to S3 failed ({status}). The answer came by pages instead.",)
 
 
 def test_an_unsigned_delivery_is_still_an_answer(
@@ -811,9 +817,7 @@ def test_without_its_bucket_a_question_is_asked_without_delivery(
     engine = Lake(stores.read(STORE_ID), aws, deliver_to="s3://no-such-bucket/lake")
 
     with run(engine, asked("last 7d")) as table:
-        assert table.notes == (
-            "Nothing could be delivered to s3://no-such-bucket/lake (S3BucketDoesNotExistException).",
-        )
+        assert table.notes == ("Nothing could be delivered to S3 (S3BucketDoesNotExistException).",)
         assert table.row_count
 
 
