@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import functools
 import gc
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 
 from bot import engines
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
 # no test is a matter of time: benchmarks measure, and a full machine is no fault
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+
+# each of boto3's sessions reads the services' models anew, which takes longer than most tests
+_model_file = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
+JSONFileLoader.load_file = lambda _loader, path: _model_file(path)
 
 pytest_plugins = ["tests.support.postgres", "tests.support.terminal"]
 
