@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import sys
@@ -43,6 +44,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # no test is a matter of time: benchmarks measure, and a full machine is no fault
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+
+# each of boto3's sessions reads the services' models anew, which takes longer than most tests
+_model_file = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
+JSONFileLoader.load_file = lambda _loader, path: _model_file(path)
 
 pytest_plugins = ["tests.support.postgres", "tests.support.terminal"]
 

@@ -12,6 +12,7 @@ from collections import defaultdict
 from contextvars import ContextVar
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bot.clients.agent import read as read_agent
@@ -120,8 +121,12 @@ def _top(question: Question, rows: list[Row]) -> list[Row]:
     return rows[: question.top]
 
 
+_moment = cache(datetime.fromisoformat)
+"""The same few texts are read for every question."""
+
+
 def when(record: Record) -> datetime:
-    return datetime.fromisoformat(record["eventTime"])
+    return _moment(record["eventTime"])
 
 
 def principal(record: Record) -> str:
@@ -148,7 +153,11 @@ def text(record: Record, key: str) -> str:
 
 def version(record: Record) -> str | None:
     """What an event says of its version."""
-    written = text(record, "tlsVersion")
+    return _version(text(record, "tlsVersion"))
+
+
+@cache
+def _version(written: str) -> str | None:
     found = SPELLED.fullmatch(written)
     if found is None or written in UNUSUAL:
         return None
@@ -163,7 +172,11 @@ def unread(record: Record) -> str | None:
 
 
 def weakness(record: Record) -> str | None:
-    name = suite(record)
+    return _weakness(suite(record))
+
+
+@cache
+def _weakness(name: str | None) -> str | None:
     if name is None:
         return None
     if "RC4" in name or "ARCFOUR" in name:
@@ -217,7 +230,12 @@ def _breaks(policy: Policy, on: date, record: Record) -> bool:
 def is_over(record: Record, on: date) -> bool:
     """Whether the client that an event names is out of support by then, as the reader of agents says."""
     named = record.get("userAgent")
-    return named is not None and support(read_agent(named), on).supported is False
+    return named is not None and _is_over(named, on)
+
+
+@cache
+def _is_over(agent: str, on: date) -> bool:
+    return support(read_agent(agent), on).supported is False
 
 
 def has_no_agent(record: Record) -> bool:
@@ -248,6 +266,7 @@ FIELDS: dict[str, Callable[[Record], Any]] = {
 }
 
 
+@cache
 def _regex(pattern: str) -> str:
     """`*` is anything, and `[*]` is `*`."""
     meant = (".*".join(map(re.escape, part.split("*"))) for part in pattern.split("[*]"))
@@ -325,7 +344,11 @@ def call(record: Record) -> Any:
 
 
 def suite(record: Record) -> str | None:
-    written = text(record, "cipherSuite").upper()
+    return _suite(text(record, "cipherSuite").upper())
+
+
+@cache
+def _suite(written: str) -> str | None:
     if written.lower() in NOTHING | {"ciphersuite", "tls_null_with_null_null"}:
         return None
     return next((name for name in IANA if IANA[name] == written), written)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import operator
 import re
 import sys
 from dataclasses import dataclass, field
@@ -90,6 +91,8 @@ class Query:
         self.source: Source | None = None
         self.facets: dict[str, tuple[str, ...]] = {}
         """What filterIndex asks for."""
+        self._made: dict[str, tuple[str, Callable[[Row], Value]]] = {}
+        """While rows are events: what `fields` has made so far, by its key and when it is first looked at."""
         self._commands: list[tuple[str, Any]] = []
         self._read()
         self._check()
@@ -308,29 +311,29 @@ class Query:
 
     def run(self, events: Iterable[Event], limit: int) -> Answer:
         """Its answer over `events`, of which the first `limit` rows count."""
-        rows: Iterable[Row] = ({"": event} for event in events)
+        rows: list[Row] = [{"": event} for event in events]
         matched = 0
         shown: list[str] = []
         is_stats = False
-        known: dict[str, str] = {}
+        self._made = {}
         for name, said in self._commands:
             if name in {"filter", "where"}:
                 test = self._compile(said)
                 rows = [row for row in rows if _truth(test(row))]
                 matched = matched if is_stats else len(rows)
             elif name == "fields":
-                rows = self._fields(rows, said, None if is_stats else known)
+                rows = self._fields(rows, said, is_stats=is_stats)
                 shown += [each for each, _ in said if each not in shown]
             elif name == "display":
                 made = [(each, self._compile(node)) for each, node in said]
-                rows = [_with(row, made) for row in rows]
+                rows = [_with(row, made) for row in self._settled(rows)]
                 shown = [each for each, _ in said]
             elif name == "stats":
                 rows = self._stats(rows, *said)
+                self._made = {}
                 shown = [*(each for each, _ in said[1]), *(each for each, _ in said[0])]
                 is_stats = True
             elif name == "sort":
-                rows = list(rows)
                 for node, descending in reversed(said):
                     key = self._compile(node)
                     rows.sort(key=functools.partial(_by, key), reverse=descending)
@@ -343,30 +346,39 @@ class Query:
                     once.setdefault(tuple(repr(key(row)) for key in keys), row)
                 rows = list(once.values())
             elif name == "parse":
-                rows = [self._parsed(row, said) for row in rows]
+                rows = [self._parsed(row, said) for row in self._settled(rows)]
                 shown += said[3]
-        kept = list(rows)[:limit]
-        return Answer([self._written(row, shown, is_stats=is_stats) for row in kept], matched or len(kept))
+        kept = rows[:limit]
+        read = [(name, self._reader((name,))) for name in shown or ["@timestamp", "@message"]]
+        return Answer([self._written(row, read, is_stats=is_stats) for row in kept], matched or len(kept))
 
-    def _fields(
-        self, rows: Iterable[Row], said: list[tuple[str, Node]], known: dict[str, str] | None
-    ) -> list[Row]:
-        """The rows with more fields. `known` are those that events have so far, each by its key."""
-        if known is None:
-            return [_with(row, [(name, self._compile(node)) for name, node in said]) for row in rows]
-        made = [(name, self._key(node, known), self._compile(node)) for name, node in said]
-        known |= {name: key for name, key, _ in made}
-        return [_remembered(row, made) for row in rows]
+    def _fields(self, rows: list[Row], said: list[tuple[str, Node]], *, is_stats: bool) -> list[Row]:
+        """The rows with more fields: those of events are found when they are looked at, and remembered."""
+        made = [(name, node, self._compile(node)) for name, node in said]
+        if is_stats:
+            return [_with(row, [(name, evaluate) for name, _, evaluate in made]) for row in rows]
+        self._made |= {
+            name: (key := self._key(node), _remembering(key, evaluate)) for name, node, evaluate in made
+        }
+        return rows
 
-    def _key(self, node: Node, known: Mapping[str, str]) -> str:
+    def _settled(self, rows: list[Row]) -> list[Row]:
+        """The rows with what `fields` made, which the next command may write over."""
+        made = [(name, read) for name, (_, read) in self._made.items()]
+        self._made = {}
+        return [_with(row, made) for row in rows]
+
+    def _key(self, node: Node) -> str:
         """What tells an expression over an event from every other, with the names that it stands on."""
-        names = sorted({path.partition(".")[0] for path in node.fields()} & set(known))
-        return sys.intern(f"{self._choices} {node} {[known[name] for name in names]}")
+        names = sorted({path.partition(".")[0] for path in node.fields()} & set(self._made))
+        return sys.intern(f"{self._choices} {node} {[self._made[name][0] for name in names]}")
 
-    def _written(self, row: Row, shown: Sequence[str], *, is_stats: bool) -> list[tuple[str, str]]:
+    def _written(
+        self, row: Row, read: Sequence[tuple[str, Callable[[Row], Value]]], *, is_stats: bool
+    ) -> list[tuple[str, str]]:
         said = []
-        for name in shown or ["@timestamp", "@message"]:
-            value = row[name] if name in row else self._field(row, (name,))
+        for name, value_of in read:
+            value = value_of(row)
             if value is not None and not isinstance(value, (dict, list)):
                 said.append((name, self._text(value)))
         if not is_stats:
@@ -409,8 +421,15 @@ class Query:
             function = _AGGREGATES[node.value]
             argument = arguments[0] if arguments else lambda _row: 1
             stamps = node.value in {"earliest", "latest"}
+            is_one_of_them = stamps or node.value in {"min", "max", "sortsfirst", "sortslast"}
 
             def aggregate(group: list[Row]) -> Value:
+                if (
+                    is_one_of_them
+                    and len(group) == 1
+                    and not isinstance(only := argument(group[0]), (dict, list))
+                ):
+                    return only
                 if stamps:
                     group = sorted(group, key=lambda row: row[""].timestamp)
                 values = [value for row in group if (value := argument(row)) is not None]
@@ -436,8 +455,7 @@ class Query:
         if kind == "literal":
             return lambda _row, value=node.value: value  # type: ignore[misc]
         if kind == "field":
-            path, whole = node.value, ".".join(node.value)
-            return lambda row: row[whole] if whole in row else self._field(row, path)
+            return self._reader(node.value)
         if kind == "call":
             return self._compile_call(node)
         parts = [self._compile(child) for child in node.children]
@@ -466,19 +484,24 @@ class Query:
             among = functools.cache(lambda value: any(self._same(value, each) for each in node.value))
             test = lambda value: among(value) if isinstance(value, str) else among.__wrapped__(value)  # noqa: E731
         else:
-            return lambda row: self._compared(kind, parts[0](row), parts[1](row))
-        return lambda row: missing if (value := parts[0](row)) is None else test(value)
+            compare = _COMPARISONS[kind]
+            return lambda row: self._compared(compare, parts[0](row), parts[1](row))
+        return self._remembered(
+            node, lambda row: missing if (value := parts[0](row)) is None else test(value)
+        )
 
-    def _compared(self, sign: str, left: Value, right: Value) -> bool:
+    def _remembered(self, node: Node, evaluate: Callable[[Row], Value]) -> Callable[[Row], Value]:
+        """The same; found once of each event, while rows are events."""
+        return _remembering(self._key(node), evaluate) if self._made else evaluate
+
+    def _compared(self, compare: Callable[[Value, Value], bool], left: Value, right: Value) -> bool:
         if left is None or right is None:
             return self._choices.missing_compares
         if isinstance(left, (dict, list)) or isinstance(right, (dict, list)):
             return False
-        if sign in {"=", "!="}:
-            return self._same(left, right) == (sign == "=")
-        pair = self._numbers(left, right) or (self._text(left), self._text(right))
-        below, same = pair[0] < pair[1], pair[0] == pair[1]
-        return {"<": below, "<=": below or same, ">": not below and not same, ">=": not below}[sign]
+        if isinstance(left, str) and isinstance(right, str) and not _is_like_a_number(left, right):
+            return compare(left, right)
+        return compare(*(self._numbers(left, right) or (self._text(left), self._text(right))))
 
     def _same(self, left: Value, right: Value) -> bool:
         numbers = self._numbers(left, right)
@@ -493,10 +516,10 @@ class Query:
         parts = [self._compile(child) for child in node.children]
         name = node.value
         if name == "ispresent":
-            return lambda row: (
-                (value := parts[0](row)) is not None
-                or (self._choices.null_is_present and self._is_null(row, node.children[0]))
-            )
+            if not self._choices.null_is_present:
+                return self._remembered(node, lambda row: parts[0](row) is not None)
+            is_null = self._null_test(node.children[0])
+            return self._remembered(node, lambda row: parts[0](row) is not None or is_null(row))
         if name == "coalesce":
             return lambda row: next((value for part in parts if (value := part(row)) is not None), None)
         if name == "if":
@@ -522,10 +545,16 @@ class Query:
 
     # --- fields
 
-    def _field(self, row: Row, path: tuple[str, ...]) -> Value:
+    def _reader(self, path: tuple[str, ...]) -> Callable[[Row], Value]:
         whole = ".".join(path)
-        if whole in row:
-            return row[whole]
+        if whole in self._made:
+            return self._made[whole][1]
+        if path[0] in self._made:
+            outer = self._made[path[0]][1]
+            return lambda row: _within(outer(row), path[1:])
+        return lambda row: row[whole] if whole in row else self._field(row, path, whole)
+
+    def _field(self, row: Row, path: tuple[str, ...], whole: str) -> Value:
         if path[0] in row:
             return _within(row[path[0]], path[1:])
         event = row.get("")
@@ -535,12 +564,17 @@ class Query:
             return _system(event, whole)
         return _discovered(event).get(whole) if event.discovers else None
 
-    def _is_null(self, row: Row, node: Node) -> bool:
+    def _null_test(self, node: Node) -> Callable[[Row], bool]:
         """Whether a field is a JSON null."""
-        if node.kind != "field" or len(node.value) < 2 or node.value[0] not in row:
-            return False
-        within = _within(row[node.value[0]], node.value[1:-1])
-        return isinstance(within, dict) and node.value[-1] in within
+        if node.kind != "field" or len(node.value) < 2:
+            return lambda _row: False
+        outer = self._reader(node.value[:1])
+
+        def is_null(row: Row) -> bool:
+            within = _within(outer(row), node.value[1:-1])
+            return isinstance(within, dict) and node.value[-1] in within
+
+        return is_null
 
 
 @dataclass(frozen=True)
@@ -578,13 +612,16 @@ def _with(row: Row, made: Sequence[tuple[str, Callable[[Row], Value]]]) -> Row:
     return row | {name: evaluate(row) for name, evaluate in made}
 
 
-def _remembered(row: Row, made: Sequence[tuple[str, str, Callable[[Row], Value]]]) -> Row:
-    memo, values = row[""].memo, dict(row)
-    for name, key, evaluate in made:
+def _remembering(key: str, evaluate: Callable[[Row], Value]) -> Callable[[Row], Value]:
+    """The same, found once of each event."""
+
+    def read(row: Row) -> Value:
+        memo = row[""].memo
         if key not in memo:
             memo[key] = evaluate(row)
-        values[name] = memo[key]
-    return values
+        return memo[key]
+
+    return read
 
 
 def _truth(value: Value) -> bool:
@@ -592,6 +629,19 @@ def _truth(value: Value) -> bool:
 
 
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
+_COMPARISONS: Final[Mapping[str, Callable[[Value, Value], bool]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "!=": operator.ne,
+}
+
+
+def _is_like_a_number(left: str, right: str) -> bool:
+    """Whether both may be: most texts are not, and need no second look."""
+    return left[:1] in "-0123456789" and right[:1] in "-0123456789"
 
 
 def _number(value: Value) -> float | None:

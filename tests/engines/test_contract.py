@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import string
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +88,12 @@ QUESTIONS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def expected(records: list[Record]) -> Callable[[Question], list[oracle.Row]]:
+    """What a plain loop says of a question: once, for all engines."""
+    return functools.cache(lambda question: oracle.answer(question, records))
+
+
 @pytest.fixture(params=engines.ENGINES)
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn: the fixtures are named as they are."""
@@ -103,11 +111,14 @@ def run(engine: Engine, question: Question) -> list[Row]:
 
 @pytest.mark.parametrize("name", sorted(views.load()))
 def test_every_view_answers_as_a_plain_loop_does(
-    name: str, engine: Engine, ask: Callable[[str], Question], records: list[Record]
+    name: str,
+    engine: Engine,
+    ask: Callable[[str], Question],
+    expected: Callable[[Question], list[oracle.Row]],
 ) -> None:
     question = ask(f"last 14d by={name}")
 
-    assert run(engine, question) == oracle.answer(question, records)
+    assert run(engine, question) == expected(question)
 
 
 def test_a_statement_is_the_same_once_it_was_written_down(
@@ -146,11 +157,14 @@ def test_no_golden_table_has_lost_its_view() -> None:
 
 @pytest.mark.parametrize("text", QUESTIONS)
 def test_every_question_answers_as_a_plain_loop_does(
-    text: str, engine: Engine, ask: Callable[[str], Question], records: list[Record]
+    text: str,
+    engine: Engine,
+    ask: Callable[[str], Question],
+    expected: Callable[[Question], list[oracle.Row]],
 ) -> None:
     question = ask(text)
 
-    assert run(engine, question) == oracle.answer(question, records)
+    assert run(engine, question) == expected(question)
 
 
 @pytest.mark.parametrize("text", QUESTIONS)
@@ -158,12 +172,18 @@ def test_coverage_counts_what_was_read(
     text: str,
     engine: Engine,
     ask: Callable[[str], Question],
-    records: list[Record],
+    expected: Callable[[Question], list[oracle.Row]],
     catalogue: dict[str, views.View],
 ) -> None:
     question = select.coverage(ask(text), catalogue)
 
-    assert run(engine, question) == oracle.answer(question, records)
+    assert run(engine, question) == expected(question)
+
+
+@pytest.fixture(scope="module")
+def recent(records: list[Record]) -> list[Record]:
+    """Those of the last four days: of `last 3d` a loop over all of them finds no more."""
+    return [record for record in records if oracle.when(record) >= NOW - timedelta(days=4)]
 
 
 @pytest.mark.parametrize("word", ["agent", "principal", "event", "host", "service", "cipher", "ip"])
@@ -184,7 +204,7 @@ def test_coverage_counts_what_was_read(
     )
 )
 def test_hostile_values_are_plain_values(
-    word: str, value: str, engine: Engine, ask: Callable[[str], Question], records: list[Record]
+    word: str, value: str, engine: Engine, ask: Callable[[str], Question], recent: list[Record]
 ) -> None:
     if any("\ud800" <= character <= "\udfff" for character in value):
         return  # question.parse refuses half a character
@@ -196,7 +216,7 @@ def test_hostile_values_are_plain_values(
             run(engine, question)
         return
 
-    assert run(engine, question) == oracle.answer(question, records)
+    assert run(engine, question) == oracle.answer(question, recent)
 
 
 def test_the_blogs_granular_query_runs_as_it_was_printed(engine: Engine, records: list[Record]) -> None:
