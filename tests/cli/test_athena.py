@@ -107,7 +107,7 @@ def test_a_question_without_a_table_says_what_to_do(
 ) -> None:
     done = tls_audit("ask", DAYS)
     assert done.code == 1
-    assert "There is no such table." in done.err
+    assert "There is no such table: EntityNotFoundException" in done.err
     assert "tls-audit athena table s3://" in done.err
 
     monkeypatch.setenv("TLS_AUDIT_ATHENA_TABLE", "")
