@@ -166,7 +166,7 @@ class DigestOrders:
             due=None if digest.paused else order.schedule.following(now),
             urgent=order.urgent,
             urgent_due=urgent.hour_of(now) + urgent.HOUR if order.urgent else None,
-            urgent_read=digest.urgent_read if goes_on else now,
+            urgent_read=digest.urgent_read if goes_on else now if order.urgent else None,
         )
         if edited.scope != digest.scope:
             self._digests.start_over(digest.id)
@@ -309,7 +309,8 @@ class DigestOrders:
         now = self._clock()
         due = digest.schedule.following(now)
         # of the hours in which it was silent, the digest tells
-        self._digests.change(replace(digest, paused=False, due=due, urgent_read=now))
+        read = now if digest.paused and digest.urgent else digest.urgent_read
+        self._digests.change(replace(digest, paused=False, due=due, urgent_read=read))
 
     def remove(self, digest: Digest) -> None:
         """Have it be gone, with all that it has told; for `UNDO`, it can be brought back."""

@@ -164,13 +164,7 @@ def plan(kills: int) -> list[tuple[str, Callable[[Killer], list[Asking]]]]:
     """What is done for so many kills: every exact moment once, then the random ones, and again."""
     exact: list[tuple[str, Callable[[Killer], list[Asking]]]] = [
         (str(moment), lambda killer, moment=moment: killer.at(moment))  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
-        for moment in (
-            *moments.QUESTION,
-            *moments.DIGEST,
-            *moments.URGENT,
-            *moments.PRIVATE,
-            *moments.MENTION,
-        )
+        for moment in moments.EVERY
     ]
 
     def history(machine: Machine) -> moments.Hold:
@@ -250,17 +244,7 @@ def cut(options: argparse.Namespace, events: double.Events, url: Callable[[Path]
     with tempfile.TemporaryDirectory(prefix="tls-audit-cuts-") as folder:
         at = Path(folder)
         with machines.machine(at, url(at), events, options.slack) as (machine, _):
-            every = [
-                moment
-                for moment in (
-                    *moments.QUESTION,
-                    *moments.DIGEST,
-                    *moments.URGENT,
-                    *moments.PRIVATE,
-                    *moments.MENTION,
-                )
-                if moment.when == "after"
-            ]
+            every = [moment for moment in moments.EVERY if moment.when == "after"]
             asked: dict[str, list[Asking]] = defaultdict(list)
             for moment in itertools.islice(itertools.cycle(every), options.cuts):
                 # what is cut is the next such call, whoever's it is: one cut for each asking

@@ -145,10 +145,12 @@ PRIVATE: Final = [one for one in _answering("private") if one.phase in {"open", 
 MENTION: Final = [one for one in _answering("mention") if one.phase in {"open", "table", "file: complete"}]
 
 
+EVERY: Final = (*QUESTION, *DIGEST, *URGENT, *PRIVATE, *MENTION)
+
+
 def named(name: str) -> Moment:
     """The moment that says so of itself."""
-    every = (*QUESTION, *DIGEST, *URGENT, *PRIVATE, *MENTION)
-    return next(moment for moment in every if str(moment) == name)
+    return next(moment for moment in EVERY if str(moment) == name)
 
 
 ZONE: Final = slack("users.info", "before")
