@@ -84,13 +84,13 @@ def _words(incomplete: str) -> list[str]:
 
 def ask(
     question: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="As in Slack: `last 7d service=s3`, or in plain words. `-` reads it from stdin; "
             "`tls-audit ask help` says more.",
             autocompletion=_words,
         ),
-    ],
+    ] = None,
     *,
     format_: Annotated[
         Format | None,
@@ -107,9 +107,7 @@ def ask(
     ] = False,
 ) -> None:
     """Ask one question. The table goes to stdout, progress to stderr."""
-    typed = " ".join(question)
-    if typed.strip() == "-":
-        typed = sys.stdin.read()
+    typed = _typed(question or [])
     if typed.split()[:1] in (["help"], ["HELP"], ["Help"]):
         typer.echo(_help())
         return
@@ -163,7 +161,7 @@ def ask(
             typer.echo(_sql(statements["answer"]))
             return
         if caution := statements["answer"].caution:
-            typer.echo(f"{caution}.", err=True)
+            terminal.tell(f"{caution}.")
         if sample:
             from bot.demo import samples
 
@@ -207,11 +205,19 @@ def _tell_nothing(*_: object) -> None:
     """Progress that nobody wants to see."""
 
 
+def _typed(words: list[str]) -> str:
+    """The question, which `-` reads from stdin. UserError where nothing was typed."""
+    if not words:
+        raise UserError("Say what to ask.", _help())
+    typed = " ".join(words)
+    return sys.stdin.read() if typed.strip() == "-" else typed
+
+
 def _help() -> str:
     """How to ask, by examples."""
     from bot.question.filters import FILTERS
 
-    lines = [f"    tls-audit ask {example:34} {what}" for example, what in TERMINAL_EXAMPLES]
+    lines = [f"    tls-audit ask {example}\n        {what}" for example, what in TERMINAL_EXAMPLES]
     return "\n".join(
         [
             "Ask which clients still call AWS with old TLS:",
@@ -267,9 +273,9 @@ def _prepare(engine: Engine, logs: str, window: Window) -> None:
     if done is None:
         return
     if done.bad:
-        typer.echo("\n".join(terminal.unread(done)), err=True)
+        terminal.tell("\n".join(terminal.unread(done)))
     elif not (done.files or done.known):
-        typer.echo(f"No log files in {logs}.", err=True)
+        terminal.tell(f"No log files in {logs}.")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ def doctor(
 ) -> None:
     """Check tokens, scopes, channels, the engine and the database; say how to mend what is wrong."""
     from bot import settings
-    from bot.cli import checks
+    from bot.cli import checks, terminal
 
     failed, chosen = False, settings.load()
     hide = Secrets(chosen.secrets).hide
@@ -25,9 +25,10 @@ def doctor(
         if as_json:
             typer.echo(hide(json.dumps(asdict(each), ensure_ascii=False)))
         else:
-            typer.echo(hide(f"{'✗' if not each.passed else '!' if each.warns else '✓'} {each.what}"))
+            said = f"{'✗' if not each.passed else '!' if each.warns else '✓'} {each.what}"
             if each.warns or not each.passed:
-                typer.echo(hide(f"  → {each.mend}"))
+                said = f"{said}\n  → {each.mend}"
+            typer.echo(terminal.wrapped(hide(said), terminal.width()))
         failed = failed or not each.passed
     if failed:
         raise typer.Exit(FAILURE)

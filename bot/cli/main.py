@@ -93,5 +93,7 @@ def main() -> None:
             sys.exit(0)  # whoever reads us, as `head` does, has read enough
         raise
     except BotError as error:
-        typer.echo(error.in_full + (f"\n{error.hint}" if error.hint else ""), err=True)
+        from bot.cli import terminal
+
+        terminal.tell(error.in_full + (f"\n{error.hint}" if error.hint else ""))
         sys.exit(BAD_QUESTION if isinstance(error, UserError) else FAILURE)

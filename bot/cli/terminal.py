@@ -23,6 +23,7 @@ from bot.wording import counted, gigabytes, listed, moment, number, seconds_word
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import tzinfo
+    from typing import TextIO
 
     from bot.answers.cards import Card, Cards
     from bot.answers.denial import Denial
@@ -195,24 +196,27 @@ def _begin(text: str, most: int) -> str:
 
 
 def wrapped(prose: str, width: int | None) -> str:
-    """Sentences in lines of at most `width` cells, broken between words, and longer words within."""
+    """Sentences in lines of at most `width` cells, broken between words, and longer words within. What is
+    indented stays so."""
     if width is None:
         return prose
     lines = []
     for paragraph in prose.split("\n"):
-        line = ""
-        for word in paragraph.split(" "):
+        words = paragraph.lstrip(" ")
+        indent = " " * min(len(paragraph) - len(words), width // 2)
+        room, line = width - len(indent), ""
+        for word in words.split(" "):
             both = f"{line} {word}" if line else word
-            if _width(both) <= width:
+            if _width(both) <= room:
                 line = both
                 continue
-            lines += [line] if line else []
+            lines += [indent + line] if line else []
             line = word
-            while _width(line) > width:
-                head = _begin(line, width) or line[:1]
-                lines.append(head)
+            while _width(line) > room:
+                head = _begin(line, room) or line[:1]
+                lines.append(indent + head)
                 line = line[len(head) :]
-        lines.append(line)
+        lines.append(indent + line if line else "")
     return "\n".join(lines)
 
 
@@ -318,9 +322,14 @@ def unread(done: Ingested) -> list[str]:
     return [f"{counted(len(bad), 'file')} could not be read, or not all of it:", *files]
 
 
-def width() -> int | None:
-    """How many characters a line of stdout may have; None where it goes to no terminal."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+def width(stream: TextIO | None = None) -> int | None:
+    """How many characters a line of `stream` (None: stdout) may have; None where it goes to no terminal."""
+    return shutil.get_terminal_size().columns if (stream or sys.stdout).isatty() else None
+
+
+def tell(words: str) -> None:
+    """Write to stderr, in lines that end between words."""
+    print(wrapped(words, width(sys.stderr)), file=sys.stderr)
 
 
 @contextmanager

@@ -354,7 +354,10 @@ def test_real_events_of_strangers_are_answered_rightly(
     [
         (["ask", "last 7d servce=s3"], "No `servce=`: did you mean `service=`?\nTry: `last 7d service=s3`\n"),
         (["ask", "last 7d", "--format", "xml"], "'xml' is not one of"),
-        (["ask"], "Missing argument"),
+        (
+            ["ask"],
+            "Say what to ask.\nAsk which clients still call AWS with old TLS:\n    tls-audit ask last 7d\n",
+        ),
         (["aks"], "No such command 'aks'"),
         (["ingest"], "No log files to read."),
         (["ingest", "/nowhere/at/all"], "/nowhere/at/all"),

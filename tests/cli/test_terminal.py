@@ -322,6 +322,7 @@ def test_prose_wraps_at_words_and_a_longer_word_within_it() -> None:
     assert terminal.wrapped("one two three", 7) == "one two\nthree"
     assert terminal.wrapped("a 東京東京東京", 6) == "a\n東京東\n京東京"
     assert terminal.wrapped("one two three", None) == "one two three"
+    assert terminal.wrapped("say:\n    one two three\n\nend", 11) == "say:\n    one two\n    three\n\nend"
 
 
 # --- the line below

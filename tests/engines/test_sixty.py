@@ -34,7 +34,7 @@ from tests.support.logs import odd_records, quietly
 from tests.support.trail import ATHENA_TABLE, over_trail, trail_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from bot.engines import Engine
