@@ -158,7 +158,7 @@ def ask(
         statements = answering.statements(asked, engine, catalogue, cap=chosen.max_rows)
         gc.enable()
         if sql:
-            typer.echo(_sql(statements["answer"]))
+            typer.echo(statements["answer"].shown)
             return
         if caution := statements["answer"].caution:
             terminal.tell(f"{caution}.")
@@ -227,12 +227,6 @@ def _help() -> str:
             "`tls-audit views` lists the views; `tls-audit ask --help` the options.",
         ]
     )
-
-
-def _sql(statement: Statement) -> str:
-    """What an engine is asked, and what is made of its rows here, where it says less than the question."""
-    fold = f"\n\n# whose rows are folded here:\n{statement.fold}" if statement.fold else ""
-    return f"{statement.sql}{fold}"
 
 
 def patiently(

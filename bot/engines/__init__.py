@@ -70,6 +70,11 @@ class Statement:
     layout: str = ""
     """What else the engine has to know of what it is told, in words of its own, such as JSON."""
 
+    @property
+    def shown(self) -> str:
+        """For people: what is asked, and what is made of the answer here where there is a fold."""
+        return self.sql + (f"\n\n# whose rows are folded here:\n{self.fold}" if self.fold else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Sources:

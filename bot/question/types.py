@@ -94,16 +94,17 @@ def _infer_element(node: exp.Expr) -> ColumnType | None:
 
 
 def _choices(node: exp.Expr) -> list[exp.Expr]:
-    """What an expression is one of, each of which Trino makes of one type; nothing where it is no choice."""
+    """What an expression is one of, which Trino makes all of one type; nothing where it is no choice."""
     from sqlglot import exp
 
+    found: list[exp.Expr | None] = []
     if isinstance(node, (exp.Coalesce, exp.Greatest, exp.Least)):
-        return [node.this, *node.expressions]
-    if isinstance(node, (exp.Case, exp.If)):
+        found = [node.this, *node.expressions]
+    elif isinstance(node, (exp.Case, exp.If)):
         branches = node.args["ifs"] if isinstance(node, exp.Case) else [node]
-        other = node.args.get("default") or node.args.get("false")
-        return [each.args["true"] for each in branches] + ([other] if other else [])
-    return []
+        found = [each.args["true"] for each in branches]
+        found.append(node.args.get("default" if isinstance(node, exp.Case) else "false"))
+    return [each for each in found if each is not None and not isinstance(each, exp.Null)]
 
 
 @cache

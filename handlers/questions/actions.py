@@ -12,6 +12,7 @@ from bot.answers.drill import WAYS
 from bot.app.reuse import NeedsConfirmation
 from bot.errors import BotError, UserError
 from bot.store.run import SEEN, Receipt
+from bot.wording import number
 from handlers.blockkit import blocks, drill
 from handlers.blockkit.values import (
     AskPlace,
@@ -231,13 +232,17 @@ class _Buttons:
             run = self._seen(of_action(OfRun, action).run, body)
             if not run.steps:
                 raise UserError("That run has not asked anything yet.")
-            sql = run.steps[0].statement.sql
+            sql = run.steps[0].statement.shown
             parts = [sql[at : at + blocks.CODE_CHARS] for at in range(0, len(sql), blocks.CODE_CHARS)]
+            shown = [blocks.code(part) for part in parts[:SQL_BLOCKS]]
+            if (left := len(sql) - SQL_BLOCKS * blocks.CODE_CHARS) > 0:
+                rest = f"{number(left)} more characters are not shown; `tls-audit ask --sql` prints them all."
+                shown.append(blocks.paragraph(*blocks.prose(rest)))
             view = {
                 "type": "modal",
                 "title": {"type": "plain_text", "text": f"SQL of run {run.id}"},
                 "close": {"type": "plain_text", "text": "Close"},
-                "blocks": [blocks.code(part) for part in parts[:SQL_BLOCKS]],
+                "blocks": shown,
             }
             client.views_open(trigger_id=body["trigger_id"], view=view)
 

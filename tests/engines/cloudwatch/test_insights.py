@@ -73,6 +73,16 @@ def test_the_text_of_the_simplest_question(ask: Callable[[str], Question]) -> No
     )
 
 
+def test_people_are_shown_what_is_asked_and_what_is_made_of_the_answer(
+    ask: Callable[[str], Question],
+) -> None:
+    made = translated(ask("last 7d by=services"))
+
+    asked, folded = made.shown.split("\n\n# whose rows are folded here:\n")
+    assert asked == made.sql
+    assert folded == made.fold
+
+
 @pytest.mark.parametrize("name", sorted(views.load()))
 def test_no_view_is_refused(name: str, ask: Callable[[str], Question]) -> None:
     made = translated(ask(f"last 14d by={name}"))
