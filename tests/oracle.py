@@ -97,6 +97,11 @@ IANA = {
 ASKED: ContextVar[Question] = ContextVar("ASKED")
 """The question that is being answered."""
 
+ALGORITHMS = (
+    *("3DES", "AES", "ARCFOUR", "ARIA", "CAMELLIA", "CHACHA20", "DES", "GOSTR", "GOST", "IDEA", "KUZNYECHIK"),
+    *("MAGMA", "RC2", "RC4", "SEED", "SM4"),
+)
+
 NOTHING = {"", "-", "n/a", "none", "null", "unknown", "undefined"}
 
 
@@ -326,9 +331,29 @@ def call(record: Record) -> Any:
 
 def suite(record: Record) -> str | None:
     written = text(record, "cipherSuite").upper()
-    if written.lower() in NOTHING | {"ciphersuite", "tls_null_with_null_null"}:
+    if not has_cipher(written):
         return None
     return next((name for name in IANA if IANA[name] == written), written)
+
+
+def has_cipher(name: str) -> bool:
+    """Whether one of its words is a cipher, or begins with one and goes on with its number of bits."""
+    words = name.replace("_", "-").split("-")
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        named = next((each for each in ALGORITHMS if word.startswith(each)), None)
+        if named and word[len(named) :][:1] in {"", *"0123456789"}:
+            return True
+        if word == "NULL" and after.startswith(("MD5", "SHA")):
+            return True
+    return False
+
+
+def unread_suite(record: Record) -> str | None:
+    return tls(record, "cipherSuite") if suite(record) is None and text(record, "cipherSuite") else None
+
+
+def unread_exchange(record: Record) -> str | None:
+    return tls(record, "keyExchange") if exchange(record) is None and text(record, "keyExchange") else None
 
 
 def suite_names(record: Record) -> list[str] | None:
@@ -729,6 +754,8 @@ def coverage(records: Sequence[Record]) -> list[Row]:
                 sum(exchange(record) is None for record in group),
                 sum(host(record) is None for record in group),
                 *_ends(map(unread, group)),
+                *_ends(map(unread_suite, group)),
+                *_ends(map(unread_exchange, group)),
             )
             for key, group in _group(records, service).items()
         ),

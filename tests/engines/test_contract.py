@@ -143,7 +143,10 @@ def test_coverage_counts_what_was_read(
 ) -> None:
     question = select.coverage(ask(text), catalogue)
 
-    assert run(engine, question) == oracle.answer(question, records)
+    whole = catalogue[question.view.name].columns
+    places = [whole.index(column) for column in question.view.columns]
+    every = oracle.answer(question, records)
+    assert run(engine, question) == [tuple(row[place] for place in places) for row in every]
 
 
 @pytest.mark.parametrize("word", ["agent", "principal", "event", "host", "service", "cipher", "ip"])
