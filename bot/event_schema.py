@@ -194,10 +194,18 @@ SUITES: Final[Mapping[str, str]] = {
 A suite of TLS 1.3 has one name; any other goes by the name in the event (docs/facts.md, key exchanges and
 cipher suites)."""
 
-_NOTHING: Final = ("", "-", "n/a", "none", "null", "unknown", "undefined")
-NO_SUITE: Final = (*_NOTHING, "ciphersuite", "tls_null_with_null_null")
-NO_HOST: Final = (*_NOTHING, "clientprovidedhostheader")
-"""What stands where a writer had no suite, or no host, to write."""
+SUITE: Final = (
+    "(^|[-_])((3DES|AES|ARCFOUR|ARIA|CAMELLIA|CHACHA20|DES|GOST|GOSTR|IDEA|KUZNYECHIK|MAGMA|RC2|RC4|SEED|SM4)"
+    "([-_0-9]|$)|NULL[-_]MD5|NULL[-_]SHA)"
+)
+"""What is found in the name of every cipher suite, OpenSSL's or IANA's, in capitals: a cipher, as a word of
+its own. What has none does not say its suite, nor does `TLS_NULL_WITH_NULL_NULL`, with which a connection
+begins (docs/facts.md, key exchanges and cipher suites)."""
+SUITE_OR_NOTHING: Final = f"^$|{SUITE}"
+"""Found in an empty text too."""
+
+NO_HOST: Final = ("", "-", "n/a", "none", "null", "unknown", "undefined", "clientprovidedhostheader")
+"""What stands where a writer had no host to write."""
 
 NO_AGENT: Final = ("", "-", "[]", "[-]")
 """What stands where a client sent no agent; S3 writes agents in brackets."""

@@ -19,10 +19,11 @@ from bot.clients.agent import read as read_agent
 from bot.clients.support import support
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bot.question.parser import Filter
     from bot.question.question import Policy, Question
+    from bot.question.views import View
 
 Record = dict[str, Any]
 Row = tuple[Any, ...]
@@ -98,6 +99,11 @@ IANA = {
 ASKED: ContextVar[Question] = ContextVar("ASKED")
 """The question that is being answered."""
 
+ALGORITHMS = (
+    *("3DES", "AES", "ARCFOUR", "ARIA", "CAMELLIA", "CHACHA20", "DES", "GOSTR", "GOST", "IDEA", "KUZNYECHIK"),
+    *("MAGMA", "RC2", "RC4", "SEED", "SM4"),
+)
+
 NOTHING = {"", "-", "n/a", "none", "null", "unknown", "undefined"}
 
 
@@ -111,6 +117,13 @@ def answer(question: Question, records: Iterable[Record]) -> list[Row]:
     ASKED.set(question)
     rows = VIEWS[question.view.name](chosen)
     return rows if question.top is None else _top(question, rows)
+
+
+def narrowed(rows: Iterable[Row], question: Question, catalogue: Mapping[str, View]) -> list[Row]:
+    """Of the rows of a whole view, the columns that `question` asks of it."""
+    whole = catalogue[question.view.name].columns
+    places = [whole.index(column) for column in question.view.columns]
+    return [tuple(row[place] for place in places) for row in rows]
 
 
 def _top(question: Question, rows: list[Row]) -> list[Row]:
@@ -349,9 +362,29 @@ def suite(record: Record) -> str | None:
 
 @cache
 def _suite(written: str) -> str | None:
-    if written.lower() in NOTHING | {"ciphersuite", "tls_null_with_null_null"}:
+    if not has_cipher(written):
         return None
     return next((name for name in IANA if IANA[name] == written), written)
+
+
+def has_cipher(name: str) -> bool:
+    """Whether one of its words is a cipher, or begins with one and goes on with its number of bits."""
+    words = name.replace("_", "-").split("-")
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        named = next((each for each in ALGORITHMS if word.startswith(each)), None)
+        if named and word[len(named) :][:1] in {"", *"0123456789"}:
+            return True
+        if word == "NULL" and after.startswith(("MD5", "SHA")):
+            return True
+    return False
+
+
+def unread_suite(record: Record) -> str | None:
+    return tls(record, "cipherSuite") if suite(record) is None and text(record, "cipherSuite") else None
+
+
+def unread_exchange(record: Record) -> str | None:
+    return tls(record, "keyExchange") if exchange(record) is None and text(record, "keyExchange") else None
 
 
 def suite_names(record: Record) -> list[str] | None:
@@ -752,6 +785,8 @@ def coverage(records: Sequence[Record]) -> list[Row]:
                 sum(exchange(record) is None for record in group),
                 sum(host(record) is None for record in group),
                 *_ends(map(unread, group)),
+                *_ends(map(unread_suite, group)),
+                *_ends(map(unread_exchange, group)),
             )
             for key, group in _group(records, service).items()
         ),

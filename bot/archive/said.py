@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 from bot.event_schema import (
     CLASSICAL,
     NO_HOST,
-    NO_SUITE,
     POST_QUANTUM,
+    SUITE,
+    SUITE_OR_NOTHING,
     TEXT,
     VERSIONS,
     WHITESPACE,
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
 SAID: Final[dict[str, Type]] = {
     "saidVersion": TEXT,
     "unreadVersion": TEXT,
+    "unreadSuite": TEXT,
+    "unreadExchange": TEXT,
     "unsaid": "UTINYINT",
 }
-"""`saidVersion` is in CloudTrail's spelling, "" for a text that is none, which is in `unreadVersion`.
+"""`saidVersion` is in CloudTrail's spelling, "" for a text that is none, which is in `unreadVersion`; so the
+next two are a text in place of a cipher suite, and of a key exchange.
 `unsaid` is the sum of `UNSAID` of what the event does not say."""
 
 UNSAID: Final = {"suite": 1, "exchange": 2, "host": 4, "version": 8}
@@ -39,6 +43,10 @@ def _among(field: str, texts: Iterable[str]) -> str:
     return f"{_text(field)} IN ({', '.join(map(quoted, texts))})"
 
 
+def _is_suite(pattern: str) -> str:
+    return f"regexp_matches(upper({_text('cipherSuite')}), {quoted(pattern)})"
+
+
 def _said() -> dict[str, str]:
     """The SQL of each column of `SAID`. What nearly every event says comes first: that costs no trimming."""
     version = "tlsDetails.tlsVersion"
@@ -50,13 +58,15 @@ def _said() -> dict[str, str]:
     names = [text for texts in groups.values() for text in texts]
     usual = {
         "version": f"{version} IN ({', '.join(map(quoted, VERSIONS))})",
-        "suite": "starts_with(tlsDetails.cipherSuite, 'ECDHE-') "
-        "OR starts_with(tlsDetails.cipherSuite, 'TLS_AES_')",
+        "suite": " OR ".join(
+            f"starts_with(tlsDetails.cipherSuite, {quoted(begin)})"
+            for begin in ("TLS_AES_", "ECDHE-RSA-AES1", "ECDHE-RSA-AES2", "ECDHE-ECDSA-AES1")
+        ),
         "exchange": f"tlsDetails.keyExchange IN ({', '.join(map(quoted, groups))})",
     }
     missing = {
         "version": (usual["version"], f"NOT {_among('tlsVersion', known)}"),
-        "suite": (usual["suite"], _among("cipherSuite", NO_SUITE)),
+        "suite": (usual["suite"], f"NOT {_is_suite(SUITE)}"),
         "exchange": (usual["exchange"], f"NOT {_among('keyExchange', names)}"),
         "host": (
             "ends_with(tlsDetails.clientProvidedHostHeader, '.amazonaws.com')",
@@ -72,6 +82,10 @@ def _said() -> dict[str, str]:
         f" WHEN {version} IS NOT NULL THEN '' END",
         "unreadVersion": f"CASE WHEN {usual['version']} THEN NULL"
         f" WHEN NOT {_among('tlsVersion', ['', *known])} THEN {version} END",
+        "unreadSuite": f"CASE WHEN {usual['suite']} THEN NULL"
+        f" WHEN NOT {_is_suite(SUITE_OR_NOTHING)} THEN tlsDetails.cipherSuite END",
+        "unreadExchange": f"CASE WHEN {usual['exchange']} THEN NULL"
+        f" WHEN NOT {_among('keyExchange', ['', *names])} THEN tlsDetails.keyExchange END",
         "unsaid": f"({unsaid})::UTINYINT",
     }
 

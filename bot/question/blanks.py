@@ -18,16 +18,17 @@ from bot.event_schema import (
     KEY_EXCHANGE_PATH,
     NO_AGENT,
     NO_HOST,
-    NO_SUITE,
     POST_QUANTUM,
     PRINCIPAL,
     ROLE,
+    SUITE,
+    SUITE_OR_NOTHING,
     SUITES,
     VERSIONS,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from bot.clients.endpoint import Limit
     from bot.clients.support import Clause, Match
@@ -58,13 +59,13 @@ def _all(spellings: Mapping[str, tuple[str, ...]]) -> list[str]:
     return [text for texts in spellings.values() for text in texts]
 
 
-def _upper(texts: Iterable[str]) -> list[str]:
-    return [text.upper() for text in texts]
-
-
 def _missing(text: exp.Expr, spellings: Iterable[str]) -> exp.Expr:
     unknown = exp.Not(this=text.isin(*spellings))
     return exp.paren(exp.or_(exp.Is(this=text, expression=exp.null()), unknown))
+
+
+def _unread(read_or_empty: exp.Expr, written: exp.Expr) -> exp.Expr:
+    return exp.Case().when(exp.Not(this=read_or_empty), written)
 
 
 # --- the version
@@ -94,18 +95,20 @@ def no_version() -> exp.Expr:
 
 def unread_version() -> exp.Expr:
     """What an event has in place of a version, as it is written, where that is no version."""
-    unknown = exp.Not(this=version_text().isin("", *_all(VERSIONS)))
-    return exp.Case().when(unknown, column(_VERSION_PATH))
+    return _unread(version_text().isin("", *_all(VERSIONS)), column(_VERSION_PATH))
 
 
 # --- the key exchange
 
 
-def exchange_text() -> exp.Expr:
+def _exchange_written() -> exp.Expr:
     keys = [exp.JSONPathKey(this=key) for key in KEY_EXCHANGE_PATH.split(".")[1:]]
     path = exp.JSONPath(expressions=[exp.JSONPathRoot(), *keys])
-    found = exp.JSONExtractScalar(this=column("eventJson"), expression=path)
-    return exp.Lower(this=exp.Trim(this=found))
+    return exp.JSONExtractScalar(this=column("eventJson"), expression=path)
+
+
+def exchange_text() -> exp.Expr:
+    return exp.Lower(this=exp.Trim(this=_exchange_written()))
 
 
 def exchange() -> exp.Expr:
@@ -119,6 +122,11 @@ def exchange() -> exp.Expr:
 
 def no_exchange() -> exp.Expr:
     return _missing(exchange_text(), _all(READABLE_EXCHANGES))
+
+
+def unread_exchange() -> exp.Expr:
+    """What an event has in place of a key exchange, as it is written, where that is none."""
+    return _unread(exchange_text().isin("", *_all(READABLE_EXCHANGES)), _exchange_written())
 
 
 def classical() -> exp.Expr:
@@ -152,11 +160,23 @@ def suite_text() -> exp.Expr:
 def suite() -> exp.Expr:
     """The suite in capitals, by the one of its names that CloudTrail writes."""
     case = exp.Case(this=suite_text())
-    for text in _upper(NO_SUITE):
-        case.when(exp.Literal.string(text), exp.null(), copy=False)
     for name, twin in SUITES.items():
         case.when(exp.Literal.string(twin), exp.Literal.string(name), copy=False)
-    return case.else_(suite_text())
+    return case.else_(readable_suite(), copy=False)
+
+
+def readable_suite() -> exp.Expr:
+    """The suite in capitals, by the name that it has in the event."""
+    return exp.Case().when(suite_said(), suite_text())
+
+
+def suite_said() -> exp.Expr:
+    """True where an event says its suite; NULL or false where it does not."""
+    return _suite_is(SUITE)
+
+
+def _suite_is(pattern: str) -> exp.Expr:
+    return exp.RegexpLike(this=suite_text(), expression=exp.Literal.string(pattern))
 
 
 def suites_like(pattern: str) -> list[str]:
@@ -167,29 +187,32 @@ def suites_like(pattern: str) -> list[str]:
 
 
 def no_suite() -> exp.Expr:
-    text = suite_text()
-    return exp.paren(exp.or_(exp.Is(this=text, expression=exp.null()), text.isin(*_upper(NO_SUITE))))
+    is_null = exp.Is(this=suite_text(), expression=exp.null())
+    return exp.paren(exp.or_(is_null, exp.Not(this=suite_said())))
 
 
-def weak(pattern: str, *, found: bool) -> exp.Expr:
-    match = exp.RegexpLike(this=suite_text(), expression=exp.Literal.string(pattern))
-    if found:
-        return match
-    says = exp.Not(this=suite_text().isin(*_upper(NO_SUITE)))
-    return exp.paren(exp.and_(says, exp.Not(this=match)))
+def unread_suite() -> exp.Expr:
+    """What an event has in place of a cipher suite, as it is written, where that is none."""
+    return _unread(_suite_is(SUITE_OR_NOTHING), column(_SUITE_PATH))
 
 
-def weaknesses() -> list[exp.Expr]:
-    """The conditions of which one holds for a weak suite."""
-    return [weak(pattern, found=found) for _, pattern, found in WEAKNESSES]
+def weak() -> exp.Expr:
+    """True for a weak suite; NULL or false where it is not, or where the event says none."""
+    return exp.paren(exp.and_(suite_said(), exp.or_(*(condition for _, condition in _weaknesses()))))
 
 
 def weakness() -> exp.Expr:
     """Why a suite is weak; NULL where it is not, or where the event says none."""
-    case = exp.Case()
-    for reason, pattern, found in WEAKNESSES:
-        case.when(weak(pattern, found=found), exp.Literal.string(reason), copy=False)
+    case = exp.Case().when(exp.Not(this=suite_said()), exp.null())
+    for reason, condition in _weaknesses():
+        case.when(condition, exp.Literal.string(reason), copy=False)
     return case
+
+
+def _weaknesses() -> Iterator[tuple[str, exp.Expr]]:
+    """Each reason, and its condition on what is a suite."""
+    for reason, pattern, found in WEAKNESSES:
+        yield reason, _suite_is(pattern) if found else exp.Not(this=_suite_is(pattern))
 
 
 # --- the client
@@ -273,6 +296,8 @@ def role() -> exp.Expr:
 BLANKS: Final[Mapping[str, Callable[[], exp.Expr]]] = {
     "version": version,
     "unread": unread_version,
+    "unread_suite": unread_suite,
+    "unread_exchange": unread_exchange,
     "exchange": exchange,
     "classical": classical,
     "pq": post_quantum,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from sqlglot import exp, parse_one
 
-from bot.clients.likes import as_regex
 from bot.event_schema import ROLE, VERSIONS
 from bot.question import blanks
 from bot.question.filters import FILTERS, STAR, Match, is_pattern, spelled
@@ -93,8 +92,22 @@ def coverage(question: Question, views: Mapping[str, View]) -> Question:
     filters = tuple(filter_ for filter_ in question.filters if not FILTERS[filter_.word].tls_fact)
     # who has an agent is asked only where that matters: there are many, and Logs Insights answers by each
     by_clients = question.policy is not None and question.policy.sdk is not None
-    view = views["coverage-clients" if by_clients else "coverage"]
+    view = _of_counts(views["coverage-clients" if by_clients else "coverage"])
     return replace(question, view=view, policy=None, filters=filters, top=None)
+
+
+@cache
+def _of_counts(view: View) -> View:
+    """`view` without the texts that it finds among the events of a row. Whoever asks for it by name is shown
+    them; an answer is judged by counts, and its question has the room in a statement that they would take."""
+    counted = [
+        (projection.copy(), column)
+        for projection, column in zip(view.select.expressions, view.columns, strict=True)
+        if column.type != "TEXT" or not isinstance(projection.unalias(), exp.AggFunc)
+    ]
+    select = view.select.copy()
+    select.set("expressions", [projection for projection, _ in counted])
+    return replace(view, select=select, columns=tuple(column for _, column in counted))
 
 
 def endpoints(question: Question, views: Mapping[str, View]) -> Question | None:
@@ -121,47 +134,6 @@ def _fill(select: exp.Select, question: Question) -> None:
             blanks.fill(placeholder)
 
 
-MANY_LIKES: Final = 8
-"""Fewer LIKEs of one text, and fewer texts in a list, are left as they are."""
-
-
-def shorten(tree: exp.Expr) -> None:
-    """Within `tree`, say many texts that one is compared with as one regular expression, for an engine that
-    takes no long statements. DuckDB is better off without: it tries a LIKE once for each text of a column's
-    dictionary.
-    """
-    _shorten_likes(tree)
-    for listed in list(tree.find_all(exp.In)):
-        texts = [each.name for each in listed.expressions if isinstance(each, exp.Literal) and each.is_string]
-        is_plain = len(texts) == len(listed.expressions) and not any("%" in text for text in texts)
-        if is_plain and len(texts) >= MANY_LIKES:
-            text = exp.Literal.string(as_regex(texts))
-            listed.replace(exp.RegexpLike(this=listed.this.copy(), expression=text))
-
-
-def _shorten_likes(tree: exp.Expr) -> None:
-    for either in list(tree.find_all(exp.Or)):
-        if isinstance(either.parent, exp.Or):
-            continue
-        sides = list(either.flatten())
-        patterns = [side.expression.name for side in sides if isinstance(side, exp.Like)]
-        subject = sides[0].this
-        if (
-            len(patterns) == len(sides) >= MANY_LIKES
-            and all(side.this == subject for side in sides)
-            and not any("_" in pattern or "%" in pattern.strip("%") for pattern in patterns)
-        ):
-            text = exp.Literal.string(as_regex(patterns))
-            either.replace(exp.RegexpLike(this=subject.copy(), expression=text))
-
-
-def shortened(condition: exp.Expr) -> exp.Expr:
-    """A copy of `condition`, in which many LIKEs of one text are one regular expression."""
-    within = exp.paren(condition)
-    _shorten_likes(within)
-    return within
-
-
 # --- the policy
 
 
@@ -185,7 +157,7 @@ def _of_the_client(policy: Policy, on: date) -> list[exp.Expr]:
     if policy.min_tls is not None and (older := _older_than(policy.min_tls)):
         clauses.append(blanks.version_in(older))
     if policy.weak_cipher:
-        clauses.extend(blanks.weaknesses())
+        clauses.append(blanks.weak())
     if policy.sdk is not None:
         clauses.append(_unsupported(on, soon=policy.sdk == "eol-in-90d"))
     return clauses

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from bot.table import ColumnType
 
 TEXT_BLANKS: Final = frozenset(
-    {"version", "unread", "suite", "weakness", "exchange", "host", "agent", "principal", "role"}
+    {"version", "suite", "weakness", "exchange", "host", "agent", "principal", "role"}
+    | {"unread", "unread_suite", "unread_exchange"}
 )
 """The blanks of a view that stand for a text."""
 

@@ -10,9 +10,10 @@ A file opens with a header of `-- key: value` lines and holds one SELECT from `$
     -- top: numHeldBack                              (optional: what `top=` goes by, else the calls)
 
 Blanks: `:start` and `:end` (always, on eventTime), `:outdated` (the asker's policy), and what an event says,
-else NULL: `:version` (in CloudTrail's spelling), `:unread` (a text in place of a version that is none),
-`:suite`, `:weakness` (why the suite is weak), `:exchange` (the key exchange), `:classical`, `:pq` and `:cnsa`
-(whether that is not post-quantum, whether it is, whether it is ML-KEM-1024), `:host`, `:agent`,
+else NULL: `:version` (in CloudTrail's spelling), `:unread` (a text in place of a version that is none, as
+`:unread_suite` and `:unread_exchange` are of those), `:suite`, `:weakness` (why the suite is weak),
+`:exchange` (the key exchange), `:classical`, `:pq` and `:cnsa` (whether that is not post-quantum, whether it
+is, whether it is ML-KEM-1024), `:host`, `:agent`,
 `:unsupported` (whether its client calls itself an SDK that is out of support on the day of the question).
 `:limited`, in place of `:outdated`, is whether a call breaks the policy by nothing but what its endpoint
 lacks.

@@ -16,7 +16,7 @@ from bot.clients.data import Source, table
 from bot.clients.likes import as_regex, like, like_any
 from bot.clients.support import SOON, Clause, clause, support
 from bot.question import blanks
-from bot.question.select import shortened
+from bot.question.shorter import shortened
 from tests.clients.agents import lines, mutated
 
 TODAY: Final = date(2026, 11, 28)

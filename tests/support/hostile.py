@@ -6,7 +6,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.event_schema import CLASSICAL, NO_HOST, NO_SUITE, POST_QUANTUM, VERSIONS
+from bot.event_schema import CLASSICAL, NO_HOST, POST_QUANTUM, VERSIONS
 
 if TYPE_CHECKING:
     from tests.oracle import Record
@@ -46,8 +46,35 @@ _SUITES: Final = (
     *("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA", "AES128-SHA", "AES256-GCM-SHA384", "RC4-MD5"),
     *("DES-CBC3-SHA", "DHE-RSA-AES256-SHA", "TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"),
     *("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_WITH_AES_128_CBC_SHA", "TLS_RSA_WITH_RC4_128_SHA"),
-    *("TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA", "ECDHE-RSA-RC4-SHA", "SHA", "FOO"),
+    *("TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA", "ECDHE-RSA-RC4-SHA", "NULL-SHA", "GOST2001-GOST89-GOST89"),
+    *("TLS_RSA_WITH_NULL_SHA256", "EXP-RC2-CBC-MD5", "camellia256-sha", "TLS-RSA-WITH-AES-128-CBC-SHA"),
     *("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_DHE_RSA_WITH_AES_256_CBC_SHA"),
+)
+_NOT_SUITES: Final = (
+    *_ODD,
+    *(
+        "n/a",
+        "null",
+        "cipherSuite",
+        "TLS_NULL_WITH_NULL_NULL",
+        "0xC02F",
+        "49199",
+        "(null)",
+        "--",
+        "AES",
+        "AES-",
+    ),
+    *(
+        "DESCRIPTION",
+        "WIRELESS-128",
+        "NULL",
+        "NULL-",
+        "NULL_WITH",
+        "TLS_AES",
+        "ECDHE-RSA",
+        "3DES",
+        "ROADES128",
+    ),
 )
 _GROUPS: Final = tuple({**CLASSICAL, **POST_QUANTUM})
 _HOSTS: Final = ("s3.eu-west-1.amazonaws.com", "kms-fips.us-east-1.amazonaws.com", "LOCALHOST:443", "[::1]")
@@ -95,7 +122,7 @@ def _tls(rng: random.Random) -> dict[str, Any]:
     if rng.random() < 0.9:
         details["tlsVersion"] = _worn(rng, rng.choice(_VERSIONS if rng.random() < 0.7 else _NOT_VERSIONS))
     if rng.random() < 0.8:
-        details["cipherSuite"] = _worn(rng, rng.choice((*_SUITES, *NO_SUITE)))
+        details["cipherSuite"] = _worn(rng, rng.choice((*_SUITES, *_NOT_SUITES)))
     if rng.random() < 0.7:
         details["keyExchange"] = _worn(rng, rng.choice((*_GROUPS, *_GROUPS, *_ODD, "x25519mlkem9999")))
     if rng.random() < 0.8:

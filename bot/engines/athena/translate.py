@@ -136,8 +136,9 @@ def _count_without_exchange(tree: exp.Select, table: Table, metadata: Metadata) 
     try:
         columns.find(event_schema.KEY_EXCHANGE_PATH.split(".")[1:], table, metadata, is_json=True)
     except UserError:
-        for node in [each for each in tree.find_all(exp.Paren) if each == blanks.no_exchange()]:
-            node.replace(exp.true())
+        none = {blanks.no_exchange(): exp.true(), blanks.unread_exchange(): exp.cast(exp.null(), "VARCHAR")}
+        for node in [each for each in tree.find_all(exp.Paren, exp.Case) if each in none]:
+            node.replace(none[node].copy())
 
 
 def _over_events(tree: exp.Select, table: Table, metadata: Metadata, used: dict[str, Leaf]) -> exp.Select:

@@ -25,7 +25,7 @@ from bot.engines.cloudwatch.conditions import MISSING, PRESENT, Conditions, Narr
 from bot.engines.cloudwatch.fields import EVENT_TIME, RECORD, Field, find
 from bot.engines.cloudwatch.statement import TOKEN_CHARS, Layout
 from bot.errors import UserError
-from bot.question.select import shortened
+from bot.question.shorter import shortened
 from bot.question.types import find_scale, infer_type
 from bot.question.views import conjuncts
 from bot.table import Column

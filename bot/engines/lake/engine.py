@@ -177,7 +177,7 @@ class Lake(Engine):
     def translate(self, select: exp.Select, columns: Sequence[Column]) -> Statement:
         from sqlglot import exp
 
-        from bot.question.select import shorten
+        from bot.question.shorter import shorten
 
         store = self._store(select.args["from_"].this.name)
         tree = select.copy()

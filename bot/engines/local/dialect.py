@@ -90,7 +90,7 @@ def _narrow_days(tree: exp.Select) -> None:
 
 def _to_said(tree: exp.Query) -> None:
     """Ask the columns in which the archive keeps what an event says, in place of its texts."""
-    for node in list(tree.find_all(exp.Case, exp.Paren, exp.In)):
+    for node in list(tree.find_all(exp.Case, exp.Paren, exp.In, exp.RegexpLike)):
         if isinstance(node, exp.In) and node.this == _VERSION_TEXT:
             texts = {each.name for each in node.expressions}
             names = [name for name, spellings in VERSIONS.items() if texts.issuperset(spellings)]
@@ -130,7 +130,10 @@ _LACKING: Final[dict[str, exp.Expr]] = {
 }
 _SAID: Final[dict[exp.Expr, exp.Expr]] = {
     blanks.version(): _SAID_VERSION,
+    blanks.suite_said(): exp.paren(exp.Not(this=_lacks("suite"))),
     blanks.unread_version(): exp.column("unreadVersion"),
+    blanks.unread_suite(): exp.column("unreadSuite"),
+    blanks.unread_exchange(): exp.column("unreadExchange"),
     **{lacks: _lacks(what) for what, lacks in _LACKING.items()},
     **{_one_if(lacks): _bit(what) for what, lacks in _LACKING.items()},
 }

@@ -14,8 +14,8 @@ from bot.engines.lake import stores
 from bot.engines.lake.cloudtrail import CloudTrail
 from bot.engines.lake.engine import Lake
 from bot.errors import Cancelled, EngineBusy, EngineError, LeaseLost, UserError
-from bot.question import select
-from bot.question.parser import parse
+from bot.question import select, views
+from bot.question.parser import VALUES_MOST, parse
 from bot.table import Column
 from tests import oracle
 from tests.conftest import NOW
@@ -130,7 +130,7 @@ def test_the_key_exchange_is_reached_through_the_events_json(asked: Callable[[st
 
 
 def test_too_long_a_statement_is_refused_in_words(asked: Callable[[str], Statement]) -> None:
-    values = ",".join(f"role/x{n}" for n in range(40))
+    values = ",".join(f"role/{n:02}{n * 7919:x}{'-long' * 12}" for n in range(40))
 
     with pytest.raises(UserError, match=r"characters of SQL; Lake takes 9,900\. Name fewer values"):
         asked(f"last 7d principal={values}")
@@ -139,7 +139,7 @@ def test_too_long_a_statement_is_refused_in_words(asked: Callable[[str], Stateme
 def _ever_longer(asked: Callable[[str], Statement]) -> Iterator[str]:
     """Statements that name one principal more each, until Lake would take no more."""
     for count in range(1, 50):
-        names = ",".join(f"role/x{number}" for number in range(count))
+        names = ",".join(f"role/{number:02}{'-long' * 12}{number:02}" for number in range(count))
         try:
             yield asked(f"last 7d by=services principal={names}").sql
         except UserError:
@@ -154,6 +154,18 @@ def test_a_statement_that_is_nearly_too_long_loses_its_line_breaks_first(
     assert len(texts) < 49, "at last it is too long"
     assert max(map(len, texts)) <= 9_900
     assert {"\n" in text for text in texts} == {True, False}
+
+
+@pytest.mark.parametrize("name", ["role/x{}", "arn:aws:iam::111122223333:role/x{}", "role/x_{}"])
+def test_as_many_principals_can_be_named_as_a_question_takes_and_their_coverage_asked(
+    name: str, asked: Callable[[str], Statement], ask: Callable[[str], Question], engine: Lake
+) -> None:
+    names = ",".join(map(name.format, range(VALUES_MOST)))
+
+    for view in ("services", "coverage"):
+        assert asked(f"last 7d by={view} principal={names}").sql
+    covered = select.coverage(ask(f"last 7d by=services principal={names}"), views.load())
+    assert engine.translate(select.build(covered, cap=1), covered.view.columns).sql
 
 
 # --- asking
