@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 
 MONDAY = date(2026, 11, 16)
 SUNDAY = date(2026, 11, 15)
+UNTIL = datetime(2026, 11, 16, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of what is written up to `UNTIL`, to read only."""
+    folder = tmp_path_factory.mktemp("samples")
+    samples.write(folder, UNTIL)
+    return folder
 
 
 def everything_in(folder: Path) -> list[Record]:
@@ -99,37 +108,29 @@ def test_the_office_is_quiet_on_sundays() -> None:
     assert len(samples.day(SUNDAY)) < len(samples.day(MONDAY))
 
 
-def test_nothing_is_written_from_the_future(tmp_path: Path) -> None:
-    samples.write(tmp_path, datetime(2026, 11, 16, 9, 30, tzinfo=UTC))
-
-    times = {record["eventTime"] for record in everything_in(tmp_path)}
+def test_nothing_is_written_from_the_future(written: Path) -> None:
+    times = {record["eventTime"] for record in everything_in(written)}
     assert max(times) < "2026-11-16T09:30:00Z"
     assert min(times)[:10] == f"{MONDAY - timedelta(days=samples.SAMPLE_DAYS - 1)}"
 
 
-def test_the_moment_counts_not_the_zone_it_is_said_in(tmp_path: Path) -> None:
+def test_the_moment_counts_not_the_zone_it_is_said_in(written: Path, tmp_path: Path) -> None:
     from dateutil import tz
 
-    until = datetime(2026, 11, 16, 9, 30, tzinfo=UTC)
-    samples.write(tmp_path / "utc", until)
-    samples.write(tmp_path / "tokyo", until.astimezone(tz.gettz("Asia/Tokyo")))
+    samples.write(tmp_path, UNTIL.astimezone(tz.gettz("Asia/Tokyo")))
 
-    assert everything_in(tmp_path / "utc") == everything_in(tmp_path / "tokyo")
+    assert everything_in(written) == everything_in(tmp_path)
 
 
-def test_files_lie_as_cloudtrail_delivers_them(tmp_path: Path) -> None:
-    samples.write(tmp_path, datetime(2026, 11, 16, 9, 30, tzinfo=UTC))
-
-    for path in tmp_path.rglob("*.json.gz"):
-        root, account, kind, region, *day = path.relative_to(tmp_path).parts[:-1]
+def test_files_lie_as_cloudtrail_delivers_them(written: Path) -> None:
+    for path in written.rglob("*.json.gz"):
+        root, account, kind, region, *day = path.relative_to(written).parts[:-1]
         assert (root, kind) == ("AWSLogs", "CloudTrail")
         assert path.name.startswith(f"{account}_CloudTrail_{region}_{''.join(day)}T")
         assert {record["recipientAccountId"] for record in everything_in(path.parent)} == {account}
 
 
 @pytest.mark.parametrize("account", [samples.PROD, samples.DATA])
-def test_a_file_holds_events_of_the_region_in_its_name(tmp_path: Path, account: str) -> None:
-    samples.write(tmp_path, datetime(2026, 11, 16, 9, 30, tzinfo=UTC))
-
-    for path in (tmp_path / "AWSLogs" / account).rglob("*.json.gz"):
+def test_a_file_holds_events_of_the_region_in_its_name(written: Path, account: str) -> None:
+    for path in (written / "AWSLogs" / account).rglob("*.json.gz"):
         assert {record["awsRegion"] for record in everything_in(path.parent)} == {path.parts[-5]}
