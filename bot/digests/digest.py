@@ -42,11 +42,10 @@ class Digest:
     def words(self, subject: str) -> str:
         """`every day at 09:00 Berlin time: yesterday's calls over TLS older than 1.2; within the hour what is
         new to kms`."""
-        return self._told_when(subject) + (f"; {self.urgent_words()}" if self.urgent else "")
-
-    def urgent_words(self) -> str:
-        """`within the hour what is new to kms and secretsmanager`."""
-        return f"within the hour what is new to {listed([short_service(each) for each in self.urgent])}"
+        if not self.urgent:
+            return self._told_when(subject)
+        services = listed([short_service(each) for each in self.urgent])
+        return f"{self._told_when(subject)}; within the hour what is new to {services}"
 
     def _told_when(self, subject: str) -> str:
         if self.schedule.is_every_day:
