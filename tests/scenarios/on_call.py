@@ -18,7 +18,7 @@ from tests.scenarios.office import ALICE, words
 from tests.support.workers import ended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
     from sqlglot import exp
@@ -124,17 +124,20 @@ def type_(office: Office, text: str, *, user: str = ALICE, channel: str = ONCALL
 
 def removed(office: Office, number: int = 1) -> Message:
     """Remove a digest, and confirm it; what its channel is told."""
+    earlier = office.sandbox.workspace.in_channel(ONCALL)
     type_(office, f"remove {number}")
     office.click(office.whisper(), "remove_digest")
-    return said(office, f"@U_ALICE removed digest {number}")
+    return said(office, f"@U_ALICE removed digest {number}", but=earlier)
 
 
-def said(office: Office, text: str, channel: str = ONCALL) -> Message:
-    """The newest message of a channel that says `text`, once it does."""
+def said(office: Office, text: str, channel: str = ONCALL, but: Collection[Message] = ()) -> Message:
+    """The newest message of a channel that says `text`, once it does, `but` for some."""
+    known = {message.ts for message in but}
 
     def look() -> Message | None:
         every = reversed(office.sandbox.workspace.in_channel(channel))
-        return next((message for message in every if text in words(message)), None)
+        fits = (message for message in every if message.ts not in known and text in words(message))
+        return next(fits, None)
 
     return office.sandbox.wait_for(look, what=f"“{text}” in {channel}")
 
