@@ -45,6 +45,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
 
+# the events that tests share are many and stay: the collector looks through what is new less often
+gc.set_threshold(100_000, 20, 20)
+
 # each of boto3's sessions reads the services' models anew, which takes longer than most tests
 _model_file = functools.cache(functools.partial(JSONFileLoader.load_file, JSONFileLoader()))
 JSONFileLoader.load_file = lambda _loader, path: _model_file(path)

@@ -182,8 +182,8 @@ def test_coverage_counts_what_was_read(
 
 @pytest.fixture(scope="module")
 def recent(records: list[Record]) -> list[Record]:
-    """Those of the last four days: of `last 3d` a loop over all of them finds no more."""
-    return [record for record in records if oracle.when(record) >= NOW - timedelta(days=4)]
+    """Those of the last two days: of `last 1d` a loop over all of them finds no more."""
+    return [record for record in records if oracle.when(record) >= NOW - timedelta(days=2)]
 
 
 @pytest.mark.parametrize("word", ["agent", "principal", "event", "host", "service", "cipher", "ip"])
@@ -208,7 +208,7 @@ def test_hostile_values_are_plain_values(
 ) -> None:
     if any("\ud800" <= character <= "\udfff" for character in value):
         return  # question.parse refuses half a character
-    asked = ask("last 3d by=requests min=1.3")
+    asked = ask("last 1d by=requests min=1.3")
     question = replace(asked, filters=(Filter(word, (value,), negated=False),))
 
     if engine.name == "lake" and len(value) > 2_000:
