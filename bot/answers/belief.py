@@ -218,7 +218,11 @@ def _left_out(sources: Sources) -> Iterator[Doubt]:
     parts = [counted(count, noun) for count, noun in ((files, "file"), (sources.records, "record")) if count]
     if parts:
         what = " and ".join(parts)
-        yield Doubt(f"{what} of this window could not be read: `tls-audit doctor` names them.")
+        yield Doubt(f"{what} of this window could not be read: {_named(files + sources.records)}")
     if sources.lost:
         lost = counted(sources.lost, "file")
-        yield Doubt(f"{lost} of the archive cannot be asked: `tls-audit doctor` names them.")
+        yield Doubt(f"{lost} of the archive cannot be asked: {_named(sources.lost)}")
+
+
+def _named(count: int) -> str:
+    return f"`tls-audit doctor` names {'it' if count == 1 else 'them'}."

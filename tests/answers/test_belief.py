@@ -161,7 +161,7 @@ def test_a_view_without_a_policy_finds_nothing_and_clears_nobody(judged: Callabl
     shown = judged("last 7d by=versions", 3, sources=replace(WHOLE, left_out={"denied": 1}))
 
     assert (shown.belief, shown.belief.sign) == (Belief.SHOWN, "")
-    assert shown.words == ("1 file of this window could not be read: `tls-audit doctor` names them.",)
+    assert shown.words == ("1 file of this window could not be read: `tls-audit doctor` names it.",)
     assert judged("last 7d by=versions").belief is Belief.SHOWN
 
 

@@ -35,7 +35,7 @@ MODERN: Final = {"tlsVersion": "TLSv1.3", "cipherSuite": "TLS_AES_128_GCM_SHA256
 OLD: Final = {"tlsVersion": "TLSv1.1", "cipherSuite": "AES128-SHA", "keyExchange": "secp256r1"}
 BROKEN: Final = '{"Records": [{"eventTime": "2026-11-22T10:00:00Z", "eventSource": "s3.amazonaws.com"'
 GOLDEN: Final = Path(__file__).parents[1] / "golden" / "doubt"
-LEFT_OUT: Final = "1 file of this window could not be read: tls-audit doctor names them."
+LEFT_OUT: Final = "1 file of this window could not be read: tls-audit doctor names it."
 
 
 def event(day: int, number: int, tls: dict[str, str] | None) -> dict[str, Any]:
@@ -256,7 +256,7 @@ def test_the_terminal_says_what_was_not_read_and_one_bad_file_fails_once(
     assert "broken.json" in named.out
     assert asked.code == 0
     assert "⚠️ No call over TLS older than 1.2 found, but not all was read." in asked.out
-    assert "1 file of this window could not be read: `tls-audit doctor` names them." in asked.out
+    assert "1 file of this window could not be read: `tls-audit doctor` names it." in asked.out
 
     monkeypatch.setenv("TLS_AUDIT_LOGS_EXCEPT", "broken.*")
     assert tls_audit("ingest", str(folder)).code == 0
@@ -325,6 +325,7 @@ def test_objects_that_cannot_be_read_are_told_everywhere_and_the_others_are_read
         }
         asked = tls_audit("ask", "2026-11-16..2026-11-23")
         before = tls_audit("ask", "2026-11-16..2026-11-18")
+        doctor = tls_audit("doctor")
         office = opened_on("s3://logs/AWSLogs")
 
         parent, thread = state(office, "2026-11-16..2026-11-23")
@@ -336,6 +337,8 @@ def test_objects_that_cannot_be_read_are_told_everywhere_and_the_others_are_read
     assert "⚠️ No call over TLS older than 1.2 found, but not all was read. 7 events read" in asked.out
     assert "3 files of this window could not be read: `tls-audit doctor` names them." in asked.out
     assert "✅ No call over TLS older than 1.2." in before.out, "they are of another day"
+    assert (doctor.code, doctor.out.count("✗")) == (0, 0), "they are known, and the others are read"
+    assert "! 3 files could not be read, or not all of it:" in doctor.out
     assert parent.startswith("⚠️ ")
     assert "3 files of this window could not be read" in thread
     (named,) = checks

@@ -51,6 +51,7 @@ NAMED: Final = 10
 RECENT: Final = timedelta(days=2)
 """How old the days are that `doctor` looks for log files in first: a trail delivers every hour."""
 
+_LEAVE_OUT: Final = "Mend or restore what you need, leave out the rest: TLS_AUDIT_LOGS_EXCEPT."
 TRIED: Final = 10
 """Files that `doctor` opens to find a log: a README or two beside the logs are no reason for doubt."""
 
@@ -186,7 +187,7 @@ class Local(Engine):
         named = [f"{literal(each.name)}: {literal(each.words)}" for each in known.left_out]
         if named:
             what = f"{counted(len(named), 'file')} could not be read, or not all of it"
-            mend = "Mend them, or leave them out: TLS_AUDIT_LOGS_EXCEPT. `ingest --verbose` names all."
+            mend = f"{_LEAVE_OUT} `ingest --verbose` names all."
             yield Check(_with_names(what, named), True, mend, warns=True)
         if known.missing:
             what = f"{counted(len(known.missing), 'file')} of the archive {_are(known.missing)} gone"
@@ -211,7 +212,8 @@ class Local(Engine):
 
     def _check_logs(self) -> Check:
         """Whether the newest files hold events and can be read. There may be millions: those of the last days
-        are listed first, and of any only the newest opened."""
+        are listed first, and of any only the newest opened. One that cannot be read fails nothing where
+        another can; of what was taken in already, `_check_sources` names it."""
         from bot.archive.archive import holds_an_event
         from bot.archive.content import BLOCK_BYTES
         from bot.archive.days import EVER, Days
@@ -222,16 +224,23 @@ class Local(Engine):
         mend = "Check the path, and who may read it: TLS_AUDIT_LOGS."
         for days in (Days.of(datetime.fromtimestamp(self._now(), UTC) - RECENT, None), EVER):
             found = find(self._logs, but=self._archive.folder, leave_out=self._logs_except, days=days)
-            if found.unreadable:
-                return Check(": ".join(found.unreadable[0]), False, mend)
+            failed = [": ".join(each) for each in found.unreadable]
             for source in reversed(found.sources[-TRIED:]):
                 try:
                     next(source.read(BLOCK_BYTES), b"")
                 except Unusable as error:
-                    return Check(f"{source.name}: {error}", False, mend)
-                if holds_an_event(source):
-                    then = "" if self._archive.has_events() else "; `serve` and `ask` read them in"
-                    return Check(f"the logs in {places} can be read{then}", passed=True)
+                    failed.append(f"{source.name}: {error}")
+                    continue
+                if not holds_an_event(source):
+                    continue
+                what = f"the logs in {places} can be read"
+                if self._archive.has_events():
+                    return Check(what, passed=True)
+                if failed:
+                    return Check(_with_names(f"{what}, but not all", failed), True, _LEAVE_OUT, warns=True)
+                return Check(f"{what}; `serve` and `ask` read them in", passed=True)
+            if failed:
+                return Check(failed[0], False, mend)
             more = f": none of the newest {TRIED} files is one" if len(found.sources) > TRIED else ""
         return Check(f"there are no log files in {places}{more}", False, mend)
 
