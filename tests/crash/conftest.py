@@ -39,7 +39,8 @@ def machine_on(
                     url = server.url()
                 else:
                     url = f"sqlite:///{folder / 'runs.sqlite'}"
-                made = stack.enter_context(Machine(folder, url, events, slack, is_warm=True))
+                made = stack.enter_context(Machine(folder, url, events, slack))
+                made.is_warm = True
                 made.lake.plan = double.Plan()
                 known[database, slack] = made
             return known[database, slack]

@@ -209,13 +209,12 @@ class Machine:
         database_url: str,
         events: double.Events,
         slack: Slack = "history",
-        *,
-        is_warm: bool = False,
         **settings: str,
     ) -> None:
-        """`settings` are more of the bot's, by their names in the environment. A warm machine forks its bots
-        from a process that has read their modules, instead of starting `tls-audit serve`."""
-        self.is_warm = is_warm
+        """`settings` are more of the bot's, by their names in the environment."""
+        self.is_warm = False
+        """Whether its bots are forked from a process that has read their modules, instead of starting
+        `tls-audit serve`."""
         self.folder = folder
         self.database_url = database_url
         people = [User(f"U_P{n:02}", f"person{n:02}", f"Person {n}") for n in range(PEOPLE)]

@@ -70,7 +70,8 @@ def test_what_was_promised_before_a_backup_is_answered_after_a_restore_and_what_
     else:
         server: Postgres = request.getfixturevalue("postgres")
         before, after = server.url(), server.url()
-    with Machine(tmp_path, before, events, is_warm=True) as machine:
+    with Machine(tmp_path, before, events) as machine:
+        machine.is_warm = True
         bot = machine.replica("bot")
         bot.start()
         askings = [machine.ask() for _ in range(ASKED)]
