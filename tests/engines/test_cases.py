@@ -55,9 +55,12 @@ def test_every_spelling_of_an_old_version_is_old_everywhere(rows: Callable[[str,
 def test_what_is_no_version_counts_as_without_one_and_is_shown(
     rows: Callable[[str, str], list[Row]],
 ) -> None:
-    ((service, events, without, *_, first, last),) = rows("tls-version-spellings", "by=coverage")
+    ((service, events, without, *_, first, last, suite, _, _, exchange),) = rows(
+        "tls-version-spellings", "by=coverage"
+    )
 
     assert (service, events, without, first, last) == ("s3.amazonaws.com", 23, 4, "-", "unknown")
+    assert (suite, exchange) == (None, None)
 
 
 @pytest.mark.parametrize("case", ["identities", "identity-center-blank"])
