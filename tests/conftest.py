@@ -5,7 +5,6 @@ import gc
 import os
 import sys
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -87,14 +86,6 @@ def pytest_collection_finish() -> None:
 def _freeze() -> None:
     gc.collect()
     gc.freeze()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _models_are_read_once() -> Iterator[None]:
-    """AWS's models are megabytes of JSON, and boto3 reads them anew for each of its sessions."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", cache(JSONFileLoader.load_file))
-        yield
 
 
 @pytest.fixture(scope="session")
