@@ -125,9 +125,14 @@ class Hiding:
         self._stream = stream
         self._secrets = secrets
 
+    def hide(self, text: str) -> str:
+        """`text` without secrets, for who breaks it into lines before it is written: half of one is not known
+        for a secret."""
+        return self._secrets.hide(text)
+
     def write(self, text: str) -> int:
         """Write `text` without its secrets; how many characters of it were taken: all."""
-        self._stream.write(self._secrets.hide(text))
+        self._stream.write(self.hide(text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:

@@ -97,7 +97,8 @@ class Costs:
         self, runs: Runs, question: Question, engine: str, now: datetime, asked: Callable[[Run], Question]
     ) -> str:
         """What it costs a month to ask every hour for what a digest of `question` asks, in a sentence: by the
-        last such question that was paid for."""
+        last such question that was paid for. Some engines read whole days for an hour: at most, a look costs
+        as much as that question did."""
         if not self._prices.get(engine):
             return "Looking every hour costs nothing: reading is free on this engine."
         kinds: tuple[Kind, ...] = ("scan", "question")
@@ -108,9 +109,12 @@ class Costs:
                     continue
                 # a scan has read the period before as well, as each look does; a question its window alone
                 windows = 1 if kind == "scan" else 2
-                month = run.scanned / _seconds(before) * windows * HOUR_SECONDS * LOOKS_A_MONTH
-                about = wording.cost(int(month), self._prices[engine])
-                return f"Looking every hour costs about {about} a month, by what such a question read last."
+                most = run.scanned * windows * LOOKS_A_MONTH
+                least = int(most / _seconds(before) * HOUR_SECONDS)
+                month = f"about {wording.cost(least, self._prices[engine])} a month"
+                if least < most:
+                    month += f", and at most {wording.cost(most, self._prices[engine])}"
+                return f"Looking every hour costs {month}, by what such a question read last."
         return "What looking every hour costs a month is not known: nothing like it was read yet."
 
     def confirm(

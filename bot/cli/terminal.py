@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bot.answers.arrangement import Arrangement, arranged
 from bot.question.accounts import UNNAMED, Accounts
+from bot.secrets import Hiding
 from bot.table import text
 from bot.text import literal
 from bot.wording import counted, gigabytes, listed, moment, number, seconds_words
@@ -328,7 +329,9 @@ def width(stream: TextIO | None = None) -> int | None:
 
 
 def tell(words: str) -> None:
-    """Write to stderr, in lines that end between words."""
+    """Write to stderr, in lines that end between words; none parts a secret."""
+    if isinstance(sys.stderr, Hiding):
+        words = sys.stderr.hide(words)
     print(wrapped(words, width(sys.stderr)), file=sys.stderr)
 
 

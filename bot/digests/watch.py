@@ -148,7 +148,7 @@ class Watch:
             days = listed([month_day(day, today) for day in quiet[-QUIET_DAYS:]])
             return (
                 f"No {subject.replace('calls', 'call', 1)} any more: {counted(QUIET_DAYS, 'day')} that are "
-                f"believed, {days}, had none. {_quiet_or_modern(calls_in_all)}"
+                f"believed, {days}, had none. {self._quiet_or_modern(calls_in_all)}"
             )
         calls = sum(look.calls for look in self.looks)
         doubted = sum(not look.believed for look in self.looks)
@@ -165,20 +165,22 @@ class Watch:
             f"{number(len(quiet))} of them could be believed, and {QUIET_DAYS} are needed."
         )
 
-
-def _quiet_or_modern(calls: Calls | None) -> str:
-    if calls is None:
-        return "The client is quiet, or modern: its other calls could not be counted."
-    does_not = "does not" if calls.unsaid == 1 else "do not"
-    unsaid = f"{counted(calls.unsaid, 'call')} of clients called so {does_not} say their TLS"
-    since = "from the first of these days to the last"
-    if calls.said:
-        others = f" {unsaid}." if calls.unsaid else ""
-        made = counted(calls.said, "call")
-        return f"The client is modern now: {made} {since}, all within the policy.{others}"
-    if calls.unsaid:
-        return f"The client is quiet, as far as its calls say their TLS: {unsaid}."
-    return f"The client is quiet: no call of it at all was read {since}."
+    def _quiet_or_modern(self, calls: Calls | None) -> str:
+        if calls is None:
+            return "The client is quiet, or modern: its other calls could not be counted."
+        does_not = "does not" if calls.unsaid == 1 else "do not"
+        unsaid = f"{counted(calls.unsaid, 'call')} of clients called so {does_not} say their TLS"
+        since = "from the first of these days to the last"
+        if calls.said:
+            others = f" {unsaid}." if calls.unsaid else ""
+            made = counted(calls.said, "call")
+            if any(FILTERS[each.word].tls_fact for each in self.scope.filters):
+                # what was asked is not all that may be outdated: of TLS 1.0, say, and not of 1.1
+                return f"The client goes on calling: {made} {since}, none of them such a call.{others}"
+            return f"The client is modern now: {made} {since}, all within the policy.{others}"
+        if calls.unsaid:
+            return f"The client is quiet, as far as its calls say their TLS: {unsaid}."
+        return f"The client is quiet: no call of it at all was read {since}."
 
 
 def scope_of_all(watch: Watch) -> Scope:

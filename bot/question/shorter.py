@@ -27,7 +27,10 @@ def shorten(tree: exp.Expr) -> None:
         for side in either.flatten():
             of_text.setdefault(_subject(side) if _patterns(side) else side, []).append(side)
         if len(of_text) < sum(map(len, of_text.values())):
-            said = (each[0] if len(each) == 1 else _as_regex(each) for each in of_text.values())
+            said = (
+                _as_regex(each) if len(each) > 1 and _patterns(each[0]) else each[0]  # or the same twice
+                for each in of_text.values()
+            )
             either.replace(exp.or_(*said))
     for listed in list(tree.find_all(exp.In)):
         if len(_patterns(listed)) >= MANY_TEXTS:
@@ -71,6 +74,8 @@ def _patterns(condition: exp.Expr) -> list[str]:
     like = condition.this if escape else condition
     if not isinstance(like, exp.Like) or escape not in {"", "\\"}:
         return []
+    if not isinstance(like.expression, exp.Literal):
+        return []  # only as the query runs is it known what is made there
     pattern = like.expression.name
     escaped = re.findall(r"\\(.)", pattern, re.DOTALL) if escape else []
     bare = re.sub(r"\\.", "", pattern, flags=re.DOTALL) if escape else pattern

@@ -25,6 +25,9 @@ _digests, _told, _answers = schema.digests, schema.urgent_told, schema.answers
 DOUBT: Final = ""
 """In place of a finding's id: its people were told that nothing could be believed for long."""
 
+FAILED: Final = "failed"
+"""In place of a finding's id, which is in hex: the digest's owner was told why looks fail."""
+
 
 class Urgent:
     """Looks at urgent services. Every method is one short transaction; safe from any thread."""
@@ -66,20 +69,52 @@ class Urgent:
             findings = sa.select(schema.findings.c.body).where(schema.findings.c.digest == number)
             remembered = [from_builtins(json.loads(body)) for body in connection.execute(findings).scalars()]
             marks = set(told_on(connection, number))
-            chosen = choose(remembered, marks - {DOUBT}, DOUBT in marks)
-            entries = () if chosen.report is None else chosen.report.entries
-            ids = [entry.finding.id for entry in entries] + [DOUBT] * bool(chosen.doubt)
-            rows = [{"digest": number, "finding": each, "day": day.isoformat()} for each in ids]
+            chosen = choose(remembered, marks - {DOUBT, FAILED}, DOUBT in marks)
+            rows = [{"digest": number, "finding": each, "day": day.isoformat()} for each in _marks(chosen)]
             if rows:
                 connection.execute(sa.insert(_told), rows)
             connection.execute(sa.insert(_answers).values(run=run, body=urgent.to_json(chosen)))
             if believed_until is not None:
-                again = sa.and_(_told.c.digest == number, _told.c.finding == DOUBT)
-                connection.execute(sa.delete(_told).where(again))
+                _forget(connection, number, [DOUBT])
                 known = sa.or_(_digests.c.urgent_read.is_(None), _digests.c.urgent_read < believed_until)
                 later = sa.update(_digests).where(_digests.c.id == number, known)
                 connection.execute(later.values(urgent_read=believed_until))
             return chosen
+
+    def take_back(self, run: str, number: int) -> None:
+        """Note that what `tell` chose for a run was not told: it is news to the next look, and the digest."""
+        with self._database.write() as connection:
+            there = connection.execute(sa.select(_answers.c.body).where(_answers.c.run == run))
+            if (body := there.scalar_one_or_none()) is not None:
+                _forget(connection, number, _marks(urgent.from_json(body)))
+
+    def is_failing(self, number: int) -> bool:
+        """Whether the digest's owner was told why its looks fail, and none has ended well since."""
+        with self._database.read() as connection:
+            return FAILED in told_on(connection, number)
+
+    def note_failing(self, number: int, day: date) -> None:
+        """Note that the digest's owner was told, on a local date, why its looks fail."""
+        with self._database.write() as connection:
+            _forget(connection, number, [FAILED])
+            row = {"digest": number, "finding": FAILED, "day": day.isoformat()}
+            connection.execute(sa.insert(_told).values(row))
+
+    def note_well(self, number: int) -> None:
+        """Note that a look has ended well: why the next one fails is told again."""
+        with self._database.write() as connection:
+            _forget(connection, number, [FAILED])
+
+
+def _marks(told: Told) -> list[str]:
+    """What is remembered as told with it."""
+    entries = () if told.report is None else told.report.entries
+    return [*(entry.finding.id for entry in entries), *([DOUBT] if told.doubt else [])]
+
+
+def _forget(connection: sa.Connection, number: int, marks: Collection[str]) -> None:
+    of_these = sa.and_(_told.c.digest == number, _told.c.finding.in_(marks))
+    connection.execute(sa.delete(_told).where(of_these))
 
 
 def told_on(connection: sa.Connection, number: int) -> dict[str, date]:

@@ -50,7 +50,7 @@ def test_what_is_free_or_was_not_read_costs_nothing_to_say() -> None:
 # --- every hour
 
 
-HOURLY: Final = "2026-11-22T00:00Z..2026-11-23T00:00Z by=findings"
+A_DAY: Final = "2026-11-22T00:00Z..2026-11-23T00:00Z"
 
 
 @pytest.fixture
@@ -59,15 +59,17 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
         yield Runs(database)
 
 
-def read(runs: Runs, task: Task, scanned: int, *, words: str = "", minutes: int = 0) -> None:
+def read(
+    runs: Runs, task: Task, scanned: int, *, words: str = "", window: str = A_DAY, minutes: int = 0
+) -> None:
     """A run that has read so many bytes, and is done."""
-    asked = f"{HOURLY} min=1.2 {words}".strip()
+    asked = f"{window} by=findings min=1.2 {words}".strip()
     run = Run(new_id(), new_id(), task, "", "", asked, "lake", NOW + timedelta(minutes=minutes))
     runs.add(replace(run, state="done", scanned=scanned))
 
 
 def hourly(runs: Runs, grammar: Grammar, words: str = "", engine: str = "lake") -> str:
-    question = grammar.parse(f"{HOURLY} {words}", now=NOW, zone=UTC)
+    question = grammar.parse(f"{A_DAY} by=findings {words}", now=NOW, zone=UTC)
     costs = Costs({"lake": 0.005, "free": 0})
     return costs.hourly(runs, question, engine, NOW + timedelta(hours=2), grammar.question)
 
@@ -90,7 +92,8 @@ def test_what_looking_every_hour_costs_is_by_the_last_such_scan(
     assert "about 1,440.0 GB, $7.20 a month" in hourly(runs, grammar)
     read(runs, ScanTask("2026-11-21T00:00Z..2026-11-22T00:00Z"), 24_000_000_000, minutes=1)
     assert hourly(runs, grammar) == (
-        "Looking every hour costs about 720.0 GB, $3.60 a month, by what such a question read last."
+        "Looking every hour costs about 720.0 GB, $3.60 a month, and at most 17,280.0 GB, $86.40, "
+        "by what such a question read last."
     )
     read(runs, ScanTask("2026-11-21T00:00Z..2026-11-22T00:00Z", looks_back=True), 99_000_000_000, minutes=2)
     read(runs, ScanTask(""), 1, minutes=2)
@@ -98,3 +101,15 @@ def test_what_looking_every_hour_costs_is_by_the_last_such_scan(
         runs, ScanTask("2026-11-21T00:00Z..2026-11-22T00:00Z"), 99_000_000_000, words="store=prod", minutes=2
     )
     assert "about 720.0 GB, $3.60 a month" in hourly(runs, grammar)
+
+    # and once looks were paid for, what they read is known
+    read(
+        runs,
+        ScanTask("2026-11-22T08:00Z..2026-11-22T09:00Z"),
+        2_000_000_000,
+        window="2026-11-22T09:00Z..2026-11-22T10:00Z",
+        minutes=3,
+    )
+    assert hourly(runs, grammar) == (
+        "Looking every hour costs about 1,440.0 GB, $7.20 a month, by what such a question read last."
+    )

@@ -19,6 +19,7 @@ import pytest
 
 from bot import settings
 from bot.bootstrap import bot
+from bot.cli import terminal
 from bot.cli.main import main
 from bot.errors import BotError
 from bot.ops import logs
@@ -371,6 +372,18 @@ def test_what_fails_in_a_thread_or_crashes_is_written_without(monkeypatch: pytes
 
     assert stream.getvalue().count("Traceback") == 2
     assert seen(stream.getvalue()) == []
+
+
+def test_no_end_of_a_line_parts_a_secret_so_that_it_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    token = "xapp-1-A012-345-" + "0123456789abcdef" * 4
+    monkeypatch.setattr(sys, "stderr", Hiding(stream, Secrets(["two words"])))
+
+    terminal.tell(f"What was typed is {token}, and the password of it is two words.")
+
+    assert stream.getvalue() == "What was typed is …, and the password of\nit is ….\n"
 
 
 ODD: Final = "hunter2/+ é\"\\'<&>SeCrEt"

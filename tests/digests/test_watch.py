@@ -108,6 +108,17 @@ def test_quiet_is_told_from_modern_by_all_calls_of_the_client() -> None:
     )
 
 
+def test_who_was_watched_over_one_version_is_not_called_modern() -> None:
+    of_one = replace(watch("0", "0", "0"), scope=Scope.read("version=1.0"))
+
+    said = of_one.words("calls over TLS 1.0", FIRST + timedelta(days=3), Calls(7, 0))
+
+    assert said.endswith(
+        "had none. The client goes on calling: 7 calls from the first of these days to the last, none of them "
+        "such a call."
+    )
+
+
 def test_all_calls_of_a_client_are_asked_for_whatever_the_policy_was() -> None:
     scope = Scope.read(
         "service=s3.amazonaws.com,kms.amazonaws.com agent!=curl* account=111122223333 version!=1.3 host=a.b "

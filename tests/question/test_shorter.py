@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 import pytest
-from sqlglot import exp
+from sqlglot import exp, parse_one
 
 from bot.question import select
 from bot.question.parser import Filter
@@ -69,3 +69,20 @@ def test_a_shorter_condition_on_names_finds_the_same(
     assert found(short) == found(whole)
     is_shorter = len(short.sql("trino")) < len(whole.sql("trino"))
     assert is_shorter == any("%" not in name and not name.startswith("arn:") for name in names)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "name = 'x' OR name LIKE '%b' OR name = 'x'",
+        "name LIKE CONCAT('a', '%') OR name LIKE '%/s'",
+        "name LIKE name OR name LIKE '%/s' OR name LIKE '1%'",
+    ],
+)
+def test_what_is_no_pattern_is_left_as_it_is(condition: str) -> None:
+    whole = exp.paren(parse_one(condition, dialect="trino"))
+    short = whole.copy()
+
+    shorten(short)
+
+    assert found(short) == found(whole)

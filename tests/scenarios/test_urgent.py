@@ -23,7 +23,7 @@ from tests.scenarios.on_call import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bot.sandbox import Message
     from bot.store.run import Run
@@ -197,6 +197,62 @@ def test_a_scan_that_fails_tells_nothing_and_is_asked_again(office: Office, trai
 
     assert window(run).startswith(f"{first.created:%Y-%m-%dT%H:%MZ}..")
     assert len(urgent(office)) == 1
+
+
+def test_what_could_not_be_posted_is_told_to_the_owner_once_and_is_news_still(
+    office: Office, trail: Trail
+) -> None:
+    begun(office, trail)
+    trail.calls = {"Boto/2.38.0": 12}
+    office.sandbox.faults.error(
+        "chat.postMessage", "restricted_action", times=2, where=lambda call: call["channel"] == ONCALL
+    )
+    assert [looked(office).state for _ in range(2)] == ["failed", "failed"]
+    (alone,) = office.direct(1)
+    assert "A look at urgent services could not be posted in #C_ONCALL" in words(alone)
+    assert "lets only some people post. (restricted_action)" in words(alone)
+    assert "I go on looking every hour, and say this once." in words(alone)
+    assert urgent(office) == []
+
+    assert looked(office).state == "done"
+    assert "1 new" in words(urgent(office)[0])
+    assert looked(office).state == "done"
+    assert len(urgent(office)) == 1
+
+
+def test_of_what_was_never_posted_the_digest_does_not_say_that_it_was_told(
+    office: Office, trail: Trail
+) -> None:
+    begun(office, trail)
+    trail.calls = {"Boto/2.38.0": 12}
+    office.sandbox.faults.error(
+        "chat.postMessage", "restricted_action", where=lambda call: call["channel"] == ONCALL
+    )
+    assert looked(office).state == "failed"
+
+    digest = words(told(office))
+    assert "1 new" in digest
+    assert "told within the hour" not in digest
+    assert "@U_BOB" in digest
+
+
+def test_a_digest_whose_question_is_none_any_more_tells_its_owner_so_once(
+    hired: Callable[..., Office],
+) -> None:
+    stores = ["prod"]
+    office = hired(stores=stores)
+    ordered(office, f"{ORDER} store=prod")
+    stores.clear()  # as after a restart with other settings
+
+    assert [looked(office).state for _ in range(3)] == ["failed"] * 3
+    (alone,) = office.direct(1)
+    assert "No store prod: no stores are configured." in words(alone)
+
+    stores.append("prod")
+    assert looked(office).state == "done"
+    stores.clear()
+    assert looked(office).state == "failed"
+    office.direct(2)
 
 
 def test_what_is_snoozed_accepted_or_resolved_is_left_to_the_digest_and_what_is_back_is_news(

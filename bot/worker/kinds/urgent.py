@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from bot.app.access import NotAllowed
 from bot.digests import routing, scan, urgent
 from bot.digests.urgent import Told
-from bot.errors import BotError, EngineError
+from bot.errors import BotError, ChannelGone, EngineError
+from bot.store.run import PARENT
 from bot.worker.kinds.awaiting import Awaiting
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from bot.question.question import Question
     from bot.store.run import UrgentTask
     from bot.worker.lease import Lease
+
+SAID_ONCE: Final = "I go on looking every hour, and say this once."
 
 
 class UrgentCarrier(Awaiting):
@@ -37,7 +41,7 @@ class UrgentCarrier(Awaiting):
             lease.finish("cancelled", error="The digest was edited meanwhile.")
             return
         found = None if body is None else scan.from_json(body)
-        told = self._told(lease, digest, question, found, asked.error or "")
+        told = self._told(lease, digest, question, found, asked.error or "The run was cancelled.")
         if told.report is not None:
             lease.save(state="posting", rows=len(told.report.entries), answered=self._clock())
             today = self._today(digest.schedule.zone)
@@ -45,11 +49,22 @@ class UrgentCarrier(Awaiting):
         if told.doubt:
             error = EngineError(told.doubt, "I go on asking every hour, and say what is new.")
             lease.deliver(self._publisher.fail(lease, digest, error, final=False))
+        if self._digests.urgent.is_failing(digest.id):
+            self._digests.urgent.note_well(digest.id)
         lease.finish("done")
 
     def fail(self, lease: Lease, task: UrgentTask, error: BotError) -> None:
-        """Tell the digest's owner what went wrong, as of a digest."""
-        self._tell_owner(lease, task.digest, error)
+        """Tell the digest's owner what went wrong, as of a digest, but only once until a look ends well
+        again: it would go wrong every hour. What was not posted is news still."""
+        urgent_, run = self._digests.urgent, lease.run
+        if not run.has(PARENT):
+            urgent_.take_back(run.id, task.digest)
+        if isinstance(error, (ChannelGone, NotAllowed)):
+            self._tell_owner(lease, task.digest, error)
+        elif (digest := self._digests.get(task.digest)) is not None and not urgent_.is_failing(digest.id):
+            again = BotError(error.message, f"{error.hint} {SAID_ONCE}".strip(), detail=error.detail)
+            self._tell_owner(lease, digest.id, again)
+            urgent_.note_failing(digest.id, self._today(digest.schedule.zone))
 
     def _told(
         self, lease: Lease, digest: Digest, question: Question, found: Scan | None, failed: str
