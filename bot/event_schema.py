@@ -198,9 +198,9 @@ SUITE: Final = (
     "(^|[-_])((3DES|AES|ARCFOUR|ARIA|CAMELLIA|CHACHA20|DES|GOST|GOSTR|IDEA|KUZNYECHIK|MAGMA|RC2|RC4|SEED|SM4)"
     "([-_0-9]|$)|NULL[-_]MD5|NULL[-_]SHA)"
 )
-"""What is found in the name of every cipher suite, OpenSSL's or IANA's, in capitals: a cipher, as a word of
-its own. What has none does not say its suite, nor does `TLS_NULL_WITH_NULL_NULL`, with which a connection
-begins (docs/facts.md, key exchanges and cipher suites)."""
+"""What is found in the name of a cipher suite, OpenSSL's or IANA's, in capitals: a cipher, as a word of its
+own. What has none does not say its suite, nor does `TLS_NULL_WITH_NULL_NULL`, with which a connection begins;
+which of IANA's names that leaves out is written down (docs/facts.md, key exchanges and cipher suites)."""
 SUITE_OR_NOTHING: Final = f"^$|{SUITE}"
 """Found in an empty text too."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
@@ -81,12 +82,14 @@ class Urgent:
                 connection.execute(later.values(urgent_read=believed_until))
             return chosen
 
-    def take_back(self, run: str, number: int) -> None:
-        """Note that what `tell` chose for a run was not told: it is news to the next look, and the digest."""
+    def take_back(self, run: str, number: int, *, news: bool) -> None:
+        """Note that the doubt which `tell` chose for a run was not told; and where `news` says so, nor was
+        its report: it is news to the next look, and the digest."""
         with self._database.write() as connection:
             there = connection.execute(sa.select(_answers.c.body).where(_answers.c.run == run))
             if (body := there.scalar_one_or_none()) is not None:
-                _forget(connection, number, _marks(urgent.from_json(body)))
+                told = urgent.from_json(body)
+                _forget(connection, number, _marks(told if news else replace(told, report=None)))
 
     def is_failing(self, number: int) -> bool:
         """Whether the digest's owner was told why its looks fail, and none has ended well since."""

@@ -114,8 +114,8 @@ def test_who_was_watched_over_one_version_is_not_called_modern() -> None:
     said = of_one.words("calls over TLS 1.0", FIRST + timedelta(days=3), Calls(7, 0))
 
     assert said.endswith(
-        "had none. The client goes on calling: 7 calls from the first of these days to the last, none of them "
-        "such a call."
+        "had none. The client goes on calling: 7 calls from the first of these days to the last, none of "
+        "them such a call."
     )
 
 

@@ -220,6 +220,21 @@ def test_what_could_not_be_posted_is_told_to_the_owner_once_and_is_news_still(
     assert len(urgent(office)) == 1
 
 
+def test_a_doubt_that_could_not_be_posted_is_told_by_the_next_look(office: Office, trail: Trail) -> None:
+    begun(office, trail)
+    looked(office)
+    trail.events = 0
+    for _ in range(5):
+        looked(office)
+    office.sandbox.faults.error(
+        "chat.postMessage", "restricted_action", where=lambda call: call["channel"] == ONCALL
+    )
+    assert looked(office).state == "failed"
+    assert looked(office).state == "done"
+
+    assert "could not be believed" in words(said(office, "No look at urgent services"))
+
+
 def test_of_what_was_never_posted_the_digest_does_not_say_that_it_was_told(
     office: Office, trail: Trail
 ) -> None:

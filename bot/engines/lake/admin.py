@@ -208,10 +208,10 @@ class Admin:
             if error.code not in _CLOSED_CODES:
                 raise
             raise EngineError(
-                f"AWS creates no event data store here: since {CLOSED} it lets no new customers in. "
-                f"{error.in_full}",
+                f"AWS creates no event data store here: since {CLOSED} it lets no new customers in.",
                 "The same questions run on a trail's log files: set TLS_AUDIT_LOGS to its bucket "
                 "(`s3://bucket/AWSLogs/…`). On AWS's side, Athena reads that bucket too.",
+                detail=error.in_full,
             ) from error
         return _read(created)
 
@@ -235,8 +235,9 @@ class Admin:
             return self._protect(store, on=True)
         except EngineError as error:
             raise EngineError(
-                f"{about.name} is back, but can be deleted without a word: {error.in_full}",
+                f"{about.name} is back, but can be deleted without a word.",
                 f"Turn its termination protection on again in AWS's console. {error.hint}".strip(),
+                detail=error.in_full,
             ) from error
 
     def _protect(self, store: Store, *, on: bool) -> About:

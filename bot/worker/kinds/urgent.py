@@ -57,8 +57,8 @@ class UrgentCarrier(Awaiting):
         """Tell the digest's owner what went wrong, as of a digest, but only once until a look ends well
         again: it would go wrong every hour. What was not posted is news still."""
         urgent_, run = self._digests.urgent, lease.run
-        if not run.has(PARENT):
-            urgent_.take_back(run.id, task.digest)
+        # of what is told, the doubt is the last
+        urgent_.take_back(run.id, task.digest, news=not run.has(PARENT))
         if isinstance(error, (ChannelGone, NotAllowed)):
             self._tell_owner(lease, task.digest, error)
         elif (digest := self._digests.get(task.digest)) is not None and not urgent_.is_failing(digest.id):
