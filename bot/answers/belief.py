@@ -128,6 +128,9 @@ def doubts(
     if coverage is not None:
         if coverage.events == 0:
             yield Doubt("No event at all was read for this window and these filters.", small=False)
+            if sources is not None and sources.oldest is None:
+                # whoever asks in Slack learns in no other way that the logs cannot be read
+                yield Doubt("Nothing was read of any log yet: `tls-audit doctor` says whether they can be.")
         else:
             yield from _silence(question, coverage)
     yield from _ends(question, coverage, sources, early=ends)

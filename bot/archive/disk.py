@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 @contextmanager
 def plain_errors(folder: Path, done: str = "written") -> Iterator[None]:
     """What the disk, SQLite and DuckDB raise, in plain words."""
-    hint = "See that its folder can be written and the disk has room (TLS_AUDIT_ARCHIVE), then ingest again."
+    hint = "See that its folder can be written and the disk has room (TLS_AUDIT_ARCHIVE), then try again."
     try:
         yield
     except _errors() as error:
-        detail = f"{folder}: {_first_line(error)}"
+        detail = f"{folder}: {_reason(error)}"
         raise EngineError(f"The archive could not be {done}.", hint, detail=detail) from error
 
 
@@ -32,7 +32,10 @@ def _errors() -> tuple[type[Exception], ...]:
     return (OSError, sqlite3.Error, *([duckdb.Error] if duckdb else []))
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
+    """Why, without a number that only programs know. The system names a file only where there is one."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return str(error).partition("\n")[0]
 
 

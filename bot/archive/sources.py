@@ -356,7 +356,7 @@ def _s3_errors(place: str, action: str, *, one: bool = False) -> Iterator[None]:
     except BotoCoreError as error:
         raise EngineError(
             "S3 did not give the logs.",
-            "Ingest again; it goes on where it was.",
+            "Check the Region, the network and AWS_ENDPOINT_URL. What was read is kept.",
             detail=f"{place}: {error}",
         ) from error
 

@@ -44,6 +44,13 @@ TERMINAL_EXAMPLES: Final = (
     ("2026-11-01..2026-11-08 versions", "every TLS version's share"),
 )
 
+ELSEWHERE: Final = {
+    "views": "`tls-audit views` lists the views.",
+    "runs": "A terminal keeps none. In Slack, `/tls-audit runs` lists them.",
+    "digests": "They are told in Slack: `/tls-digest help` there says how.",
+}
+"""What is asked otherwise in a terminal. `runs` alone would be a plain word that changes nothing."""
+
 BUSY_SECONDS: Final = 5.0
 """How long to wait when the engine has no room."""
 
@@ -111,6 +118,8 @@ def ask(
     if typed.split()[:1] in (["help"], ["HELP"], ["Help"]):
         typer.echo(_help())
         return
+    if instead := ELSEWHERE.get(" ".join(typed.lower().split())):
+        raise UserError(f"`{typed.strip()}` is no question here.", instead)
     to = None if output == Path("-") else output
     form = format_ or (SUFFIXES.get(to.suffix.lower(), Format.table) if to else Format.table)
     started, now = time.monotonic(), datetime.now(UTC)
@@ -377,7 +386,7 @@ def _whole(output: Path) -> Iterator[TextIO]:
     try:
         file = beside.open("w", encoding="utf-8", newline="")
     except OSError as error:
-        raise UserError(f"Cannot write {output}: {error.strerror}.") from error
+        raise UserError(f"Cannot write {output}: {error.strerror}.", "Name another file.") from error
     try:
         with file:
             yield file

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from bot.cli import FAILURE
+from bot.errors import BotError
 
 if TYPE_CHECKING:
     import threading
@@ -38,7 +38,11 @@ def health(
     since = time.time() - 3 * BEAT_SECONDS
     marks = (folder / HEARTBEAT for folder in folders)
     if not any(mark.exists() and mark.stat().st_mtime >= since for mark in marks):
-        raise typer.Exit(FAILURE)
+        raise BotError(
+            "No bot is well here.",
+            "`tls-audit serve` leaves a mark while it is well: see its log, or ask `tls-audit doctor`.",
+            detail=f"no mark in {folders[0]} within {3 * BEAT_SECONDS:.0f} s",
+        )
 
 
 def beat(bot: Bot, folder: Path, stopped: threading.Event) -> None:

@@ -187,6 +187,8 @@ class _OrderParser:
             raise UserError(f"`{URGENT_WORD}` excludes nothing.", example)
         for value in token.values:
             name = literal(value.raw) or value.raw
+            if not name:
+                raise UserError(f"`{URGENT_WORD}=` has no value.", example)
             if "*" in name:
                 raise UserError(f"`{shown(name)}` in `{URGENT_WORD}=` is not one service.", example)
             try:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 COMMAND: Final = "/tls-audit"
+DIGESTS: Final = "Digests have a command of their own: `/tls-digest help` says how."
 
 DESCRIPTION: Final = "Ask which clients still call AWS with old TLS"
 USAGE: Final = "last 7d service=s3"
@@ -174,6 +175,7 @@ def _answer(context: Context, text: str, user: str, channel: str) -> list[Block]
         "views": lambda: _views(context),
         "runs": lambda: runs(context, user),
         "cancel": lambda: _cancel(context, user, rest.strip()),
+        **dict.fromkeys(("digest", "digests"), lambda: plain(DIGESTS)),
     }
     answer = answers.get(word.lower())
     if answer is None:
@@ -204,6 +206,7 @@ def help_() -> list[Block]:
                 " alone opens a form; also: views, runs, cancel ID. In a thread, mention me instead."
             ),
         ),
+        *plain(DIGESTS),
     ]
 
 

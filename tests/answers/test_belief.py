@@ -127,6 +127,16 @@ def test_silence_is_said_beside_findings_too(judged: Callable[..., Verdict]) -> 
     assert found.words == ("99 of 100 events do not say their key exchange.",)
 
 
+def test_who_asks_before_any_log_was_read_is_told_that_and_what_says_why(
+    judged: Callable[..., Verdict],
+) -> None:
+    why = "Nothing was read of any log yet: `tls-audit doctor` says whether they can be."
+    of_nothing = judged("last 7d", events=0, sources=Sources())
+    assert why in [doubt.words for doubt in of_nothing.doubts]
+    elsewhere = judged("last 7d service=lambda", events=0)
+    assert why not in [doubt.words for doubt in elsewhere.doubts]
+
+
 def test_a_window_that_begins_before_the_oldest_event_is_not_believed(judged: Callable[..., Verdict]) -> None:
     zero = judged("last 30d")
 

@@ -711,6 +711,18 @@ except EngineError as error:
 """
 
 
+def test_a_folder_that_cannot_be_made_is_named_once_and_without_numbers(logs: Path, tmp_path: Path) -> None:
+    put(logs / "a.json", [event(1)])
+    in_its_way = tmp_path / "archive"
+    in_its_way.touch()
+
+    with pytest.raises(EngineError) as failure:
+        ingest(Archive(in_its_way), logs)
+
+    assert failure.value.in_full == f"The archive could not be written: {in_its_way}: File exists."
+    assert failure.value.hint.endswith("then try again.")
+
+
 def test_a_full_disk_is_told_plainly_and_the_next_ingest_goes_on(logs: Path, archive: Archive) -> None:
     put(logs / "a.json", [event(n, userAgent=str(n) * 100) for n in range(2_000)])
     command = [sys.executable, "-c", FULL_DISK, str(logs), str(archive.folder)]

@@ -12,6 +12,7 @@ import pytest
 
 from bot.archive.archive import Archive
 from bot.archive.reports import Outcome
+from bot.errors import EngineError
 from tests.archive.bucket import Bucket, Object, serving
 from tests.support.sources import is_whole
 
@@ -183,6 +184,19 @@ def test_an_object_that_is_refused_ends_nothing(kind: str, bucket: Bucket, archi
     bucket.objects[key] = Object(log(2))
     assert ingest(archive, "s3://trail/").events == 1
     assert is_whole(archive.sources())
+
+
+def test_s3_that_is_away_is_told_with_what_to_check(
+    bucket: Bucket, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket.objects = {KEY.format(1): Object(log(1))}
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
+
+    with pytest.raises(EngineError, match="S3 did not give the logs") as failure:
+        ingest(archive, "s3://trail/")
+
+    assert failure.value.hint.startswith("Check the Region, the network and AWS_ENDPOINT_URL.")
+    assert "s3://trail/: Could not connect" in failure.value.detail
 
 
 def test_an_archived_object_is_not_asked_for_until_it_is_restored(bucket: Bucket, archive: Archive) -> None:

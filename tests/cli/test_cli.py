@@ -410,6 +410,21 @@ def test_a_file_that_cannot_be_written_is_named(tls_audit: TlsAudit) -> None:
 
     assert done.code == 2
     assert "Cannot write /nowhere/rows.csv: No such file or directory." in done.err
+    assert "Name another file." in done.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "instead"),
+    [("views", "`tls-audit views`"), ("Runs", "`/tls-audit runs`"), ("digests", "`/tls-digest help`")],
+)
+def test_what_is_asked_otherwise_in_a_terminal_is_not_answered_as_a_question(
+    typed: str, instead: str, tls_audit: TlsAudit
+) -> None:
+    done = tls_audit("ask", typed)
+
+    assert (done.code, done.out) == (2, "")
+    assert f"`{typed}` is no question here." in done.err
+    assert instead in done.err
 
 
 # --- views
@@ -638,7 +653,7 @@ def test_a_command_waits_for_nothing_that_it_does_not_need(arguments: list[str])
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment()
     )
 
-    assert done.stderr == "loaded:\n"
+    assert done.stderr.splitlines()[-1] == "loaded:"
 
 
 @pytest.mark.parametrize(

@@ -407,7 +407,11 @@ def test_a_demo_leaves_no_mark_where_a_bot_would_and_is_well_all_the_same(tmp_pa
     env = {**os.environ, "XDG_DATA_HOME": str(home), "TMPDIR": str(scratch)}
 
     def health(*more: str) -> int:
-        return subprocess.run([SCRIPT, "health", *more], check=False, env=env).returncode
+        done = subprocess.run(
+            [SCRIPT, "health", *more], check=False, env=env, stderr=subprocess.PIPE, text=True
+        )
+        assert ("No bot is well here" in done.stderr) == bool(done.returncode)
+        return done.returncode
 
     command = [SCRIPT, "demo", "--no-browser", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:

@@ -85,6 +85,12 @@ def test_help_names_examples_that_work(office: Office) -> None:
         office.questions.grammar.parse(example, now=office.clock(), zone=UTC)
 
 
+@pytest.mark.parametrize("typed", ["help", "digest", "digests", "digest daily 09:00 watch=kms"])
+def test_who_looks_for_digests_is_told_their_command(typed: str, office: Office) -> None:
+    office.type(typed)
+    assert "/tls-digest help" in words(office.whisper())
+
+
 def test_views_lists_every_view(office: Office) -> None:
     office.type("views")
     told = words(office.whisper())

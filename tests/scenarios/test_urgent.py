@@ -313,6 +313,7 @@ def test_a_digest_that_is_paused_or_edited_is_not_looked_at_for_the_old_question
     [
         ("daily 09:00 watch=k*", "k* in watch= is not one service."),
         ("daily 09:00 watch!=kms", "watch excludes nothing."),
+        ("daily 09:00 watch=", "watch= has no value."),
         ("daily 09:00 service=s3 watch=kms", "watch=kms, but this digest does not ask about kms."),
         ("daily 09:00 service!=kms watch=kms", "watch=kms, but this digest does not ask about kms."),
         ("daily 09:00 watch=" + ",".join(f"s{at}" for at in range(21)), "names 21 services; 20 is the most."),

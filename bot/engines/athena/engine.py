@@ -163,13 +163,16 @@ class Athena(Engine):
             try:
                 read = self.look(table)
             except EngineError as error:
-                log.warning("the table %s cannot be looked at: %s", table, error.in_full)
-                failures.append(error)
+                failures.append((table, error))
                 continue
             with self._lock:
                 self._metadata[table.alias] = read
-        if failures and len(failures) == len(self._known):
-            raise failures[0]
+        # what is raised is told by whoever asked, once
+        is_raised = bool(failures) and len(failures) == len(self._known)
+        for table, error in failures[1:] if is_raised else failures:
+            log.warning("the table %s cannot be looked at: %s", table, error.in_full)
+        if is_raised:
+            raise failures[0][1]
 
     def look(self, table: Table) -> Metadata:
         """What AWS tells of a table now. EngineError."""

@@ -429,21 +429,25 @@ def test_a_table_that_changed_is_refused_unpaid_and_read_anew(
     assert served.count("GetTableMetadata") == 1
 
 
-def test_a_table_that_is_not_there_is_told_at_once(clock: Clock) -> None:
+def test_a_table_that_is_not_there_is_told_at_once_and_once(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     engine = engine_of(clock, "security.nowhere")
 
     with pytest.raises(EngineError, match="no such table") as failure:
         engine.refresh()
     assert "tls-audit athena table" in failure.value.hint
+    assert "cannot be looked at" not in caplog.text
 
 
 def test_a_table_that_is_not_there_keeps_nobody_from_the_others(
-    clock: Clock, ask: Callable[[str], Question]
+    clock: Clock, ask: Callable[[str], Question], caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = engine_of(clock, f"prod={ATHENA_TABLE},dev=security.nowhere")
 
     engine.refresh()
 
+    assert caplog.text.count("cannot be looked at") == 1
     run(engine, statement(engine, ask("last 7d")), "r1").close()
 
 
