@@ -26,7 +26,7 @@ _digests, _told, _answers = schema.digests, schema.urgent_told, schema.answers
 DOUBT: Final = ""
 """In place of a finding's id: its people were told that nothing could be believed for long."""
 
-FAILED: Final = "failed"
+LOOKS_FAIL: Final = "failed"
 """In place of a finding's id, which is in hex: the digest's owner was told why looks fail."""
 
 
@@ -70,7 +70,7 @@ class Urgent:
             findings = sa.select(schema.findings.c.body).where(schema.findings.c.digest == number)
             remembered = [from_builtins(json.loads(body)) for body in connection.execute(findings).scalars()]
             marks = set(told_on(connection, number))
-            chosen = choose(remembered, marks - {DOUBT, FAILED}, DOUBT in marks)
+            chosen = choose(remembered, marks - {DOUBT, LOOKS_FAIL}, DOUBT in marks)
             rows = [{"digest": number, "finding": each, "day": day.isoformat()} for each in _marks(chosen)]
             if rows:
                 connection.execute(sa.insert(_told), rows)
@@ -94,19 +94,19 @@ class Urgent:
     def is_failing(self, number: int) -> bool:
         """Whether the digest's owner was told why its looks fail, and none has ended well since."""
         with self._database.read() as connection:
-            return FAILED in told_on(connection, number)
+            return LOOKS_FAIL in told_on(connection, number)
 
     def note_failing(self, number: int, day: date) -> None:
         """Note that the digest's owner was told, on a local date, why its looks fail."""
         with self._database.write() as connection:
-            _forget(connection, number, [FAILED])
-            row = {"digest": number, "finding": FAILED, "day": day.isoformat()}
+            _forget(connection, number, [LOOKS_FAIL])
+            row = {"digest": number, "finding": LOOKS_FAIL, "day": day.isoformat()}
             connection.execute(sa.insert(_told).values(row))
 
     def note_well(self, number: int) -> None:
         """Note that a look has ended well: why the next one fails is told again."""
         with self._database.write() as connection:
-            _forget(connection, number, [FAILED])
+            _forget(connection, number, [LOOKS_FAIL])
 
 
 def _marks(told: Told) -> list[str]:
