@@ -169,8 +169,8 @@ class Athena(Engine):
                 self._metadata[table.alias] = read
         # what is raised is told by whoever asked, once
         is_raised = bool(failures) and len(failures) == len(self._known)
-        for table, error in failures[1:] if is_raised else failures:
-            log.warning("the table %s cannot be looked at: %s", table, error.in_full)
+        for table, failure in failures[1:] if is_raised else failures:
+            log.warning("the table %s cannot be looked at: %s", table, failure.in_full)
         if is_raised:
             raise failures[0][1]
 
