@@ -44,7 +44,7 @@ TERMINAL_EXAMPLES: Final = (
     ("2026-11-01..2026-11-08 versions", "every TLS version's share"),
 )
 
-ELSEWHERE: Final = {
+ASKED_OTHERWISE: Final = {
     "views": "`tls-audit views` lists the views.",
     "runs": "A terminal keeps none. In Slack, `/tls-audit runs` lists them.",
     "digests": "They are told in Slack: `/tls-digest help` there says how.",
@@ -118,7 +118,7 @@ def ask(
     if typed.split()[:1] in (["help"], ["HELP"], ["Help"]):
         typer.echo(_help())
         return
-    if instead := ELSEWHERE.get(" ".join(typed.lower().split())):
+    if instead := ASKED_OTHERWISE.get(" ".join(typed.lower().split())):
         raise UserError(f"`{typed.strip()}` is no question here.", instead)
     to = None if output == Path("-") else output
     form = format_ or (SUFFIXES.get(to.suffix.lower(), Format.table) if to else Format.table)
