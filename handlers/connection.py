@@ -230,7 +230,9 @@ def check(client: WebClient, app_token: str) -> Iterator[tuple[str, bool, str]]:
         yield _failed("the bot's token", error, mend)
         return
     yield f"the bot's token: {identity['user']} in {identity['team']}", True, ""
-    granted = set(str(identity.headers.get("x-oauth-scopes", "")).replace(",", " ").split())
+    # a proxy may write names of headers in its own way, and slack_sdk keeps them as they come
+    headers = {name.lower(): str(value) for name, value in identity.headers.items()}
+    granted = set(headers.get("x-oauth-scopes", "").replace(",", " ").split())
     lacking = [scope for scope in SCOPES if scope not in granted]
     what = f"scopes: {', '.join(lacking)} missing" if lacking else "scopes: all granted"
     yield what, not lacking, "Paste manifest.yml into App Manifest again, then install the app again."

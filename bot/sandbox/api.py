@@ -142,7 +142,11 @@ class Api:
 
     def _respond(self, method: str, given: Json, answer: Json, *, injected: bool = False) -> web.Response:
         self._slack.ledger.record(FROM_APP, method, given, answer, injected=injected)
-        return web.json_response(answer, headers={"X-Slack-Req-Id": self._slack.workspace.next_id("")})
+        headers = {
+            "X-Slack-Req-Id": self._slack.workspace.next_id(""),
+            "X-OAuth-Scopes": ",".join(sorted(self._slack.options.scopes)),
+        }
+        return web.json_response(answer, headers=headers)
 
     def _limited(self, method: str, given: Json, seconds: int, *, injected: bool = False) -> web.Response:
         answer = {"ok": False, "error": "ratelimited"}

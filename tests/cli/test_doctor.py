@@ -88,6 +88,22 @@ def test_one_token_without_the_other_is_named(
     assert "views" in done.out
 
 
+@pytest.mark.parametrize(
+    ("lacking", "told"),
+    [((), "✓ scopes: all granted\n"), (("files:write",), "✗ scopes: files:write missing\n")],
+)
+def test_scopes_are_read_from_what_slack_says_with_its_answer(
+    lacking: tuple[str, ...], told: str, tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = Options(scopes=frozenset(connection.SCOPES) - {*lacking})
+    with Sandbox(options=options) as sandbox:
+        monkeypatch.setenv("SLACK_BOT_TOKEN", options.bot_token)
+        monkeypatch.setenv("SLACK_APP_TOKEN", options.app_token)
+        monkeypatch.setenv("SLACK_API_URL", sandbox.api_url)
+
+        assert told in tls_audit("doctor").out
+
+
 @pytest.mark.usefixtures("slack")
 def test_a_slack_that_cannot_be_reached_is_no_matter_of_tokens(
     tls_audit: TlsAudit, monkeypatch: pytest.MonkeyPatch
