@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slack_sdk.errors import SlackApiError
 
-from bot.errors import SurfaceDown
+from bot.errors import BotError, SurfaceDown
 from handlers.blockkit import blocks
 from handlers.blockkit.values import AskPlace
 from handlers.errors import code_of, translated
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from slack_bolt import Ack, Respond
     from slack_sdk import WebClient
 
-    from bot.errors import BotError
     from handlers.blockkit.blocks import Block
 
 log = logging.getLogger(__name__)
@@ -45,20 +44,29 @@ def plain(words: str) -> list[Block]:
 
 
 def mistake(error: BotError) -> list[Block]:
-    """What is wrong, and what would be right, a paragraph each."""
+    """What is wrong, and what would be right, a paragraph each; what is not for people goes into the log."""
+    _note(error)
     return [block for words in (error.message, error.advice) if words for block in plain(words)]
+
+
+def _note(error: BotError) -> None:
+    if error.detail:
+        log.warning("someone was told: %s", error.in_full)
 
 
 def whisper(
     client: WebClient,
     user: str,
-    shown: list[Block] | str,
+    shown: list[Block] | str | BotError,
     *,
     there: AskPlace | None = None,
     respond: Respond | None = None,
 ) -> None:
     """Say something that `user` alone sees: under their command, where there was one to `respond` to; else
     `there`; else, as at Home, or where that is not possible, in their direct messages."""
+    if isinstance(shown, BotError):
+        _note(shown)
+        shown = str(shown)
     made = plain(shown) if isinstance(shown, str) else shown
     words = blocks.words_of(made)
     if respond is not None:

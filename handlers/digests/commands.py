@@ -133,7 +133,7 @@ class _Commands:
             self._context.admit_to_form(user)
             digest = self._find_to_change(str(of_action(OfDigest, action).digest), user, there.channel)
         except BotError as error:
-            whisper(client, user, str(error), there=there)
+            whisper(client, user, error, there=there)
             return
         view = forms.order(self._context, digest, there.channel, user)
         client.views_open(trigger_id=body["trigger_id"], view=view)
@@ -152,7 +152,7 @@ class _Commands:
             words = self._digests.words_of(run)
             self._digests.admit_order(user, there.channel)
         except BotError as error:
-            whisper(client, user, str(error), there=there)
+            whisper(client, user, error, there=there)
             return
         view = forms.order(self._context, None, there.channel, user, question=words)
         client.views_open(trigger_id=body["trigger_id"], view=view)
@@ -167,7 +167,7 @@ class _Commands:
             digest = self._find_to_change(str(of_action(OfDigest, action).digest), user, there.channel)
             self._digests.remove(digest)
         except BotError as error:
-            whisper(client, user, str(error), there=there)
+            whisper(client, user, error, there=there)
             return
         minutes = counted(UNDO // timedelta(minutes=1), "minute")
         words = self._digests.words(digest)
@@ -182,7 +182,7 @@ class _Commands:
             number = of_action(OfDigest, action).digest
             digest = self._digests.bring_back(number, user=user, channel=there.channel)
         except BotError as error:
-            whisper(client, user, str(error), there=there)
+            whisper(client, user, error, there=there)
             return
         what = f"brought digest {digest.id} back: {self._digests.words(digest)}."
         self._announcements.changed(client, digest, user, what, here=there.channel)
@@ -195,6 +195,6 @@ class _Commands:
             self._now(digest, user, body["trigger_id"])
         except BotError as error:
             ack()
-            whisper(client, user, str(error), there=there)
+            whisper(client, user, error, there=there)
         else:
             ack()

@@ -138,7 +138,7 @@ class _Forms:
         try:
             digest, finding = chosen_finding(self._context, body, action)
         except BotError as error:
-            whisper(client, user, str(error), there=there)
+            whisper(client, user, error, there=there)
             return
         about = DecisionForm(digest.id, finding.id, there.channel, there.reply_to)
         view = _form(self._context, finding, about, next(iter(CHOICES)))
@@ -154,7 +154,7 @@ class _Forms:
             digest = self._digests.find(str(about.digest), user=user, channel=ELSEWHERE)
             finding = self._digests.finding(digest, about.finding)
         except BotError as error:
-            whisper(client, user, str(error))
+            whisper(client, user, error)
             return
         view = _form(self._context, finding, about, _chosen(shown))
         client.views_update(view_id=shown["id"], hash=shown["hash"], view=view)
@@ -248,7 +248,7 @@ class _Forms:
             digest = find(self._context, str(this.digest), user, there.channel)
             finding = self._decisions.undo(digest, this.finding, this.what)
         except BotError as error:
-            whisper(client, user, str(error), there=there)
+            whisper(client, user, error, there=there)
             return
         label = text(digest_blocks.label(finding), code=True)
         after = " is assigned to nobody." if this.what == "assignment" else " is told as open again."
@@ -288,7 +288,7 @@ class _Forms:
                 here=there.channel,
             )
         except BotError as error:
-            whisper(client, user, str(error), there=there)
+            whisper(client, user, error, there=there)
             return
         self._post(client, there, self._watch_blocks(watch))
 
@@ -299,7 +299,7 @@ class _Forms:
         try:
             watch = self._watching.stop(of_action(OfWatch, action).watch, user=user, channel=there.channel)
         except BotError as error:
-            whisper(client, user, str(error), there=there)
+            whisper(client, user, error, there=there)
             return
         self._post(client, there, watch_blocks.stopped(watch, user))
 

@@ -160,7 +160,7 @@ class _Forms:
         try:
             digest, finding = chosen_finding(self._context, body, action)
         except BotError as error:
-            whisper(client, user, str(error), there=there)
+            whisper(client, user, error, there=there)
             return
         about = SnoozeForm(digest.id, finding.id, there.channel, there.reply_to)
         client.views_open(trigger_id=body["trigger_id"], view=_snooze_form(finding, about))
@@ -210,7 +210,7 @@ class _Forms:
             digest = find(self._context, str(chosen.digest), user, there.channel)
             finding = self._digests.unsnooze(digest, chosen.finding)
         except BotError as error:
-            whisper(client, user, str(error), there=there)
+            whisper(client, user, error, there=there)
             return
         made = [paragraph(person(user), text(" un-snoozed "), text(digest_blocks.label(finding), code=True))]
         client.chat_postMessage(

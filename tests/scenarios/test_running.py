@@ -271,7 +271,10 @@ def test_while_the_database_is_away_questions_are_refused_in_words_and_work_goes
     assert "The bot's database cannot be used." in said
     assert "Nothing was taken on. Ask again in a minute; if that does not help, tell whoever runs" in said
     assert "The bot's log says more." in said
-    assert any("The bot's database cannot be used: " in record.getMessage() for record in caplog.records)
+    where = "The bot's database cannot be used: "
+    office.sandbox.wait_for(
+        lambda: any(where in each.getMessage() for each in list(caplog.records)), what="where, in the log"
+    )
     assert office.ended(run).state == "done"
     assert [one.id for one in office.worker.runs.latest(ALICE, 9)] == [run.id]
     assert office.answered("last 7d service=s3").state == "done"
