@@ -20,7 +20,7 @@ from bot.digests.order import parse as parse_order
 from bot.digests.report import Point, Report
 from bot.question.question import Scope
 from bot.store import schema
-from bot.store.urgent import Urgent, forget_resolved, told_on
+from bot.store.urgent import Urgent, forget_resolved, posted_on
 from bot.store.watches import Watches
 
 if TYPE_CHECKING:
@@ -302,7 +302,7 @@ def _as_told(connection: sa.Connection, number: int, report: Report) -> Report:
     """The report with when each of its news was told already; what is resolved counts as told no more."""
     resolved = (entry.finding.id for entry in report.entries if entry.change == "resolved")
     forget_resolved(connection, number, resolved, report.period.end)
-    days = told_on(connection, number)
+    days = posted_on(connection, number)
     entries = (
         replace(entry, told=days.get(entry.finding.id)) if entry.change in ("new", "back") else entry
         for entry in report.entries

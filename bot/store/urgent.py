@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bot.digests.urgent import Told
     from bot.store.database import Database
 
-_digests, _told, _answers = schema.digests, schema.urgent_told, schema.answers
+_digests, _told, _answers, _runs = schema.digests, schema.urgent_told, schema.answers, schema.runs
 
 DOUBT: Final = ""
 """In place of a finding's id: its people were told that nothing could be believed for long."""
@@ -124,6 +124,19 @@ def told_on(connection: sa.Connection, number: int) -> dict[str, date]:
     """On which local date each finding of a digest was told as of an urgent service, by id."""
     marks = sa.select(_told.c.finding, _told.c.day).where(_told.c.digest == number)
     return {row.finding: date.fromisoformat(row.day) for row in connection.execute(marks)}
+
+
+def posted_on(connection: sa.Connection, number: int) -> dict[str, date]:
+    """The same, but for what a look is only about to post: Slack may refuse it, and nobody was told."""
+    marks = told_on(connection, number)
+    looks = sa.select(_answers.c.body).join(_runs, _runs.c.id == _answers.c.run)
+    under_way = looks.where(
+        _runs.c.digest == number, _runs.c.kind == "urgent", _runs.c.state.not_in(schema.ENDED)
+    )
+    for body in connection.execute(under_way).scalars():
+        for mark in _marks(urgent.from_json(body)):
+            marks.pop(mark, None)
+    return marks
 
 
 def forget_resolved(connection: sa.Connection, number: int, findings: Iterable[str], before: date) -> None:

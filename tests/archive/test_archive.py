@@ -510,7 +510,7 @@ def test_whatever_the_fields_hold_every_event_is_kept(fields: list[Event]) -> No
         assert ingest(archive, Path(folder) / "logs").bad == ()
         assert ids(archive) == [e["eventID"] for e in weird]
         maps = ", ".join(name for name, kind in LAKE_COLUMNS.items() if kind == MAP)
-        for row in ask(archive, f"SELECT {maps} FROM events"):  # noqa: S608
+        for row in ask(archive, f"SELECT {maps} FROM events"):  # noqa: S608 - names of our own
             assert all(json.loads(text) is not None for text in row if text is not None)
         agents = ask(archive, "SELECT userAgent FROM events ORDER BY eventID")
         assert [isinstance(agent, str) for agent in agents] == [e["userAgent"] is not None for e in weird]
@@ -811,8 +811,8 @@ def test_a_refusal_names_the_permission_that_is_missing(
     def checks(left: int) -> None:
         """After so many more calls, moto checks that the caller may."""
         plain = {"Content-Type": "text/plain"}
-        request = urllib.request.Request(f"{s3_url}/moto-api/reset-auth", str(left).encode(), plain)  # noqa: S310
-        urllib.request.urlopen(request).close()  # noqa: S310
+        request = urllib.request.Request(f"{s3_url}/moto-api/reset-auth", str(left).encode(), plain)  # noqa: S310 - moto, in this process
+        urllib.request.urlopen(request).close()  # noqa: S310 - as above
 
     checks(0)
     try:

@@ -163,7 +163,7 @@ def test_a_compaction_killed_at_any_step_loses_and_doubles_nothing(
     assert archive.sources().strays == ()
     archive.compact(now=lambda: NOW + REPLACED_SECONDS + 1)
     assert len(list(archive.folder.glob("day=*/*.parquet"))) == 1
-    assert not [name for name in os.listdir(archive.folder) if name.startswith(".spool")]  # noqa: PTH208
+    assert not [name for name in os.listdir(archive.folder) if name.startswith(".spool")]  # noqa: PTH208 - names are asked for, not paths
 
 
 @given(st.lists(st.integers(1, 3 * FULL_BYTES), max_size=30), st.booleans())

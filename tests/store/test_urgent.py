@@ -117,6 +117,23 @@ def test_the_digest_says_what_was_told_and_what_is_resolved_may_be_told_again(ke
     assert clients(kept.urgent.tell("three", number, TODAY + 6 * DAY, None, news("curl"))) == ["curl"]
 
 
+def test_what_a_look_is_only_about_to_post_the_digest_calls_not_told(database_url: str) -> None:
+    with closing(Database(database_url)) as database:
+        digests, runs = Digests(database), Runs(database)
+        number = digests.add(WATCHED).id
+        for at, client in enumerate(("curl", "boto")):
+            look = Run(f"look{at}", f"urgent/{at}", UrgentTask(number, "scan0001"), "", "C1", "x", "", NOW)
+            runs.add(look)
+            digests.urgent.tell(look.id, number, TODAY, None, news(client))
+            if client == "curl":
+                runs.finish(look, "done", NOW)
+
+        kept = digests.keep(number, report(TODAY, "curl", "boto"), [], None)
+
+        assert {each.finding.client: each.told for each in kept.entries} == {"curl": TODAY, "boto": None}
+        assert clients(digests.urgent.tell("next", number, TODAY, None, news("boto"))) == []
+
+
 def test_a_doubt_is_told_once_until_something_is_believed(kept: Digests) -> None:
     number = kept.add(WATCHED).id
 
