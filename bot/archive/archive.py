@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bot.archive import ledger as ledgers
-from bot.archive import parquet, queue_state
+from bot.archive import queue_state, relations
 from bot.archive.days import Days
 from bot.archive.disk import plain_errors
 from bot.archive.ledger import LEDGER, LOCK, PARQUET, Ledger
@@ -57,7 +57,12 @@ class Archive:
 
     def events_sql(self) -> str:
         """The statement that makes `events`, with the folders' `day` as a DATE, in an embedded engine."""
-        return parquet.events_sql(self.folder, self._files())
+        return relations.events_sql(self.folder, self._files())
+
+    def hours_sql(self) -> str:
+        """The statement that makes `hours` beside `events`: how many they are by the hour in which they were
+        (`eventTime`, its beginning) and by `extracts.KEYS`, with `extracts.ENDS`."""
+        return relations.hours_sql(self.folder, self._files())
 
     def days(self) -> list[date]:
         """The days in UTC of which it has events, oldest first."""
@@ -68,7 +73,9 @@ class Archive:
         down; where one is under way, the files of the first and the last day are looked at."""
         ends = _ends(self._files())
         with plain_errors(self.folder, "read"):
-            return (ledgers.extent(self.folder, ends) or parquet.extent(self.folder, ends)) if ends else None
+            return (
+                (ledgers.extent(self.folder, ends) or relations.extent(self.folder, ends)) if ends else None
+            )
 
     def sources(
         self,
@@ -234,8 +241,9 @@ class Archive:
         self, *, heed: Callable[[], None] = lambda: None, now: Callable[[], float] = time.time
     ) -> Compacted:
         """Make few files of the many of each day that is over: an hour into the next day in UTC. `heed` is
-        called before each merge; what it raises ends the compaction, and what was merged stays."""
-        from bot.archive.compaction import Compacted, compact
+        called before each merge; what it raises ends the compaction, and what was merged stays. Then what is
+        missing beside the files is made."""
+        from bot.archive.compaction import Compacted, compact, extract
 
         if not (self.folder / LEDGER).exists():
             return Compacted()
@@ -243,6 +251,7 @@ class Archive:
         with self._at_work(now()) as (ledger, spool), plain_errors(self.folder):
             self._keep_to(ledger, now())
             done = compact(self.folder, ledger, spool, limits=self._limits, now=now, today=today, heed=heed)
+            extract(self.folder, ledger, spool, heed)
             self._measure(ledger)
             return done
 
@@ -262,7 +271,7 @@ class Archive:
         if not ends or ledgers.extent(self.folder, ends):
             return
         with suppress(EngineError), plain_errors(self.folder, "read"):
-            if extent := parquet.extent(self.folder, ends):
+            if extent := relations.extent(self.folder, ends):
                 ledger.measure(ends, extent)
 
 

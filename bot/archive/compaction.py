@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from bot.archive import parquet
+from bot.archive import extracts, parquet
 from bot.archive.disk import sync
 from bot.archive.ingest import HASH_CHARACTERS, MB, Limits, Step
 from bot.archive.said import SUFFIX
@@ -97,11 +97,23 @@ def compact(
                 limits.on_step(Step.COMMIT)
                 ledger.swap(batch, name, group, now())
                 limits.on_step(Step.COMMITTED)
+                extracts.make(duck, folder / name, spool)
                 before, after = before + len(group), after + 1
                 for each in group:
                     del sizes[each]
                 sizes[name] = (folder / name).stat().st_size
     return Compacted(before, after, tuple(failed))
+
+
+def extract(folder: Path, ledger: Ledger, spool: Path, heed: Callable[[], None]) -> None:
+    """Make the extracts that files of the archive lack, for whoever holds its lock. `heed` is called before
+    each file, and may raise."""
+    files = [folder / name for names in ledger.days().values() for name in names]
+    if lacking := [file for file in files if file.exists() and extracts.lacking(file)]:
+        with closing(parquet.connect(spool)) as duck:
+            for file in lacking:
+                heed()
+                extracts.make(duck, file, spool)
 
 
 def is_final(name: str) -> bool:

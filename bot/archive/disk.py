@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import sys
 from contextlib import contextmanager
@@ -37,6 +38,14 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error).partition("\n")[0]
+
+
+def exact(path: Path | str) -> str:
+    """A path in which DuckDB sees no pattern. In a pattern it takes a backslash for a separator; but a path
+    that is there it takes as it is."""
+    if "\\" in str(path):
+        return str(path)
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def sync(path: Path) -> None:

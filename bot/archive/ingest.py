@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.archive import parquet
+from bot.archive import extracts, parquet
 from bot.archive.ahead import read_ahead
 from bot.archive.content import PIECES, NoLog, Pieces
 from bot.archive.disk import plain_errors, sync
@@ -332,6 +332,8 @@ class Ingest:
             name, batch.events, files=files, replaced=batch.replaced, sources=batch.sources, now=self.now()
         )
         self.limits.on_step(Step.COMMITTED)
+        for each in files:
+            extracts.make(self.duck, self.folder / each, self.spool)
         self.reports += [
             (source.key, report) for source, report in batch.sources if report.bad or report.skipped
         ]

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from bot.archive import queue_state
+from bot.archive import extracts, queue_state
 from bot.archive.days import Days
 from bot.archive.reports import Key, Outcome, Report, Sources
 
@@ -94,15 +94,16 @@ class Ledger:
                 if name in files or name in old:
                     continue
                 if batch in pending:
-                    path.unlink()
+                    extracts.remove(path)
                 elif batch in batches:
                     self.db.execute("INSERT INTO files VALUES (?, ?)", [name, batch])
             for (name,) in self.db.execute(
                 "SELECT name FROM replaced WHERE at < ?", [now - REPLACED_SECONDS]
             ).fetchall():
-                (self.folder / name).unlink(missing_ok=True)
+                extracts.remove(self.folder / name)
                 self.db.execute("DELETE FROM replaced WHERE name = ?", [name])
             self.db.execute("DELETE FROM pending")
+        extracts.tidy(self.folder)
 
     def _names(self, query: str) -> set[str]:
         return {name for (name,) in self.db.execute(query)}

@@ -1,4 +1,4 @@
-"""Spools of events → Parquet, by DuckDB; and how an embedded engine reads that Parquet.
+"""Spools of events → Parquet, by DuckDB.
 
 The schema is explicit, made from `records.COLUMNS`: guessing it costs more time than loading. Beside what was
 logged, a file keeps what the event says of its TLS (`SAID`), so that questions need not search text.
@@ -8,21 +8,20 @@ logged, a file keeps what the event says of its TLS (`SAID`), so that questions 
 
 from __future__ import annotations
 
-import re
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from bot.archive import extracts
+from bot.archive.disk import exact
 from bot.archive.events import COLUMNS, Unusable
 from bot.archive.said import SAID, SUFFIX, quoted
 from bot.archive.said import SQL as SAID_SQL
 from bot.event_schema import MAP, TEXT, TIME, VERSIONS, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import duckdb
 
@@ -82,7 +81,7 @@ def write(connection: duckdb.DuckDBPyConnection, spool: Spool, parquet: Path) ->
         if is_fine:
             _mend_all_but(is_fine, spool)
         try:
-            count = _write(connection, _loaded(spool), parquet, {"spool": _literal(spool.path)})
+            count = _write(connection, _loaded(spool), parquet, {"spool": exact(spool.path)})
         except (duckdb.DataError, duckdb.ProgrammingError) as error:
             why = str(error).splitlines()[0]
         else:
@@ -127,17 +126,17 @@ def merge(
     alike = [path for path, day in held.items() if day == spool.day and spool.nameless]
     if same or alike:
         rest = parquet.with_suffix(".rest")
-        files: dict[str, str | list[str]] = {"new": _literal(parquet)}
+        files: dict[str, str | list[str]] = {"new": exact(parquet)}
         new = READ.format("$new")
-        rows = f"SELECT {_COLUMNS} FROM {new}"
+        rows = f"SELECT {COLUMN_NAMES} FROM {new}"
         if same:
-            files["same"] = _literals(same)
+            files["same"] = list(map(exact, same))
             known = f"(SELECT eventID FROM {READ.format('$same')} WHERE eventID <> '') USING (eventID)"
             rows += f" ANTI JOIN {known}"
         if alike:
-            files["alike"] = _literals(alike)
-            rows += f" WHERE eventID <> '' UNION ALL (SELECT {_COLUMNS} FROM {new} WHERE {_NAMELESS}"
-            rows += f" EXCEPT SELECT {_COLUMNS} FROM {READ.format('$alike')} WHERE {_NAMELESS})"
+            files["alike"] = list(map(exact, alike))
+            rows += f" WHERE eventID <> '' UNION ALL (SELECT {COLUMN_NAMES} FROM {new} WHERE {_NAMELESS}"
+            rows += f" EXCEPT SELECT {COLUMN_NAMES} FROM {READ.format('$alike')} WHERE {_NAMELESS})"
         before = _count(connection.execute(f"SELECT count(*) FROM {new}", {"new": files["new"]}))
         kept = _write(connection, rows, rest, files)
         rest.replace(parquet)
@@ -148,11 +147,15 @@ def merge(
 def _sharing(
     connection: duckdb.DuckDBPyConnection, parquet: Path, held: Mapping[Path, str]
 ) -> dict[Path, str]:
-    """Those of `held` that have an event of which `parquet` has a copy; only ids are read."""
+    """Those of `held` that have an event of which `parquet` has a copy. Ids are read only where it is not
+    sure that there is none."""
+    unsure = extracts.may_share(connection, parquet, held)
+    if not unsure:
+        return {}
     old = "read_parquet($held, hive_partitioning = false, filename = true)"
     ids = f"(SELECT eventID FROM {READ.format('$new')} WHERE eventID <> '') USING (eventID)"
     query = f"SELECT DISTINCT filename FROM (SELECT filename, eventID FROM {old}) SEMI JOIN {ids}"
-    files = {"new": _literal(parquet), "held": _literals(held)}
+    files = {"new": exact(parquet), "held": list(map(exact, unsure))}
     names = {name for (name,) in connection.execute(query, files).fetchall()}
     return {path: day for path, day in held.items() if str(path) in names}
 
@@ -160,11 +163,11 @@ def _sharing(
 def _collapse(connection: duckdb.DuckDBPyConnection, parquet: Path) -> int:
     """Of a file's copies leave one, the fullest, and say how many went."""
     new = READ.format("$new")
-    files = {"new": _literal(parquet)}
+    files = {"new": exact(parquet)}
     before = _count(connection.execute(f"SELECT count(*) FROM {new}", files))
     rows = (
         f"SELECT {_FULLEST} FROM {new} WHERE eventID <> '' GROUP BY eventID"
-        f" UNION ALL SELECT DISTINCT {_COLUMNS} FROM {new} WHERE {_NAMELESS}"
+        f" UNION ALL SELECT DISTINCT {COLUMN_NAMES} FROM {new} WHERE {_NAMELESS}"
     )
     rest = parquet.with_suffix(".rest")
     kept = _write(connection, rows, rest, files)
@@ -178,7 +181,7 @@ def _fill(connection: duckdb.DuckDBPyConnection, parquet: Path, held: Mapping[Pa
     replaced: dict[Path, Path] = {}
     if not held:
         return replaced
-    files: dict[str, str | list[str]] = {"new": _literal(parquet), "held": _literals(held)}
+    files: dict[str, str | list[str]] = {"new": exact(parquet), "held": list(map(exact, held))}
     new, old = READ.format("$new"), READ.format("$held")
     differ = " OR ".join(f'n."{name}" IS DISTINCT FROM h."{name}"' for name in COLUMNS)
     connection.execute(
@@ -189,22 +192,22 @@ def _fill(connection: duckdb.DuckDBPyConnection, parquet: Path, held: Mapping[Pa
     if not _count(connection.execute("SELECT count(*) FROM differing")):
         return replaced
     copies = " UNION ALL ".join(
-        f"SELECT {_COLUMNS} FROM {each} SEMI JOIN differing USING (eventID)" for each in (new, old)
+        f"SELECT {COLUMN_NAMES} FROM {each} SEMI JOIN differing USING (eventID)" for each in (new, old)
     )
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE fuller AS SELECT {_FULLEST} FROM ({copies}) GROUP BY eventID", files
     )
     _, chunk, _ = parquet.name.split(".")
     for number, (path, day) in enumerate(held.items()):
-        file = {"file": _literal(path)}
+        file = {"file": exact(path)}
         one = READ.format("$file")
-        rows = f"SELECT {_COLUMNS} FROM {one} h SEMI JOIN fuller USING (eventID)"
+        rows = f"SELECT {COLUMN_NAMES} FROM {one} h SEMI JOIN fuller USING (eventID)"
         times = f"(SELECT eventID, eventTime AS heldTime FROM {one}) USING (eventID)"
         better = f"SELECT {_ON_ITS_DAY} FROM fuller JOIN {times}"
         gained = f"SELECT count(*) FROM ({better} EXCEPT {rows})"
         if _count(connection.execute(gained, file)):
             twin = parquet.with_name(f"{day}.{chunk}m{number}{parquet.name[:10].replace('-', '')}.parquet")
-            rest = f"SELECT {_COLUMNS} FROM {one} ANTI JOIN fuller USING (eventID)"
+            rest = f"SELECT {COLUMN_NAMES} FROM {one} ANTI JOIN fuller USING (eventID)"
             _write(connection, f"{rest} UNION ALL {better}", twin, file)
             replaced[path] = twin
     return replaced
@@ -240,14 +243,14 @@ def join(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], to: Path,
         about = connection.execute(
             "SELECT file_name, sum(row_group_num_rows) FROM parquet_metadata($files)"
             " WHERE path_in_schema = 'eventTime' GROUP BY file_name ORDER BY min(stats_min_value)",
-            {"files": _literals(files)},
+            {"files": list(map(exact, files))},
         ).fetchall()
         wanted = sum(int(rows) for _, rows in about)
         events = [_told(Path(name)) for name, _ in about]
         if wanted <= sort_rows:
             rows = f"SELECT * FROM ({' UNION ALL '.join(events)}) ORDER BY {EVENT_ORDER}"
         else:
-            halves = [f"{each} WHERE {which}" for which in (_OLD, f"NOT {_OLD}") for each in events]
+            halves = [f"{each} WHERE {which}" for which in (OLD, f"NOT {OLD}") for each in events]
             rows = " UNION ALL ".join(halves)
         written = _count(connection.execute(f"COPY ({rows}) TO {quoted(to)} {WRITE}"))
     except duckdb.Error as error:
@@ -259,8 +262,8 @@ def join(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], to: Path,
 def _told(file: Path) -> str:
     """The events of a file, with what they say: that is found anew where other tables found it."""
     said = ", ".join(f'"{name}"' for name in SAID) if file.name.endswith(SUFFIX) else SAID_SQL
-    one = f"read_parquet({quoted(_literal(file))}, hive_partitioning = false)"
-    return f"SELECT * FROM (SELECT {_COLUMNS}, {said} FROM {one})"
+    one = f"read_parquet({quoted(exact(file))}, hive_partitioning = false)"
+    return f"SELECT * FROM (SELECT {COLUMN_NAMES}, {said} FROM {one})"
 
 
 def as_json(file: Path, folder: Path) -> Iterator[list[bytes]]:
@@ -271,47 +274,12 @@ def as_json(file: Path, folder: Path) -> Iterator[list[bytes]]:
     with closing(connect(folder)) as connection:
         try:
             rows = connection.execute(
-                f'SELECT to_json("a row") FROM {READ.format("$file")} "a row"', {"file": _literal(file)}
+                f'SELECT to_json("a row") FROM {READ.format("$file")} "a row"', {"file": exact(file)}
             )
             while lines := rows.fetchmany(ROWS_AT_ONCE):
                 yield [str(line).encode() for (line,) in lines]
         except duckdb.Error as error:
             raise Unusable(f"its Parquet cannot be read: {str(error).splitlines()[0]}") from error
-
-
-def events_sql(folder: Path, files: Sequence[str]) -> str:
-    """The statement that makes `events`, with the folders' `day` as a DATE, in an embedded engine: of these
-    files within `folder`. Of files written before `SAID`, or by other tables, what they
-    say is found anew."""
-    if not files:
-        return f"CREATE TABLE events ({_fields(COLUMNS, TIME, TEXT)}, {_fields(SAID, TIME, TEXT)}, day DATE)"
-    told = [name for name in files if name.endswith(SUFFIX)]
-    untold = [name for name in files if not name.endswith(SUFFIX)]
-    said = ", ".join(f'"{name}"' for name in SAID)
-    selects = []
-    for names, columns in ((told, said), (untold, SAID_SQL)):
-        if names:
-            paths = ", ".join(quoted(f"{_literal(folder)}/{_literal(name)}") for name in names)
-            selects.append(
-                f"SELECT {_COLUMNS}, {columns}, day FROM read_parquet([{paths}], "
-                "hive_partitioning = true, hive_types = {'day': DATE})"
-            )
-    return f"CREATE VIEW events AS {' UNION ALL '.join(selects)}"
-
-
-def extent(folder: Path, files: Sequence[str]) -> tuple[datetime, datetime] | None:
-    """The moments of the oldest and the newest event in files within `folder`; None where they have none."""
-    import duckdb
-
-    with closing(duckdb.connect()) as connection:
-        found = connection.execute(
-            f"SELECT min(eventTime), max(eventTime) FROM {READ.format('$files')}",
-            {"files": [f"{_literal(folder)}/{_literal(name)}" for name in files]},
-        ).fetchone()
-    if found is None or found[0] is None:
-        return None
-    oldest, newest = (moment.replace(tzinfo=UTC) for moment in found)
-    return oldest, newest
 
 
 def _loaded(spool: Spool) -> str:
@@ -326,13 +294,13 @@ def _loaded(spool: Spool) -> str:
 
 def _type(kind: Type, moment: str, any_json: str) -> str:
     if isinstance(kind, dict):
-        return f"STRUCT({_fields(kind, moment, any_json)})"
+        return f"STRUCT({fields(kind, moment, any_json)})"
     if isinstance(kind, list):
         return f"{_type(kind[0], moment, any_json)}[]"
     return {TIME: moment, MAP: any_json}.get(kind, kind)
 
 
-def _fields(kinds: dict[str, Type], moment: str, any_json: str) -> str:
+def fields(kinds: dict[str, Type], moment: str, any_json: str) -> str:
     return ", ".join(f'"{name}" {_type(kind, moment, any_json)}' for name, kind in kinds.items())
 
 
@@ -355,7 +323,7 @@ def _fullest(name: str, kind: Type) -> str:
     return f"first({value} ORDER BY {order}) AS {value}"
 
 
-_COLUMNS: Final = ", ".join(f'"{name}"' for name in COLUMNS)
+COLUMN_NAMES: Final = ", ".join(f'"{name}"' for name in COLUMNS)
 _FULLEST: Final = ", ".join(
     "eventID" if name == "eventID" else _fullest(name, kind) for name, kind in COLUMNS.items()
 )
@@ -365,22 +333,10 @@ _ON_ITS_DAY: Final = ", ".join(
     else f'"{name}"'
     for name in COLUMNS
 )
-_OLD: Final = (
+OLD: Final = (
     f"coalesce(saidVersion IN ({', '.join(quoted(each) for each in VERSIONS if each < 'TLSv1.2')}), false)"
 )
 _NAMELESS: Final = "coalesce(eventID, '') = ''"
-
-
-def _literal(path: Path | str) -> str:
-    """A path in which DuckDB sees no pattern. In a pattern it takes a backslash for a separator; but a path
-    that is there it takes as it is."""
-    if "\\" in str(path):
-        return str(path)
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
-
-
-def _literals(paths: Iterable[Path]) -> list[str]:
-    return [_literal(path) for path in paths]
 
 
 def _count(result: duckdb.DuckDBPyConnection) -> int:

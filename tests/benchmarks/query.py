@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -33,7 +34,7 @@ from bot.question.parser import parse
 from tests.benchmarks.ingest import CACHE, generated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from bot.table import Row, Table
 
@@ -97,8 +98,7 @@ def ask(archive: Path, text: str) -> Table:
 def stream(archive: Path, text: str) -> int:
     """The rows of the same SQL from DuckDB alone, counted without keeping them."""
     rows = 0
-    with duckdb.connect() as connection:
-        connection.execute("SET enable_progress_bar = false")  # it would go to stdout
+    with _duckdb(archive) as connection:
         connection.execute(f"SET memory_limit = '{MEMORY}'")
         result = connection.execute(_sql(archive, text))
         while batch := result.fetchmany(2048):
@@ -173,7 +173,7 @@ def _alone(archive: Path, text: str) -> Callable[[], list[Row]]:
     sql = _sql(archive, text)
 
     def work() -> list[Row]:
-        with duckdb.connect() as connection:
+        with _duckdb(archive) as connection:
             return connection.execute(sql).fetchall()
 
     return work
@@ -182,9 +182,17 @@ def _alone(archive: Path, text: str) -> Callable[[], list[Row]]:
 def _sql(archive: Path, text: str) -> str:
     question = parse(text, now=NOW, zone=UTC, views=views.load(), engines=engines.ENGINES)
     engine = Local(Archive(archive), memory=MEMORY, seconds=600, at_once=2)
-    sql = engine.translate(select.build(question, cap=CAP), ()).sql
-    files = f"read_parquet('{archive}/day=*/*.parquet', hive_partitioning = true)"
-    return sql.replace("FROM events", f"FROM {files}")
+    return engine.translate(select.build(question, cap=CAP), ()).sql
+
+
+@contextmanager
+def _duckdb(archive: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB alone, with the archive's relations."""
+    with duckdb.connect() as connection:
+        connection.execute("SET enable_progress_bar = false")  # it would go to stdout
+        connection.execute(Archive(archive).events_sql())
+        connection.execute(Archive(archive).hours_sql())
+        yield connection
 
 
 def one_day(logs: Path, archive: Path) -> list[list[str]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -24,7 +26,7 @@ from bot.table import Column
 from tests.support.logs import FIRST_DAY, quietly, write_logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from bot.question.question import Question
@@ -75,6 +77,17 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, event: Record) -> Local:
     archive = Archive(folder / "archive")
     archive.ingest([str(write_logs(folder / "logs", [event]))], progress=quietly)
     return Local(archive, memory="1GB", seconds=60, at_once=2)
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Local]:
+    """Two days of samples: as they are taken in, and without what stands beside the archive's files."""
+    folder = tmp_path_factory.mktemp("days")
+    records = [record for at in range(2) for record in samples.day(FIRST_DAY + timedelta(days=at))]
+    archive, bare = Archive(folder / "archive"), Archive(folder / "bare")
+    archive.ingest([str(write_logs(folder / "logs", records))], progress=quietly)
+    shutil.copytree(archive.folder, bare.folder, ignore=shutil.ignore_patterns("*.hours", "*.ids"))
+    return [Local(each, memory="1GB", seconds=60, at_once=2) for each in (archive, bare)]
 
 
 def rows(engine: Local, asked: Statement) -> list[Row]:
@@ -259,9 +272,74 @@ def test_the_window_is_said_in_days_too_whatever_the_filters(
 ) -> None:
     for words in ("", "service=s3 agent!=x by=clients min=1.3"):
         tree = select.build(ask(f"{window} {words}"), cap=5)
-        where = sqlglot.parse_one(tiny.translate(tree, ()).sql, read="duckdb").args["where"]
+        asked = sqlglot.parse_one(tiny.translate(tree, ()).sql, read="duckdb")
+        whole, *ends = [each.sql("duckdb") for each in asked.find_all(exp.Where)]
 
-        assert where.sql("duckdb").endswith(days)
+        assert whole.endswith(days)
+        assert all(re.search(r" AND day >= .* AND day <", each) for each in ends)
+
+
+@pytest.mark.parametrize(
+    ("words", "is_of_hours"),
+    [
+        ("by=services", True),
+        ("by=versions", True),
+        ("by=trend", True),
+        ("by=coverage", True),
+        ("by=services service=s3 account=111122223333 region!=eu-west-1 version=1.1", True),
+        ("by=services agent=curl", False),  # the archive does not count by what is asked
+        ("by=services min=1.3 kx=classical", False),
+        ("by=regions", False),  # counts principals, too
+        ("by=latest", False),
+    ],
+)
+def test_what_the_archive_has_counted_is_not_counted_again(
+    words: str, is_of_hours: bool, tiny: Local, ask: Callable[[str], Question]
+) -> None:
+    def tables(window: str) -> list[str]:
+        sql = tiny.translate(select.build(ask(f"{window} {words}"), cap=5), ()).sql
+        return sorted(table.name for table in sqlglot.parse_one(sql, read="duckdb").find_all(exp.Table))
+
+    assert tables("2026-11-10..2026-11-12") == ["hours" if is_of_hours else "events"]
+    assert tables("2026-11-10T10:01Z..2026-11-10T10:59Z") == ["events"]
+    parts = tables("2026-11-10T06:20Z..2026-11-12T18:45Z")
+    assert parts == (["events", "events", "hours"] if is_of_hours else ["events"])
+
+
+OWN = """
+-- title: What only events say
+-- about: A check.
+SELECT eventSource, {} AS said FROM $EDS_ID
+WHERE eventTime >= :start AND eventTime < :end GROUP BY eventSource ORDER BY eventSource
+""".lstrip()
+
+
+@pytest.mark.parametrize(
+    ("said", "is_of_hours"),
+    [
+        ("COUNT(*)", True),
+        ("SUM(CASE WHEN awsRegion = 'eu-west-1' THEN 2 ELSE 0 END) / COUNT(*)", True),
+        ("MAX(LENGTH(awsRegion))", True),
+        ("MIN(CAST(eventTime AS DATE))", True),
+        ("MAX(eventTime)", True),
+        ("MAX(HOUR(eventTime))", False),
+        ("SUM(CASE WHEN awsRegion = 'eu-west-1' THEN 0.1 ELSE 0.2 END)", False),
+        ("AVG(LENGTH(awsRegion))", False),
+        ("COUNT(awsRegion)", False),
+        ("COUNT(DISTINCT awsRegion)", False),
+        ("MAX(eventName)", False),
+    ],
+)
+def test_a_view_of_ones_own_is_asked_of_hours_only_where_they_say_the_same(
+    said: str, is_of_hours: bool, days: Sequence[Local], ask: Callable[[str], Question]
+) -> None:
+    view = views.parse("own", OWN.format(said), where="own.sql")
+    question = replace(ask("2026-11-10T06:20Z..2026-11-11T18:45Z"), view=view, policy=None)
+    with_hours, without = days
+    asked = with_hours.translate(select.build(question, cap=50), view.columns)
+
+    assert ("FROM hours" in asked.sql) == is_of_hours
+    assert rows(with_hours, asked) == rows(without, asked) != []
 
 
 def test_a_broken_file_of_another_day_does_no_harm(

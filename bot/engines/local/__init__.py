@@ -326,6 +326,7 @@ class Local(Engine):
         ):
             connection.execute(f"SET {setting} = $1", [value])
         connection.execute(self._archive.events_sql())
+        connection.execute(self._archive.hours_sql())
         connection.execute("SET lock_configuration = true")
         return connection
 

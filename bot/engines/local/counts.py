@@ -14,8 +14,8 @@ _FEW: Final = frozenset(
 """Columns of few values, or of far fewer than there are events: what calls thousands of times a day calls
 itself the same."""
 
-_CALLS: Final = exp.Count(this=exp.Star(), big_int=True)
-_ENDS: Final = (exp.Min, exp.Max)
+CALLS: Final = exp.Count(this=exp.Star(), big_int=True)
+ENDS: Final = (exp.Min, exp.Max)
 _MORE: Final = (
     *(exp.Join, exp.Lateral, exp.Unnest, exp.Subquery, exp.With),
     *(exp.Having, exp.Distinct, exp.Filter, exp.Window),
@@ -28,19 +28,12 @@ def count_first(tree: exp.Query) -> None:
 
     A view stays as it is that looks at more than such counts, and at the least and the most of something.
     """
-    if not isinstance(tree, exp.Select) or tree.find(*_MORE):
+    if not isinstance(tree, exp.Select) or not only_counts(tree):
         return
-    keys = tree.args["group"].expressions if tree.args.get("group") else []
-    aggregates = [node for each in tree.expressions for node in each.find_all(exp.AggFunc)]
-    sums = [each for each in aggregates if isinstance(each, (exp.Sum, exp.Avg))]
+    keys = tree.args["group"].expressions
+    sums = [node for each in tree.expressions for node in each.find_all(exp.Sum, exp.Avg)]
     summed = [column for each in sums for column in each.find_all(exp.Column)]
-    if (
-        not keys
-        or not summed
-        or not _FEW.issuperset(summed)
-        or not all(each == _CALLS or each in sums or isinstance(each, _ENDS) for each in aggregates)
-        or not _sorts_by_outputs(tree)
-    ):
+    if not summed or not _FEW.issuperset(summed):
         return
     names: dict[exp.Expr, str] = {}
 
@@ -51,18 +44,18 @@ def count_first(tree: exp.Query) -> None:
     by = {key: held(key) for key in dict.fromkeys((*keys, *summed))}
 
     def folded(node: exp.Expr) -> exp.Expr:
-        if isinstance(node, _ENDS):
+        if isinstance(node, ENDS):
             return type(node)(this=held(node))
         if isinstance(node, (exp.Sum, exp.Avg)):
             value = exp.paren(node.this.transform(lambda part: by[part].copy() if part in by else part))
-            total = exp.Sum(this=exp.Mul(this=value, expression=held(_CALLS)))
+            total = exp.Sum(this=exp.Mul(this=value, expression=held(CALLS)))
             if isinstance(node, exp.Sum):
                 return total
             says = exp.Not(this=exp.Is(this=value.copy(), expression=exp.null()))
-            calls = exp.Sum(this=exp.Case().when(says, held(_CALLS)))
+            calls = exp.Sum(this=exp.Case().when(says, held(CALLS)))
             return exp.paren(exp.Div(this=total, expression=calls))
-        if node == _CALLS:
-            return exp.Sum(this=held(_CALLS))
+        if node == CALLS:
+            return exp.Sum(this=held(CALLS))
         return by[node].copy() if node in by else node
 
     said = [exp.alias_(each.unalias().transform(folded), each.alias_or_name) for each in tree.expressions]
@@ -75,6 +68,18 @@ def count_first(tree: exp.Query) -> None:
     tree.set("from_", exp.From(this=counts.subquery("counts")))
     tree.set("where", None)
     tree.set("group", exp.Group(expressions=[by[key].copy() for key in keys]))
+
+
+def only_counts(tree: exp.Select) -> bool:
+    """Whether it is groups of one table's rows, in an order of what is said of them: how many they are, what
+    adds up over them, the least and the most of something."""
+    aggregates = [node for each in tree.expressions for node in each.find_all(exp.AggFunc)]
+    return (
+        not tree.find(*_MORE)
+        and bool(tree.args.get("group"))
+        and all(each == CALLS or isinstance(each, (exp.Sum, exp.Avg, *ENDS)) for each in aggregates)
+        and _sorts_by_outputs(tree)
+    )
 
 
 def _sorts_by_outputs(tree: exp.Select) -> bool:

@@ -10,6 +10,7 @@ from sqlglot.dialects.duckdb import DuckDB
 
 from bot.engines.local import columns
 from bot.engines.local.counts import count_first
+from bot.engines.local.hours import count_hours
 from bot.errors import UserError
 from bot.event_schema import (
     FLAG,
@@ -49,10 +50,12 @@ def translate(select: exp.Query, elsewhere: str) -> str:
         if (store := each.args["from_"].this.name) != STORE:
             raise UserError(f"The embedded engine has no store `{store}`.", elsewhere)
         each.set("from_", exp.From(this=exp.Table(this=exp.to_identifier(EVENTS_TABLE))))
-        columns.narrow_days(each)
     columns.ask_said(tree)
     to_duckdb(tree)
+    count_hours(tree, EVENTS_TABLE)
     count_first(tree)
+    for each in [node for node in tree.find_all(exp.Select) if _is_of_table(node)]:
+        columns.narrow_days(each)
     return tree.sql(DuckDB, copy=False, pretty=True)
 
 
