@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sqlite3
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -31,6 +30,7 @@ from tabulate import tabulate
 from bot.archive import parquet
 from bot.archive.archive import Archive
 from bot.archive.events import COLUMNS
+from bot.archive.ledger import Ledger
 from bot.archive.said import SQL as SAID_SQL
 from bot.archive.said import SUFFIX
 from tests.benchmarks.before import OURS, Asking
@@ -41,7 +41,12 @@ FEW: Final = 400
 """Of the first copy, one event of so many that were old stays old."""
 
 BATCH: Final = "0" * 32
-DAYS: Final = (1, 7, 30)
+WINDOWS: Final = (
+    *(f"last {days}d" for days in (1, 7, 30)),
+    *(f"2022-04-{day}T10:20Z..2022-04-30T10:20Z" for day in (29, 23)),
+)
+"""Of whole days, and with parts of hours at both ends."""
+
 QUESTIONS: Final = ("by=services", "by=calls", "by=coverage", "by=services min=1.3")
 COPY: Final = f"""
 SELECT {", ".join(f'"{name}"' for name in COLUMNS)}
@@ -90,11 +95,9 @@ def multiply(source: Path, ours: Path, before: Path, count: int) -> None:
 
 def told(archive: Path) -> None:
     """Have the ledger know the files, and what stands beside them be made."""
-    Archive(archive).ingest([], progress=lambda _: None)
-    files = [(str(path.relative_to(archive)), BATCH) for path in archive.glob("day=*/*.parquet")]
-    with closing(sqlite3.connect(archive / "ledger.sqlite")) as ledger, ledger:
-        ledger.execute("INSERT INTO stored (name, events) VALUES (?, 0)", [BATCH])
-        ledger.executemany("INSERT OR IGNORE INTO files VALUES (?, ?)", files)
+    files = [str(path.relative_to(archive)) for path in archive.glob("day=*/*.parquet")]
+    with closing(Ledger(archive)) as ledger:
+        ledger.commit(BATCH, 0, files=files, replaced=(), sources=(), now=time.time())
     began = time.monotonic()
     print(f"{Archive(archive).compact()} in {time.monotonic() - began:.1f} s")
 
@@ -130,23 +133,20 @@ def main() -> None:
             asking.append(Asking(code, archive, source))
             opened.callback(asking[-1].close)
         rows = []
-        for days in DAYS:
-            for words in QUESTIONS:
-                text = f"last {days}d {words}"
-                spent: list[list[tuple[float, float]]] = [[] for _ in asking]
-                for each in asking:
-                    each.ask(text)
-                for _ in range(ROUNDS):
-                    for each, seconds in zip(asking, spent, strict=True):
-                        seconds.append(each.ask(text))
-                row = [text]
-                for clock in (0, 1):
-                    took = [median(seconds[clock] for seconds in each) for each in spent]
-                    row += [f"{each:.3f} s" for each in took] + [
-                        f"{took[-1] / each:.2f} ×" for each in took[:-1]
-                    ]
-                rows.append(row)
-                print(row, flush=True)
+        for text in (f"{window} {words}" for window in WINDOWS for words in QUESTIONS):
+            spent: list[list[tuple[float, float]]] = [[] for _ in asking]
+            for each in asking:
+                each.ask(text)
+            for _ in range(ROUNDS):
+                for each, seconds in zip(asking, spent, strict=True):
+                    seconds.append(each.ask(text))
+            row = [text]
+            for clock in (0, 1):
+                took = [median(seconds[clock] for seconds in each) for each in spent]
+                row += [f"{each:.3f} s" for each in took]
+                row += [f"{took[-1] / each:.2f} ×" for each in took[:-1]]
+            rows.append(row)
+            print(row, flush=True)
     names = [code.name for code in codes]
     heads = [*names, *(f"to {name}" for name in names[:-1])]
     print(tabulate(rows, ["question", *heads, *(f"CPU, {head}" for head in heads)], disable_numparse=True))
