@@ -254,8 +254,10 @@ def _asked(policy: Policy, calls: _Calls, *, over: bool) -> endpoint.Policy | No
         return "kx=classical" if policy.kx == "classical" else "kx=below-cnsa"
     if policy.weak_cipher:
         return "min=1.3"  # its suites are none of those that count as weak (docs/facts.md)
+    if not calls.versions and policy.min_tls is None:
+        return None
     if not calls.versions:
-        return "min=1.2" if policy.min_tls is not None else None
+        return "min=1.3" if policy.min_tls == "1.3" else "min=1.2"
     if policy.min_tls is None and not _older("1.3", calls):
         return None
     return "min=1.2" if _older("1.2", calls) else "min=1.3"

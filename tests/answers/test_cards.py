@@ -139,6 +139,13 @@ def test_who_is_old_for_its_sdk_alone_is_not_said_to_be_too_old_for_the_policy(a
         assert "oo old" not in found.cards[0].verdicts, question
 
 
+def test_where_rows_tell_no_versions_the_step_leads_to_what_the_policy_asks(ask: Ask) -> None:
+    for policy, step in (("min=1.2", "Java 8 or newer"), ("min=1.3", "Java 11, or 8u341, or newer")):
+        found = made(ask(f"last 7d by=findings {policy}"), {"userAgent": JAVA2})
+        assert found is not None
+        assert f"Smallest step: {step}." in found.cards[0].advice
+
+
 def test_s3_may_be_to_blame_where_no_host_is_known(ask: Ask) -> None:
     found = made(ask("last 7d by=calls min=1.3"), {"userAgent": GO1, "tlsVersion": "TLSv1.2"})
 
