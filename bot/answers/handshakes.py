@@ -136,7 +136,8 @@ def _named(hosts: Sequence[str], last: str) -> str:
 
 
 def from_tables(asked: Table, everybody: Table, *, cap: int) -> Handshakes:
-    """What the answers of `select.handshakes` say, `handshakes` and `others`, each of at most `cap` rows."""
+    """What the answers of `select.handshakes` say, each of at most `cap` rows; where there is but that of
+    everybody, `asked` is that too, since `Handshakes.hint` looks at the versions."""
     by_client: dict[str, list[_Row]] = defaultdict(list)
     by_host: dict[str, list[_Row]] = {}
     for row in _rows(asked):

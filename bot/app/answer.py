@@ -96,20 +96,21 @@ def answer(
             endpoints, also_paid = ask("endpoints")
             tables.enter_context(endpoints)
             paid += also_paid
-        seen = _seen(ask) if table.row_count and "handshakes" in asked else None
+        seen = _seen(ask, asked) if table.row_count and "others" in asked else None
         sources = engine.sources(question.window.start, question.window.end)
         found = summary.summarize(question, table, coverage, sources, endpoints, seen, cap=cap)
         cost = wording.cost(paid, engine.price) if paid and engine.price is not None else ""
         yield Answer(table, replace(found, cost=cost))
 
 
-def _seen(ask: Ask) -> Handshakes | None:
+def _seen(ask: Ask, asked: Collection[str]) -> Handshakes | None:
     """What clients negotiated with hosts; None where that cannot be told."""
     from bot.answers import handshakes  # as cards are
 
     try:
-        with ask("handshakes")[0] as of_question, ask("others")[0] as of_all:
-            return handshakes.from_tables(of_question, of_all, cap=COVERAGE_ROWS)
+        with ask("others")[0] as everybody, ExitStack() as own:
+            of_question = own.enter_context(ask("handshakes")[0]) if "handshakes" in asked else everybody
+            return handshakes.from_tables(of_question, everybody, cap=COVERAGE_ROWS)
     except EngineBusy:
         raise
     except EngineError as error:

@@ -120,21 +120,23 @@ def endpoints(question: Question, views: Mapping[str, View]) -> Question | None:
 
 
 def handshakes(question: Question, views: Mapping[str, View]) -> dict[str, Question]:
-    """What the clients of `question` negotiated with which hosts (`handshakes`), and what everybody did with
-    hosts of the same services, accounts and Regions (`others`), whatever the policy; nothing where its rows
-    name no clients, or where its policy is of none whose versions matter."""
+    """What everybody negotiated with hosts of the services, accounts and Regions of `question`, whatever its
+    policy (`others`), and what the calls did that it asks for (`handshakes`), where that cannot be told from
+    the versions of the former. Nothing where its rows name no clients, or it asks for no versions."""
     view, policy = question.view, question.policy
     names_clients = bool(view.measure) and any(column.name == "userAgent" for column in view.columns)
     if policy is None or view.narrows or not names_clients or _is_of_sdks(policy):
         return {}
     asked = replace(question, view=views["handshakes"], top=None)
     places = tuple(each for each in question.filters if each.word in _PLACES)
-    return {
-        "handshakes": asked,
-        "others": replace(asked, filters=places, policy=Policy(min_tls=None), owner=None),
-    }
+    others = replace(asked, filters=places, policy=Policy(min_tls=None), owner=None)
+    if policy.min_tls in _FLOORS and replace(others, policy=Policy(min_tls=policy.min_tls)) == asked:
+        return {"others": others}
+    return {"others": others, "handshakes": asked}
 
 
+_FLOORS: Final = frozenset({"1.2", "1.3"})
+"""The versions that cards tell apart."""
 _PLACES: Final = frozenset({"service", "account", "region", "host"})
 """The filters by where a call went, and not by who made it or how."""
 

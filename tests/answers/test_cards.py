@@ -14,6 +14,8 @@ import pytest
 
 from bot.answers import cards, handshakes
 from bot.cli import terminal
+from bot.clients.data import table
+from bot.question.owners import Owner
 from bot.table import Table
 from handlers.blockkit import blocks
 from tests.clients.agents import lines, mutated
@@ -213,3 +215,26 @@ def test_any_agents_make_cards_that_slack_takes(ask: Ask) -> None:
                 assert 0 < len(found.cards) <= cards.CARDS_MOST
                 assert blocks.characters(blocks.cards(found, asked_run(NOW, "a"))) < 13_000
                 assert terminal.cards(found, 40)
+
+
+def test_cards_of_the_longest_lines_stay_below_a_message() -> None:
+    long = "x" * 5_000
+    rules = table("fixes")["rule"]
+    steps = [
+        f"{each['words']}. {each[step]['step']}" for each in rules for step in ("tls12", "tls13", "mlkem")
+    ]
+    card = cards.Card(
+        who=long,
+        calls_itself=long,
+        verdicts=long,
+        advice=f"Smallest step: {max(steps, key=len)}. On the host:",
+        command=max((each["command"] for each in rules), key=len),
+        certainty="Likely the client, or else the endpoint · Its agent tells the version that decides",
+        page="https://docs.aws.amazon.com/",
+        owner=Owner("t" * 60, "C_TEAM", "U_TEAM", "https://wiki.example/tls"),
+        hint=long,
+    )
+
+    shown = blocks.cards(cards.Cards((card,) * cards.CARDS_MOST, "1 more client."), asked_run(NOW, "a"))
+
+    assert blocks.characters(shown) < 13_000

@@ -15,7 +15,7 @@ from bot.app import answer as answering
 from bot.cli import terminal
 from bot.engines.local import Local
 from bot.errors import EngineBusy, EngineError, UserError
-from bot.question import views
+from bot.question import select, views
 from bot.table import Table
 from bot.text import only_shows
 from handlers.blockkit import blocks
@@ -311,20 +311,24 @@ def test_where_there_is_no_room_the_run_keeps_its_place(
 
 
 @pytest.mark.parametrize(
-    ("words", "is_asked"),
+    ("words", "asked"),
     [
-        ("last 7d by=clients", True),
-        ("last 7d by=findings cipher=weak", True),
-        ("last 7d by=calls sdk=eol min=1.2", True),
-        ("last 7d by=clients sdk=eol", False),
-        ("last 7d by=services", False),
-        ("last 7d by=requests", False),
-        ("last 7d by=readiness", False),
-        ("last 7d by=endpoints min=1.3", False),
+        ("last 7d by=clients", {"others"}),
+        ("last 7d by=calls min=1.3 service=s3 account=1111* region!=us-east-1", {"others"}),
+        ("last 7d by=clients min=1.1", {"others", "handshakes"}),
+        ("last 7d by=clients principal=x", {"others", "handshakes"}),
+        ("last 7d by=clients version=1.1", {"others", "handshakes"}),
+        ("last 7d by=findings cipher=weak", {"others", "handshakes"}),
+        ("last 7d by=calls sdk=eol min=1.2", {"others", "handshakes"}),
+        ("last 7d by=clients sdk=eol", set()),
+        ("last 7d by=services", set()),
+        ("last 7d by=requests", set()),
+        ("last 7d by=readiness", set()),
+        ("last 7d by=endpoints min=1.3", set()),
     ],
 )
 def test_it_is_asked_where_cards_may_tell_it_and_reading_is_free(
-    words: str, *, is_asked: bool, ask: Ask, archive: Archive, catalogue: dict[str, views.View]
+    words: str, asked: set[str], ask: Ask, archive: Archive, catalogue: dict[str, views.View]
 ) -> None:
     def names(engine: Local, *, hints: bool = True) -> set[str]:
         made = answering.statements(ask(words), engine, catalogue, cap=CAP, hints=hints)
@@ -334,5 +338,26 @@ def test_it_is_asked_where_cards_may_tell_it_and_reading_is_free(
         kind(archive, memory="1GB", seconds=60, at_once=2) for kind in (Local, Metered, Terse)
     )
 
-    assert names(free) == ({"handshakes", "others"} if is_asked else set())
+    assert names(free) == asked
     assert names(free, hints=False) == names(dear) == names(terse) == set()
+
+
+@pytest.mark.parametrize("floor", ["min=1.2", "min=1.3"])
+def test_what_is_not_asked_twice_is_told_from_the_versions(
+    floor: Policy, ask: Ask, local: Local, catalogue: dict[str, views.View]
+) -> None:
+    question = ask(f"last 14d by=handshakes {floor}")
+    everybody = select.handshakes(question, catalogue)["others"]
+
+    def run(asked: Question) -> Table:
+        statement = local.translate(select.build(asked, cap=CAP), asked.view.columns)
+        return local.run(statement, token="0", resume=None, progress=quietly)  # noqa: S106 - of no secret
+
+    with run(question) as own, run(everybody) as of_all:
+        twice = handshakes.from_tables(own, of_all, cap=CAP)
+        once = handshakes.from_tables(of_all, of_all, cap=CAP)
+        clients = {str(each[own.index("userAgent")] or "") for each in own.rows()}
+
+    hints = {client: twice.hint(client, floor) for client in clients}
+    assert {client: once.hint(client, floor) for client in clients} == hints
+    assert any(hints.values())
