@@ -300,7 +300,7 @@ def test_others_are_asked_by_place_alone_and_over_any_version(
     narrow = (
         "service=s3 account=1* region!=us-east-1 host=a version=1.1 principal=x agent=y event=z ip=1.* top=3"
     )
-    asked = ask(f"last 7d by=clients cipher=weak min=1.3 {narrow}")
+    asked = replace(ask(f"last 7d by=clients cipher=weak min=1.3 {narrow}"), owner="payments")
 
     found = select.handshakes(asked, catalogue)
 
