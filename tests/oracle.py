@@ -761,6 +761,11 @@ def machines(records: Sequence[Record]) -> list[Row]:
     return _ordered(((*key, len(group)) for key, group in groups.items()), -12, *range(1, 12))
 
 
+def handshakes(records: Sequence[Record]) -> list[Row]:
+    groups = _group(records, service, host, agent, version)
+    return _ordered(((*key, len(group)) for key, group in groups.items()), -5, 1, 2, 3, 4)
+
+
 def coverage_clients(records: Sequence[Record]) -> list[Row]:
     counted = {row[0]: row[:8] for row in coverage(records)}
     silent = {key: sum(map(has_no_agent, group)) for (key,), group in _group(records, service).items()}
@@ -819,5 +824,6 @@ VIEWS: dict[str, Callable[[Sequence[Record]], list[Row]]] = {
     "readiness": readiness,
     "burn-down": burn_down,
     "endpoints": endpoints,
+    "handshakes": handshakes,
     "machines": machines,
 }

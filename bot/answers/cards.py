@@ -1,8 +1,9 @@
 """Cards: what to do about the clients of an answer, one a client, most calls first.
 
-A card is made of the answer's own rows, as far as their columns go: nothing more is asked for it, and it is
-the same on every engine. Whether calls are too old for the policy, and whether AWS still supports the client,
-are two verdicts. Nothing here is escaped: surfaces show it literally, since names are strangers' text.
+A card is made of the answer's own rows, as far as their columns go, and is the same on every engine; what its
+endpoint lacks, and what others negotiate with its hosts, stands there where that was asked too. Whether calls
+are too old for the policy, and whether AWS still supports the client, are two verdicts. Nothing here is
+escaped: surfaces show it literally, since names are strangers' text.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from bot.answers.blame import Blamed
+    from bot.answers.handshakes import Handshakes
     from bot.clients.agent import Client
     from bot.question.accounts import Accounts
     from bot.question.owners import Owner, Owners
@@ -60,6 +62,8 @@ class Card:
     """The client, as it calls itself to AWS."""
     owner: Owner | None = None
     """Who is to see to most of its calls; None: nobody that is known."""
+    hint: str = ""
+    """What others negotiated with its hosts, of which nothing else on the card makes use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +87,12 @@ class _Calls:
     suites: Counter[str]
 
 
-def made(question: Question, table: Table, blamed: Blamed = NO_BLAME) -> Cards | None:
+def made(
+    question: Question, table: Table, blamed: Blamed = NO_BLAME, seen: Handshakes | None = None
+) -> Cards | None:
     """The cards of what `table` answers to `question`; None where its rows name no clients of ours. `blamed`
-    are its calls whose endpoint offers no more."""
+    are its calls whose endpoint offers no more, and `seen` is what clients negotiated with hosts,
+    None where that was not asked."""
     names = [column.name for column in table.columns]
     policy, measure = question.policy, question.view.measure
     if policy is None or question.view.narrows or "userAgent" not in names or not measure:
@@ -104,7 +111,7 @@ def made(question: Question, table: Table, blamed: Blamed = NO_BLAME) -> Cards |
     if not most:
         return None
     calls = _calls(_rows(table, names), set(most), measure, question.owners)
-    cards = tuple(_card(read[agent], calls[agent], question, policy, blamed) for agent in most)
+    cards = tuple(_card(read[agent], calls[agent], question, policy, blamed, seen) for agent in most)
     return Cards(cards, _without(len(cards), len(ours), len(others)))
 
 
@@ -160,7 +167,9 @@ def _principal(row: Mapping[str, Any]) -> str | None:
     return named[1] if named else str(arn)
 
 
-def _card(client: Client, calls: _Calls, question: Question, policy: Policy, blamed: Blamed) -> Card:
+def _card(
+    client: Client, calls: _Calls, question: Question, policy: Policy, blamed: Blamed, seen: Handshakes | None
+) -> Card:
     found = support(client, question.on)
     asked = _asked(policy, calls, over=found.supported is False)
     said = [_too_old(asked, policy, calls), fixes.support_words(client, found, question.on)]
@@ -179,6 +188,7 @@ def _card(client: Client, calls: _Calls, question: Question, policy: Policy, bla
             agent=client.agent,
             owner=_owner(calls),
         )
+    hint = "" if seen is None else seen.hint(client.agent, asked)
     limited = blamed.by_client[client.agent]
     if limited and limited >= calls.all:
         limit = blamed.limit(client.agent)
@@ -192,6 +202,7 @@ def _card(client: Client, calls: _Calls, question: Question, policy: Policy, bla
             page=fixes.pages(limit.facts)[0],
             agent=client.agent,
             owner=_owner(calls),
+            hint=hint,
         )
     # where several services were called, or none is told, S3 may be among them, whose endpoints offer least
     service = next(iter(calls.services)) if len(calls.services) == 1 else "s3.amazonaws.com"
@@ -210,6 +221,7 @@ def _card(client: Client, calls: _Calls, question: Question, policy: Policy, bla
         page=fix.page,
         agent=client.agent,
         owner=_owner(calls),
+        hint=hint,
     )
 
 
@@ -254,8 +266,10 @@ def _asked(policy: Policy, calls: _Calls, *, over: bool) -> endpoint.Policy | No
         return "kx=classical" if policy.kx == "classical" else "kx=below-cnsa"
     if policy.weak_cipher:
         return "min=1.3"  # its suites are none of those that count as weak (docs/facts.md)
+    if not calls.versions and policy.min_tls is None:
+        return None
     if not calls.versions:
-        return "min=1.2" if policy.min_tls is not None else None
+        return "min=1.3" if policy.min_tls == "1.3" else "min=1.2"
     if policy.min_tls is None and not _older("1.3", calls):
         return None
     return "min=1.2" if _older("1.2", calls) else "min=1.3"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bot.answers.coverage import Coverage
     from bot.answers.denial import Denial
     from bot.answers.drill import Offered
+    from bot.answers.handshakes import Handshakes
     from bot.engines import Sources
     from bot.question.question import Question
     from bot.table import Table
@@ -92,12 +93,13 @@ def summarize(
     coverage: Table | None,
     sources: Sources | None = None,
     endpoints: Table | None = None,
+    seen: Handshakes | None = None,
     *,
     cap: int,
 ) -> Summary:
     """What `table` says about `question`; `coverage` is the answer of `select.coverage`, and `sources` what
-    the engine says of its own, None where it does not know; `endpoints` that of `select.endpoints`, None
-    where that was not asked."""
+    the engine says of its own, None where it does not know; `endpoints` that of `select.endpoints`, and
+    `seen` what `select.handshakes` found, None where that was not asked."""
     covered = None if coverage is None else coverages.from_table(coverage)
     partial = table.is_partial or (table.row_count == cap and table.row_count != question.top)
     verdict = belief.judge(question, rows=table.row_count, partial=partial, coverage=covered, sources=sources)
@@ -112,7 +114,8 @@ def summarize(
             far = readiness.told(table)
             totals, notes = far.headline, (*notes, *far.notes)
         headline = f"Partial: at least {totals}" if table.is_partial else totals
-        to_do, blamed = _cards(question, table, endpoints, is_whole=not partial and question.top is None)
+        is_whole = not partial and question.top is None
+        to_do, blamed = _cards(question, table, endpoints, seen, is_whole=is_whole)
         notes += blamed
         said = (*notes, *owned.words(question, table), *verdict.words)
         return Summary(
@@ -124,7 +127,12 @@ def summarize(
 
 
 def _cards(
-    question: Question, table: Table, endpoints: Table | None, *, is_whole: bool
+    question: Question,
+    table: Table,
+    endpoints: Table | None,
+    seen: Handshakes | None,
+    *,
+    is_whole: bool,
 ) -> tuple[Cards | None, tuple[str, ...]]:
     """What to do about its clients, and what is said of calls whose endpoint offers no more."""
     if endpoints is None and not any(column.name == "userAgent" for column in table.columns):
@@ -133,7 +141,8 @@ def _cards(
 
     limited = blame.from_table(endpoints)
     # of a part of the calls nobody knows whether they are all of a client's
-    return cards.made(question, table, limited if is_whole else blame.NO_BLAME), limited.words()
+    of_clients = limited if is_whole else blame.NO_BLAME
+    return cards.made(question, table, of_clients, seen), limited.words()
 
 
 def _denial(question: Question, table: Table) -> Denial | None:

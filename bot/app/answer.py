@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+import logging
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from bot import wording
 from bot.answers import machines, summary
+from bot.errors import EngineBusy, EngineError, UserError
 from bot.question import select
+
+log = logging.getLogger(__name__)
 
 COVERAGE_ROWS: Final = 100_000
 """Services of a coverage, of which AWS has a few hundred: what an answer is judged by is never capped by what
@@ -17,6 +21,7 @@ an answer may have."""
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from bot.answers.handshakes import Handshakes
     from bot.answers.summary import Summary
     from bot.engines import Engine, Statement
     from bot.question.question import Question
@@ -46,18 +51,23 @@ def translate(asked: Mapping[str, Question], engine: Engine, *, cap: int) -> dic
 
 
 def statements(
-    question: Question, engine: Engine, views: Mapping[str, View], *, cap: int
+    question: Question, engine: Engine, views: Mapping[str, View], *, cap: int, hints: bool = True
 ) -> dict[str, Statement]:
-    """What may be asked for an answer: the question, and what was read for it. Raises as `translate`."""
+    """What may be asked for an answer: the question, what was read for it, and, where its cards are to have
+    `hints`, what those go by. Raises as `translate`."""
     endpoints = select.endpoints(question, views)
     more = {"coverage": select.coverage(question, views)}
     # where reading costs, it is not done twice to say whom to blame
     if endpoints is not None and not engine.metered:
         more["endpoints"] = endpoints
-    return {
+    made = {
         **translate({"answer": question}, engine, cap=cap),
         **translate(more, engine, cap=COVERAGE_ROWS),
     }
+    if hints and not engine.metered:
+        with suppress(UserError):  # what is only a hint is no reason to refuse a question
+            made |= translate(select.handshakes(question, views), engine, cap=COVERAGE_ROWS)
+    return made
 
 
 @contextmanager
@@ -86,7 +96,24 @@ def answer(
             endpoints, also_paid = ask("endpoints")
             tables.enter_context(endpoints)
             paid += also_paid
+        seen = _seen(ask, asked) if table.row_count and "others" in asked else None
         sources = engine.sources(question.window.start, question.window.end)
-        found = summary.summarize(question, table, coverage, sources, endpoints, cap=cap)
+        found = summary.summarize(question, table, coverage, sources, endpoints, seen, cap=cap)
         cost = wording.cost(paid, engine.price) if paid and engine.price is not None else ""
         yield Answer(table, replace(found, cost=cost))
+
+
+def _seen(ask: Ask, asked: Collection[str]) -> Handshakes | None:
+    """What clients negotiated with hosts; None where that cannot be told."""
+    from bot.answers import handshakes  # as cards are
+
+    try:
+        with ask("others")[0] as everybody, ExitStack() as own:
+            of_question = own.enter_context(ask("handshakes")[0]) if "handshakes" in asked else everybody
+            return handshakes.from_tables(of_question, everybody, cap=COVERAGE_ROWS)
+    except EngineBusy:
+        raise
+    except EngineError as error:
+        # it is only a hint: the answer stands without it
+        log.warning("What others negotiate is not told: %s", error.in_full)
+        return None

@@ -164,7 +164,8 @@ def ask(
         # the SQL alone may be shown to who has no connection
         with suppress(EngineError) if sql else nullcontext():
             engine.refresh()
-        statements = answering.statements(asked, engine, catalogue, cap=chosen.max_rows)
+        hints = form is Format.table and not (to or quiet)  # who sees no cards does not wait for them
+        statements = answering.statements(asked, engine, catalogue, cap=chosen.max_rows, hints=hints)
         gc.enable()
         if sql:
             typer.echo(statements["answer"].shown)
@@ -205,9 +206,8 @@ def _verdict(summary: Summary) -> int:
     """The exit code of an answer, for whoever wants it told by that."""
     from bot.answers.belief import Belief
 
-    return {Belief.FINDINGS: EXIT_FINDINGS, Belief.PARTIAL: EXIT_FINDINGS, Belief.DOUBTED: EXIT_UNSURE}.get(
-        summary.verdict.belief, 0
-    )
+    codes = dict.fromkeys((Belief.FINDINGS, Belief.PARTIAL), EXIT_FINDINGS) | {Belief.DOUBTED: EXIT_UNSURE}
+    return codes.get(summary.verdict.belief, 0)
 
 
 def _tell_nothing(*_: object) -> None:

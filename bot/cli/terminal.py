@@ -279,7 +279,8 @@ def _card(made: Card, width: int | None) -> str:
     lines = [made.who, owner, made.calls_itself, made.verdicts, made.advice]
     told = [wrapped(literal(line), width) for line in lines if line]
     command = [f"    {literal(made.command)}"] if made.command else []
-    return "\n".join([*told, *command, wrapped(literal(certainty), width)])
+    last = [wrapped(literal(line), width) for line in (made.hint, certainty) if line]
+    return "\n".join([*told, *command, *last])
 
 
 def ingested(done: Ingested, left_out: Sequence[Report] = ()) -> str:

@@ -17,6 +17,7 @@ from bot.event_schema import ROLE, VERSIONS
 from bot.question import blanks
 from bot.question.filters import FILTERS, STAR, Match, is_pattern, spelled
 from bot.question.owners import UNOWNED, Owner, merged
+from bot.question.question import Policy
 from bot.question.views import conjuncts, forget_lines
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from bot.clients.endpoint import Limit
     from bot.question.filters import Filter
     from bot.question.owners import Owners, Rule
-    from bot.question.question import KeyExchange, Policy, Question
+    from bot.question.question import KeyExchange, Question
     from bot.question.views import View
 
 
@@ -116,6 +117,32 @@ def endpoints(question: Question, views: Mapping[str, View]) -> Question | None:
     if question.view.narrows or not limits(question.policy):
         return None
     return replace(question, view=views["endpoints"], top=None)
+
+
+def handshakes(question: Question, views: Mapping[str, View]) -> dict[str, Question]:
+    """What everybody negotiated with hosts of the services, accounts and Regions of `question`, whatever its
+    policy (`others`), and what the calls did that it asks for (`handshakes`), where that cannot be told from
+    the versions of the former. Nothing where its rows name no clients, or it asks for no versions."""
+    view, policy = question.view, question.policy
+    names_clients = bool(view.measure) and any(column.name == "userAgent" for column in view.columns)
+    if policy is None or view.narrows or not names_clients or _is_of_sdks(policy):
+        return {}
+    asked = replace(question, view=views["handshakes"], top=None)
+    places = tuple(each for each in question.filters if each.word in _PLACES)
+    others = replace(asked, filters=places, policy=Policy(min_tls=None), owner=None)
+    if policy.min_tls in _FLOORS and replace(others, policy=Policy(min_tls=policy.min_tls)) == asked:
+        return {"others": others}
+    return {"others": others, "handshakes": asked}
+
+
+_FLOORS: Final = frozenset({"1.2", "1.3"})
+"""The versions that cards tell apart."""
+_PLACES: Final = frozenset({"service", "account", "region", "host"})
+"""The filters by where a call went, and not by who made it or how."""
+
+
+def _is_of_sdks(policy: Policy) -> bool:
+    return policy.sdk is not None and policy.min_tls is None and not policy.weak_cipher
 
 
 def _fill(select: exp.Select, question: Question) -> None:

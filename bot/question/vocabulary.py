@@ -55,6 +55,7 @@ VIEW_NAMES: Final = {
         "coverage": "covered",
         "readiness": "ready",
         "endpoints": "endpoint",
+        "handshakes": "handshake",
         "machines": "machine instance instances",
     }.items()
     for name in names.split()
@@ -98,7 +99,7 @@ NEGATIONS: Final = frozenset(
 )
 VIEWS_OF_THEIR_OWN: Final = frozenset(
     {"versions", "ciphers", "trend", "coverage", "key-exchange", "findings"}
-    | {"readiness", "burn-down", "endpoints", "machines"}
+    | {"readiness", "burn-down", "endpoints", "handshakes", "machines"}
 )
 """Views that no other view can stand in for."""
 NEAR_MISSES: Final = frozenset(

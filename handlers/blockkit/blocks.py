@@ -288,6 +288,8 @@ def _card(made: Card) -> Block:
     if made.command:
         command = [{"type": "text", "text": literal(made.command)}]
         elements.append({"type": "rich_text_preformatted", "elements": command})
+    if made.hint:
+        elements.append(_section([text(cut(literal(made.hint), CARD_CHARS))]))
     return {"type": "rich_text", "elements": [*elements, _section([text(made.certainty), *link])]}
 
 

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from bot.answers import cards
+from bot.answers import cards, handshakes
 from bot.cli import terminal
+from bot.clients.data import table
+from bot.question.owners import Owner
 from bot.table import Table
 from handlers.blockkit import blocks
 from tests.clients.agents import lines, mutated
@@ -21,10 +23,12 @@ from tests.conftest import NOW
 from tests.support.runs import asked as asked_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from bot.answers.cards import Cards
+    from bot.answers.handshakes import Handshakes
     from bot.question.question import Question
+    from bot.question.views import View
 
     Ask = Callable[[str], Question]
 
@@ -56,9 +60,9 @@ def row(question: Question, **said: Any) -> tuple[Any, ...]:
     return tuple(cells.get(name) for name in names)
 
 
-def made(question: Question, *rows: dict[str, Any]) -> Cards | None:
+def made(question: Question, *rows: dict[str, Any], seen: Handshakes | None = None) -> Cards | None:
     with Table(question.view.columns, [[row(question, **each) for each in rows]]) as table:
-        return cards.made(question, table)
+        return cards.made(question, table, seen=seen)
 
 
 CALLS: Final[tuple[dict[str, Any], ...]] = (
@@ -80,18 +84,51 @@ CALLS: Final[tuple[dict[str, Any], ...]] = (
 )
 
 
-def text(question: Question) -> str:
+HOSTS: Final = (
+    ("s3.us-east-1.amazonaws.com", BOTO2, 812),
+    ("kms.us-east-1.amazonaws.com", GO1, 400),
+    ("s3.us-east-1.amazonaws.com", GO1, 11),
+    ("data.s3.eu-central-1.amazonaws.com", CLI2, 40),
+    ("archive.s3.eu-central-1.amazonaws.com", JAVA2, 12),
+    ("archive.s3.eu-central-1.amazonaws.com", CLI2, 1),
+)
+OTHERS: Final = (
+    ("s3.us-east-1.amazonaws.com", "TLSv1.3", "Boto3/1.40.11", 4_211),
+    ("kms.us-east-1.amazonaws.com", "TLSv1.3", GO1, 3),
+)
+
+
+def hosts(question: Question, version: str, catalogue: Mapping[str, View]) -> Handshakes:
+    """What `HOSTS` and `OTHERS` negotiated, where the question's calls are over that version."""
+    asked = replace(question, view=catalogue["handshakes"])
+    mine = [
+        row(asked, host=host, userAgent=agent, tlsVersion=version, calls=calls)
+        for host, agent, calls in HOSTS
+    ]
+    others = [
+        row(asked, host=host, userAgent=agent, tlsVersion=newer, calls=calls)
+        for host, newer, agent, calls in OTHERS
+    ]
+    columns = asked.view.columns
+    with Table(columns, [mine]) as of_question, Table(columns, [mine + others]) as everybody:
+        return handshakes.from_tables(of_question, everybody, cap=1_000)
+
+
+def text(question: Question, catalogue: Mapping[str, View]) -> str:
     version = {"min=1.3": "TLSv1.2", "kx": "TLSv1.3", "version": "TLSv1.2"}
     told = next((v for word, v in version.items() if word in str(question)), "TLSv1.1")
     rows = [
         {"principal": each.get("arn"), "tlsVersion": told, "cipherSuite": "AES128-SHA", **each}
         for each in CALLS
     ]
-    return f"# {question.words()}\n{terminal.cards(made(question, *rows), None)}\n"
+    found = made(question, *rows, seen=hosts(question, told, catalogue))
+    return f"# {question.words()}\n{terminal.cards(found, None)}\n"
 
 
-def test_cards_have_their_golden_text(ask: Ask, request: pytest.FixtureRequest) -> None:
-    said = "\n".join(text(ask(question)) for question in QUESTIONS)
+def test_cards_have_their_golden_text(
+    ask: Ask, catalogue: dict[str, View], request: pytest.FixtureRequest
+) -> None:
+    said = "\n".join(text(ask(question), catalogue) for question in QUESTIONS)
 
     if request.config.getoption("--renew-golden"):
         GOLDEN.write_text(said, encoding="utf-8")
@@ -139,6 +176,13 @@ def test_who_is_old_for_its_sdk_alone_is_not_said_to_be_too_old_for_the_policy(a
         assert "oo old" not in found.cards[0].verdicts, question
 
 
+def test_where_rows_tell_no_versions_the_step_leads_to_what_the_policy_asks(ask: Ask) -> None:
+    for policy, step in (("min=1.2", "Java 8 or newer"), ("min=1.3", "Java 11, or 8u341, or newer")):
+        found = made(ask(f"last 7d by=findings {policy}"), {"userAgent": JAVA2})
+        assert found is not None
+        assert f"Smallest step: {step}." in found.cards[0].advice
+
+
 def test_s3_may_be_to_blame_where_no_host_is_known(ask: Ask) -> None:
     found = made(ask("last 7d by=calls min=1.3"), {"userAgent": GO1, "tlsVersion": "TLSv1.2"})
 
@@ -171,3 +215,26 @@ def test_any_agents_make_cards_that_slack_takes(ask: Ask) -> None:
                 assert 0 < len(found.cards) <= cards.CARDS_MOST
                 assert blocks.characters(blocks.cards(found, asked_run(NOW, "a"))) < 13_000
                 assert terminal.cards(found, 40)
+
+
+def test_cards_of_the_longest_lines_stay_below_a_message() -> None:
+    long = "x" * 5_000
+    rules = table("fixes")["rule"]
+    steps = [
+        f"{each['words']}. {each[step]['step']}" for each in rules for step in ("tls12", "tls13", "mlkem")
+    ]
+    card = cards.Card(
+        who=long,
+        calls_itself=long,
+        verdicts=long,
+        advice=f"Smallest step: {max(steps, key=len)}. On the host:",
+        command=max((each["command"] for each in rules), key=len),
+        certainty="Likely the client, or else the endpoint · Its agent tells the version that decides",
+        page="https://docs.aws.amazon.com/",
+        owner=Owner("t" * 60, "C_TEAM", "U_TEAM", "https://wiki.example/tls"),
+        hint=long,
+    )
+
+    shown = blocks.cards(cards.Cards((card,) * cards.CARDS_MOST, "1 more client."), asked_run(NOW, "a"))
+
+    assert blocks.characters(shown) < 13_000

@@ -85,6 +85,8 @@ QUESTIONS = [
     "last 3d kx=classical by=endpoints",
     "last 3d min=1.3 kx=below-cnsa cipher=weak by=endpoints",
     "last 3d kx=classical sdk=eol by=endpoints service=s3,kms",
+    "last 3d min=1.3 by=handshakes host=s3.*",
+    "last 3d sdk=eol cipher=weak by=handshakes",
 ]
 
 

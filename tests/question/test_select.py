@@ -294,6 +294,24 @@ def test_coverage_forgets_the_policy(
     assert where(select.coverage(other, catalogue)) == ""
 
 
+def test_others_are_asked_by_place_alone_and_over_any_version(
+    ask: Callable[[str], Question], catalogue: dict[str, views.View]
+) -> None:
+    narrow = (
+        "service=s3 account=1* region!=us-east-1 host=a version=1.1 principal=x agent=y event=z ip=1.* top=3"
+    )
+    asked = replace(ask(f"last 7d by=clients cipher=weak min=1.3 {narrow}"), owner="payments")
+
+    found = select.handshakes(asked, catalogue)
+
+    assert list(found) == ["others", "handshakes"]
+    assert found["handshakes"] == replace(asked, view=catalogue["handshakes"], top=None)
+    assert found["others"].window == asked.window
+    assert str(found["others"].scope) == "service=s3.amazonaws.com account=1* region!=us-east-1 host=a"
+    assert "('sslv2', " in sql(found["others"])
+    assert "'tlsv1.3'" in sql(found["others"])
+
+
 @pytest.mark.parametrize("name", sorted(views.load()))
 def test_no_blank_is_left_in_any_view(name: str, ask: Callable[[str], Question]) -> None:
     tree = select.build(ask(f"last 7d by={name}"), cap=CAP)

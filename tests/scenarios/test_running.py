@@ -160,7 +160,7 @@ def test_of_every_question_one_line_says_who_asked_what_where_and_what_came_of_i
     assert {"event": "question", "outcome": "done", "engine": "local", "error": None}.items() <= first.items()
     assert first["rows"] == done.rows
     assert isinstance(first["bytes"], int)
-    assert len(first["sql"]) == 2, "the answer's and the coverage's"
+    assert len(first["sql"]) == 3, "the answer's, the coverage's, and what others negotiate"
     assert "s3.amazonaws.com" in first["sql"][0]
     assert {"run": None, "who": BOB, "where": RANDOM, "outcome": "refused"}.items() <= second.items()
     assert "not one of the channels" in second["error"]

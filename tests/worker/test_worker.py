@@ -70,8 +70,8 @@ class Script(Engine):
         self.asked.append((token, resume))
         if self.next:
             self.next.pop(0)(progress)
-        rows = [] if token.endswith("coverage") else [("s3.amazonaws.com", 7)]
-        return Table(statement.columns, [rows])
+        row = tuple(7 if column.type == "INTEGER" else "s3.amazonaws.com" for column in statement.columns)
+        return Table(statement.columns, [[] if token.endswith("coverage") else [row]])
 
 
 class Diary:
@@ -382,6 +382,26 @@ def test_what_the_engine_calls_a_run_is_kept_at_once_and_handed_back_after_a_cra
     other.work()
     assert other.engine.asked == [(f"{run.id}/answer", "ref-1")]
     assert bench.now(run).state == "done"
+
+
+def test_what_only_cards_hint_at_outlives_a_kill_and_costs_no_answer_where_it_fails(bench: Bench) -> None:
+    def dies(progress: Progress) -> None:
+        progress("ref-3", "running", 5)
+        raise KeyboardInterrupt
+
+    bench.engine.metered = False
+    bench.engine.next = [nothing, nothing, dies]
+    run = bench.ask("last 7d by=clients")
+    bench.die()
+
+    other = bench.other()
+    other.engine.next = [nothing, nothing, raises(EngineError("It broke."))]
+    other.engine.metered = False
+    bench.clock.advance(31)
+    other.work()
+    asked = [(f"{run.id}/{name}", ref) for name, ref in (("answer", None), ("coverage", None))]
+    assert other.engine.asked == [*asked, (f"{run.id}/others", "ref-3")]
+    assert (bench.now(run).state, bench.now(run).error) == ("done", None)
 
 
 def test_progress_is_written_down_at_most_every_second(bench: Bench) -> None:
