@@ -21,6 +21,7 @@ PART_OF_DAY: Final = re.compile(r"(?:^|/)(\d{4}/(?:0[1-9]|1[0-2])(?:/(?:0[1-9]|[
 DELIVERY_DAY: Final = re.compile(
     r"(?<!\d)(\d{4})[/-]?(\d\d)[/-]?(\d\d)(?:[/T_.-]|$)"
 )  # in the folders, or in the file's name
+DELIVERY_TIME: Final = re.compile(r"(?<!\d)\d{8}T(\d{4})Z")  # in the name of a trail's file
 BY_ASKING: Final = "CloudTrail-Lake/"
 """Below it, a day's folder tells when somebody asked Lake, and not when things happened.
 Source: CloudTrail's user guide, "Find your saved query results"."""
@@ -80,3 +81,9 @@ def delivery_day(name: str) -> str:
     """The day that a source's name tells, as YYYYMMDD; nothing where it tells none."""
     days = DELIVERY_DAY.findall(name)
     return "".join(days[-1]) if days else ""
+
+
+def delivered(name: str) -> tuple[str, str]:
+    """The day and the time that a source's name tells, as YYYYMMDD and HHMM; nothing where it tells none."""
+    times = DELIVERY_TIME.findall(name)
+    return delivery_day(name), times[-1] if times else ""

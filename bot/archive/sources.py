@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.archive.days import EVER, Days, delivery_day
+from bot.archive.days import EVER, Days, delivered
 from bot.archive.events import Unusable
 from bot.archive.reports import CHOSEN, NOT_REGULAR
 from bot.errors import EngineError, UserError
@@ -134,9 +134,8 @@ def is_within(told: Told, places: Sequence[str], days: Days) -> bool:
 
 def _in_order(found: Found) -> Found:
     by_name = {source.name: source for source in found.sources}
-    found.sources = sorted(
-        by_name.values(), key=_delivery
-    )  # neighbours in time share a batch: few files a day
+    # neighbours in time share a batch: few files a day, and what a window's ends need lies together
+    found.sources = sorted(by_name.values(), key=_delivery)
     return found
 
 
@@ -154,8 +153,8 @@ def _about(place: Path) -> os.stat_result:
         raise UserError(f"{place} cannot be read: {error.strerror}.", "Check the path.") from error
 
 
-def _delivery(source: Source) -> tuple[str, str]:
-    return delivery_day(source.name), source.name
+def _delivery(source: Source) -> tuple[tuple[str, str], str]:
+    return delivered(source.name), source.name
 
 
 def _is_left_out(name: str, within: str, patterns: Sequence[str]) -> bool:

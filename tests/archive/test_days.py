@@ -10,6 +10,7 @@ import pytest
 
 from bot.archive.archive import Archive
 from bot.archive.days import Days
+from bot.archive.sources import find
 from tests.archive.bucket import Bucket, Object
 from tests.archive.test_sources import bucket as bucket
 from tests.support.sources import is_whole
@@ -91,3 +92,20 @@ def test_days_looked_at_apart_leave_a_gap_that_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("moment", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
 def test_the_ends_of_time_have_days(moment: datetime) -> None:
     assert Days.of(moment, moment).touch(Days())
+
+
+def test_what_was_delivered_together_is_read_together(tmp_path: Path) -> None:
+    names = [
+        "1/CloudTrail/eu-west-1/2026/11/27/1_CloudTrail_eu-west-1_20261127T2355Z_b.json",
+        "2/CloudTrail/eu-west-1/2026/11/28/2_CloudTrail_eu-west-1_20261128T0005Z_d.json",
+        "1/CloudTrail/us-east-1/2026/11/28/1_CloudTrail_us-east-1_20261128T0010Z_a.json",
+        "1/CloudTrail/eu-west-1/2026/11/28/1_CloudTrail_eu-west-1_20261128T0915Z_c.json",
+    ]
+    for name in names:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+
+    found = find([str(tmp_path)], but=tmp_path / "archive", leave_out=(), days=Days(), is_new=lambda _: True)
+
+    assert [each.name for each in found.sources] == [str(tmp_path / name) for name in names]
