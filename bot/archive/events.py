@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from bot.archive import ocsf
+from bot.archive.said import place
 from bot.event_schema import FLAG, LAKE_COLUMNS, MAP, TEXT, Type
 
 COLUMNS: Final[dict[str, Type]] = {
@@ -33,8 +34,9 @@ COLUMNS: Final[dict[str, Type]] = {
 }
 """What is stored, in this order: Lake's columns without `eventJson` and its checksum, and `keyExchange`."""
 
-Row = tuple[str, "str | None", Any]
-"""eventTime as `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`, eventID, the event as a line of JSON (bytes or a Raw)."""
+Row = tuple[str, "str | None", Any, str]
+"""eventTime as `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`, eventID, the event as a line of JSON (bytes or a Raw), its
+`place`."""
 
 EVENT: Final = frozenset({"eventtime", "eventsource", "eventname"})
 TEXTS_IN_TEXTS: Final = 8  # JSON as text within JSON as text; SNS through SQS through a log makes four
@@ -229,7 +231,10 @@ def fitted(event: dict[str, Any]) -> Row:
     if not fields.get("eventTime"):
         raise Unusable("has no usable eventTime")
     text = SURROGATE.sub("\ufffd", json.dumps(fields, ensure_ascii=False))
-    return fields["eventTime"], fields.get("eventID"), text.encode()
+    moment, source = fields["eventTime"], fields.get("eventSource") or ""
+    tls, caller = fields.get("tlsDetails") or {}, fields.get("userIdentity") or {}
+    at = place(tls.get("tlsVersion"), source, caller.get("arn"), moment)
+    return moment, fields.get("eventID"), text.encode(), at
 
 
 def _fields(given: dict[str, Any], struct: _Struct) -> dict[str, Any]:

@@ -120,6 +120,7 @@ class _Batch:
     sources: list[tuple[Source, Report]] = field(default_factory=list)
     moments: list[str] = field(default_factory=list)
     lines: list[Any] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
     ids: dict[str, int] = field(default_factory=dict)
     size: int = 0
     chunks: int = 0
@@ -133,7 +134,7 @@ class _Batch:
     def add(self, new: Iterable[Row]) -> None:
         """Take events in, but those of which the very same copy waits already."""
         ids, lines = self.ids, self.lines
-        for moment, event_id, line in new:
+        for moment, event_id, line, place in new:
             if not event_id:
                 self.nameless = True
             elif (at := ids.setdefault(event_id, len(lines))) < len(lines):
@@ -143,14 +144,15 @@ class _Batch:
                 self.copies = True
             self.moments.append(moment)
             lines.append(line)
+            self.places.append(place)
 
     def spool(self) -> list[Spool]:
-        """Write the waiting events out, a file for each of their days; they wait no more."""
+        """Write the waiting events out in order, a file for each of their days; they wait no more."""
         self.chunks += 1
         self.folder.mkdir(exist_ok=True)
         days: dict[str, list[Any]] = {}
-        for moment, line in zip(self.moments, self.lines, strict=True):
-            days.setdefault(moment[:10], []).append(line)
+        for at in sorted(range(len(self.places)), key=self.places.__getitem__):
+            days.setdefault(self.moments[at][:10], []).append(self.lines[at])
         spools = []
         for day, lines in days.items():
             path = self.folder / f"{day}.{self.chunks}.ndjson"
@@ -159,7 +161,7 @@ class _Batch:
                     file.write(b"\n".join(lines[at : at + JOIN_LINES]) + b"\n")
             longest = max(map(len, lines))
             spools.append(Spool(day, path, len(lines), longest, self.copies, self.nameless))
-        self.moments, self.lines, self.ids, self.size = [], [], {}, 0
+        self.moments, self.lines, self.places, self.ids, self.size = [], [], [], {}, 0
         self.copies = self.nameless = False
         return spools
 

@@ -31,6 +31,7 @@ from bot.archive.events import (
     read,
 )
 from bot.archive.events import Unusable as Unusable
+from bot.archive.said import place
 from bot.archive.scanner import (
     BEFORE_JSON,
     BETWEEN,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ", re.ASCII)
 NOT_KEPT: Final = {"userIdentity": ("credentialId",)}  # CloudTrail's own, and no column of Lake's
+PLACED: Final = {"tlsDetails": "tlsVersion", "userIdentity": "arn"}  # texts that say where an event is put
 CALLS: Final = frozenset({"Management", "Data", "", None})  # events of these categories are calls
 LOG_BEGINS: Final = b'{"Records"'
 BRACKETS: Final = re.compile(rb'[\s{}\[\],]*(?:"\w+"\s*:\s*\[?\s*)?')
@@ -126,13 +128,22 @@ def _codec() -> _Codec:
         ("eventID", str | None, None),
         ("eventCategory", str | None, None),
     ]
+
+    def within(column: str, kind: dict[str, Type]) -> list[Any]:
+        names = (*kind, *NOT_KEPT.get(column, ()))
+        return [(name, str | None if name == PLACED.get(column) else raw, None) for name in names]
+
     structs = {
-        column: exactly(column, [(name, raw, None) for name in (*kind, *NOT_KEPT.get(column, ()))]) | None
+        column: exactly(column, within(column, kind)) | None
         for column, kind in COLUMNS.items()
         if isinstance(kind, dict)
     }
     said = {name for name, *_ in key}
     others = [(name, structs.get(name, raw), None) for name in COLUMNS if name not in said]
+    placed: list[Any] = [
+        (column, msgspec.defstruct(column, [(name, Any, None)], gc=False) | None, None)
+        for column, name in PLACED.items()
+    ]
     log: Any = msgspec.json.Decoder(exactly("Log", [("Records", list[raw])]))  # nothing else may hold events
     return _Codec(
         log=lambda data: log.decode(data).Records,
@@ -140,7 +151,7 @@ def _codec() -> _Codec:
         lines=msgspec.json.Decoder(raw).decode_lines,
         names=msgspec.json.Decoder(dict[str, raw]).decode,
         exact=msgspec.json.Decoder(exactly("Exact", key + others)).decode,
-        key=msgspec.json.Decoder(msgspec.defstruct("Key", key, gc=False)).decode,
+        key=msgspec.json.Decoder(msgspec.defstruct("Key", key + placed, gc=False)).decode,
         event=msgspec.json.Decoder(shape(COLUMNS)).decode,
     )
 
@@ -165,7 +176,9 @@ def rows(records: Iterable[Any], tally: Tally) -> Iterator[Row]:
             and _is_day(event.eventTime[:10])
             and len(record) <= RECORD_BYTES
         ):
-            yield event.eventTime, event.eventID, record
+            moment, tls, caller = event.eventTime, event.tlsDetails, event.userIdentity
+            at = place(tls and tls.tlsVersion, event.eventSource, caller and caller.arn, moment)
+            yield moment, event.eventID, record, at
         else:
             yield from _found(record, number, tally)
 
@@ -187,6 +200,10 @@ def _with_other_names(record: Any) -> Any:
                     return None
     except (ValueError, RecursionError, TypeError):
         return None
+    for column, name in PLACED.items():
+        inner = getattr(key, column)
+        if inner and not isinstance(getattr(inner, name), str):
+            setattr(inner, name, None)
     return key
 
 

@@ -22,6 +22,7 @@ from bot.archive import archive as archives
 from bot.archive.archive import Archive
 from bot.archive.content import Pieces
 from bot.archive.ingest import Ingested, Limits, Progress, Step
+from bot.archive.said import EVENT_ORDER
 from bot.errors import BotError, EngineError, UserError
 from bot.event_schema import LAKE_COLUMNS, MAP
 
@@ -167,6 +168,36 @@ def test_files_are_sorted_by_time(logs: Path, archive: Archive) -> None:
         with duckdb.connect() as connection:
             times = connection.execute("SELECT eventTime FROM read_parquet($1)", [str(file)]).fetchall()
         assert times == sorted(times)
+
+
+SAY = {
+    "tlsDetails": st.none()
+    | st.builds(
+        lambda text: {"tlsVersion": text},
+        st.none()
+        | st.sampled_from(["TLSv1", "tlsv1.0", " TLSv1.2 ", "TLSv1.2", "1.3", "TLSv1.3", "", "-", "SSLv3"]),
+    ),
+    "userIdentity": st.none()
+    | st.builds(lambda text: {"arn": text}, st.none() | st.sampled_from(["", "a", "arn:b", "~"])),
+    "eventSource": st.sampled_from(["s3.amazonaws.com", "ec2.amazonaws.com", "s3"]),
+}
+AS_READ = st.sampled_from([{}, {"new": 1}, {"readonly": True}])  # known, with a field of nobody's, respelled
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.fixed_dictionaries(SAY), AS_READ), min_size=2, max_size=24))
+def test_files_are_in_the_order_that_sql_gives_them(fields: list[tuple[Event, Event]]) -> None:
+    mixed = [event(7 * n % 24, eventID=str(n), **say, **odd) for n, (say, odd) in enumerate(fields)]
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Archive(Path(folder) / "archive")
+        put(Path(folder) / "logs" / "a.json", mixed)
+        ingest(archive, Path(folder) / "logs")
+        (file,) = archive.folder.glob("day=*/*.parquet")
+        keys = "SELECT saidVersion, eventSource, userIdentity.arn, eventTime FROM read_parquet($1)"
+        with duckdb.connect(config={"threads": 1}) as connection:
+            stored = connection.execute(keys, [str(file)]).fetchall()
+            in_order = connection.execute(f"{keys} ORDER BY {EVENT_ORDER}", [str(file)]).fetchall()
+    assert stored == in_order
 
 
 @pytest.mark.skipif(not REAL_EVENTS.exists(), reason="the real events lie beside the project, not in it")
@@ -407,6 +438,11 @@ WEIRD = {
         "userIdentity.sessionContext.attributes.creationDate::VARCHAR",
         "2026-11-09 00:00:00",
     ),
+    "an ARN that is a number": ('"userIdentity": {"arn": 5}', "userIdentity.arn", "5"),
+    "an ARN that is an object": ('"userIdentity": {"arn": {"a": [1]}}', "userIdentity.arn", '{"a":[1]}'),
+    "half a pair in the ARN": ('"userIdentity": {"arn": "a\\ud800b"}', "userIdentity.arn", "a\ufffdb"),
+    "a version that is a number": ('"tlsDetails": {"tlsVersion": 1.2}', "saidVersion", "TLSv1.2"),
+    "a version that is a list": ('"tlsDetails": {"tlsVersion": ["1"]}', "tlsDetails.tlsVersion", '["1"]'),
     "a flag that is text": ('"readOnly": "true"', "readOnly", True),
     "a flag that is nothing": ('"readOnly": "perhaps"', "readOnly", None),
     "a flag that is a list": ('"managementEvent": [true]', "managementEvent", None),
