@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -14,10 +14,9 @@ from bot.question import select
 from tests.support.logs import quietly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from bot.question.question import Question
-    from bot.table import Row
 
 REPO: Final = Path(__file__).parents[2]
 LEFT: Final = REPO / "tests" / "fixtures" / "version2" / "archive"
@@ -41,7 +40,7 @@ def after() -> dict[str, str]:
     return {row[0].removeprefix("| "): row[2] for row in cells if len(row) == 4}
 
 
-def service(rows: list[Row], name: str) -> Row:
+def service(rows: Sequence[Sequence[Any]], name: str) -> Sequence[Any]:
     return next(row for row in rows if row[0] == f"{name}.amazonaws.com")
 
 
@@ -94,7 +93,7 @@ def service(rows: list[Row], name: str) -> Row:
 def test_an_archive_of_before_answers_as_the_table_says(
     row: str,
     words: str,
-    says: Callable[[list[Row]], str],
+    says: Callable[[Sequence[Sequence[Any]]], str],
     engine: Local,
     after: dict[str, str],
     ask: Callable[[str], Question],
