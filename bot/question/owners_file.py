@@ -146,7 +146,7 @@ def _check_columns(named: Sequence[tuple[int, str]]) -> None:
         if name == "tag":
             raise _wrong(
                 line,
-                "`tag` cannot decide: events say no tags.",
+                "`tag` cannot decide: what a trail delivers says no tags.",
                 "Name the accounts or roles that bear the tag.",
             )
         if name not in FILE_COLUMNS:

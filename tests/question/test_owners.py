@@ -98,7 +98,7 @@ def test_a_rule_that_says_nothing_fits_what_is_left(read: Callable[..., Owners])
     ("suffix", "text", "said"),
     [
         (".csv", "team,acount\na,1", "line 1: `acount` is no column: did you mean `account`?"),
-        (".csv", "team,tag\na,b", "line 1: `tag` cannot decide: events say no tags."),
+        (".csv", "team,tag\na,b", "line 1: `tag` cannot decide: what a trail delivers says no tags."),
         (".csv", "team,role\n\n# x\n,ci", "line 4: no `team`."),
         (".csv", "team,account\na,12", "line 2: `12` is not an account."),
         (".csv", "team,role\na,b,c,d", "line 2: 4 cells under 2 columns."),
