@@ -310,7 +310,7 @@ OWN = """
 -- title: What only events say
 -- about: A check.
 SELECT eventSource, {} AS said FROM $EDS_ID
-WHERE eventTime >= :start AND eventTime < :end GROUP BY eventSource ORDER BY eventSource
+WHERE eventTime >= :start AND eventTime < :end GROUP BY {} ORDER BY eventSource, said
 """.lstrip()
 
 
@@ -333,13 +333,26 @@ WHERE eventTime >= :start AND eventTime < :end GROUP BY eventSource ORDER BY eve
 def test_a_view_of_ones_own_is_asked_of_hours_only_where_they_say_the_same(
     said: str, is_of_hours: bool, days: Sequence[Local], ask: Callable[[str], Question]
 ) -> None:
-    view = views.parse("own", OWN.format(said), where="own.sql")
+    assert asked_of_hours(OWN.format(said, "eventSource"), days, ask) == is_of_hours
+
+
+@pytest.mark.parametrize("said", ["COUNT(*)", "SUM(CASE WHEN userAgent = 'curl' THEN 1 ELSE 0 END)"])
+@pytest.mark.parametrize("groups", ["1", "ROLLUP(eventSource)", "GROUPING SETS ((eventSource), ())"])
+def test_other_groups_than_by_columns_are_events(
+    said: str, groups: str, days: Sequence[Local], ask: Callable[[str], Question]
+) -> None:
+    assert not asked_of_hours(OWN.format(said, groups), days, ask)
+
+
+def asked_of_hours(sql: str, days: Sequence[Local], ask: Callable[[str], Question]) -> bool:
+    """Whether a view is asked of hours; it answers the same without them."""
+    view = views.parse("own", sql, where="own.sql")
     question = replace(ask("2026-11-10T06:20Z..2026-11-11T18:45Z"), view=view, policy=None)
     with_hours, without = days
     asked = with_hours.translate(select.build(question, cap=50), view.columns)
 
-    assert ("FROM hours" in asked.sql) == is_of_hours
     assert rows(with_hours, asked) == rows(without, asked) != []
+    return "FROM hours" in asked.sql
 
 
 def test_a_broken_file_of_another_day_does_no_harm(

@@ -22,6 +22,9 @@ _MORE: Final = (
 )
 """What makes a SELECT more than groups of one table's rows."""
 
+_NO_COLUMN: Final = (exp.Literal, exp.Rollup, exp.Cube, exp.GroupingSets)
+"""What a GROUP BY may say in place of a value."""
+
 
 def count_first(tree: exp.Query) -> None:
     """Count the events of each of few values, then ask of a value, and not of every event, what it is.
@@ -72,11 +75,14 @@ def count_first(tree: exp.Query) -> None:
 
 def only_counts(tree: exp.Select) -> bool:
     """Whether it is groups of one table's rows, in an order of what is said of them: how many they are, what
-    adds up over them, the least and the most of something."""
+    adds up over them, the least and the most of something. Groups by a place in the SELECT, or of several
+    sizes (ROLLUP), are not meant."""
     aggregates = [node for each in tree.expressions for node in each.find_all(exp.AggFunc)]
+    group = tree.args.get("group")
     return (
         not tree.find(*_MORE)
-        and bool(tree.args.get("group"))
+        and group is not None
+        and not any(isinstance(key, _NO_COLUMN) for key in group.expressions)
         and all(each == CALLS or isinstance(each, (exp.Sum, exp.Avg, *ENDS)) for each in aggregates)
         and _sorts_by_outputs(tree)
     )
