@@ -40,17 +40,17 @@ UNSAID: Final = {"suite": 1, "exchange": 2, "host": 4, "version": 8}
 """Each a bit of its own."""
 
 
-LAST: Final = "\xff"  # after all that is ASCII; what takes a byte a character sorts fastest
+AFTER_ASCII: Final = "\xff"  # what takes a byte a character sorts fastest
 _VERSIONS: Final = {text: name for name, texts in VERSIONS.items() for text in texts}
 
 
 def place(version: str | None, source: str, arn: str | None, moment: str) -> str:
     """What to sort an event by outside of SQL, so that events come in `EVENT_ORDER`."""
     if version is None:
-        version = LAST
+        version = AFTER_ASCII
     elif version not in VERSIONS:
         version = _VERSIONS.get(version.strip(WHITESPACE).lower(), "")
-    return f"{version}\0{source}\0{LAST if arn is None else arn}\0{moment}"
+    return f"{version}\0{source}\0{AFTER_ASCII if arn is None else arn}\0{moment}"
 
 
 def _text(field: str) -> str:
