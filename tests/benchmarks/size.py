@@ -4,8 +4,8 @@
 The events of N generated logs are taken in once, and by SQL each day gets so many copies of its own, each
 with ids and times of its own. What is old is made TLSv1.2 but for one event in hundreds of one copy, none of
 them on the last day: so a question about the last day finds nothing, one about the month little, and
-`min=1.3` much. Of the copies two archives are made: one as compaction leaves a day, and one as the first
-release wrote it, a file a copy in the order of arrival, without what the events say of TLS (all but the first
+`min=1.3` much. Of the copies two archives are made: one as compaction leaves a day, and one as version 2
+wrote it, a file a copy in the order of arrival, without what the events say of TLS (all but the first
 two are the second again, byte for byte).
 
 Then each code asks, in a process of its own, in turns: this one, and each CODE, a work tree of another commit

@@ -1,4 +1,4 @@
-"""docs/changes.md says what an archive of the first release answers now: it does."""
+"""docs/changes.md says what an archive of version 2 answers now: it does."""
 
 from __future__ import annotations
 
