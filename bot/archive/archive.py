@@ -61,7 +61,7 @@ class Archive:
 
     def hours_sql(self) -> str:
         """The statement that makes `hours` beside `events`: how many they are by the hour in which they were
-        (`eventTime`, its beginning) and by `extracts.KEYS`, with `extracts.ENDS`."""
+        (`eventTime`, its beginning) and by `extracts.COUNTED_BY`, with `extracts.LEAST_AND_MOST`."""
         return relations.hours_sql(self.folder, self._files())
 
     def days(self) -> list[date]:

@@ -1,7 +1,7 @@
 """Extracts of the archive's files: what stands beside each, made from it alone, so that less is read.
 
     day=2026-11-28/7f3a…-o-1b2c3d4e.parquet              the events
-    day=2026-11-28/7f3a…-o-1b2c3d4e.5e6f7a8b.hours       how many, by hour and by what `KEYS` says of them
+    day=2026-11-28/7f3a…-o-1b2c3d4e.5e6f7a8b.hours       how many, by hour and by `COUNTED_BY`
     day=2026-11-28/7f3a…-o-1b2c3d4e.2.0.1.ids            their ids, hashed and in order
 
 A file of the archive is never changed, so an extract is never wrong. One that is missing, or that other code
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     import duckdb
 
-KEYS: Final = ("eventSource", "awsRegion", "recipientAccountId", "saidVersion", "unsaid")
+COUNTED_BY: Final = ("eventSource", "awsRegion", "recipientAccountId", "saidVersion", "unsaid")
 """The columns of an event by which it is counted."""
 
-CALLS: Final = "calls"
-ENDS: Final = {
+HOW_MANY: Final = "calls"
+LEAST_AND_MOST: Final = {
     "eventTime": ("oldest", "newest"),
     "unreadVersion": ("firstUnreadVersion", "lastUnreadVersion"),
     "unreadSuite": ("firstUnreadSuite", "lastUnreadSuite"),
@@ -41,19 +41,19 @@ ENDS: Final = {
 HASH_BITS: Final = 40
 """Of an id: among a million of a file, one in a million others seems to be there and is looked up in vain."""
 
-_KEYS: Final = ", ".join(f'"{name}"' for name in KEYS)
+_KEYS: Final = ", ".join(f'"{name}"' for name in COUNTED_BY)
 _HOUR: Final = "date_trunc('hour', eventTime) AS eventTime"
 _COUNTED: Final = ", ".join(
-    f'min("{name}") AS "{least}", max("{name}") AS "{most}"' for name, (least, most) in ENDS.items()
+    f'min("{name}") AS "{least}", max("{name}") AS "{most}"' for name, (least, most) in LEAST_AND_MOST.items()
 )
 _ONE: Final = ", ".join(
-    f'"{name}" AS "{least}", "{name}" AS "{most}"' for name, (least, most) in ENDS.items()
+    f'"{name}" AS "{least}", "{name}" AS "{most}"' for name, (least, most) in LEAST_AND_MOST.items()
 )
-HOURS_OF: Final = f"SELECT {_HOUR}, {_KEYS}, 1::BIGINT AS {CALLS}, {_ONE}"
+HOURS_OF: Final = f"SELECT {_HOUR}, {_KEYS}, 1::BIGINT AS {HOW_MANY}, {_ONE}"
 """The beginning of a SELECT of events, each as an hour of its own."""
 
 _HOURS: Final = (
-    f"SELECT {_HOUR}, {_KEYS}, count(*) AS {CALLS}, {_COUNTED} FROM {{}} GROUP BY ALL ORDER BY ALL"
+    f"SELECT {_HOUR}, {_KEYS}, count(*) AS {HOW_MANY}, {_COUNTED} FROM {{}} GROUP BY ALL ORDER BY ALL"
 )
 _ID: Final = f"hash(eventID) >> {64 - HASH_BITS}"
 _IDS: Final = f"SELECT DISTINCT {_ID} AS id FROM {{}} WHERE eventID <> ''"

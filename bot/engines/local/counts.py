@@ -14,8 +14,8 @@ _FEW: Final = frozenset(
 """Columns of few values, or of far fewer than there are events: what calls thousands of times a day calls
 itself the same."""
 
-CALLS: Final = exp.Count(this=exp.Star(), big_int=True)
-ENDS: Final = (exp.Min, exp.Max)
+COUNT_STAR: Final = exp.Count(this=exp.Star(), big_int=True)
+MIN_MAX: Final = (exp.Min, exp.Max)
 _MORE: Final = (
     *(exp.Join, exp.Lateral, exp.Unnest, exp.Subquery, exp.With),
     *(exp.Having, exp.Distinct, exp.Filter, exp.Window),
@@ -47,18 +47,18 @@ def count_first(tree: exp.Query) -> None:
     by = {key: held(key) for key in dict.fromkeys((*keys, *summed))}
 
     def folded(node: exp.Expr) -> exp.Expr:
-        if isinstance(node, ENDS):
+        if isinstance(node, MIN_MAX):
             return type(node)(this=held(node))
         if isinstance(node, (exp.Sum, exp.Avg)):
             value = exp.paren(node.this.transform(lambda part: by[part].copy() if part in by else part))
-            total = exp.Sum(this=exp.Mul(this=value, expression=held(CALLS)))
+            total = exp.Sum(this=exp.Mul(this=value, expression=held(COUNT_STAR)))
             if isinstance(node, exp.Sum):
                 return total
             says = exp.Not(this=exp.Is(this=value.copy(), expression=exp.null()))
-            calls = exp.Sum(this=exp.Case().when(says, held(CALLS)))
+            calls = exp.Sum(this=exp.Case().when(says, held(COUNT_STAR)))
             return exp.paren(exp.Div(this=total, expression=calls))
-        if node == CALLS:
-            return exp.Sum(this=held(CALLS))
+        if node == COUNT_STAR:
+            return exp.Sum(this=held(COUNT_STAR))
         return by[node].copy() if node in by else node
 
     said = [exp.alias_(each.unalias().transform(folded), each.alias_or_name) for each in tree.expressions]
@@ -83,7 +83,7 @@ def only_counts(tree: exp.Select) -> bool:
         not tree.find(*_MORE)
         and group is not None
         and not any(isinstance(key, _NO_COLUMN) for key in group.expressions)
-        and all(each == CALLS or isinstance(each, (exp.Sum, exp.Avg, *ENDS)) for each in aggregates)
+        and all(each == COUNT_STAR or isinstance(each, (exp.Sum, exp.Avg, *MIN_MAX)) for each in aggregates)
         and _sorts_by_outputs(tree)
     )
 

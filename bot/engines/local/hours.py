@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from sqlglot import exp
 
 from bot.archive import extracts
-from bot.engines.local.counts import CALLS, ENDS, only_counts
+from bot.engines.local.counts import COUNT_STAR, MIN_MAX, only_counts
 from bot.question.types import infer_type
 from bot.question.views import conjuncts
 
@@ -21,17 +21,17 @@ HOURS_TABLE: Final = "hours"
 _HOUR: Final = timedelta(hours=1)
 _BOUNDS: Final = (exp.GTE, exp.LT)
 _TIME: Final = exp.column("eventTime")
-_KEYS: Final = frozenset(map(exp.column, extracts.KEYS))
+_KEYS: Final = frozenset(map(exp.column, extracts.COUNTED_BY))
 _EXTREMES: Final[dict[exp.Expr, exp.Expr]] = {
     kind(this=exp.column(name)): kind(this=exp.column(kept))
-    for name, names in extracts.ENDS.items()
-    for kind, kept in zip(ENDS, names, strict=True)
+    for name, names in extracts.LEAST_AND_MOST.items()
+    for kind, kept in zip(MIN_MAX, names, strict=True)
 }
 """The least and the most of a column, as hours say it."""
 
 _ITSELF: Final[dict[str, exp.Expr]] = {
-    extracts.CALLS: exp.Literal.number(1),
-    **{kept: exp.column(name) for name, names in extracts.ENDS.items() for kept in names},
+    extracts.HOW_MANY: exp.Literal.number(1),
+    **{kept: exp.column(name) for name, names in extracts.LEAST_AND_MOST.items() for kept in names},
 }
 """What an event says as an hour of its own."""
 
@@ -78,14 +78,14 @@ def _is_kept(node: exp.Expr) -> bool:
         whole = isinstance(node.this.unnest(), exp.BitwiseAnd) or infer_type(node.this) == "INTEGER"
         return whole and _is_kept(node.this)
     is_day = isinstance(node, exp.Cast) and node.this == _TIME and node.to.is_type(exp.DType.DATE)
-    if is_day or node == CALLS or node in _EXTREMES:
+    if is_day or node == COUNT_STAR or node in _EXTREMES:
         return True
     return not isinstance(node, exp.Avg) and all(map(_is_kept, node.iter_expressions()))
 
 
 def _of_hours(node: exp.Expr) -> exp.Expr:
-    calls = exp.column(extracts.CALLS)
-    if node == CALLS:
+    calls = exp.column(extracts.HOW_MANY)
+    if node == COUNT_STAR:
         return exp.cast(exp.Sum(this=calls), "BIGINT")
     if isinstance(node, exp.Sum):
         return exp.Sum(this=exp.Mul(this=exp.paren(node.this), expression=calls))
