@@ -34,12 +34,12 @@ def events_sql(folder: Path, files: Sequence[str]) -> str:
 def hours_sql(folder: Path, files: Sequence[str]) -> str:
     """The statement that makes `hours` where there is `events`: every event of these files by the hour, from
     `extracts` where there are any, and else each as an hour of its own."""
-    counted = [name for name in files if extracts.hours(folder / name).exists()]
-    others = [name for name in files if name not in set(counted)]
+    beside = {name: str(extracts.hours(Path(name))) for name in files}
+    counted = {extract for extract in beside.values() if (folder / extract).exists()}
+    others = [name for name, extract in beside.items() if extract not in counted]
     selects = []
     if counted:
-        names = [str(extracts.hours(Path(name))) for name in counted]
-        selects.append(f"SELECT * FROM {_of_days(folder, names)}")
+        selects.append(f"SELECT * FROM {_of_days(folder, sorted(counted))}")
     if others or not files:
         rows = f"({_events(folder, others)})" if others else "events"
         selects.append(f"{extracts.HOURS_OF}, day FROM {rows}")

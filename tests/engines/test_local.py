@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlglot
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlglot import exp
 
 from bot.archive.archive import Archive
@@ -22,6 +24,7 @@ from bot.engines import Statement
 from bot.engines.local import Local, dialect
 from bot.errors import Cancelled, EngineError, UserError
 from bot.question import select, types, views
+from bot.question.window import Window
 from bot.table import Column
 from tests.support.logs import FIRST_DAY, quietly, write_logs
 
@@ -306,6 +309,7 @@ def test_what_the_archive_has_counted_is_not_counted_again(
     assert parts == (["events", "events", "hours"] if is_of_hours else ["events"])
 
 
+OF_HOURS = ("coverage", "services", "trend", "versions")
 OWN = """
 -- title: What only events say
 -- about: A check.
@@ -342,6 +346,22 @@ def test_other_groups_than_by_columns_are_events(
     said: str, groups: str, days: Sequence[Local], ask: Callable[[str], Question]
 ) -> None:
     assert not asked_of_hours(OWN.format(said, groups), days, ask)
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    start=st.integers(-90, 2 * 24 * 60), length=st.integers(1, 2 * 24 * 60), name=st.sampled_from(OF_HOURS)
+)
+def test_whatever_the_window_hours_and_events_say_the_same(
+    start: int, length: int, name: str, days: Sequence[Local], ask: Callable[[str], Question]
+) -> None:
+    begin = datetime.combine(FIRST_DAY, datetime.min.time(), UTC) + timedelta(minutes=start)
+    window = Window(begin, begin + timedelta(minutes=length), "", clipped=False)
+    question = replace(ask(f"2026-11-10 by={name}"), window=window)
+    with_hours, without = days
+    asked = with_hours.translate(select.build(question, cap=1_000), question.view.columns)
+
+    assert rows(with_hours, asked) == rows(without, asked)
 
 
 def asked_of_hours(sql: str, days: Sequence[Local], ask: Callable[[str], Question]) -> bool:
