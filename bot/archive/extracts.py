@@ -5,7 +5,7 @@
     day=2026-11-28/7f3a…-o-1b2c3d4e.2.0.1.ids            their ids, hashed and in order
 
 A file of the archive is never changed, so an extract is never wrong. One that is missing, or that other code
-made, is done without until it is made anew.
+made, is done without until it is made anew; and small files go without.
 """
 
 # ruff: noqa: S608 - the SQL here is made of constants and of quoted paths
@@ -37,6 +37,9 @@ LEAST_AND_MOST: Final = {
     "unreadExchange": ("firstUnreadExchange", "lastUnreadExchange"),
 }
 """The columns of an event of which the least and the most are kept, and under which names."""
+
+WORTH_BYTES: Final = 1 << 18
+"""Below, some thousand events, a file is read as fast as what would stand beside it is made and found."""
 
 HASH_BITS: Final = 40
 """Of an id: among a million of a file, one in a million others seems to be there and is looked up in vain."""
@@ -85,8 +88,10 @@ def ids(file: Path) -> Path:
 
 
 def lacking(file: Path) -> dict[Path, str]:
-    """What should stand beside a file of the archive and does not, each with its SELECT. Of a file that does
-    not keep what its events say, no hours are counted."""
+    """What should stand beside a file of the archive and does not, each with its SELECT: nothing beside a
+    small one. Of a file that does not keep what its events say, no hours are counted."""
+    if file.stat().st_size < WORTH_BYTES:
+        return {}
     wanted = {ids(file): f"{_IDS} ORDER BY id"}
     if file.name.endswith(SUFFIX):
         wanted[hours(file)] = _HOURS

@@ -65,6 +65,11 @@ def files(archive: Archive) -> list[Path]:
     return sorted(archive.folder.glob("day=*/*.parquet"))
 
 
+@pytest.fixture(autouse=True)
+def of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extracts, "WORTH_BYTES", 0)
+
+
 @pytest.fixture
 def archive(tmp_path: Path) -> Archive:
     """Of two days, two files each."""
@@ -119,10 +124,22 @@ def test_extracts_go_with_their_files(archive: Archive, tmp_path: Path) -> None:
 
 def test_of_a_file_that_does_not_keep_what_its_events_say_no_hours_are_counted(archive: Archive) -> None:
     first, *_ = files(archive)
-    old = first.with_name("0-0-01234567.parquet")
+    old = first.rename(first.with_name("0-0-01234567.parquet"))
 
-    assert extracts.hours(first) not in extracts.lacking(first)
     assert list(extracts.lacking(old)) == [extracts.ids(old)]
+
+
+def test_small_files_go_without(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, *_ = files(archive)
+    for file in (first, second):
+        extracts.hours(file).unlink()
+    counted = ask(archive, OF_HOURS)
+
+    monkeypatch.setattr(extracts, "WORTH_BYTES", first.stat().st_size + 1)
+    assert extracts.lacking(first) == {}
+    monkeypatch.setattr(extracts, "WORTH_BYTES", first.stat().st_size)
+    assert list(extracts.lacking(first)) == [extracts.hours(first)]
+    assert ask(archive, OF_HOURS) == counted == ask(archive, OF_EVENTS)
 
 
 def test_only_files_that_may_have_a_copy_are_looked_into(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
+from bot.archive import extracts
 from bot.archive.archive import Archive
 from bot.demo import samples
 from bot.engines import Statement
@@ -88,7 +89,9 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Local]:
     folder = tmp_path_factory.mktemp("days")
     records = [record for at in range(2) for record in samples.day(FIRST_DAY + timedelta(days=at))]
     archive, bare = Archive(folder / "archive"), Archive(folder / "bare")
-    archive.ingest([str(write_logs(folder / "logs", records))], progress=quietly)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(extracts, "WORTH_BYTES", 0)
+        archive.ingest([str(write_logs(folder / "logs", records))], progress=quietly)
     shutil.copytree(archive.folder, bare.folder, ignore=shutil.ignore_patterns("*.hours", "*.ids"))
     return [Local(each, memory="1GB", seconds=60, at_once=2) for each in (archive, bare)]
 
@@ -376,9 +379,10 @@ def asked_of_hours(sql: str, days: Sequence[Local], ask: Callable[[str], Questio
 
 
 def test_a_broken_file_of_another_day_does_no_harm(
-    tmp_path: Path, event: Record, ask: Callable[[str], Question]
+    tmp_path: Path, event: Record, ask: Callable[[str], Question], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = event | {"eventID": "later", "eventTime": "2026-11-11T00:30:00Z"}
+    monkeypatch.setattr(extracts, "WORTH_BYTES", 0)
     archive = Archive(tmp_path / "archive")
     archive.ingest([str(write_logs(tmp_path / "logs", [event, later]))], progress=quietly)
     (broken,) = archive.folder.glob("day=2026-11-11/*.parquet")
