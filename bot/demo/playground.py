@@ -151,6 +151,8 @@ def play(sandbox: Sandbox, worker: Worker, line: str) -> str:
 
 
 def _is_answer(exchange: Exchange) -> bool:
-    """Whether this is the word of a command's handler. Runs, which go on by themselves, mark their posts."""
+    """Whether this is the last word of a command's handler, which is said where it was typed: what goes to
+    another channel comes before. Runs, which go on by themselves, mark their posts."""
     says = exchange.what in {"chat.postMessage", "response_url", "views.open"}
-    return says and exchange.ok and "metadata" not in exchange.sent
+    said_here = says and exchange.sent.get("channel", SECURITY) == SECURITY
+    return said_here and exchange.ok and "metadata" not in exchange.sent
